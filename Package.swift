@@ -1,0 +1,63 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// What every Swift target of ours is compiled with.
+let settings: [SwiftSetting] = [
+    // A warning that stays is a warning nobody reads.
+    // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0480-swiftpm-warning-control.md
+    .treatAllWarnings(as: .error),
+    // `any` is written where a type is boxed, so that boxing on the hot path shows.
+    // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0335-existential-any.md
+    .enableUpcomingFeature("ExistentialAny"),
+    // An extension member is visible only where its module is imported.
+    // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0444-member-import-visibility.md
+    .enableUpcomingFeature("MemberImportVisibility"),
+    // C modules stay out of our interfaces unless a line says otherwise.
+    // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0409-access-level-on-imports.md
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    // Functions may return a Span into what they were given: hostile bytes are parsed in place, bounds-checked,
+    // without a copy and without a raw pointer. `@_lifetime` is the only experimental feature we use.
+    // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0447-span-access-shared-contiguous-storage.md
+    .enableExperimentalFeature("Lifetimes"),
+]
+
+let package = Package(
+    name: "dealdash-sale",
+    products: [
+        .executable(name: "sale-api", targets: ["SaleAPI"])
+    ],
+    targets: [
+        // C, imported
+        .systemLibrary(name: "CHiredis", pkgConfig: "hiredis", providers: [.apt(["libhiredis-dev"])]),
+        .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .target(name: "CLinux"),
+
+        // Libraries
+        .target(
+            name: "LuaScripts", path: "lua", exclude: [".luacheckrc"],
+            resources: [
+                .embedInCode("purchase.lua"), .embedInCode("create.lua"), .embedInCode("control.lua"),
+                .embedInCode("status.lua"), .embedInCode("lookup.lua"), .embedInCode("stamp.lua"),
+                .embedInCode("settle.lua"), .embedInCode("deadletter.lua"),
+            ], swiftSettings: settings),
+        .target(name: "Shared", dependencies: ["CCrypto"], swiftSettings: settings),
+        .target(name: "EventLoop", dependencies: ["CLinux"], swiftSettings: settings),
+        .target(name: "HTTPEdge", dependencies: ["EventLoop", "Shared", "CLinux"], swiftSettings: settings),
+        .target(
+            name: "RedisClient", dependencies: ["EventLoop", "Shared", "LuaScripts", "CHiredis"],
+            swiftSettings: settings),
+
+        // Programs
+        .executableTarget(
+            name: "SaleAPI", dependencies: ["EventLoop", "HTTPEdge", "RedisClient", "Shared"], swiftSettings: settings),
+
+        // Tests
+        .target(
+            name: "TestSupport", dependencies: ["RedisClient", "Shared"], path: "Tests/TestSupport",
+            swiftSettings: settings),
+        .testTarget(
+            name: "RedisClientTests", dependencies: ["EventLoop", "RedisClient", "Shared", "TestSupport"],
+            swiftSettings: settings),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,199 @@
+import CLinux
+import Glibc
+
+/// What a descriptor is watched for, and what it is ready for.
+package struct Readiness: OptionSet, Sendable {
+    package let rawValue: UInt32
+
+    package init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    package static let readable = Readiness(rawValue: CLinux_EPOLLIN)
+    package static let writable = Readiness(rawValue: CLinux_EPOLLOUT)
+    /// Both directions are gone, or the descriptor is in error; reported whether watched for or not.
+    package static let hangUp = Readiness(rawValue: CLinux_EPOLLHUP | CLinux_EPOLLERR)
+}
+
+/// Is told when the descriptor that it registered is ready.
+package protocol EventHandler: AnyObject {
+    func ready(_ readiness: Readiness)
+}
+
+/// One thread, one epoll set: descriptors, timers and the work at the end of a pass.
+///
+/// A pass takes the ready descriptors in turn, then the timers that are due, then runs the `atEndOfPass` work, where
+/// what the pass has gathered leaves as one batch. Nothing in here is thread-safe but `Waker`, and nothing needs to be.
+package final class EventLoop {
+    /// Names a watched descriptor. The generation tells a new registration from an old one that had the same slot.
+    package struct Registration: Sendable {
+        fileprivate let slot: UInt32
+        fileprivate let generation: UInt32
+    }
+
+    private struct Slot {
+        var handler: (any EventHandler)?
+        var descriptor: Int32 = -1
+        var generation: UInt32 = 0
+    }
+
+    /// Events taken from the kernel at once. 512 is a batch of purchases; more only means another turn.
+    private static let eventsPerWait = 512
+
+    private let epoll: Int32
+    private let events: UnsafeMutablePointer<epoll_event>
+    private var slots: [Slot] = []
+    private var free: [UInt32] = []
+    private var timers: TimerHeap
+    private var endOfPass: [() -> Void] = []
+    private var stopping = false
+    private let wakeDescriptor: Int32
+
+    /// The clock as it was when this pass began.
+    package private(set) var now: Instant
+
+    package init() throws(SystemError) {
+        epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
+        guard epoll >= 0 else { throw SystemError("epoll_create1") }
+        wakeDescriptor = CLinux_eventfd()
+        guard wakeDescriptor >= 0 else { throw SystemError("eventfd") }
+        events = .allocate(capacity: Self.eventsPerWait)
+        now = .now
+        timers = try TimerHeap()
+        try register(timers.descriptor, for: .readable, CounterDrain(timers.descriptor))
+        try register(wakeDescriptor, for: .readable, CounterDrain(wakeDescriptor))
+    }
+
+    deinit {
+        events.deallocate()
+        close(wakeDescriptor)
+        close(epoll)
+    }
+
+    // MARK: Descriptors
+
+    /// Watches `descriptor`; the loop keeps `handler` alive until `deregister`.
+    @discardableResult
+    package func register(
+        _ descriptor: Int32, for interest: Readiness, _ handler: any EventHandler
+    ) throws(SystemError) -> Registration {
+        let slot: UInt32
+        if let recycled = free.popLast() {
+            slot = recycled
+        } else {
+            slot = UInt32(slots.count)
+            slots.append(Slot())
+        }
+        slots[Int(slot)].handler = handler
+        slots[Int(slot)].descriptor = descriptor
+        let registration = Registration(slot: slot, generation: slots[Int(slot)].generation)
+        guard control(EPOLL_CTL_ADD, registration, interest) == 0 else {
+            let error = SystemError("epoll_ctl(ADD)")
+            release(slot)
+            throw error
+        }
+        return registration
+    }
+
+    /// Changes what a descriptor is watched for.
+    package func update(_ registration: Registration, for interest: Readiness) {
+        guard isCurrent(registration) else { return }
+        // MOD of a registered, open descriptor fails only for lack of kernel memory; a watch that silently stays as it
+        // was would hang its connection, so that ends the process.
+        precondition(control(EPOLL_CTL_MOD, registration, interest) == 0, "epoll_ctl(MOD): \(errno)")
+    }
+
+    /// Stops watching. Call it before closing the descriptor: an event of this pass still in the queue is then dropped,
+    /// even where the kernel has already given the number to another connection.
+    package func deregister(_ registration: Registration) {
+        guard isCurrent(registration) else { return }
+        _ = control(EPOLL_CTL_DEL, registration, [])
+        release(registration.slot)
+    }
+
+    private func isCurrent(_ registration: Registration) -> Bool {
+        slots[Int(registration.slot)].generation == registration.generation
+    }
+
+    private func release(_ slot: UInt32) {
+        slots[Int(slot)].handler = nil
+        slots[Int(slot)].descriptor = -1
+        slots[Int(slot)].generation &+= 1
+        free.append(slot)
+    }
+
+    private func control(_ operation: Int32, _ registration: Registration, _ interest: Readiness) -> Int32 {
+        let data = UInt64(registration.generation) << 32 | UInt64(registration.slot)
+        return CLinux_epoll_ctl(epoll, operation, slots[Int(registration.slot)].descriptor, interest.rawValue, data)
+    }
+
+    // MARK: Timers and passes
+
+    /// Runs `action` once, in the first pass at or after `deadline`.
+    @discardableResult
+    package func schedule(at deadline: Instant, _ action: @escaping () -> Void) -> TimerID {
+        timers.insert(deadline, action)
+    }
+
+    /// Runs `action` once, `milliseconds` from the beginning of this pass.
+    @discardableResult
+    package func schedule(afterMilliseconds milliseconds: Int, _ action: @escaping () -> Void) -> TimerID {
+        schedule(at: now.advanced(milliseconds: milliseconds), action)
+    }
+
+    /// Forgets a timer; one that has run, or was cancelled before, is ignored.
+    package func cancel(_ timer: TimerID) { timers.cancel(timer) }
+
+    /// Runs `action` at the end of every pass, in the order of registration.
+    package func atEndOfPass(_ action: @escaping () -> Void) { endOfPass.append(action) }
+
+    /// Runs until `stop`.
+    package func run() throws(SystemError) {
+        while !stopping { try pass(waitMilliseconds: -1) }
+        stopping = false
+    }
+
+    /// Ends `run` after the pass that is under way.
+    package func stop() { stopping = true }
+
+    /// One pass: waits up to `waitMilliseconds` (-1: as long as it takes) for something to do, and does it.
+    package func pass(waitMilliseconds: Int32) throws(SystemError) {
+        timers.arm()
+        let count = epoll_wait(epoll, events, Int32(Self.eventsPerWait), waitMilliseconds)
+        if count < 0, errno != EINTR { throw SystemError("epoll_wait") }
+        now = .now
+        for index in 0..<Int(max(count, 0)) {
+            let data = CLinux_epoll_data(events + index)
+            let slot = Int(data & 0xFFFF_FFFF)
+            guard slots[slot].generation == UInt32(data >> 32), let handler = slots[slot].handler else { continue }
+            handler.ready(Readiness(rawValue: events[index].events))
+        }
+        while let action = timers.popDue(now) { action() }
+        for action in endOfPass { action() }
+    }
+
+    // MARK: Waking
+
+    /// Wakes the loop from another thread.
+    package struct Waker: Sendable {
+        fileprivate let descriptor: Int32
+
+        /// Makes the loop run a pass. The loop must still exist.
+        package func wake() {
+            var one: UInt64 = 1
+            _ = write(descriptor, &one, 8)
+        }
+    }
+
+    package var waker: Waker { Waker(descriptor: wakeDescriptor) }
+}
+
+/// Empties an eventfd or timerfd: the wake-up itself is all there is to it.
+private final class CounterDrain: EventHandler {
+    private let descriptor: Int32
+
+    init(_ descriptor: Int32) { self.descriptor = descriptor }
+
+    func ready(_ readiness: Readiness) {
+        var counter: UInt64 = 0
+        _ = read(descriptor, &counter, 8)
+    }
+}

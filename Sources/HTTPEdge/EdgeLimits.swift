@@ -1,0 +1,27 @@
+/// Bounds on what a client can make the edge hold or wait for.
+package struct EdgeLimits: Sendable {
+    /// Bytes of a request line; RFC 9112 section 3 asks for at least 8000. Beyond: 414.
+    package var requestLineBytes = 8000
+    /// Bytes of a whole head, and fields in it. Beyond: 431.
+    package var headBytes = 16_384
+    package var headerFields = 64
+    /// Bytes of a body. `{"quantity":99}` has 15; a kilobyte forgives any white space. Beyond: 413.
+    package var bodyBytes = 1024
+    /// Connections held at once; one more is accepted and closed, so that it doesn't wait in the backlog for nothing.
+    ///
+    /// Memory: an idle connection is about 0.5 KiB of ours; one that is sending a request holds up to
+    /// `headBytes + bodyBytes`, so the worst case of the default is 12,000 × 17.5 KiB = 205 MiB.
+    package var connections = 12_000
+    /// Longer than nginx keeps an idle upstream connection (60 s), so that it is never the server that closes one just
+    /// as a request is sent on it.
+    package var idleMilliseconds = 75_000
+    /// From the first byte of a head to its end, and from there to the end of the body.
+    package var headMilliseconds = 10_000
+    package var bodyMilliseconds = 10_000
+    /// For a client to take an answer that the socket's buffer did not.
+    package var writeMilliseconds = 10_000
+    /// For a client to read a last answer before the connection is closed under it.
+    package var lingerMilliseconds = 1000
+
+    package init() {}
+}

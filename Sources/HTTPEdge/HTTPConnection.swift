@@ -1,0 +1,69 @@
+package import EventLoop
+import Glibc
+package import Shared
+
+/// Names one request that is waiting for its answer; keep it and answer in any later pass.
+///
+/// It outlives its connection: an answer to a client that has gone is dropped.
+package struct Exchange: Sendable {
+    let slot: UInt32
+    /// Counts the requests of the slot, over all connections that have had it.
+    let serial: UInt32
+    /// The request's W3C trace-id: the client's own where it sent a valid one.
+    package let trace: TraceID
+    /// The loop's clock when the request was complete.
+    package let arrivedAt: Instant
+}
+
+/// One client's connection: a state, and the few bytes that wait.
+///
+/// One request is with the handler at a time; what a client pipelines behind it waits, unread or in `input`, until it is
+/// answered. So answers are in order by construction, and a client can't queue more than one piece of work.
+final class HTTPConnection: EventHandler {
+    enum State {
+        /// Between requests, or in the middle of receiving one.
+        case receiving
+        /// A handler has the request.
+        case handling
+        /// An answer is going out that the socket did not take whole.
+        case sending
+        /// The last answer is out; what still comes in is thrown away, so that closing doesn't reset it (RFC 9112 9.6).
+        case lingering
+        case closed
+    }
+
+    let descriptor: Int32
+    let slot: UInt32
+    unowned let server: HTTPServer
+
+    var state = State.receiving
+    var registration: EventLoop.Registration?
+    var interest: Readiness = .readable
+    /// When the sweep closes the connection; nil while a handler has the request.
+    var deadline: Instant?
+
+    /// Bytes received and not yet understood as a request.
+    var input = ByteBuffer(capacity: 0)
+    /// Bytes of `input` below which looking again can't help: a body that is still coming.
+    var wanted = 0
+    /// Bytes of an answer that the socket has not taken.
+    var output = ByteBuffer(capacity: 0)
+
+    // The request that is being handled.
+    var trace = TraceID(high: 0, low: 0)
+    var isHead = false
+    var isHTTP10 = false
+    var keepAlive = true
+    /// Whether a 100 (Continue) has been sent for the body that is being received.
+    var continued = false
+    /// The client has finished sending; it may still be reading.
+    var inputEnded = false
+
+    init(_ descriptor: Int32, slot: UInt32, server: HTTPServer) {
+        self.descriptor = descriptor
+        self.slot = slot
+        self.server = server
+    }
+
+    func ready(_ readiness: Readiness) { server.ready(self, readiness) }
+}

@@ -1,0 +1,41 @@
+package import Shared
+
+/// Shorter ways to answer. No closure has a default: an unlabelled one could then be taken for another.
+extension HTTPServer {
+    /// Answers with a body.
+    package func respond(
+        _ exchange: Exchange, _ status: Status, _ contentType: ContentType = .json, body: (inout ByteBuffer) -> Void
+    ) {
+        respond(exchange, status, contentType, headers: { _ in }, body: body)
+    }
+
+    /// Answers with a problem document; `members` appends the members that its type brings.
+    package func respond(
+        _ exchange: Exchange, _ problem: Problem, headers: (inout ByteBuffer) -> Void,
+        members: (inout ByteBuffer) -> Void
+    ) {
+        respond(exchange, problem.status, .problem, headers: headers) {
+            $0.append(problem, trace: exchange.trace, members)
+        }
+    }
+
+    package func respond(_ exchange: Exchange, _ problem: Problem, headers: (inout ByteBuffer) -> Void) {
+        respond(exchange, problem, headers: headers, members: { _ in })
+    }
+
+    package func respond(_ exchange: Exchange, _ problem: Problem, members: (inout ByteBuffer) -> Void) {
+        respond(exchange, problem, headers: { _ in }, members: members)
+    }
+
+    package func respond(_ exchange: Exchange, _ problem: Problem) {
+        respond(exchange, problem, headers: { _ in }, members: { _ in })
+    }
+
+    /// Answers with a problem that passes: after `retryAfterSeconds` the same request is worth another try.
+    package func respond(
+        _ exchange: Exchange, _ problem: Problem, retryAfterSeconds: Int,
+        members: (inout ByteBuffer) -> Void = { _ in }
+    ) {
+        respond(exchange, problem, headers: { $0.appendHeader("Retry-After", retryAfterSeconds) }, members: members)
+    }
+}

@@ -1,0 +1,82 @@
+package import EventLoop
+import Glibc
+package import Shared
+
+/// A listening socket.
+package final class Listener: EventHandler {
+    /// Connections the kernel queues while the loop is busy; somaxconn caps it (4096 on Linux since 5.4).
+    private static let backlog: Int32 = 4096
+
+    let descriptor: Int32
+    /// A Unix socket's path, which is removed when listening stops.
+    private let path: String?
+    weak var server: HTTPServer?
+    var registration: EventLoop.Registration?
+
+    private init(_ descriptor: Int32, path: String?) {
+        self.descriptor = descriptor
+        self.path = path
+    }
+
+    /// Listens on `address`; a Unix socket that nobody serves any more is replaced.
+    package convenience init(_ address: SocketAddress) throws(SystemError) {
+        let type = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+        let descriptor = socket(address.family, type, 0)
+        guard descriptor >= 0 else { throw SystemError("socket") }
+        var one: Int32 = 1
+        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, 4)
+        var path: String?
+        if case .unix(let name) = address {
+            path = name
+            if !Self.isServed(address) { unlink(name) }
+        }
+        guard let bound = address.withSockaddr({ bind(descriptor, $0, $1) }) else {
+            close(descriptor)
+            throw SystemError("bind to \(address)", code: EADDRNOTAVAIL)
+        }
+        guard bound == 0, listen(descriptor, Self.backlog) == 0 else {
+            let error = SystemError("bind to \(address)")
+            close(descriptor)
+            throw error
+        }
+        self.init(descriptor, path: path)
+    }
+
+    /// Adopts the first socket that systemd handed over (sd_listen_fds(3)); nil where it handed over none.
+    package static func inherited(_ environment: [String: String]) -> Listener? {
+        guard let process = environment["LISTEN_PID"], Int32(process) == getpid(),
+            let count = environment["LISTEN_FDS"].flatMap({ Int32($0) }), count >= 1
+        else { return nil }
+        let first: Int32 = 3
+        _ = fcntl(first, F_SETFL, fcntl(first, F_GETFL) | O_NONBLOCK)
+        _ = fcntl(first, F_SETFD, FD_CLOEXEC)
+        return Listener(first, path: nil)
+    }
+
+    /// The TCP port it listens on; nil for a Unix socket.
+    package var port: UInt16? {
+        var address = sockaddr_in()
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let code = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
+        }
+        return code == 0 && Int32(address.sin_family) != AF_UNIX ? UInt16(bigEndian: address.sin_port) : nil
+    }
+
+    package func ready(_ readiness: Readiness) { server?.accept(self) }
+
+    func stop(_ loop: EventLoop) {
+        if let registration { loop.deregister(registration) }
+        registration = nil
+        close(descriptor)
+        if let path { unlink(path) }
+    }
+
+    /// Whether somebody answers on a Unix socket: a file left by a killed process refuses connections.
+    private static func isServed(_ address: SocketAddress) -> Bool {
+        let probe = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard probe >= 0 else { return false }
+        defer { close(probe) }
+        return address.withSockaddr { connect(probe, $0, $1) } == 0
+    }
+}

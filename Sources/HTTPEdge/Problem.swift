@@ -1,0 +1,39 @@
+/// One kind of refusal: an RFC 9457 problem type, told apart by `type` and not by its prose.
+package struct Problem: Sendable {
+    /// The last segment of `type`, `/problems/<name>`.
+    package let name: StaticString
+    package let title: StaticString
+    package let status: Status
+    /// What happened and what to do, for the person who reads it.
+    package let detail: StaticString
+
+    package init(_ name: StaticString, _ status: Status, _ title: StaticString, _ detail: StaticString) {
+        self.name = name
+        self.title = title
+        self.status = status
+        self.detail = detail
+    }
+}
+
+/// What the edge itself refuses. After one of these the connection is closed: whatever follows a message that was not
+/// understood can't be told from a request that somebody hid in it.
+extension Problem {
+    package static let badRequest = Problem(
+        "bad-request", .badRequest, "Bad request", "The message is not valid HTTP/1.1 (RFC 9112).")
+    package static let lengthRequired = Problem(
+        "length-required", .lengthRequired, "Length required", "Send the body with a Content-Length.")
+    package static let contentTooLarge = Problem(
+        "content-too-large", .contentTooLarge, "Content too large", "The body is larger than this server takes.")
+    package static let uriTooLong = Problem(
+        "uri-too-long", .uriTooLong, "URI too long", "The request line is longer than this server takes.")
+    package static let expectationFailed = Problem(
+        "expectation-failed", .expectationFailed, "Expectation failed", "The only expectation known is 100-continue.")
+    package static let headersTooLarge = Problem(
+        "headers-too-large", .headersTooLarge, "Headers too large",
+        "There are more header fields, or bytes in them, than this server takes.")
+    package static let notImplemented = Problem(
+        "not-implemented", .notImplemented, "Not implemented", "The method or transfer coding is not known here.")
+    package static let versionNotSupported = Problem(
+        "version-not-supported", .versionNotSupported, "HTTP version not supported",
+        "This server speaks HTTP/1.1 and HTTP/1.0.")
+}

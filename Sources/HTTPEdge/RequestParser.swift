@@ -1,0 +1,298 @@
+import Shared
+
+/// Reads one request head strictly by RFC 9112: what the standard lets a server reject is rejected, so that no proxy in
+/// front can have understood it otherwise. A pure function of the bytes.
+struct RequestParser {
+    enum Outcome {
+        /// The head is not complete; nothing is wrong so far.
+        case incomplete
+        case head(RequestHead)
+        case refused(Problem)
+    }
+
+    /// How the parse of a part ended early.
+    private enum Stop: Error {
+        case incomplete
+        case refused(Problem)
+    }
+
+    let limits: EdgeLimits
+    /// The fields of the head that was parsed last.
+    private(set) var fields: [HeaderField] = []
+
+    private var offset = 0
+    private var hosts = 0
+    private var lengths = 0
+    private var codings = 0
+    private var codingIsChunked = false
+    /// The authority of an absolute-form target.
+    private var authority: Range<Int>?
+    private var host = 0..<0
+
+    init(limits: EdgeLimits) {
+        self.limits = limits
+        fields.reserveCapacity(limits.headerFields)
+    }
+
+    /// Reads the head that starts at the beginning of `bytes`.
+    mutating func parse(_ bytes: Span<UInt8>) -> Outcome {
+        fields.removeAll(keepingCapacity: true)
+        offset = 0
+        hosts = 0
+        lengths = 0
+        codings = 0
+        codingIsChunked = false
+        authority = nil
+        var head = RequestHead()
+        do throws(Stop) {
+            try requestLine(bytes, &head)
+            while try field(bytes, &head) {}
+            head.bytes = offset
+            guard head.bytes <= limits.headBytes else { throw .refused(.headersTooLarge) }
+            try framing(bytes, &head)
+            return .head(head)
+        } catch {
+            switch error {
+            case .refused(let problem): return .refused(problem)
+            case .incomplete:
+                // Only a line's end or a limit can settle it; the caller asks again when there is more.
+                if offset == 0, bytes.count > limits.requestLineBytes { return .refused(.uriTooLong) }
+                if bytes.count > limits.headBytes { return .refused(.headersTooLarge) }
+                return .incomplete
+            }
+        }
+    }
+
+    // MARK: Request line
+
+    private mutating func requestLine(_ bytes: Span<UInt8>, _ head: inout RequestHead) throws(Stop) {
+        // One empty line before a request is ignored (RFC 9112 section 2.2).
+        var at = 0
+        if bytes.count >= 2, bytes[0] == cr, bytes[1] == lf { at = 2 }
+        let methodStart = at
+        at = try end(of: methodStart, in: bytes, while: isToken)
+        guard bytes[at] == space, at > methodStart else { throw .refused(.badRequest) }
+        let methodRange = methodStart..<at
+
+        let targetStart = at + 1
+        at = try end(of: targetStart, in: bytes, while: isTarget)
+        guard bytes[at] == space, at > targetStart else { throw .refused(.badRequest) }
+        guard at - methodStart <= limits.requestLineBytes else { throw .refused(.uriTooLong) }
+        let target = targetStart..<at
+
+        // HTTP-version is "HTTP/" DIGIT "." DIGIT, in capitals; then CRLF.
+        let version = at + 1
+        guard bytes.count >= version + 10 else {
+            try completeOrRefuse(bytes, from: version)
+            throw .incomplete
+        }
+        guard bytes.extracting(version..<version + 5).equals("HTTP/"), isDigit(bytes[version + 5]),
+            bytes[version + 6] == UInt8(ascii: "."), isDigit(bytes[version + 7]), bytes[version + 8] == cr,
+            bytes[version + 9] == lf
+        else { throw .refused(.badRequest) }
+        guard bytes[version + 5] == UInt8(ascii: "1") else { throw .refused(.versionNotSupported) }
+        head.isHTTP10 = bytes[version + 7] == UInt8(ascii: "0")
+        head.keepAlive = !head.isHTTP10
+
+        guard let method = Self.method(bytes.extracting(methodRange)) else { throw .refused(.notImplemented) }
+        head.method = method
+        try self.target(bytes, target, &head)
+        offset = version + 10
+    }
+
+    private static func method(_ text: Span<UInt8>) -> Method? {
+        switch text.count {
+        case 3: text.equals("GET") ? .get : text.equals("PUT") ? .put : nil
+        case 4: text.equals("POST") ? .post : text.equals("HEAD") ? .head : nil
+        case 5: text.equals("PATCH") ? .patch : nil
+        case 6: text.equals("DELETE") ? .delete : nil
+        case 7: text.equals("OPTIONS") ? .options : nil
+        default: nil
+        }
+    }
+
+    /// origin-form, absolute-form, or `*` for OPTIONS (RFC 9112 section 3.2).
+    private mutating func target(_ bytes: Span<UInt8>, _ target: Range<Int>, _ head: inout RequestHead) throws(Stop) {
+        var path = target
+        let text = bytes.extracting(target)
+        if text.starts(with: "http://") || text.starts(with: "https://") {
+            let start = target.lowerBound + (text.starts(with: "http://") ? 7 : 8)
+            var end = start
+            while end < target.upperBound, bytes[end] != slash, bytes[end] != UInt8(ascii: "?") { end += 1 }
+            guard end > start else { throw .refused(.badRequest) }
+            authority = start..<end
+            path = end..<target.upperBound
+        } else if text.equals("*") {
+            guard head.method == .options else { throw .refused(.badRequest) }
+        } else if text[0] != slash {
+            throw .refused(.badRequest)
+        }
+        var question = path.lowerBound
+        while question < path.upperBound, bytes[question] != UInt8(ascii: "?") { question += 1 }
+        head.path = path.lowerBound..<question
+        head.query = min(question + 1, path.upperBound)..<path.upperBound
+    }
+
+    // MARK: Fields
+
+    /// Reads one field line; false at the empty line that ends the head.
+    private mutating func field(_ bytes: Span<UInt8>, _ head: inout RequestHead) throws(Stop) -> Bool {
+        guard offset < bytes.count else { throw .incomplete }
+        if bytes[offset] == cr {
+            guard offset + 1 < bytes.count else { throw .incomplete }
+            guard bytes[offset + 1] == lf else { throw .refused(.badRequest) }
+            offset += 2
+            return false
+        }
+        // A line that starts with white space is a folded one (obs-fold), or hides behind the request line: no token.
+        let nameEnd = try end(of: offset, in: bytes, while: isToken)
+        guard bytes[nameEnd] == UInt8(ascii: ":"), nameEnd > offset else { throw .refused(.badRequest) }
+        var valueStart = nameEnd + 1
+        while valueStart < bytes.count, isBlank(bytes[valueStart]) { valueStart += 1 }
+        let lineEnd = try end(of: valueStart, in: bytes, while: isFieldValue)
+        guard bytes[lineEnd] == cr else { throw .refused(.badRequest) }
+        guard lineEnd + 1 < bytes.count else { throw .incomplete }
+        guard bytes[lineEnd + 1] == lf else { throw .refused(.badRequest) }
+        var valueEnd = lineEnd
+        while valueEnd > valueStart, isBlank(bytes[valueEnd - 1]) { valueEnd -= 1 }
+
+        guard fields.count < limits.headerFields else { throw .refused(.headersTooLarge) }
+        let field = HeaderField(name: offset..<nameEnd, value: valueStart..<valueEnd)
+        fields.append(field)
+        try note(bytes, field, &head)
+        offset = lineEnd + 2
+        return true
+    }
+
+    /// Takes in the fields that frame the message or the connection.
+    private mutating func note(
+        _ bytes: Span<UInt8>, _ field: HeaderField, _ head: inout RequestHead
+    ) throws(Stop) {
+        let name = bytes.extracting(field.name)
+        let value = bytes.extracting(field.value)
+        switch name.count {
+        case 4 where name.equalsIgnoringCase("host"):
+            hosts += 1
+            host = field.value
+        case 6 where name.equalsIgnoringCase("expect"):
+            guard value.equalsIgnoringCase("100-continue") else { throw .refused(.expectationFailed) }
+            head.expectsContinue = true
+        case 10 where name.equalsIgnoringCase("connection"):
+            connection(value, &head)
+        case 14 where name.equalsIgnoringCase("content-length"):
+            lengths += 1
+            // Digits and nothing else: no sign, no list, no 0x. More than 18 digits is no length.
+            guard let length = value.decimal else { throw .refused(.badRequest) }
+            head.contentLength = length
+        case 17 where name.equalsIgnoringCase("transfer-encoding"):
+            codings += 1
+            codingIsChunked = value.equalsIgnoringCase("chunked")
+        default: break
+        }
+    }
+
+    /// `close` and `keep-alive` among the options of a Connection field (RFC 9112 section 9.3).
+    private func connection(_ value: Span<UInt8>, _ head: inout RequestHead) {
+        var start = 0
+        var close = false
+        while start <= value.count {
+            var end = start
+            while end < value.count, value[end] != UInt8(ascii: ",") { end += 1 }
+            var first = start
+            var last = end
+            while first < last, isBlank(value[first]) { first += 1 }
+            while last > first, isBlank(value[last - 1]) { last -= 1 }
+            let option = value.extracting(first..<last)
+            if option.equalsIgnoringCase("close") { close = true }
+            if option.equalsIgnoringCase("keep-alive"), head.isHTTP10 { head.keepAlive = true }
+            start = end + 1
+        }
+        if close { head.keepAlive = false }
+    }
+
+    // MARK: Framing
+
+    /// Settles where the message ends (RFC 9112 section 6) and whom it is for (section 3.2).
+    private func framing(_ bytes: Span<UInt8>, _ head: inout RequestHead) throws(Stop) {
+        guard hosts == 1 || (hosts == 0 && head.isHTTP10) else { throw .refused(.badRequest) }
+        if hosts == 1 {
+            guard isHost(bytes.extracting(host)) else { throw .refused(.badRequest) }
+            if let authority {
+                guard equalIgnoringCase(bytes.extracting(authority), bytes.extracting(host)) else {
+                    throw .refused(.badRequest)
+                }
+            }
+        }
+        if codings > 0 {
+            // Both framings, a coding in HTTP/1.0, or several: somebody may have read it the other way.
+            guard lengths == 0, codings == 1, !head.isHTTP10 else { throw .refused(.badRequest) }
+            throw .refused(codingIsChunked ? .lengthRequired : .notImplemented)
+        }
+        guard lengths <= 1 else { throw .refused(.badRequest) }
+        guard head.contentLength <= limits.bodyBytes else { throw .refused(.contentTooLarge) }
+        if head.isHTTP10 { head.expectsContinue = false }
+    }
+
+    // MARK: Characters
+
+    /// The index of the first byte from `start` that is not of the class; throws where the bytes end before.
+    @inline(__always)
+    private func end(
+        of start: Int, in bytes: Span<UInt8>, while belongs: (UInt8) -> Bool
+    ) throws(Stop) -> Int {
+        var index = start
+        while index < bytes.count {
+            if !belongs(bytes[index]) { return index }
+            index += 1
+        }
+        throw .incomplete
+    }
+
+    /// Refuses a version that is cut short by a line's end, which more bytes can't mend.
+    private func completeOrRefuse(_ bytes: Span<UInt8>, from start: Int) throws(Stop) {
+        for index in start..<max(start, bytes.count) where bytes[index] == lf { throw .refused(.badRequest) }
+    }
+}
+
+private let cr = UInt8(ascii: "\r")
+private let lf = UInt8(ascii: "\n")
+private let space = UInt8(ascii: " ")
+private let slash = UInt8(ascii: "/")
+
+private func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") < 10 }
+
+private func isBlank(_ byte: UInt8) -> Bool { byte == space || byte == 0x09 }
+
+/// tchar (RFC 9110 section 5.6.2), one bit a character.
+private func isToken(_ byte: UInt8) -> Bool {
+    // 0x00–0x3F: ! # $ % & ' * + - . 0–9        0x40–0x7F: A–Z ^ _ ` a–z | ~
+    let low: UInt64 = 0x03FF_6CFA_0000_0000
+    let high: UInt64 = 0x57FF_FFFF_C7FF_FFFE
+    return byte < 64 ? low >> UInt64(byte) & 1 == 1 : byte < 128 && high >> UInt64(byte - 64) & 1 == 1
+}
+
+/// Visible ASCII but `#`: a fragment is never sent (RFC 9112 section 3.2).
+private func isTarget(_ byte: UInt8) -> Bool { byte > 0x20 && byte < 0x7F && byte != UInt8(ascii: "#") }
+
+/// field-vchar, SP, HTAB and obs-text (RFC 9110 section 5.5).
+private func isFieldValue(_ byte: UInt8) -> Bool { byte >= 0x20 && byte != 0x7F || byte == 0x09 }
+
+/// uri-host [ ":" port ]: no user, no path, no list, not empty.
+private func isHost(_ text: Span<UInt8>) -> Bool {
+    guard text.count > 0 else { return false }
+    for index in text.indices {
+        switch text[index] {
+        case 0...0x20, 0x7F..., UInt8(ascii: "@"), UInt8(ascii: "/"), UInt8(ascii: ","), UInt8(ascii: "?"),
+            UInt8(ascii: "#"), UInt8(ascii: "\\"), UInt8(ascii: "\""), UInt8(ascii: "<"), UInt8(ascii: ">"):
+            return false
+        default: break
+        }
+    }
+    return true
+}
+
+private func equalIgnoringCase(_ left: Span<UInt8>, _ right: Span<UInt8>) -> Bool {
+    guard left.count == right.count else { return false }
+    for index in left.indices where asciiLowercased(left[index]) != asciiLowercased(right[index]) { return false }
+    return true
+}

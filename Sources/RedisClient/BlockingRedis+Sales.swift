@@ -1,0 +1,98 @@
+package import Shared
+
+/// What the worker and the tools ask of a sale.
+extension BlockingRedis {
+    /// All sales that this Redis knows, by name.
+    package func sales() throws(RedisError) -> [SaleID] {
+        let reply = try command(["SMEMBERS", RedisArgument(SaleKeys.sales)])
+        let names = reply.value.strings
+        return names.compactMap { SaleID($0) }.sorted { $0.description < $1.description }
+    }
+
+    /// How a sale stands; nil where Redis has no such sale.
+    ///
+    /// Throws `unexpectedReply` where a part of it (stock or position) is missing.
+    package func status(_ sale: SaleID) throws(RedisError) -> SaleStatus? {
+        let keys = SaleKeys(sale)
+        let reply = try run(.status, keys: [keys.sale, keys.stock, keys.position], [])
+        return try SaleStatus(sale: sale, reply.value)
+    }
+
+    /// Lifts the fence of a sale that is as `status` says; false where it has changed since.
+    package func stamp(_ status: SaleStatus) throws(RedisError) -> Bool {
+        let keys = SaleKeys(status.sale)
+        let reply = try run(
+            .stamp, keys: [keys.sale, keys.stock, keys.position],
+            [
+                RedisArgument(facts.runID), RedisArgument(status.uuid), RedisArgument(status.epoch),
+                RedisArgument(status.remaining), RedisArgument(status.position),
+            ])
+        return reply.integer == 1
+    }
+
+    package enum Control: String, Sendable { case pause, resume, close }
+
+    /// Pauses, resumes or closes a sale; false where there is no such sale.
+    package func control(_ sale: SaleID, _ action: Control) throws(RedisError) -> Bool {
+        let reply = try run(.control, keys: [SaleKeys(sale).sale], [RedisArgument(action.rawValue)])
+        return reply.integer == 1
+    }
+
+    /// Calls `body` with every buyer of a sale and the text of its wins (`Win.parse`), a thousand at a time.
+    ///
+    /// HSCAN may show a buyer twice; it misses none that was there all along.
+    package func forEachBuyer(of sale: SaleID, _ body: (String, String) -> Void) throws(RedisError) {
+        var cursor = "0"
+        repeat {
+            let reply = try command([
+                "HSCAN", RedisArgument(SaleKeys(sale).buyers), RedisArgument(cursor), "COUNT", "1000",
+            ])
+            let answer = reply.value
+            guard answer.count == 2 else { throw RedisError(.unexpectedReply, "HSCAN", "not a cursor and a page") }
+            cursor = answer[0].string ?? "0"
+            let page = answer[1].strings
+            for index in stride(from: 0, to: page.count - 1, by: 2) { body(page[index], page[index + 1]) }
+        } while cursor != "0"
+    }
+}
+
+extension SaleStatus {
+    /// Reads the reply of status.lua; nil for the empty one of an unknown sale.
+    package init?(sale: SaleID, _ reply: RedisValue) throws(RedisError) {
+        if reply.isArray, reply.count == 0 { return nil }
+        guard reply.count == 13 else { throw RedisError(.unexpectedReply, "status.lua", "not thirteen values") }
+        self.init(
+            sale: sale, uuid: try reply.text(0), title: try reply.text(1),
+            stockTotal: try reply.number(2, "stock_total"), remaining: try reply.number(3, "stock"),
+            position: try reply.number(4, "position"), maxPerBuyer: try reply.number(5, "max_per_buyer"),
+            opensAt: try reply.time(6, "opens_at"), closesAt: try reply.time(7, "closes_at"),
+            paused: try reply.text(8) == "1", epoch: try reply.number(9, "epoch"), servingRunID: try reply.text(10),
+            persistedPosition: try reply.number(11, "persisted_position"),
+            readAt: UnixMilliseconds(try reply.number(12, "now_ms")))
+    }
+}
+
+/// The elements of status.lua's reply.
+extension RedisValue {
+    fileprivate func text(_ index: Int) throws(RedisError) -> String {
+        let element = self[index]
+        guard let text = element.string else {
+            throw RedisError(.unexpectedReply, "status.lua", "value \(index + 1) is not text")
+        }
+        return text
+    }
+
+    fileprivate func number(_ index: Int, _ name: String) throws(RedisError) -> Int {
+        let element = self[index]
+        guard let number = element.integer else {
+            throw RedisError(.unexpectedReply, "status.lua", "\(name) of the sale is missing from Redis")
+        }
+        return number
+    }
+
+    /// A time in milliseconds; 0 stands for unset.
+    fileprivate func time(_ index: Int, _ name: String) throws(RedisError) -> UnixMilliseconds? {
+        let value = try number(index, name)
+        return value == 0 ? nil : UnixMilliseconds(value)
+    }
+}

@@ -1,0 +1,93 @@
+internal import CHiredis
+import Glibc
+package import Shared
+
+/// A connection that waits for each answer: for the worker and the tools, which have nothing else to do meanwhile.
+///
+/// It does not reconnect by itself: whoever holds it decides what a lost connection means, and makes another.
+package final class BlockingRedis {
+    /// Milliseconds until a silent Redis counts as gone. BLOCK times must stay below.
+    package static let timeoutMilliseconds = 3000
+
+    private let context: UnsafeMutablePointer<redisContext>
+    /// Who answered when the connection was made.
+    package private(set) var facts: ServerFacts
+
+    /// Connects, authenticates and asks the server who it is.
+    package init(_ endpoint: RedisEndpoint, name: String) throws(RedisError) {
+        let limit = timeval(tv_sec: Self.timeoutMilliseconds / 1000, tv_usec: Self.timeoutMilliseconds % 1000 * 1000)
+        let made: UnsafeMutablePointer<redisContext>?
+        switch endpoint.address {
+        case .tcp(let host, let port): made = redisConnectWithTimeout(host, Int32(port), limit)
+        case .unix(let path): made = redisConnectUnixWithTimeout(path, limit)
+        }
+        guard let made else { preconditionFailure("hiredis: out of memory") }
+        context = made
+        facts = ServerFacts(runID: "", version: "", role: "", settings: [:])
+        guard made.pointee.err == 0 else {
+            throw RedisError(.cannotConnect, "connect to \(endpoint.address)", Self.errorText(made))
+        }
+        redisSetTimeout(made, limit)
+        for command in Handshake.commands(endpoint, name: name) { _ = try self.command(command) }
+        let info = try command(Handshake.info)
+        let config = try command(Handshake.configuration)
+        guard let facts = ServerFacts(info: info.value.string ?? "", config: config.value.strings) else {
+            throw RedisError(.unexpectedReply, "INFO", "the server does not say what it is")
+        }
+        self.facts = facts
+    }
+
+    deinit { redisFree(context) }
+
+    /// Runs a command; an error reply is thrown.
+    @discardableResult
+    package func command(_ arguments: [RedisArgument]) throws(RedisError) -> RedisReply {
+        let operation = String(decoding: arguments[0].bytes, as: UTF8.self)
+        guard let raw = Self.call(context, arguments) else {
+            let timedOut = context.pointee.err == REDIS_ERR_IO && (errno == EAGAIN || errno == EINTR)
+            throw RedisError(
+                timedOut ? .timedOut : .connectionLost, operation,
+                timedOut ? "no answer within \(Self.timeoutMilliseconds) ms" : Self.errorText(context))
+        }
+        let message = RedisValue(raw).errorMessage
+        let reply = RedisReply(owning: raw)
+        if let message { throw RedisError(reply: message, to: operation) }
+        return reply
+    }
+
+    /// Runs a script by its SHA, and by its text where Redis does not know it (NOSCRIPT means nothing ran).
+    @discardableResult
+    package func run(
+        _ script: Script, keys: [String], _ arguments: [RedisArgument]
+    ) throws(RedisError) -> RedisReply {
+        let rest = [RedisArgument(keys.count)] + keys.map { RedisArgument($0) } + arguments
+        do throws(RedisError) {
+            return try command(["EVALSHA", RedisArgument(script.sha)] + rest)
+        } catch {
+            guard error.code == .noScript else { throw error }
+            return try command(["EVAL", RedisArgument(script.source)] + rest)
+        }
+    }
+
+    private static func call(
+        _ context: UnsafeMutablePointer<redisContext>, _ arguments: [RedisArgument]
+    ) -> UnsafeMutablePointer<redisReply>? {
+        // One block for all bytes, so that every argument's pointer is good for the whole call.
+        let flat = arguments.flatMap(\.bytes)
+        return flat.withUnsafeBufferPointer { bytes in
+            var pointers: [UnsafePointer<CChar>?] = []
+            var offset = 0
+            let base = bytes.baseAddress.map { UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self) }
+            for argument in arguments {
+                pointers.append(base.map { $0 + offset })
+                offset += argument.bytes.count
+            }
+            let raw = redisCommandArgv(context, Int32(arguments.count), &pointers, arguments.map(\.bytes.count))
+            return raw?.assumingMemoryBound(to: redisReply.self)
+        }
+    }
+
+    private static func errorText(_ context: UnsafeMutablePointer<redisContext>) -> String {
+        withUnsafeBytes(of: context.pointee.errstr) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    }
+}

@@ -1,0 +1,24 @@
+package import LuaScripts
+import Shared
+
+/// A script with the name by which Redis caches it: the SHA-1 of its text.
+package struct Script: Sendable {
+    package let name: String
+    package let source: [UInt8]
+    package let sha: String
+
+    package init(_ script: LuaScript) {
+        name = script.name
+        source = script.source
+        sha = Crypto.sha1Hex(script.source.span)
+    }
+
+    package static let purchase = Script(.purchase)
+    package static let create = Script(.create)
+    package static let control = Script(.control)
+    package static let status = Script(.status)
+    package static let lookup = Script(.lookup)
+    package static let stamp = Script(.stamp)
+    package static let settle = Script(.settle)
+    package static let deadletter = Script(.deadletter)
+}

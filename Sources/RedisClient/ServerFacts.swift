@@ -1,0 +1,49 @@
+/// What a Redis says of itself when a connection is made: who it is, and whether its answers are safe.
+package struct ServerFacts: Equatable, Sendable {
+    /// Changes whenever the process is started anew; the fence compares it.
+    package var runID: String
+    package var version: String
+    package var role: String
+    /// Settings by name, as CONFIG GET gave them.
+    package var settings: [String: String]
+
+    /// The settings that strict durability asks for.
+    ///
+    /// Redis then answers after the fsync, one per loop pass for all clients in it (redis 7.0.15, server.c beforeSleep,
+    /// aof.c flushAppendOnlyFile). `no-appendfsync-on-rewrite yes` would cancel that while a rewrite runs; eviction
+    /// would delete orders; a failing snapshot (`save`) would block writes.
+    package static let strictSettings: [(name: String, value: String)] = [
+        ("appendonly", "yes"), ("appendfsync", "always"), ("no-appendfsync-on-rewrite", "no"),
+        ("maxmemory-policy", "noeviction"), ("save", ""),
+    ]
+
+    package init(runID: String, version: String, role: String, settings: [String: String]) {
+        self.runID = runID
+        self.version = version
+        self.role = role
+        self.settings = settings
+    }
+
+    /// Reads the text of INFO and the array of CONFIG GET; nil where INFO lacks what every Redis has.
+    package init?(info: String, config: [String]) {
+        var lines: [Substring: Substring] = [:]
+        for line in info.split(whereSeparator: \.isNewline) {
+            guard let colon = line.firstIndex(of: ":") else { continue }
+            lines[line[..<colon]] = line[line.index(after: colon)...]
+        }
+        guard let runID = lines["run_id"], let version = lines["redis_version"], let role = lines["role"] else {
+            return nil
+        }
+        var settings: [String: String] = [:]
+        for index in stride(from: 0, to: config.count - 1, by: 2) { settings[config[index]] = config[index + 1] }
+        self.init(runID: String(runID), version: String(version), role: String(role), settings: settings)
+    }
+
+    /// Why answers of this Redis are not safe, each a phrase; empty where they are.
+    package var durabilityProblems: [String] {
+        Self.strictSettings.compactMap { name, wanted in
+            guard let value = settings[name] else { return "\(name) can't be read" }
+            return value == wanted ? nil : "\(name) is \"\(value)\" and must be \"\(wanted)\""
+        }
+    }
+}

@@ -1,0 +1,53 @@
+import EventLoop
+import HTTPEdge
+import RedisClient
+import Shared
+
+/// Everything `sale-api` is told, checked once at the start.
+struct APIConfiguration {
+    enum Durability: String { case strict, relaxed }
+
+    var redis: RedisEndpoint
+    var durability: Durability
+    var listen: SocketAddress
+    var jwksFile: String
+    var audience: String?
+    var issuer: String?
+    var deadlineMilliseconds: Int
+    var maxConnections: Int
+    var batchMax: Int
+    var logLevel: Log.Level
+
+    static let settings: [Setting] = [
+        .redisURL, .redisPasswordFile, .durability, .listen, .jwksFile, .jwtAudience, .jwtIssuer, .deadline,
+        .maxConnections, .batchMax, .logLevel,
+    ]
+
+    init(_ environment: Environment) throws(ConfigurationError) {
+        redis = try RedisEndpoint(environment)
+        let durabilityText = try environment.required(.durability)
+        guard let durability = Durability(rawValue: durabilityText) else {
+            throw ConfigurationError(.durability, "is \"\(durabilityText)\"; it must be strict or relaxed")
+        }
+        self.durability = durability
+        let listenText = try environment.required(.listen)
+        guard let listen = SocketAddress(listenText) else {
+            throw ConfigurationError(.listen, "is \"\(listenText)\"; it must be host:port or unix:/path")
+        }
+        self.listen = listen
+        jwksFile = try environment.required(.jwksFile)
+        audience = environment[.jwtAudience]
+        issuer = environment[.jwtIssuer]
+        deadlineMilliseconds = try environment.integer(.deadline, in: 100...60_000)
+        maxConnections = try environment.integer(.maxConnections, in: 1...1_000_000)
+        batchMax = try environment.integer(.batchMax, in: 1...Batcher.batchMaxLimit)
+        logLevel = try environment.logLevel()
+    }
+
+    /// What to say of a Redis that must not be sold from; nil where it may.
+    func refusal(of server: ServerFacts) -> String? {
+        let problems = server.durabilityProblems
+        guard durability == .strict, !problems.isEmpty else { return nil }
+        return "Redis would forget confirmed orders: \(problems.joined(separator: "; "))"
+    }
+}

@@ -1,0 +1,53 @@
+import HTTPEdge
+import RedisClient
+import Shared
+
+/// What one API process counts.
+final class APIMetrics {
+    private var secured = 0
+    private var replayed = 0
+    private var soldOut = 0
+    private var refused = 0
+    private var turnedAway = 0
+    var unauthorized = 0
+    var batches = 0
+    var redisErrors = 0
+    /// From the complete request to its answer, for purchases that Redis decided.
+    var decisionLatency = LatencyHistogram()
+
+    func count(_ decision: Decision) {
+        switch decision {
+        case .secured: secured += 1
+        case .replayed: replayed += 1
+        case .soldOut: soldOut += 1
+        case .fenced, .unknownSale: turnedAway += 1
+        default: refused += 1
+        }
+    }
+
+    /// Everything in Prometheus' text format.
+    func append(to output: inout ByteBuffer, edge: EdgeCounters, redis: AsyncRedis) {
+        var text = MetricsText()
+        text.counters(
+            "sale_decisions_total", "Purchases that Redis decided.", label: "outcome",
+            [
+                ("secured", secured), ("replayed", replayed), ("sold_out", soldOut), ("refused", refused),
+                ("turned_away", turnedAway),
+            ])
+        text.histogram("sale_decision_seconds", "From the complete request to its answer.", decisionLatency)
+        text.counter("sale_batches_total", "Script calls; decisions per batch show how well they gather.", batches)
+        text.counter("sale_unauthorized_total", "Requests without a valid token.", unauthorized)
+        text.counter("sale_redis_errors_total", "Script calls that Redis did not decide.", redisErrors)
+        text.counter("sale_redis_losses_total", "Connections to Redis that were lost.", redis.losses)
+        text.gauge("sale_redis_ready", "1 while Redis can be sold from.", redis.isReady ? 1 : 0)
+        text.counter("sale_http_connections_total", "Connections accepted.", edge.accepted)
+        text.gauge("sale_http_connections", "Connections open.", edge.open)
+        text.counter(
+            "sale_http_connections_overflowed_total", "Connections closed at once, too many being open.",
+            edge.overflowed)
+        text.counter("sale_http_requests_total", "Requests understood.", edge.requests)
+        text.counter("sale_http_malformed_total", "Messages that were not valid HTTP.", edge.malformed)
+        text.counter("sale_http_timeouts_total", "Connections closed in mid-message for being slow.", edge.timedOut)
+        output.append(text.buffer)
+    }
+}

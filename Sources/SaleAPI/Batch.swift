@@ -1,0 +1,53 @@
+import HTTPEdge
+import RedisClient
+import Shared
+
+/// Purchases of one sale that are decided by one script call.
+final class Batch {
+    /// What is needed to answer one of them.
+    struct Purchase {
+        let exchange: Exchange
+        let quantity: Int
+        /// Bytes of the batch's arguments up to and with this one's.
+        let argumentsEnd: Int
+    }
+
+    /// Arguments that purchase.lua takes for each purchase.
+    private static let argumentsEach = 4
+
+    let call = ScriptCall(.purchase)
+    private(set) var purchases: [Purchase] = []
+    /// How many from the front have been answered because their time was up.
+    var expired = 0
+    /// It was sent and the answer lost: it may have been decided, and only a decision can tell.
+    var mayHaveRun = false
+
+    var count: Int { purchases.count }
+
+    /// Readies a used batch for another round.
+    func clear() {
+        call.removeItems()
+        purchases.removeAll(keepingCapacity: true)
+        expired = 0
+        mayHaveRun = false
+    }
+
+    func append(buyer: Span<UInt8>, key: Span<UInt8>, quantity: Int, _ exchange: Exchange) {
+        call.append(buyer)
+        call.append(key)
+        call.append(small: quantity)
+        call.append(exchange.trace)
+        purchases.append(Purchase(exchange: exchange, quantity: quantity, argumentsEnd: call.itemBytes))
+    }
+
+    /// Takes out what has expired, before a first sending: it was told that nothing was done, so nothing may be.
+    func dropExpired() {
+        guard expired > 0 else { return }
+        let bytes = purchases[expired - 1].argumentsEnd
+        call.removeFirst(expired * Self.argumentsEach, bytes: bytes)
+        purchases = purchases[expired...].map {
+            Purchase(exchange: $0.exchange, quantity: $0.quantity, argumentsEnd: $0.argumentsEnd - bytes)
+        }
+        expired = 0
+    }
+}

@@ -1,0 +1,287 @@
+import EventLoop
+import HTTPEdge
+import RedisClient
+import Shared
+
+/// Decides purchases: all that arrive in one loop pass leave as one script call, and while it runs the next batch
+/// gathers.
+///
+/// A purchase is answered exactly once: with Redis' decision, with 202 when its time is up and it may have been
+/// decided, or with 503 when it certainly was not.
+final class Batcher {
+    /// HMGET and HSET take one and two words a purchase from Lua's stack of 8000 (LUAI_MAXCSTACK).
+    static let batchMaxLimit = 1000
+    /// Purchases that may wait at once. At 50,000 decisions a second these are 0.33 s of work, so that what is accepted
+    /// meets its 2.5 s; each holds about 200 bytes of arguments: 3.2 MiB.
+    static let pendingMax = 16_384
+    /// Sales with purchases under way, known or not: made-up names must not cost memory.
+    private static let lanesMax = 1024
+    /// How often deadlines are looked at, and a batch whose answer was lost is sent again.
+    private static let tickMilliseconds = 25
+
+    /// One sale's batches. At most one is with Redis, so decisions are in the order of arrival.
+    private final class Lane {
+        let keys: [String]
+        var inFlight: Batch?
+        /// The batch in flight is waiting for a connection, or for the fence to lift, to be sent again.
+        var resend = false
+        var full: [Batch] = []
+        var gathering: Batch
+
+        init(_ sale: SaleID, gathering: Batch) {
+            let names = SaleKeys(sale)
+            keys = [names.sale, names.stock, names.position, names.buyers, names.orders]
+            self.gathering = gathering
+        }
+
+        var isIdle: Bool { inFlight == nil && full.isEmpty && gathering.count == 0 }
+    }
+
+    private let loop: EventLoop
+    private let redis: AsyncRedis
+    private let answers: PurchaseAnswers
+    private let known: KnownSales
+    private let metrics: APIMetrics
+    private let log: Log
+    private let batchMax: Int
+    private let deadlineNanoseconds: UInt64
+
+    private var lanes: [SaleID: Lane] = [:]
+    /// Lanes that have something to send.
+    private var dirty: [SaleID] = []
+    private var spare: [Batch] = []
+    private var pending = 0
+    private var reply = PurchaseReply()
+
+    init(
+        loop: EventLoop, redis: AsyncRedis, answers: PurchaseAnswers, known: KnownSales, metrics: APIMetrics, log: Log,
+        batchMax: Int, deadlineMilliseconds: Int
+    ) {
+        self.loop = loop
+        self.redis = redis
+        self.answers = answers
+        self.known = known
+        self.metrics = metrics
+        self.log = log
+        self.batchMax = batchMax
+        deadlineNanoseconds = UInt64(deadlineMilliseconds) * 1_000_000
+        loop.atEndOfPass { [weak self] in self?.sendBatches() }
+        tick()
+    }
+
+    // MARK: Gathering
+
+    /// Takes a purchase; its exchange is answered now or later.
+    func submit(_ sale: SaleID, buyer: Span<UInt8>, key: Span<UInt8>, quantity: Int, _ exchange: Exchange) {
+        guard redis.isReady else { return answers.unavailable(exchange) }
+        guard pending < Self.pendingMax, let lane = lane(sale) else { return answers.overloaded(exchange) }
+        if lane.gathering.count == 0 { dirty.append(sale) }
+        lane.gathering.append(buyer: buyer, key: key, quantity: quantity, exchange)
+        pending += 1
+        if lane.gathering.count == batchMax {
+            lane.full.append(lane.gathering)
+            lane.gathering = freshBatch()
+            dirty.append(sale)
+        }
+    }
+
+    private func lane(_ sale: SaleID) -> Lane? {
+        if let lane = lanes[sale] { return lane }
+        guard lanes.count < Self.lanesMax else { return nil }
+        let lane = Lane(sale, gathering: freshBatch())
+        lanes[sale] = lane
+        return lane
+    }
+
+    private func freshBatch() -> Batch { spare.popLast() ?? Batch() }
+
+    private func recycle(_ batch: Batch) {
+        pending -= batch.count
+        batch.clear()
+        spare.append(batch)
+    }
+
+    // MARK: Sending
+
+    private func sendBatches() {
+        guard !dirty.isEmpty else { return }
+        if redis.isReady {
+            for sale in dirty {
+                guard let lane = lanes[sale], lane.inFlight == nil, let batch = nextBatch(lane) else { continue }
+                lane.inFlight = batch
+                send(sale, lane)
+            }
+            redis.flush()
+        }
+        dirty.removeAll(keepingCapacity: true)
+    }
+
+    /// The lane's oldest batch that still has somebody to answer.
+    private func nextBatch(_ lane: Lane) -> Batch? {
+        while !lane.full.isEmpty || lane.gathering.count > 0 {
+            let batch = lane.full.isEmpty ? lane.gathering : lane.full.removeFirst()
+            if batch === lane.gathering { lane.gathering = freshBatch() }
+            pending -= batch.expired
+            batch.dropExpired()
+            if batch.count > 0 { return batch }
+            recycle(batch)
+        }
+        return nil
+    }
+
+    private func send(_ sale: SaleID, _ lane: Lane) {
+        guard let batch = lane.inFlight, let runID = redis.runID else { return }
+        lane.resend = false
+        metrics.batches += 1
+        batch.call.begin(keys: lane.keys, [runID, "\(sale)"])
+        redis.run(batch.call) { [weak self] answer in
+            guard let self else { return }
+            switch answer {
+            case .reply(let value): decided(sale, lane, value)
+            case .failure(let error): failed(sale, lane, error)
+            }
+        }
+    }
+
+    /// Redis can be used again: what may have run is asked about again, in the same words.
+    func redisBecameReady() {
+        for (sale, lane) in lanes where lane.resend { send(sale, lane) }
+        for (sale, lane) in lanes where !lane.isIdle { dirty.append(sale) }
+    }
+
+    /// Redis is gone: what was never sent is refused at once.
+    func redisBecameUnavailable() {
+        for lane in lanes.values {
+            for batch in lane.full + [lane.gathering] {
+                for purchase in batch.purchases[batch.expired...] { answers.unavailable(purchase.exchange) }
+                recycle(batch)
+            }
+            lane.full = []
+            lane.gathering = freshBatch()
+        }
+    }
+
+    // MARK: Answering
+
+    private func decided(_ sale: SaleID, _ lane: Lane, _ value: borrowing RedisValue) {
+        guard let batch = lane.inFlight else { preconditionFailure("a decision without a batch") }
+        guard reply.begin(value, count: batch.count) else {
+            return undecided(sale, lane, "purchase.lua answered in another form than it promises")
+        }
+        if reply.turnedAway {
+            // Turned away this time; but if it was sent before and the answer lost, it may have been decided then.
+            if batch.mayHaveRun {
+                lane.resend = true
+                return
+            }
+        } else {
+            known.insert(sale)
+        }
+        for index in 0..<batch.count {
+            guard let decision = reply.decision(value) else {
+                return undecided(sale, lane, "purchase.lua gave a detail of another form than it promises", from: index)
+            }
+            metrics.count(decision)
+            if case .secured(let position, _) = decision {
+                logWin(sale, position, batch.purchases[index])
+            }
+            guard index >= batch.expired else { continue }
+            let purchase = batch.purchases[index]
+            metrics.decisionLatency.record(microseconds: loop.now.microseconds(since: purchase.exchange.arrivedAt))
+            answers.decided(
+                decision, sale, quantity: purchase.quantity, now: reply.now, known: known, purchase.exchange)
+        }
+        finish(sale, lane)
+    }
+
+    private func failed(_ sale: SaleID, _ lane: Lane, _ error: RedisError) {
+        guard let batch = lane.inFlight else { preconditionFailure("a failure without a batch") }
+        metrics.redisErrors += 1
+        if error.effect == .unknown {
+            guard error.code == .connectionLost || error.code == .timedOut else {
+                return undecided(sale, lane, error.description)
+            }
+            batch.mayHaveRun = true
+        }
+        if batch.mayHaveRun {
+            lane.resend = true
+        } else {
+            log.write(.error, "batch_refused") {
+                $0.appendMember("sale", "\(sale)")
+                $0.appendMember("purchases", batch.count)
+                $0.appendMember("error", error.description)
+            }
+            for purchase in batch.purchases[batch.expired...] { answers.unavailable(purchase.exchange) }
+            finish(sale, lane)
+        }
+        if error.needsReconnect, error.code != .connectionLost { redis.reconnect(because: error.description) }
+    }
+
+    /// Redis said something that tells neither yes nor no: nobody is told no.
+    private func undecided(_ sale: SaleID, _ lane: Lane, _ reason: String, from first: Int = 0) {
+        guard let batch = lane.inFlight else { return }
+        log.write(.error, "batch_undecided") {
+            $0.appendMember("sale", "\(sale)")
+            $0.appendMember("purchases", batch.count)
+            $0.appendMember("error", reason)
+        }
+        for purchase in batch.purchases[max(first, batch.expired)...] { answers.pending(purchase.exchange) }
+        finish(sale, lane)
+    }
+
+    private func finish(_ sale: SaleID, _ lane: Lane) {
+        if let batch = lane.inFlight { recycle(batch) }
+        lane.inFlight = nil
+        lane.resend = false
+        if !lane.isIdle {
+            dirty.append(sale)
+        } else if !known.contains(sale) {
+            lanes[sale] = nil
+        }
+    }
+
+    // MARK: Time
+
+    /// Answers those whose time is up, and sends again what is waiting for that.
+    private func tick() {
+        let now = loop.now.nanoseconds
+        for (sale, lane) in lanes where !lane.isIdle {
+            if let batch = lane.inFlight {
+                expire(batch, now) { answers.pending($0) }
+                if lane.resend {
+                    if batch.expired == batch.count {
+                        finish(sale, lane)
+                    } else if redis.isReady {
+                        send(sale, lane)
+                    }
+                }
+            }
+            for batch in lane.full + [lane.gathering] { expire(batch, now) { answers.unavailable($0) } }
+        }
+        loop.schedule(afterMilliseconds: Self.tickMilliseconds) { [weak self] in self?.tick() }
+    }
+
+    /// Answers the purchases of a batch that have waited too long; they came in order, so they are at its front.
+    private func expire(_ batch: Batch, _ now: UInt64, _ answer: (Exchange) -> Void) {
+        while batch.expired < batch.count {
+            let exchange = batch.purchases[batch.expired].exchange
+            guard now > exchange.arrivedAt.nanoseconds + deadlineNanoseconds else { return }
+            batch.expired += 1
+            answer(exchange)
+        }
+    }
+
+    private func logWin(_ sale: SaleID, _ position: Int, _ purchase: Batch.Purchase) {
+        log.write(.info, "win") { line in
+            line.appendMember("order")
+            line.append("\"")
+            line.appendOrderID(sale, position: position)
+            line.append("\"")
+            line.appendMember("quantity", purchase.quantity)
+            line.appendMember("trace")
+            line.append("\"")
+            line.append(purchase.exchange.trace)
+            line.append("\"")
+        }
+    }
+}

@@ -1,0 +1,37 @@
+import HTTPEdge
+
+/// What the sale itself refuses. The names are the contract; a client tells them apart by `type`.
+extension Problem {
+    static let notFound = Problem("not-found", .notFound, "Not found", "There is nothing at this address for you.")
+    static let methodNotAllowed = Problem(
+        "method-not-allowed", .methodNotAllowed, "Method not allowed", "This address does not know that method.")
+    static let unauthorized = Problem(
+        "unauthorized", .unauthorized, "Unauthorized", "Send a valid token: Authorization: Bearer <JWT>.")
+    static let idempotencyKeyInvalid = Problem(
+        "idempotency-key-invalid", .badRequest, "Idempotency key invalid",
+        "Send one Idempotency-Key of 1 to 64 letters, digits, - or _, without quotes.")
+    static let malformedBody = Problem(
+        "malformed-body", .badRequest, "Malformed body",
+        "The body is empty, {} or {\\\"quantity\\\":N} with N a whole number from 1 to 99.")
+    static let unsupportedMediaType = Problem(
+        "unsupported-media-type", .unsupportedMediaType, "Unsupported media type", "A body is application/json.")
+
+    static let soldOut = Problem("sold-out", .conflict, "Sold out", "Every unit has been sold.")
+    static let insufficientStock = Problem(
+        "insufficient-stock", .conflict, "Not enough left", "Fewer units are left than were asked for.")
+    static let saleEnded = Problem("sale-ended", .conflict, "Sale ended", "The sale is over.")
+    static let salePaused = Problem(
+        "sale-paused", .conflict, "Sale paused", "The sale is paused. Try again with the same key.")
+    static let saleNotOpen = Problem(
+        "sale-not-open", .conflict, "Sale not open", "The sale has not opened yet. Try again with the same key.")
+    static let purchaseLimit = Problem(
+        "purchase-limit", .conflict, "Purchase limit", "This would be more units than one buyer may have.")
+    static let idempotencyKeyReused = Problem(
+        "idempotency-key-reused", .unprocessableContent, "Idempotency key reused",
+        "This key has won already, with another quantity. A new purchase needs a new key.")
+
+    static let overloaded = Problem(
+        "overloaded", .serviceUnavailable, "Overloaded", "Nothing was done. Try again with the same key.")
+    static let unavailable = Problem(
+        "unavailable", .serviceUnavailable, "Unavailable", "Nothing was done. Try again with the same key.")
+}

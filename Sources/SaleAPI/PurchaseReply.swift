@@ -1,0 +1,106 @@
+import RedisClient
+import Shared
+
+/// What Redis said to one purchase.
+enum Decision: Equatable {
+    case secured(position: Int, at: UnixMilliseconds)
+    /// The same purchase had won before.
+    case replayed(position: Int, at: UnixMilliseconds)
+    /// The key had won before, with another quantity.
+    case keyReused
+    case ended
+    case notOpen(opensAt: UnixMilliseconds)
+    /// The positions that the buyer has won, as text, `3,17`.
+    case limit(orders: String)
+    case soldOut
+    case paused
+    case insufficient(remaining: Int)
+    case unknownSale
+    /// This Redis has not been reconciled with SQLite: nothing was done.
+    case fenced
+}
+
+/// A reply of purchase.lua, read purchase by purchase. Its form is checked whole before the first is read, so that no
+/// purchase of a batch is answered from a reply that turns out to be something else.
+struct PurchaseReply: ~Copyable {
+    private(set) var now = UnixMilliseconds(0)
+    private(set) var remaining = 0
+    private var securedAt = UnixMilliseconds(0)
+    private var opensAt = UnixMilliseconds(0)
+    private var codes = ByteBuffer(capacity: 1024)
+    private var next = 0
+    private var nextDetail = 0
+
+    /// Index of the first detail in the reply.
+    private static let detailStart = 6
+
+    /// Reads the head of a reply to `count` purchases; false where it is not of the form that purchase.lua promises.
+    mutating func begin(_ reply: borrowing RedisValue, count: Int) -> Bool {
+        next = 0
+        nextDetail = Self.detailStart
+        codes.removeAll()
+        guard reply.count >= Self.detailStart, let left = reply[1].integer, let nowMilliseconds = reply[2].integer,
+            let secured = reply[3].integer, let opens = reply[4].integer
+        else { return false }
+        remaining = left
+        now = UnixMilliseconds(nowMilliseconds)
+        securedAt = UnixMilliseconds(secured)
+        opensAt = UnixMilliseconds(opens)
+        let letters = reply[5]
+        letters.withBytes { if let letters = $0 { codes.append(letters) } }
+        guard codes.count == count else { return false }
+        return codes.withBytes { codes in
+            var details = Self.detailStart
+            for index in codes.indices {
+                switch codes[index] {
+                case UInt8(ascii: "S"), UInt8(ascii: "R"), UInt8(ascii: "L"), UInt8(ascii: "I"): details += 1
+                case UInt8(ascii: "K"), UInt8(ascii: "E"), UInt8(ascii: "N"), UInt8(ascii: "O"), UInt8(ascii: "P"),
+                    UInt8(ascii: "U"), UInt8(ascii: "F"):
+                    break
+                default: return false
+                }
+            }
+            return details == reply.count
+        }
+    }
+
+    /// Whether the whole batch was turned away: fenced, or of an unknown sale.
+    var turnedAway: Bool {
+        codes.withBytes { $0.count > 0 && ($0[0] == UInt8(ascii: "F") || $0[0] == UInt8(ascii: "U")) }
+    }
+
+    /// The decision on the next purchase; nil where a detail is not what its letter promises.
+    mutating func decision(_ reply: borrowing RedisValue) -> Decision? {
+        let index = next
+        let code = codes.withBytes { $0[index] }
+        next += 1
+        switch code {
+        case UInt8(ascii: "S"):
+            guard let position = detail(reply).integer else { return nil }
+            return .secured(position: position, at: securedAt)
+        case UInt8(ascii: "R"):
+            let words = (detail(reply).string ?? "").split(separator: " ")
+            guard words.count == 2, let position = Int(words[0]), let at = Int(words[1]) else { return nil }
+            return .replayed(position: position, at: UnixMilliseconds(at))
+        case UInt8(ascii: "L"):
+            guard let orders = detail(reply).string else { return nil }
+            return .limit(orders: orders)
+        case UInt8(ascii: "I"):
+            guard let remaining = detail(reply).integer else { return nil }
+            return .insufficient(remaining: remaining)
+        case UInt8(ascii: "K"): return .keyReused
+        case UInt8(ascii: "E"): return .ended
+        case UInt8(ascii: "N"): return .notOpen(opensAt: opensAt)
+        case UInt8(ascii: "O"): return .soldOut
+        case UInt8(ascii: "P"): return .paused
+        case UInt8(ascii: "U"): return .unknownSale
+        default: return .fenced
+        }
+    }
+
+    @_lifetime(copy reply)
+    private mutating func detail(_ reply: borrowing RedisValue) -> RedisValue {
+        nextDetail += 1
+        return reply[nextDetail - 1]
+    }
+}

@@ -1,0 +1,66 @@
+import HTTPEdge
+import Shared
+
+/// Reads the parts of a purchase that its headers and body bring. Pure functions of the bytes.
+enum PurchaseRequest {
+    /// The token of an `Authorization: Bearer` field that occurs once; the scheme's case does not matter (RFC 9110 11.1).
+    @_lifetime(copy request)
+    static func token(_ request: borrowing Request) -> Span<UInt8>? {
+        guard request.count(of: "authorization") == 1, let value = request.value(of: "authorization") else {
+            return nil
+        }
+        guard value.count > 7, value[6] == UInt8(ascii: " "), value.extracting(0..<6).equalsIgnoringCase("bearer")
+        else {
+            return nil
+        }
+        return value.extracting(7..<value.count)
+    }
+
+    /// The key of an `Idempotency-Key` field that occurs once and is one bare token.
+    @_lifetime(copy request)
+    static func key(_ request: borrowing Request) -> Span<UInt8>? {
+        guard request.count(of: "idempotency-key") == 1, let value = request.value(of: "idempotency-key"),
+            IdempotencyKey.isValid(value)
+        else { return nil }
+        return value
+    }
+
+    /// How a body reads.
+    enum Quantity: Equatable {
+        case units(Int)
+        case malformed
+        /// It is not said to be JSON.
+        case unsupportedMediaType
+    }
+
+    /// The units that the body asks for: 1 where it is empty or `{}`.
+    static func quantity(_ request: borrowing Request) -> Quantity {
+        let body = request.body
+        if body.count == 0 { return .units(1) }
+        guard let type = request.value(of: "content-type"), isJSON(type) else { return .unsupportedMediaType }
+        guard let units = try? units(body) else { return .malformed }
+        return .units(units)
+    }
+
+    /// `application/json`, with or without parameters.
+    private static func isJSON(_ type: Span<UInt8>) -> Bool {
+        var end = type.firstIndex(of: UInt8(ascii: ";")) ?? type.count
+        while end > 0, type[end - 1] == UInt8(ascii: " ") { end -= 1 }
+        return type.extracting(0..<end).equalsIgnoringCase("application/json")
+    }
+
+    private static func units(_ body: Span<UInt8>) throws(JSONReader.Failure) -> Int {
+        var reader = JSONReader(body)
+        var quantity: Int?
+        var first = true
+        try reader.beginObject()
+        while let name = try reader.member(first: &first) {
+            guard quantity == nil, body.extracting(name.range).equals("quantity") else { throw .malformed }
+            quantity = try reader.naturalNumber()
+        }
+        try reader.end()
+        let units = quantity ?? 1
+        guard (1...Limits.quantityMax).contains(units) else { throw .malformed }
+        return units
+    }
+}

@@ -1,0 +1,59 @@
+import HTTPEdge
+import Shared
+
+/// What a path names.
+enum Route: Equatable {
+    case sales
+    case sale(SaleID)
+    case purchases(SaleID)
+    case order(OrderID)
+    case live
+    case ready
+    case metrics
+
+    /// nil where there is nothing at that path.
+    init?(path: Span<UInt8>) {
+        if path.equals("/livez") {
+            self = .live
+        } else if path.equals("/readyz") {
+            self = .ready
+        } else if path.equals("/metrics") {
+            self = .metrics
+        } else if path.equals("/v1/sales") {
+            self = .sales
+        } else if path.starts(with: "/v1/sales/") {
+            let rest = path.extracting(10..<path.count)
+            let slash = rest.firstIndex(of: UInt8(ascii: "/")) ?? rest.count
+            guard let sale = SaleID(rest.extracting(0..<slash)) else { return nil }
+            let tail = rest.extracting(slash..<rest.count)
+            if tail.count == 0 {
+                self = .sale(sale)
+            } else if tail.equals("/purchases") {
+                self = .purchases(sale)
+            } else if tail.starts(with: "/orders/") {
+                guard let order = OrderID(tail.extracting(8..<tail.count)), order.sale == sale else { return nil }
+                self = .order(order)
+            } else {
+                return nil
+            }
+        } else {
+            return nil
+        }
+    }
+
+    /// The methods it knows, as its Allow field says them (RFC 9110 section 10.2.1).
+    var allow: StaticString {
+        switch self {
+        case .purchases: "GET, HEAD, POST"
+        default: "GET, HEAD"
+        }
+    }
+
+    func allows(_ method: Method) -> Bool {
+        switch method {
+        case .get, .head: true
+        case .post: if case .purchases = self { true } else { false }
+        default: false
+        }
+    }
+}

@@ -1,0 +1,171 @@
+import EventLoop
+import Glibc
+import HTTPEdge
+import RedisClient
+import Shared
+
+/// One API process: routes requests, and holds no state that another process would miss.
+final class SaleAPI: HTTPHandler {
+    private let configuration: APIConfiguration
+    private let environment: Environment
+    private let loop: EventLoop
+    private let log: Log
+    private let metrics = APIMetrics()
+    private let known = KnownSales()
+    private var verifier: TokenVerifier
+    private var draining = false
+
+    // Made in `start`, as they need the server, and the server needs this handler.
+    private var server: HTTPServer!
+    private var redis: AsyncRedis!
+    private var batcher: Batcher!
+    private var directory: SaleDirectory!
+    private var ownOrders: OwnOrders!
+
+    init(_ configuration: APIConfiguration, environment: Environment, keys: KeySet, loop: EventLoop, log: Log) {
+        self.configuration = configuration
+        self.environment = environment
+        self.loop = loop
+        self.log = log
+        verifier = TokenVerifier(keys: keys, audience: configuration.audience, issuer: configuration.issuer)
+    }
+
+    /// Listens, and connects to Redis; requests are answered from here on.
+    func start(_ listener: Listener) throws(SystemError) {
+        var limits = EdgeLimits()
+        limits.connections = configuration.maxConnections
+        let server = HTTPServer(loop: loop, limits: limits, handler: self)
+        let configuration = configuration
+        redis = AsyncRedis(
+            configuration.redis, loop: loop, name: "sale-api", refusal: configuration.refusal(of:),
+            changed: { [weak self] in self?.redisChanged($0) })
+        batcher = Batcher(
+            loop: loop, redis: redis, answers: PurchaseAnswers(server: server), known: known, metrics: metrics,
+            log: log,
+            batchMax: configuration.batchMax, deadlineMilliseconds: configuration.deadlineMilliseconds)
+        directory = SaleDirectory(loop: loop, redis: redis, known: known, server: server)
+        ownOrders = OwnOrders(redis: redis, known: known, server: server)
+        self.server = server
+        try server.serve(listener)
+        redis.connect()
+        loop.atEndOfPass { [log] in log.flush() }
+    }
+
+    // MARK: Requests
+
+    func handle(_ request: borrowing Request, _ exchange: Exchange) {
+        guard let route = Route(path: request.path) else { return server.respond(exchange, .notFound) }
+        guard route.allows(request.method) else {
+            return server.respond(exchange, .methodNotAllowed, headers: { $0.appendHeader("Allow", route.allow) })
+        }
+        switch route {
+        case .purchases(let sale):
+            if request.method == .post {
+                purchase(sale, request, exchange)
+            } else {
+                orders(sale, nil, request, exchange)
+            }
+        case .order(let order): orders(order.sale, order.position, request, exchange)
+        case .sale(let sale): directory.answer(sale, request, exchange)
+        case .sales: directory.answer(nil, request, exchange)
+        case .live: server.respond(exchange, .ok) { $0.append("{\"status\":\"live\"}") }
+        case .ready: ready(exchange)
+        case .metrics:
+            server.respond(exchange, .ok, .metrics) { body in
+                metrics.append(to: &body, edge: server.counters, redis: redis)
+            }
+        }
+    }
+
+    private func purchase(_ sale: SaleID, _ request: borrowing Request, _ exchange: Exchange) {
+        guard let token = PurchaseRequest.token(request) else { return unauthorized(exchange) }
+        do throws(TokenVerifier.Refusal) {
+            try verifier.withSubject(of: token, nowSeconds: time(nil)) { buyer in
+                guard let key = PurchaseRequest.key(request) else {
+                    return server.respond(exchange, .idempotencyKeyInvalid)
+                }
+                switch PurchaseRequest.quantity(request) {
+                case .malformed: server.respond(exchange, .malformedBody)
+                case .unsupportedMediaType: server.respond(exchange, .unsupportedMediaType)
+                case .units(let quantity):
+                    batcher.submit(sale, buyer: buyer, key: key, quantity: quantity, exchange)
+                }
+            }
+        } catch {
+            unauthorized(exchange)
+        }
+    }
+
+    private func orders(_ sale: SaleID, _ position: Int?, _ request: borrowing Request, _ exchange: Exchange) {
+        guard let token = PurchaseRequest.token(request) else { return unauthorized(exchange) }
+        do throws(TokenVerifier.Refusal) {
+            try verifier.withSubject(of: token, nowSeconds: time(nil)) { buyer in
+                ownOrders.answer(sale, position: position, buyer: buyer, exchange)
+            }
+        } catch {
+            unauthorized(exchange)
+        }
+    }
+
+    private func unauthorized(_ exchange: Exchange) {
+        metrics.unauthorized += 1
+        server.respond(exchange, .unauthorized, headers: { $0.append("WWW-Authenticate: Bearer\r\n") })
+    }
+
+    private func ready(_ exchange: Exchange) {
+        let status = redis.status
+        switch status {
+        case .ready where !draining:
+            server.respond(exchange, .ok) {
+                $0.append("{\"status\":\"ready\"")
+                $0.appendMember("durability", configuration.durability.rawValue)
+                $0.append("}")
+            }
+        default:
+            var reason = "stopping"
+            if case .down(let why) = status { reason = why }
+            server.respond(
+                exchange, .unavailable, retryAfterSeconds: 1, members: { $0.appendMember("reason", reason) })
+        }
+    }
+
+    // MARK: Changes
+
+    private func redisChanged(_ status: AsyncRedis.Status) {
+        switch status {
+        case .ready(let facts):
+            let problems = facts.durabilityProblems
+            log.write(problems.isEmpty ? .info : .warning, "redis_ready") {
+                $0.appendMember("run_id", facts.runID)
+                $0.appendMember("version", facts.version)
+                if !problems.isEmpty { $0.appendMember("durability", "relaxed: \(problems.joined(separator: "; "))") }
+            }
+            batcher.redisBecameReady()
+        case .down(let reason):
+            log.write(.error, "redis_down") { $0.appendMember("reason", reason) }
+            batcher.redisBecameUnavailable()
+            directory.redisBecameUnavailable()
+        }
+    }
+
+    /// Reads the buyers' keys again; a file that is not usable leaves the keys as they are.
+    func reloadKeys() {
+        do throws(ConfigurationError) {
+            let keys = try environment.keySet()
+            verifier = TokenVerifier(keys: keys, audience: configuration.audience, issuer: configuration.issuer)
+            log.write(.info, "keys_reloaded") { $0.appendMember("keys", keys.keys.count) }
+        } catch {
+            log.write(.error, "keys_kept") { $0.appendMember("reason", error.description) }
+        }
+    }
+
+    /// Stops listening, answers what is under way, and ends the loop.
+    func stop() {
+        guard !draining else { return }
+        draining = true
+        log.write(.info, "stopping") { $0.appendMember("connections", server.counters.open) }
+        server.drain { [loop] in loop.stop() }
+        // Every purchase is answered by its deadline; a client that doesn't take its answer is not waited for.
+        loop.schedule(afterMilliseconds: configuration.deadlineMilliseconds + 500) { [loop] in loop.stop() }
+    }
+}

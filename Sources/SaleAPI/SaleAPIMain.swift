@@ -1,0 +1,78 @@
+import EventLoop
+import Glibc
+import HTTPEdge
+import Shared
+
+/// `sale-api`: reads its settings, listens, and runs the loop until it is told to stop.
+@main
+enum SaleAPIMain {
+    private static let help = """
+        sale-api: answers purchases over HTTP; Redis decides them.
+
+        usage: sale-api [--help | --version]
+
+        Everything is set by environment variables:
+        \(Setting.table(APIConfiguration.settings))
+
+        SIGTERM and SIGINT answer what is under way and stop; SIGHUP rereads the buyers' keys.
+        Exit codes: 0 stopped, 64 usage, 71 a system call failed, 73 can't listen, 78 a setting is wrong.
+        """
+
+    static func main() {
+        switch CommandLine.arguments.dropFirst().first {
+        case nil: break
+        case "--help", "-h": return print(help)
+        case "--version": return print("sale-api \(Release.version)")
+        case let other?: fail("unknown argument \(other); see sale-api --help", ExitCode.usage)
+        }
+        let variables = Program.environment()
+        let environment = Environment(variables)
+        let configuration: APIConfiguration
+        let keys: KeySet
+        do throws(ConfigurationError) {
+            configuration = try APIConfiguration(environment)
+            keys = try environment.keySet()
+        } catch {
+            fail(error.description, ExitCode.config)
+        }
+        do throws(SystemError) {
+            try run(configuration, environment, keys, Listener.inherited(variables))
+        } catch {
+            fail(error.description, ExitCode.osError)
+        }
+    }
+
+    private static func run(
+        _ configuration: APIConfiguration, _ environment: Environment, _ keys: KeySet, _ inherited: Listener?
+    ) throws(SystemError) {
+        ignoreBrokenPipes()
+        Program.raiseDescriptorLimit(to: configuration.maxConnections + descriptorsOfOurOwn)
+        let loop = try EventLoop()
+        let log = Log(program: "sale-api", level: configuration.logLevel)
+        let api = SaleAPI(configuration, environment: environment, keys: keys, loop: loop, log: log)
+        let signals = try Signals([SIGTERM, SIGINT, SIGHUP], on: loop) { signal in
+            if signal == SIGHUP { api.reloadKeys() } else { api.stop() }
+        }
+        let listener: Listener
+        do throws(SystemError) {
+            if let inherited { listener = inherited } else { listener = try Listener(configuration.listen) }
+        } catch {
+            fail("\(Setting.listen.name): \(error)", ExitCode.cantCreate)
+        }
+        log.write(.info, "start") {
+            $0.appendMember("version", Release.version)
+            $0.appendMember("listen", inherited == nil ? "\(configuration.listen)" : "inherited")
+            $0.appendMember("redis", "\(configuration.redis.address)")
+            $0.appendMember("durability", configuration.durability.rawValue)
+        }
+        try api.start(listener)
+        try withExtendedLifetime(signals) { () throws(SystemError) in try loop.run() }
+        log.write(.info, "stop")
+        log.flush()
+    }
+
+    /// Redis, the listener, epoll, timers, signals, stdio, and room for what libraries open.
+    private static let descriptorsOfOurOwn = 32
+
+    private static func fail(_ message: String, _ code: Int32) -> Never { Program.fail("sale-api", message, code) }
+}

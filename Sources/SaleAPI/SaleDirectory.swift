@@ -1,0 +1,196 @@
+import EventLoop
+import HTTPEdge
+import RedisClient
+import Shared
+
+/// Answers what anyone may know of the sales, from a snapshot that is at most `freshMilliseconds` old.
+///
+/// Redis is asked only when somebody asks us, and then once for everybody who does: status pages reloaded by a million
+/// people cost ten reads a second.
+final class SaleDirectory {
+    private static let freshMilliseconds = 100
+    /// Requests that may wait for one refresh: what a process takes in a tenth of a second.
+    private static let waitingMax = 8192
+
+    private struct Waiting {
+        let exchange: Exchange
+        /// nil: the list of all sales.
+        let sale: SaleID?
+        /// The entity tags of If-None-Match, as they were sent.
+        let conditions: [UInt8]?
+    }
+
+    private let loop: EventLoop
+    private let redis: AsyncRedis
+    private let known: KnownSales
+    private unowned let server: HTTPServer
+    private var snapshot: [SaleStatus] = []
+    private var takenAt: Instant?
+    private var waiting: [Waiting] = []
+    private var refreshing = false
+
+    init(loop: EventLoop, redis: AsyncRedis, known: KnownSales, server: HTTPServer) {
+        self.loop = loop
+        self.redis = redis
+        self.known = known
+        self.server = server
+    }
+
+    /// Answers with one sale, or with all of them.
+    func answer(_ sale: SaleID?, _ request: borrowing Request, _ exchange: Exchange) {
+        guard redis.isReady, waiting.count < Self.waitingMax else {
+            return server.respond(exchange, redis.isReady ? .overloaded : .unavailable, retryAfterSeconds: 1)
+        }
+        var conditions: [UInt8]?
+        if let field = request.value(of: "if-none-match") { conditions = field.withUnsafeBufferPointer { Array($0) } }
+        let question = Waiting(exchange: exchange, sale: sale, conditions: conditions)
+        if let takenAt, loop.now < takenAt.advanced(milliseconds: Self.freshMilliseconds) { return respond(question) }
+        waiting.append(question)
+        if !refreshing { refresh() }
+    }
+
+    /// Redis is gone: those who wait for it are told.
+    func redisBecameUnavailable() { fail() }
+
+    // MARK: Reading
+
+    private func refresh() {
+        refreshing = true
+        redis.send(["SMEMBERS", RedisArgument(SaleKeys.sales)], "SMEMBERS") { [weak self] answer in
+            guard let self else { return }
+            switch answer {
+            case .failure: fail()
+            case .reply(let value): read(value.strings.compactMap { SaleID($0) })
+            }
+        }
+    }
+
+    private func read(_ sales: [SaleID]) {
+        guard redis.isReady else { return fail() }
+        let snapshot = Snapshot(expected: sales.count)
+        if sales.isEmpty { return finish(snapshot) }
+        for sale in sales {
+            let keys = SaleKeys(sale)
+            let call = ScriptCall(.status)
+            call.begin(keys: [keys.sale, keys.stock, keys.position], [])
+            redis.run(call) { [weak self] answer in
+                guard let self else { return }
+                snapshot.arrived += 1
+                switch answer {
+                case .failure: snapshot.failed = true
+                case .reply(let value):
+                    do throws(RedisError) {
+                        if let status = try SaleStatus(sale: sale, value) { snapshot.sales.append(status) }
+                    } catch {
+                        // A sale that lacks a part is there, and can't be shown.
+                        known.insert(sale)
+                    }
+                }
+                guard snapshot.arrived == snapshot.expected else { return }
+                if snapshot.failed { fail() } else { finish(snapshot) }
+            }
+        }
+        redis.flush()
+    }
+
+    /// The statuses of one refresh, as they come in.
+    private final class Snapshot {
+        let expected: Int
+        var arrived = 0
+        var failed = false
+        var sales: [SaleStatus] = []
+
+        init(expected: Int) { self.expected = expected }
+    }
+
+    private func finish(_ fresh: Snapshot) {
+        guard refreshing else { return }
+        refreshing = false
+        snapshot = fresh.sales.sorted { $0.sale.description < $1.sale.description }
+        takenAt = loop.now
+        for status in snapshot { known.insert(status.sale) }
+        let questions = waiting
+        waiting = []
+        for question in questions { respond(question) }
+    }
+
+    private func fail() {
+        refreshing = false
+        let questions = waiting
+        waiting = []
+        for question in questions {
+            server.respond(question.exchange, .unavailable, retryAfterSeconds: 1)
+        }
+    }
+
+    // MARK: Answering
+
+    private func respond(_ question: Waiting) {
+        guard let sale = question.sale else {
+            return respond(question, snapshot)
+        }
+        guard let status = snapshot.first(where: { $0.sale == sale }) else {
+            if known.contains(sale) {
+                return server.respond(question.exchange, .unavailable, retryAfterSeconds: 1)
+            }
+            return server.respond(question.exchange, .notFound)
+        }
+        respond(question, [status])
+    }
+
+    private func respond(_ question: Waiting, _ sales: [SaleStatus]) {
+        // The tag is of what matters in the answer: the time of day would make each answer another.
+        var essence = ByteBuffer(capacity: 512)
+        for status in sales { essence.append(status, serverTime: nil) }
+        let tag = "W/\"\(Crypto.sha256Hex(essence.bytes).prefix(16))\""
+        let fields: (inout ByteBuffer) -> Void = {
+            $0.append("Cache-Control: public, max-age=1\r\nETag: ")
+            $0.append(tag)
+            $0.append("\r\n")
+        }
+        if let conditions = question.conditions, EntityTags.match(conditions.span, tag) {
+            return server.respond(question.exchange, .notModified, .none, headers: fields, body: { _ in })
+        }
+        server.respond(question.exchange, .ok, headers: fields) { body in
+            guard question.sale == nil else { return body.append(sales[0], serverTime: sales[0].readAt) }
+            body.append("{\"sales\":[")
+            for (index, status) in sales.enumerated() {
+                if index > 0 { body.append(",") }
+                body.append(status, serverTime: status.readAt)
+            }
+            body.append("]}")
+        }
+    }
+}
+
+/// If-None-Match (RFC 9110 section 13.1.2), by weak comparison.
+enum EntityTags {
+    /// Whether the field lists `tag` (a weak one, `W/"…"`), or is `*`.
+    static func match(_ field: Span<UInt8>, _ tag: String) -> Bool {
+        let opaque = tag.dropFirst(2)
+        let listed = field.string.split(separator: ",").map { item in
+            let item = item.drop { $0 == " " || $0 == "\t" }
+            return item.hasPrefix("W/") ? item.dropFirst(2) : item
+        }
+        return listed.contains { $0.hasPrefix(opaque) || $0 == "*" }
+    }
+}
+
+extension ByteBuffer {
+    /// Appends a sale as anyone may see it.
+    fileprivate mutating func append(_ status: SaleStatus, serverTime: UnixMilliseconds?) {
+        append("{\"sale\":\"")
+        append(status.sale)
+        append("\"")
+        appendMember("title", status.title)
+        appendMember("state", status.state.rawValue)
+        appendMember("opens_at", time: status.opensAt)
+        appendMember("closes_at", time: status.closesAt)
+        appendMember("stock", status.stockTotal)
+        appendMember("remaining", status.remaining)
+        appendMember("max_per_buyer", status.maxPerBuyer)
+        if let serverTime { appendMember("server_time", time: serverTime) }
+        appendMember("queue")
+        append("null}")
+    }
+}

@@ -1,0 +1,171 @@
+/// A growable run of bytes that its owner frees: what responses, script arguments and log lines are composed in.
+///
+/// `removeAll()` keeps the memory, so a buffer that has reached its working size never allocates again.
+package struct ByteBuffer: ~Copyable {
+    @usableFromInline var base: UnsafeMutablePointer<UInt8>
+    @usableFromInline var capacity: Int
+    /// Bytes held.
+    @usableFromInline package private(set) var count: Int
+
+    /// What the smallest block of malloc holds anyway.
+    private static let capacityMin = 16
+
+    /// An empty buffer with room for `capacity` bytes.
+    package init(capacity: Int = 256) {
+        self.capacity = max(capacity, Self.capacityMin)
+        self.base = .allocate(capacity: self.capacity)
+        self.count = 0
+    }
+
+    deinit { base.deallocate() }
+
+    @inlinable package var isEmpty: Bool { count == 0 }
+
+    /// The bytes held, valid until the next change.
+    package var bytes: Span<UInt8> {
+        @_lifetime(borrow self)
+        borrowing get {
+            let span = Span<UInt8>(_unsafeStart: UnsafePointer(base), count: count)
+            return _overrideLifetime(span, borrowing: self)
+        }
+    }
+
+    /// Calls `body` with the bytes: for a buffer that a class owns, whose span can't outlive one expression.
+    @inlinable package borrowing func withBytes<R, E: Error>(_ body: (Span<UInt8>) throws(E) -> R) throws(E) -> R {
+        try body(Span(_unsafeStart: UnsafePointer(base), count: count))
+    }
+
+    /// Calls `body` with the bytes as C wants them; the pointer is valid only inside.
+    @inlinable package func withUnsafeBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
+        try body(UnsafeRawBufferPointer(start: base, count: count))
+    }
+
+    /// Makes room for `extra` bytes, hands them to `body`, and keeps as many as it says it wrote.
+    @inlinable package mutating func append(
+        upTo extra: Int, _ body: (UnsafeMutableRawBufferPointer) -> Int
+    ) {
+        reserve(extra)
+        let written = body(UnsafeMutableRawBufferPointer(start: base + count, count: extra))
+        precondition(written >= 0 && written <= extra, "wrote past the room that was asked for")
+        count += written
+    }
+
+    /// Makes room for `extra` more bytes.
+    @inlinable package mutating func reserve(_ extra: Int) {
+        if count + extra > capacity { grow(extra) }
+    }
+
+    @usableFromInline mutating func grow(_ extra: Int) {
+        let larger = max(capacity * 2, count + extra)
+        let fresh = UnsafeMutablePointer<UInt8>.allocate(capacity: larger)
+        fresh.update(from: base, count: count)
+        base.deallocate()
+        base = fresh
+        capacity = larger
+    }
+
+    /// Forgets the bytes and keeps the memory.
+    @inlinable package mutating func removeAll() { count = 0 }
+
+    /// Forgets the bytes and gives the memory back, but for what `init(capacity: 0)` holds.
+    package mutating func release() {
+        count = 0
+        guard capacity > Self.capacityMin else { return }
+        base.deallocate()
+        base = .allocate(capacity: Self.capacityMin)
+        capacity = Self.capacityMin
+    }
+
+    /// Drops the first `dropped` bytes and moves the rest to the front.
+    package mutating func removeFirst(_ dropped: Int) {
+        precondition(dropped >= 0 && dropped <= count, "dropping more than there is")
+        (UnsafeMutableRawPointer(base)).copyMemory(from: base + dropped, byteCount: count - dropped)
+        count -= dropped
+    }
+
+    /// Drops the last `dropped` bytes.
+    package mutating func removeLast(_ dropped: Int) {
+        precondition(dropped >= 0 && dropped <= count, "dropping more than there is")
+        count -= dropped
+    }
+
+    @inlinable package mutating func append(_ byte: UInt8) {
+        reserve(1)
+        base[count] = byte
+        count += 1
+    }
+
+    @inlinable package mutating func append(_ text: StaticString) {
+        append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    @inlinable package mutating func append(_ bytes: UnsafeRawBufferPointer) {
+        guard let start = bytes.baseAddress else { return }
+        reserve(bytes.count)
+        UnsafeMutableRawPointer(base + count).copyMemory(from: start, byteCount: bytes.count)
+        count += bytes.count
+    }
+
+    @inlinable package mutating func append(_ bytes: Span<UInt8>) {
+        bytes.withUnsafeBytes { append($0) }
+    }
+
+    @inlinable package mutating func append(_ other: borrowing ByteBuffer) {
+        append(UnsafeRawBufferPointer(start: other.base, count: other.count))
+    }
+
+    package mutating func append(_ text: String) {
+        var text = text
+        text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
+    }
+
+    /// Appends `value` in decimal.
+    @inlinable package mutating func append(decimal value: Int) {
+        reserve(20)
+        var magnitude = value.magnitude
+        if value < 0 { append(UInt8(ascii: "-")) }
+        var digits = 1
+        var bound: UInt = 10
+        while digits < 19, magnitude >= bound {
+            digits += 1
+            bound *= 10
+        }
+        var place = count + digits
+        count = place
+        repeat {
+            place -= 1
+            base[place] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: magnitude % 10)
+            magnitude /= 10
+        } while magnitude != 0
+    }
+
+    /// Appends `value`, which is not negative, in decimal, filled with zeros to `width` digits.
+    package mutating func append(decimal value: Int, width: Int) {
+        var bound = 1
+        for _ in 1..<max(width, 1) { bound *= 10 }
+        while bound > max(value, 1) {
+            append(UInt8(ascii: "0"))
+            bound /= 10
+        }
+        append(decimal: value)
+    }
+
+    /// Appends `bytes` as lower-case hexadecimal.
+    package mutating func append(hex bytes: Span<UInt8>) {
+        reserve(bytes.count * 2)
+        for index in bytes.indices {
+            append(lowerHexDigit(bytes[index] >> 4))
+            append(lowerHexDigit(bytes[index] & 15))
+        }
+    }
+
+    /// The bytes as text; invalid UTF-8 is repaired with U+FFFD.
+    package var string: String {
+        String(decoding: UnsafeBufferPointer(start: base, count: count), as: UTF8.self)
+    }
+}
+
+/// The lower-case hexadecimal digit of a value below 16.
+@inlinable package func lowerHexDigit(_ value: UInt8) -> UInt8 {
+    value < 10 ? UInt8(ascii: "0") &+ value : UInt8(ascii: "a") &+ (value &- 10)
+}

@@ -1,0 +1,72 @@
+/// Reading ASCII in place: the comparisons and numbers that HTTP, JSON and Redis text share.
+extension Span<UInt8> {
+    /// Whether the bytes are exactly `text`.
+    @inlinable package func equals(_ text: StaticString) -> Bool {
+        let length = text.utf8CodeUnitCount
+        guard count == length else { return false }
+        let other = text.utf8Start
+        for index in 0..<length where self[unchecked: index] != other[index] { return false }
+        return true
+    }
+
+    /// Whether the bytes are `text` in any case; `text` is given in lower case.
+    @inlinable package func equalsIgnoringCase(_ text: StaticString) -> Bool {
+        let length = text.utf8CodeUnitCount
+        guard count == length else { return false }
+        let other = text.utf8Start
+        for index in 0..<length where asciiLowercased(self[unchecked: index]) != other[index] { return false }
+        return true
+    }
+
+    /// Whether the bytes begin with `text`.
+    @inlinable package func starts(with text: StaticString) -> Bool {
+        count >= text.utf8CodeUnitCount && extracting(first: text.utf8CodeUnitCount).equals(text)
+    }
+
+    /// Whether both hold the same bytes.
+    @inlinable package func equals(_ other: Span<UInt8>) -> Bool {
+        guard count == other.count else { return false }
+        for index in 0..<count where self[unchecked: index] != other[unchecked: index] { return false }
+        return true
+    }
+
+    /// The value of a run of 1–18 decimal digits and nothing else; nil otherwise, so it can't overflow.
+    @inlinable package var decimal: Int? {
+        guard count >= 1, count <= 18 else { return nil }
+        var value = 0
+        for index in 0..<count {
+            let digit = self[unchecked: index] &- UInt8(ascii: "0")
+            guard digit < 10 else { return nil }
+            value = value * 10 + Int(digit)
+        }
+        return value
+    }
+
+    /// The index of the first `byte` at or after `start`.
+    @inlinable package func firstIndex(of byte: UInt8, from start: Int = 0) -> Int? {
+        var index = start
+        while index < count {
+            if self[unchecked: index] == byte { return index }
+            index += 1
+        }
+        return nil
+    }
+
+    /// The bytes as text; invalid UTF-8 is repaired with U+FFFD.
+    package var string: String {
+        withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
+    }
+}
+
+/// `byte` in lower case if it is an ASCII letter.
+@inlinable package func asciiLowercased(_ byte: UInt8) -> UInt8 {
+    byte &- UInt8(ascii: "A") < 26 ? byte | 0x20 : byte
+}
+
+extension String {
+    /// Calls `body` with the text's UTF-8 bytes.
+    package func withBytes<R>(_ body: (Span<UInt8>) throws -> R) rethrows -> R {
+        var copy = self
+        return try copy.withUTF8 { try body($0.span) }
+    }
+}

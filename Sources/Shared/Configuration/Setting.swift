@@ -1,0 +1,114 @@
+/// One environment variable that our programs read: the one place that names it, its default and its meaning.
+package struct Setting: Sendable {
+    package let name: String
+    /// Shown in `--help`; nil where there is none.
+    package let defaultText: String?
+    package let meaning: String
+
+    private init(_ name: String, default defaultText: String?, _ meaning: String) {
+        self.name = name
+        self.defaultText = defaultText
+        self.meaning = meaning
+    }
+
+    package static let redisURL = Setting(
+        "SALE_REDIS_URL", default: "redis://127.0.0.1:6379/0",
+        "the Redis primary; also redis://user@host:port/db, unix:///path/to.sock?db=0")
+    package static let redisPasswordFile = Setting(
+        "SALE_REDIS_PASSWORD_FILE", default: nil, "file with the password of that user")
+    package static let durability = Setting(
+        "SALE_DURABILITY", default: "strict",
+        "strict: sell only on a Redis that answers after its fsync; relaxed: sell anyway (development)")
+    package static let listen = Setting(
+        "SALE_LISTEN", default: "127.0.0.1:8101",
+        "where to listen: host:port, unix:/path, or a socket handed over by systemd")
+    package static let jwksFile = Setting(
+        "SALE_JWT_JWKS_FILE", default: nil, "keys that sign buyers' tokens: RFC 7517 set of oct keys; SIGHUP rereads it"
+    )
+    package static let jwtAudience = Setting(
+        "SALE_JWT_AUDIENCE", default: nil, "the aud a token must have, where set")
+    package static let jwtIssuer = Setting("SALE_JWT_ISSUER", default: nil, "the iss a token must have, where set")
+    package static let deadline = Setting(
+        "SALE_DEADLINE_MS", default: "2500", "milliseconds until a purchase is answered 202 (if sent) or 503 (if not)")
+    package static let maxConnections = Setting(
+        "SALE_MAX_CONNECTIONS", default: "12000", "client connections one process holds; more are closed at once")
+    package static let batchMax = Setting(
+        "SALE_BATCH_MAX", default: "512", "purchases in one script call, 1 to 1000")
+    package static let database = Setting("SALE_DATABASE", default: "sale.db", "the SQLite file")
+    package static let workerName = Setting(
+        "SALE_WORKER_NAME", default: "host name", "consumer name; stable, so a restart drains its own pending entries")
+    package static let logLevel = Setting("SALE_LOG_LEVEL", default: "info", "debug, info, warning or error")
+    package static let failpoint = Setting(
+        "SALE_WORKER_FAILPOINT", default: nil, "tests only: the step at which the worker kills itself")
+
+    /// The table that `--help` prints, one setting in two lines.
+    package static func table(_ settings: [Setting]) -> String {
+        settings.map { setting in
+            let value = setting.defaultText.map { "default \($0)" } ?? "no default"
+            return "  \(setting.name)  (\(value))\n      \(setting.meaning)"
+        }.joined(separator: "\n")
+    }
+}
+
+/// A setting that can't be used: one sentence that names it. Programs print it and exit with `ExitCode.config`.
+package struct ConfigurationError: Error, Equatable, CustomStringConvertible {
+    package let description: String
+
+    package init(_ setting: Setting, _ problem: String) { description = "\(setting.name) \(problem)" }
+}
+
+/// The environment, read setting by setting.
+package struct Environment: Sendable {
+    private let values: [String: String]
+
+    package init(_ values: [String: String]) { self.values = values }
+
+    /// The setting's text, or its default; an empty variable counts as unset.
+    package subscript(_ setting: Setting) -> String? {
+        if let value = values[setting.name], !value.isEmpty { return value }
+        return setting.defaultText
+    }
+
+    /// The setting's text where somebody set it.
+    package func explicit(_ setting: Setting) -> String? { values[setting.name].flatMap { $0.isEmpty ? nil : $0 } }
+
+    /// A setting that must be there.
+    package func required(_ setting: Setting) throws(ConfigurationError) -> String {
+        guard let value = self[setting] else { throw ConfigurationError(setting, "is not set: \(setting.meaning)") }
+        return value
+    }
+
+    /// A whole number within `range`.
+    package func integer(_ setting: Setting, in range: ClosedRange<Int>) throws(ConfigurationError) -> Int {
+        let text = try required(setting)
+        guard let value = Int(text), range.contains(value) else {
+            throw ConfigurationError(
+                setting, "is \"\(text)\"; it must be a whole number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return value
+    }
+
+    package func logLevel() throws(ConfigurationError) -> Log.Level {
+        let text = try required(.logLevel)
+        guard let level = Log.Level.allCases.first(where: { "\($0)" == text }) else {
+            throw ConfigurationError(.logLevel, "is \"\(text)\"; it must be debug, info, warning or error")
+        }
+        return level
+    }
+
+    /// The buyers' keys, from the file that SALE_JWT_JWKS_FILE names.
+    package func keySet() throws(ConfigurationError) -> KeySet {
+        let path = try required(.jwksFile)
+        let bytes: [UInt8]
+        do throws(FileError) {
+            bytes = try File.read(path, limit: 1 << 20)
+        } catch {
+            throw ConfigurationError(.jwksFile, "names \(path), which can't be read: \(error)")
+        }
+        do throws(KeySet.Malformed) {
+            return try KeySet(json: bytes.span)
+        } catch {
+            throw ConfigurationError(.jwksFile, "names \(path), which is not usable: \(error.message)")
+        }
+    }
+}

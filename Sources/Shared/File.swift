@@ -1,0 +1,54 @@
+package import Glibc
+
+/// Why a file could not be read or written, in the system's words.
+package struct FileError: Error, CustomStringConvertible {
+    package let code: Int32
+    package let description: String
+
+    /// Captures errno: make it the first thing after the call that failed.
+    package init(code: Int32 = errno) {
+        self.code = code
+        description = String(cString: strerror(code))
+    }
+}
+
+/// Small files, read and written whole.
+package enum File {
+    /// The bytes of `path`, which may have up to `limit` of them (EFBIG beyond).
+    package static func read(_ path: String, limit: Int) throws(FileError) -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw FileError() }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 65536)
+        while true {
+            let count = Glibc.read(descriptor, &chunk, chunk.count)
+            if count < 0 { throw FileError() }
+            if count == 0 { return bytes }
+            bytes += chunk[0..<count]
+            guard bytes.count <= limit else { throw FileError(code: EFBIG) }
+        }
+    }
+
+    /// Writes a new file with this mode, to disk before it returns; EEXIST where there is one already.
+    package static func create(_ path: String, _ bytes: Span<UInt8>, mode: mode_t) throws(FileError) {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+        guard descriptor >= 0 else { throw FileError() }
+        defer { close(descriptor) }
+        var written = 0
+        while written < bytes.count {
+            let count = bytes.extracting(written..<bytes.count).withUnsafeBytes {
+                Glibc.write(descriptor, $0.baseAddress, $0.count)
+            }
+            if count < 0 {
+                let error = FileError()
+                unlink(path)
+                throw error
+            }
+            written += count
+        }
+        guard fsync(descriptor) == 0 else { throw FileError() }
+    }
+
+    package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+}

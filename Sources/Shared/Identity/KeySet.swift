@@ -1,0 +1,81 @@
+/// The keys that sign buyers' tokens: an RFC 7517 set of `oct` keys for HS256.
+package struct KeySet {
+    package struct Key {
+        /// The key's name (`kid`); a token says which key signed it.
+        package let id: String
+        package let hmac: HMACSHA256
+    }
+
+    /// Why a set can't be used; `message` is a sentence for the person who edits the file.
+    package struct Malformed: Error, Equatable {
+        package let message: String
+    }
+
+    /// Bytes an HS256 key has at least (RFC 7518 section 3.2).
+    package static let keyBytesMin = 32
+
+    package let keys: [Key]
+
+    /// Reads a JSON Web Key Set.
+    ///
+    /// Every key must be an `oct` key of at least 32 bytes with a `kid` of its own: a set that is half right is refused
+    /// whole, so that a half-written file never takes a key out of service unnoticed.
+    package init(json: Span<UInt8>) throws(Malformed) {
+        guard let entries = try? Self.entries(json) else {
+            throw Malformed(message: "it is not a complete JSON key set")
+        }
+        var keys: [Key] = []
+        for entry in entries {
+            let name = "key \(keys.count + 1)"
+            guard entry["kty"] == "oct" else { throw Malformed(message: "\(name) is not of kty oct") }
+            guard entry["alg"] == nil || entry["alg"] == "HS256" else {
+                throw Malformed(message: "\(name) is for an alg other than HS256")
+            }
+            guard let id = entry["kid"], !id.isEmpty else { throw Malformed(message: "\(name) has no kid") }
+            var secret = ByteBuffer(capacity: 64)
+            guard let text = entry["k"], text.withBytes({ Base64URL.decode($0, into: &secret) }) else {
+                throw Malformed(message: "\(name) has no k in base64url")
+            }
+            guard secret.count >= Self.keyBytesMin else {
+                throw Malformed(message: "\(name) has \(secret.count) bytes; HS256 needs \(Self.keyBytesMin)")
+            }
+            guard !keys.contains(where: { $0.id == id }) else { throw Malformed(message: "kid \(id) occurs twice") }
+            keys.append(Key(id: id, hmac: HMACSHA256(key: secret.withUnsafeBytes { Array($0) })))
+        }
+        guard !keys.isEmpty else { throw Malformed(message: "it has no keys") }
+        self.keys = keys
+    }
+
+    /// The string members of each element of `keys`.
+    private static func entries(_ json: Span<UInt8>) throws(JSONReader.Failure) -> [[String: String]] {
+        var entries: [[String: String]] = []
+        var reader = JSONReader(json)
+        try reader.beginObject()
+        var first = true
+        while let name = try reader.member(first: &first) {
+            guard json.extracting(name.range).equals("keys") else {
+                try reader.skip()
+                continue
+            }
+            try reader.beginArray()
+            var firstKey = true
+            while try reader.element(first: &firstKey) {
+                var entry: [String: String] = [:]
+                try reader.beginObject()
+                var firstMember = true
+                while let member = try reader.member(first: &firstMember) {
+                    let kind = try reader.peek()
+                    if kind == .string {
+                        let value = try reader.string()
+                        entry[json.extracting(member.range).string] = json.extracting(value.range).string
+                    } else {
+                        try reader.skip()
+                    }
+                }
+                entries.append(entry)
+            }
+        }
+        try reader.end()
+        return entries
+    }
+}

@@ -1,0 +1,61 @@
+/// Writing JSON (RFC 8259) member by member, without an object tree in between.
+extension ByteBuffer {
+    /// Appends `text` as a JSON string.
+    package mutating func append(json text: String) {
+        var text = text
+        text.withUTF8 { append(json: $0.span) }
+    }
+
+    /// Appends valid UTF-8 as a JSON string: quotes, backslashes and control characters are escaped.
+    package mutating func append(json text: Span<UInt8>) {
+        append(UInt8(ascii: "\""))
+        for index in text.indices {
+            let byte = text[index]
+            switch byte {
+            case UInt8(ascii: "\""): append("\\\"")
+            case UInt8(ascii: "\\"): append("\\\\")
+            case 0x0A: append("\\n")
+            case 0x0D: append("\\r")
+            case 0x09: append("\\t")
+            case 0..<0x20:
+                append("\\u00")
+                append(lowerHexDigit(byte >> 4))
+                append(lowerHexDigit(byte & 15))
+            default: append(byte)
+            }
+        }
+        append(UInt8(ascii: "\""))
+    }
+
+    /// Appends `"name":` after a comma where one is due: at the start of an object none is.
+    package mutating func appendMember(_ name: StaticString) {
+        if let last = bytes.indices.last, bytes[last] != UInt8(ascii: "{") { append(UInt8(ascii: ",")) }
+        append(UInt8(ascii: "\""))
+        append(name)
+        append("\":")
+    }
+
+    package mutating func appendMember(_ name: StaticString, _ value: Int) {
+        appendMember(name)
+        append(decimal: value)
+    }
+
+    package mutating func appendMember(_ name: StaticString, _ value: String) {
+        appendMember(name)
+        append(json: value)
+    }
+
+    package mutating func appendMember(_ name: StaticString, _ value: Bool) {
+        appendMember(name)
+        append(value ? "true" : "false")
+    }
+
+    /// A time as RFC 3339 text, or null where it is unset.
+    package mutating func appendMember(_ name: StaticString, time: UnixMilliseconds?) {
+        appendMember(name)
+        guard let time else { return append("null") }
+        append(UInt8(ascii: "\""))
+        append(rfc3339: time)
+        append(UInt8(ascii: "\""))
+    }
+}

@@ -1,0 +1,235 @@
+/// A strict, allocation-free reader of one JSON text (RFC 8259), for the few shapes this system takes from outside.
+///
+/// The caller says what it expects next; anything else throws. Strings are returned as ranges into the text, still
+/// escaped. Depth is bounded by the caller's own recursion and, for what is skipped, by `depthLimit`.
+package struct JSONReader: ~Escapable {
+    package enum Failure: Error, Equatable {
+        case malformed
+        case tooDeep
+    }
+
+    /// What value comes next.
+    package enum Kind { case object, array, string, number, literal }
+
+    /// A string's bytes between its quotes.
+    package struct Text {
+        package let range: Range<Int>
+        /// Whether a backslash occurs; without one the bytes are the value.
+        package let escaped: Bool
+    }
+
+    /// Nesting that `skip` follows; our own documents nest three deep.
+    private static let depthLimit = 16
+
+    private let bytes: Span<UInt8>
+    private var offset = 0
+
+    @_lifetime(copy bytes)
+    package init(_ bytes: Span<UInt8>) { self.bytes = bytes }
+
+    /// What kind of value comes next.
+    @_lifetime(self: copy self)
+    package mutating func peek() throws(Failure) -> Kind {
+        skipSpace()
+        guard offset < bytes.count else { throw .malformed }
+        switch bytes[offset] {
+        case UInt8(ascii: "{"): return .object
+        case UInt8(ascii: "["): return .array
+        case UInt8(ascii: "\""): return .string
+        case UInt8(ascii: "t"), UInt8(ascii: "f"), UInt8(ascii: "n"): return .literal
+        default: return .number
+        }
+    }
+
+    /// Enters an object; follow with `member`.
+    @_lifetime(self: copy self)
+    package mutating func beginObject() throws(Failure) { try expect(UInt8(ascii: "{")) }
+
+    /// The name of the next member, its value being next; nil where the object ends.
+    ///
+    /// - Parameter first: true until a member has been returned; it is set to false then.
+    @_lifetime(self: copy self)
+    package mutating func member(first: inout Bool) throws(Failure) -> Text? {
+        if try ends(with: UInt8(ascii: "}"), first: &first) { return nil }
+        let name = try string()
+        try expect(UInt8(ascii: ":"))
+        return name
+    }
+
+    /// Enters an array; follow with `element`.
+    @_lifetime(self: copy self)
+    package mutating func beginArray() throws(Failure) { try expect(UInt8(ascii: "[")) }
+
+    /// Whether another element comes; false where the array ends.
+    @_lifetime(self: copy self)
+    package mutating func element(first: inout Bool) throws(Failure) -> Bool {
+        try !ends(with: UInt8(ascii: "]"), first: &first)
+    }
+
+    /// A string.
+    @_lifetime(self: copy self)
+    package mutating func string() throws(Failure) -> Text {
+        try expect(UInt8(ascii: "\""))
+        let start = offset
+        var escaped = false
+        while offset < bytes.count {
+            let byte = bytes[offset]
+            if byte == UInt8(ascii: "\"") {
+                offset += 1
+                return Text(range: start..<offset - 1, escaped: escaped)
+            }
+            if byte < 0x20 { throw .malformed }
+            if byte == UInt8(ascii: "\\") {
+                escaped = true
+                try skipEscape()
+            } else {
+                offset += 1
+            }
+        }
+        throw .malformed
+    }
+
+    /// An integer written without fraction, exponent or sign, at most 18 digits; anything else is malformed.
+    @_lifetime(self: copy self)
+    package mutating func naturalNumber() throws(Failure) -> Int {
+        let range = try number()
+        let digits = bytes.extracting(range)
+        guard let value = digits.decimal else { throw .malformed }
+        return value
+    }
+
+    /// The whole seconds of a JSON number of seconds (RFC 7519's NumericDate may have a fraction).
+    @_lifetime(self: copy self)
+    package mutating func numericDate() throws(Failure) -> Int {
+        let range = try number()
+        let text = bytes.extracting(range)
+        let whole = text.extracting(0..<(text.firstIndex(of: UInt8(ascii: ".")) ?? text.count))
+        guard let value = whole.decimal else { throw .malformed }
+        return value
+    }
+
+    /// Passes over the next value, whatever it is.
+    @_lifetime(self: copy self)
+    package mutating func skip() throws(Failure) { try skip(depth: 0) }
+
+    /// Nothing but white space is left.
+    @_lifetime(self: copy self)
+    package mutating func end() throws(Failure) {
+        skipSpace()
+        guard offset == bytes.count else { throw .malformed }
+    }
+
+    @_lifetime(self: copy self)
+    private mutating func skip(depth: Int) throws(Failure) {
+        guard depth < Self.depthLimit else { throw .tooDeep }
+        switch try peek() {
+        case .object:
+            try beginObject()
+            var first = true
+            while try member(first: &first) != nil { try skip(depth: depth + 1) }
+        case .array:
+            try beginArray()
+            var first = true
+            while try element(first: &first) { try skip(depth: depth + 1) }
+        case .string: _ = try string()
+        case .number: _ = try number()
+        case .literal: try literal()
+        }
+    }
+
+    @_lifetime(self: copy self)
+    private mutating func ends(with closing: UInt8, first: inout Bool) throws(Failure) -> Bool {
+        skipSpace()
+        guard offset < bytes.count else { throw .malformed }
+        if bytes[offset] == closing {
+            offset += 1
+            return true
+        }
+        if !first { try expect(UInt8(ascii: ",")) }
+        first = false
+        skipSpace()
+        return false
+    }
+
+    /// A number by RFC 8259 section 6: -? int frac? exp?
+    @_lifetime(self: copy self)
+    private mutating func number() throws(Failure) -> Range<Int> {
+        skipSpace()
+        let start = offset
+        if at(UInt8(ascii: "-")) { offset += 1 }
+        if at(UInt8(ascii: "0")) { offset += 1 } else { try digits() }
+        if at(UInt8(ascii: ".")) {
+            offset += 1
+            try digits()
+        }
+        if at(UInt8(ascii: "e")) || at(UInt8(ascii: "E")) {
+            offset += 1
+            if at(UInt8(ascii: "+")) || at(UInt8(ascii: "-")) { offset += 1 }
+            try digits()
+        }
+        return start..<offset
+    }
+
+    @_lifetime(self: copy self)
+    private mutating func digits() throws(Failure) {
+        let start = offset
+        while offset < bytes.count, bytes[offset] &- UInt8(ascii: "0") < 10 { offset += 1 }
+        guard offset > start else { throw .malformed }
+    }
+
+    @_lifetime(self: copy self)
+    private mutating func literal() throws(Failure) {
+        let rest = bytes.extracting(offset..<bytes.count)
+        if rest.starts(with: "true") || rest.starts(with: "null") {
+            offset += 4
+        } else if rest.starts(with: "false") {
+            offset += 5
+        } else {
+            throw .malformed
+        }
+    }
+
+    @_lifetime(self: copy self)
+    private mutating func skipEscape() throws(Failure) {
+        guard offset + 1 < bytes.count else { throw .malformed }
+        switch bytes[offset + 1] {
+        case UInt8(ascii: "u"):
+            guard offset + 6 <= bytes.count else { throw .malformed }
+            for digit in offset + 2..<offset + 6 where hexValue(bytes[digit]) == nil { throw .malformed }
+            offset += 6
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"),
+            UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):
+            offset += 2
+        default: throw .malformed
+        }
+    }
+
+    private func at(_ byte: UInt8) -> Bool { offset < bytes.count && bytes[offset] == byte }
+
+    @_lifetime(self: copy self)
+    private mutating func expect(_ byte: UInt8) throws(Failure) {
+        skipSpace()
+        guard at(byte) else { throw .malformed }
+        offset += 1
+    }
+
+    @_lifetime(self: copy self)
+    private mutating func skipSpace() {
+        while offset < bytes.count {
+            switch bytes[offset] {
+            case 0x20, 0x09, 0x0A, 0x0D: offset += 1
+            default: return
+            }
+        }
+    }
+}
+
+/// The value of a hexadecimal digit, of either case.
+package func hexValue(_ digit: UInt8) -> UInt8? {
+    switch digit {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
+    case UInt8(ascii: "A")...UInt8(ascii: "F"): digit - UInt8(ascii: "A") + 10
+    default: nil
+    }
+}

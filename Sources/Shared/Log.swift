@@ -1,0 +1,83 @@
+import Glibc
+
+/// Structured log: one JSON object a line on stderr, written once a loop pass.
+///
+/// A line is for a start, a stop, a win, an error or a change of state; never for a refusal, of which there are a
+/// million. No token, key or buyer is logged. If stderr is a full pipe, lines wait up to `pendingBytesMax` and are then
+/// dropped and counted: a log reader that hangs must not hang the sale.
+package final class Log {
+    package enum Level: Int, Comparable, Sendable, CaseIterable {
+        case debug, info, warning, error
+
+        package var name: StaticString {
+            switch self {
+            case .debug: "debug"
+            case .info: "info"
+            case .warning: "warning"
+            case .error: "error"
+            }
+        }
+
+        package static func < (left: Level, right: Level) -> Bool { left.rawValue < right.rawValue }
+    }
+
+    /// 4,000 lines of 256 bytes: what a burst of winners writes in one pass.
+    package static let pendingBytesMax = 1 << 20
+    /// POLLOUT on a pipe promises room for PIPE_BUF bytes (pipe(7)), so a write of that much never blocks.
+    private static let chunkBytes = 4096
+
+    private let program: String
+    private let level: Level
+    private let descriptor: Int32
+    private var pending = ByteBuffer(capacity: 4096)
+    private var dropped = 0
+
+    package init(program: String, level: Level = .info, descriptor: Int32 = 2) {
+        self.program = program
+        self.level = level
+        self.descriptor = descriptor
+    }
+
+    /// Adds a line; `members` appends its own members to the object.
+    package func write(_ level: Level, _ event: StaticString, _ members: (inout ByteBuffer) -> Void = { _ in }) {
+        guard level >= self.level else { return }
+        guard pending.count < Self.pendingBytesMax else {
+            dropped += 1
+            return
+        }
+        pending.append("{\"at\":\"")
+        pending.append(rfc3339: .now)
+        pending.append("\",\"level\":\"")
+        pending.append(level.name)
+        pending.append("\",\"program\":\"")
+        pending.append(program)
+        pending.append("\",\"event\":\"")
+        pending.append(event)
+        pending.append("\"")
+        members(&pending)
+        pending.append("}\n")
+    }
+
+    /// Writes what is pending as far as stderr takes it without blocking.
+    package func flush() {
+        while !pending.isEmpty {
+            var poller = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+            guard poll(&poller, 1, 0) == 1 else { return }
+            let written = pending.withUnsafeBytes {
+                Glibc.write(descriptor, $0.baseAddress, min($0.count, Self.chunkBytes))
+            }
+            if written < 0 {
+                // Nobody reads it any more (EPIPE) or the disk is full: the sale goes on without a log.
+                if errno == EINTR || errno == EAGAIN { return }
+                dropped += 1
+                return pending.removeAll()
+            }
+            pending.removeFirst(written)
+        }
+        if dropped > 0 {
+            let lost = dropped
+            dropped = 0
+            write(.warning, "log_lines_dropped") { $0.appendMember("lines", lost) }
+        }
+    }
+}

@@ -1,0 +1,37 @@
+import Glibc
+
+/// What every program of ours does at its edges.
+package enum Program {
+    /// The environment of this process.
+    package static func environment() -> [String: String] {
+        var values: [String: String] = [:]
+        var entry = environ
+        while let text = entry.pointee {
+            let parts = String(cString: text).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            if parts.count == 2 { values[String(parts[0])] = String(parts[1]) }
+            entry += 1
+        }
+        return values
+    }
+
+    /// Says why on stderr, in one line, and ends the program.
+    package static func fail(_ program: String, _ message: String, _ code: Int32) -> Never {
+        let line = Array("\(program): \(message)\n".utf8)
+        _ = write(2, line, line.count)
+        exit(code)
+    }
+
+    /// Raises the limit on open descriptors towards `wanted`, as far as the system allows; answers what it is then.
+    @discardableResult
+    package static func raiseDescriptorLimit(to wanted: Int) -> Int {
+        var limit = rlimit()
+        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        guard getrlimit(resource, &limit) == 0 else { return 0 }
+        if limit.rlim_cur < rlim_t(wanted) {
+            limit.rlim_cur = min(rlim_t(wanted), limit.rlim_max)
+            _ = setrlimit(resource, &limit)
+            _ = getrlimit(resource, &limit)
+        }
+        return limit.rlim_cur > rlim_t(Int.max) ? Int.max : Int(limit.rlim_cur)
+    }
+}

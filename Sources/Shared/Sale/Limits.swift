@@ -1,0 +1,32 @@
+/// Sizes that the contract fixes, in one place for the edge, the scripts' callers and the worker.
+package enum Limits {
+    /// Units one purchase may ask for.
+    package static let quantityMax = 99
+    /// Bytes of a buyer's name, the `sub` of its token.
+    package static let buyerBytesMax = 128
+    /// Bytes of an Idempotency-Key.
+    package static let keyBytesMax = 64
+    /// Bytes of a sale's name.
+    package static let saleBytesMax = 32
+    /// Units of one sale. Lua numbers are exact to 2^53; a billion leaves all of that to spare.
+    package static let stockMax = 1_000_000_000
+    /// Bytes of a sale's title.
+    package static let titleBytesMax = 200
+}
+
+/// The name a client gives one purchase, so that a retry is known as one: `[A-Za-z0-9_-]{1,64}`.
+package enum IdempotencyKey {
+    package static func isValid(_ text: Span<UInt8>) -> Bool {
+        guard text.count >= 1, text.count <= Limits.keyBytesMax else { return false }
+        for index in text.indices {
+            let byte = text[index]
+            let allowed =
+                asciiLowercased(byte) &- UInt8(ascii: "a") < 26 || byte &- UInt8(ascii: "0") < 10
+                || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
+            guard allowed else { return false }
+        }
+        return true
+    }
+
+    package static func isValid(_ text: String) -> Bool { text.withBytes { isValid($0) } }
+}

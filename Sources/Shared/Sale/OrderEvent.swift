@@ -1,0 +1,133 @@
+/// One entry of a sale's `orders` stream, understood.
+package enum OrderEvent: Equatable, Sendable {
+    /// The sale came to be; written by create.lua, so that SQLite learns of it from the stream.
+    case create(SaleRecord)
+    /// A purchase won; written by purchase.lua in the call that decided it.
+    case order(Order)
+
+    /// The schema version this release writes and reads.
+    package static let version = 1
+
+    /// Why an entry could not be understood.
+    package struct Malformed: Error, Equatable {
+        /// One sentence, naming the field.
+        package let message: String
+    }
+
+    /// Reads an entry's fields, given as name, value, name, value …
+    package init(sale: SaleID, fields: [(name: String, value: String)]) throws(Malformed) {
+        var values: [String: String] = [:]
+        for (name, value) in fields where values.updateValue(value, forKey: name) != nil {
+            throw Malformed(message: "field \(name) occurs twice")
+        }
+        let reader = FieldReader(values: values)
+        let version = try reader.integer("v", in: 0...Int.max)
+        guard version == Self.version else {
+            throw Malformed(message: "schema version \(version) is not \(Self.version), the one this release reads")
+        }
+        switch try reader.text("kind") {
+        case "create": self = .create(try SaleRecord(sale: sale, reader))
+        case "order": self = .order(try Order(sale: sale, reader))
+        case let kind: throw Malformed(message: "kind \(kind.prefix(32)) is unknown to this release")
+        }
+    }
+}
+
+/// A sale as it was created: what SQLite keeps of it.
+package struct SaleRecord: Equatable, Sendable {
+    package var sale: SaleID
+    /// Tells two sales of the same name apart.
+    package var uuid: String
+    package var title: String
+    /// Units on sale.
+    package var stockTotal: Int
+    package var maxPerBuyer: Int
+    package var opensAt: UnixMilliseconds?
+    package var closesAt: UnixMilliseconds?
+    /// Hexadecimal; buyers appear in public under a pseudonym keyed with it.
+    package var pseudonymKey: String
+    package var epoch: Int
+    package var createdAt: UnixMilliseconds
+
+    fileprivate init(sale: SaleID, _ reader: FieldReader) throws(OrderEvent.Malformed) {
+        self.sale = sale
+        uuid = try reader.text("uuid")
+        title = try reader.text("title")
+        stockTotal = try reader.integer("stock", in: 0...Limits.stockMax)
+        maxPerBuyer = try reader.integer("max_per_buyer", in: 1...Limits.quantityMax)
+        opensAt = try reader.time("opens_at")
+        closesAt = try reader.time("closes_at")
+        pseudonymKey = try reader.text("pseudonym_key")
+        epoch = try reader.integer("epoch", in: 1...Int.max)
+        createdAt = UnixMilliseconds(try reader.integer("at_ms", in: 0...Int.max))
+    }
+}
+
+/// A purchase that won.
+package struct Order: Equatable, Sendable {
+    package var id: OrderID
+    package var buyer: String
+    package var quantity: Int
+    /// The purchase's Idempotency-Key.
+    package var key: String
+    /// The W3C trace-id of the request that won, 32 hexadecimal digits.
+    package var trace: String
+    package var securedAt: UnixMilliseconds
+    package var epoch: Int
+
+    fileprivate init(sale: SaleID, _ reader: FieldReader) throws(OrderEvent.Malformed) {
+        let position = try reader.integer("position", in: 1...Int.max)
+        id = OrderID(sale: sale, position: position)
+        guard try reader.text("order") == id.description else {
+            throw OrderEvent.Malformed(message: "field order does not name position \(position) of \(sale)")
+        }
+        buyer = try reader.text("buyer")
+        guard buyer.utf8.count <= Limits.buyerBytesMax, buyer.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+            throw OrderEvent.Malformed(message: "field buyer is not printable ASCII of up to 128 bytes")
+        }
+        quantity = try reader.integer("quantity", in: 1...Limits.quantityMax)
+        key = try reader.text("key")
+        guard IdempotencyKey.isValid(key) else {
+            throw OrderEvent.Malformed(message: "field key is not an idempotency key")
+        }
+        trace = try reader.text("trace")
+        securedAt = UnixMilliseconds(try reader.integer("at_ms", in: 0...Int.max))
+        epoch = try reader.integer("epoch", in: 1...Int.max)
+    }
+
+    package init(
+        id: OrderID, buyer: String, quantity: Int, key: String, trace: String, securedAt: UnixMilliseconds, epoch: Int
+    ) {
+        self.id = id
+        self.buyer = buyer
+        self.quantity = quantity
+        self.key = key
+        self.trace = trace
+        self.securedAt = securedAt
+        self.epoch = epoch
+    }
+}
+
+/// Typed look-ups in an entry's fields.
+private struct FieldReader {
+    let values: [String: String]
+
+    func text(_ name: String) throws(OrderEvent.Malformed) -> String {
+        guard let value = values[name] else { throw OrderEvent.Malformed(message: "field \(name) is missing") }
+        guard !value.isEmpty else { throw OrderEvent.Malformed(message: "field \(name) is empty") }
+        return value
+    }
+
+    func integer(_ name: String, in range: ClosedRange<Int>) throws(OrderEvent.Malformed) -> Int {
+        guard let value = try text(name).withBytes({ $0.decimal }), range.contains(value) else {
+            throw OrderEvent.Malformed(message: "field \(name) is not an integer from \(range.lowerBound)")
+        }
+        return value
+    }
+
+    /// A time in milliseconds; 0 stands for unset.
+    func time(_ name: String) throws(OrderEvent.Malformed) -> UnixMilliseconds? {
+        let value = try integer(name, in: 0...Int.max)
+        return value == 0 ? nil : UnixMilliseconds(value)
+    }
+}

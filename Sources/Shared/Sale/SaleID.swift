@@ -1,0 +1,83 @@
+/// A sale's name: `[a-z0-9-]{1,32}`, held inline so that routing a request allocates nothing.
+package struct SaleID: Hashable, Sendable, CustomStringConvertible {
+    private var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+    /// Bytes of the name.
+    package let count: Int
+
+    /// nil where `text` is no sale name.
+    package init?(_ text: Span<UInt8>) {
+        guard text.count >= 1, text.count <= 32 else { return nil }
+        count = text.count
+        for index in text.indices {
+            let byte = text[index]
+            let allowed =
+                byte &- UInt8(ascii: "a") < 26 || byte &- UInt8(ascii: "0") < 10 || byte == UInt8(ascii: "-")
+            guard allowed else { return nil }
+            let bits = UInt64(byte) << UInt64(index & 7 * 8)
+            switch index >> 3 {
+            case 0: words.0 |= bits
+            case 1: words.1 |= bits
+            case 2: words.2 |= bits
+            default: words.3 |= bits
+            }
+        }
+    }
+
+    /// nil where `text` is no sale name.
+    package init?(_ text: String) {
+        guard let id = text.withBytes({ SaleID($0) }) else { return nil }
+        self = id
+    }
+
+    package var description: String { withUnsafeBytes(of: words) { String(decoding: $0.prefix(count), as: UTF8.self) } }
+
+    package static func == (left: SaleID, right: SaleID) -> Bool {
+        left.count == right.count && left.words == right.words
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(words.0)
+        hasher.combine(words.1)
+        hasher.combine(words.2)
+        hasher.combine(words.3)
+    }
+
+    fileprivate func append(to buffer: inout ByteBuffer) {
+        Swift.withUnsafeBytes(of: words) { buffer.append(UnsafeRawBufferPointer(rebasing: $0[0..<count])) }
+    }
+}
+
+extension ByteBuffer {
+    /// Appends a sale's name.
+    package mutating func append(_ sale: SaleID) { sale.append(to: &self) }
+
+    /// Appends an order's name, `{sale}-{position}`.
+    package mutating func appendOrderID(_ sale: SaleID, position: Int) {
+        append(sale)
+        append(UInt8(ascii: "-"))
+        append(decimal: position)
+    }
+}
+
+/// An order's name: `{sale}-{position}`.
+package struct OrderID: Hashable, Sendable, CustomStringConvertible {
+    package let sale: SaleID
+    package let position: Int
+
+    package init(sale: SaleID, position: Int) {
+        self.sale = sale
+        self.position = position
+    }
+
+    /// nil where `text` is not the one way to write an order of some sale.
+    package init?(_ text: Span<UInt8>) {
+        guard let dash = text.indices.last(where: { text[$0] == UInt8(ascii: "-") }),
+            let sale = SaleID(text.extracting(0..<dash))
+        else { return nil }
+        let digits = text.extracting(dash + 1..<text.count)
+        guard let position = digits.decimal, position >= 1, digits[0] != UInt8(ascii: "0") else { return nil }
+        self.init(sale: sale, position: position)
+    }
+
+    package var description: String { "\(sale)-\(position)" }
+}

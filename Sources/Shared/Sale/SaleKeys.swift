@@ -1,0 +1,29 @@
+/// The Redis keys of one sale. The braces are a hash tag: all of them live in one Cluster slot.
+package struct SaleKeys: Sendable {
+    /// The set of all sale names.
+    package static let sales = "sales"
+    /// The consumer group of every orders stream.
+    package static let group = "workers"
+
+    /// Hash: what the sale is and how it stands.
+    package let sale: String
+    /// Integer: units left.
+    package let stock: String
+    /// Integer: the last position given.
+    package let position: String
+    /// Hash: buyer → its wins (`Win`).
+    package let buyers: String
+    /// Stream: every event of the sale (`OrderEvent`); never trimmed by length.
+    package let orders: String
+    /// Stream: dead letters; never trimmed.
+    package let deadLetters: String
+
+    package init(_ id: SaleID) {
+        sale = "sale:{\(id)}"
+        stock = "sale:{\(id)}:stock"
+        position = "sale:{\(id)}:position"
+        buyers = "sale:{\(id)}:buyers"
+        orders = "sale:{\(id)}:orders"
+        deadLetters = "sale:{\(id)}:dlq"
+    }
+}

@@ -1,0 +1,53 @@
+/// A sale as Redis shows it at one instant, read whole by status.lua.
+package struct SaleStatus: Equatable, Sendable {
+    package var sale: SaleID
+    package var uuid: String
+    package var title: String
+    package var stockTotal: Int
+    /// Units left.
+    package var remaining: Int
+    /// The last position given.
+    package var position: Int
+    package var maxPerBuyer: Int
+    package var opensAt: UnixMilliseconds?
+    package var closesAt: UnixMilliseconds?
+    package var paused: Bool
+    package var epoch: Int
+    /// The run_id of the Redis that may sell; any other is fenced.
+    package var servingRunID: String
+    /// Every order up to this position is stored in SQLite, or accounted for there.
+    package var persistedPosition: Int
+    /// Redis' time when this was read.
+    package var readAt: UnixMilliseconds
+
+    package init(
+        sale: SaleID, uuid: String, title: String, stockTotal: Int, remaining: Int, position: Int, maxPerBuyer: Int,
+        opensAt: UnixMilliseconds?, closesAt: UnixMilliseconds?, paused: Bool, epoch: Int, servingRunID: String,
+        persistedPosition: Int, readAt: UnixMilliseconds
+    ) {
+        self.sale = sale
+        self.uuid = uuid
+        self.title = title
+        self.stockTotal = stockTotal
+        self.remaining = remaining
+        self.position = position
+        self.maxPerBuyer = maxPerBuyer
+        self.opensAt = opensAt
+        self.closesAt = closesAt
+        self.paused = paused
+        self.epoch = epoch
+        self.servingRunID = servingRunID
+        self.persistedPosition = persistedPosition
+        self.readAt = readAt
+    }
+
+    package enum State: String, Sendable { case ended, scheduled, soldOut = "sold_out", paused, open }
+
+    /// The first that holds of ended, scheduled, sold_out, paused, open.
+    package var state: State {
+        if let closesAt, readAt >= closesAt { return .ended }
+        if let opensAt, readAt < opensAt { return .scheduled }
+        if remaining == 0 { return .soldOut }
+        return paused ? .paused : .open
+    }
+}

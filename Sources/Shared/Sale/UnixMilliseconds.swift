@@ -1,0 +1,102 @@
+import Glibc
+
+/// A wall-clock time: milliseconds since 1970-01-01T00:00:00Z. Times order nothing here; positions do.
+package struct UnixMilliseconds: Hashable, Comparable, Sendable {
+    package var value: Int
+
+    package init(_ value: Int) { self.value = value }
+
+    /// The host's clock now.
+    package static var now: UnixMilliseconds {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return UnixMilliseconds(time.tv_sec * 1000 + time.tv_nsec / 1_000_000)
+    }
+
+    package static func < (left: UnixMilliseconds, right: UnixMilliseconds) -> Bool { left.value < right.value }
+
+    /// RFC 3339 text in UTC with milliseconds, as in `2026-11-26T20:00:00.000Z`.
+    package var rfc3339: String {
+        var buffer = ByteBuffer(capacity: 24)
+        buffer.append(rfc3339: self)
+        return buffer.string
+    }
+
+    /// Reads RFC 3339 text with any offset and up to nine fractional digits; nil for anything else.
+    package init?(rfc3339 text: String) {
+        let read: Int? = text.withBytes { bytes in
+            func field(_ start: Int, _ count: Int) -> Int? {
+                start + count <= bytes.count ? bytes.extracting(start..<start + count).decimal : nil
+            }
+            func at(_ index: Int, _ characters: StaticString) -> Bool {
+                index < bytes.count
+                    && (0..<characters.utf8CodeUnitCount).contains { characters.utf8Start[$0] == bytes[index] }
+            }
+            guard let year = field(0, 4), at(4, "-"), let month = field(5, 2), at(7, "-"), let day = field(8, 2),
+                at(10, "Tt "), let hour = field(11, 2), at(13, ":"), let minute = field(14, 2), at(16, ":"),
+                let second = field(17, 2), (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60,
+                second < 60
+            else { return nil }
+            var index = 19
+            var milliseconds = 0
+            if at(index, ".") {
+                let start = index + 1
+                index = start
+                while index < bytes.count, bytes[index] &- UInt8(ascii: "0") < 10 { index += 1 }
+                guard index > start, index - start <= 9 else { return nil }
+                for place in 0..<3 {
+                    milliseconds = milliseconds * 10 + (start + place < index ? Int(bytes[start + place]) - 48 : 0)
+                }
+            }
+            var offsetMinutes = 0
+            if at(index, "Zz") {
+                index += 1
+            } else if at(index, "+-") {
+                guard let hours = field(index + 1, 2), at(index + 3, ":"), let minutes = field(index + 4, 2),
+                    hours < 24, minutes < 60
+                else { return nil }
+                offsetMinutes = (hours * 60 + minutes) * (at(index, "-") ? -1 : 1)
+                index += 6
+            } else {
+                return nil
+            }
+            guard index == bytes.count else { return nil }
+            var parts = tm()
+            parts.tm_year = Int32(year - 1900)
+            parts.tm_mon = Int32(month - 1)
+            parts.tm_mday = Int32(day)
+            parts.tm_hour = Int32(hour)
+            parts.tm_min = Int32(minute)
+            parts.tm_sec = Int32(second)
+            let seconds = timegm(&parts)
+            // timegm carries 31 February over into March; a date that moved was never one.
+            guard parts.tm_mday == Int32(day) else { return nil }
+            return (seconds - offsetMinutes * 60) * 1000 + milliseconds
+        }
+        guard let read else { return nil }
+        self.init(read)
+    }
+}
+
+extension ByteBuffer {
+    /// Appends `time` as RFC 3339 text in UTC with milliseconds: 24 bytes.
+    package mutating func append(rfc3339 time: UnixMilliseconds) {
+        var seconds = time_t(time.value / 1000)
+        var parts = tm()
+        gmtime_r(&seconds, &parts)
+        append(decimal: Int(parts.tm_year) + 1900, width: 4)
+        append(UInt8(ascii: "-"))
+        append(decimal: Int(parts.tm_mon) + 1, width: 2)
+        append(UInt8(ascii: "-"))
+        append(decimal: Int(parts.tm_mday), width: 2)
+        append(UInt8(ascii: "T"))
+        append(decimal: Int(parts.tm_hour), width: 2)
+        append(UInt8(ascii: ":"))
+        append(decimal: Int(parts.tm_min), width: 2)
+        append(UInt8(ascii: ":"))
+        append(decimal: Int(parts.tm_sec), width: 2)
+        append(UInt8(ascii: "."))
+        append(decimal: time.value % 1000, width: 3)
+        append(UInt8(ascii: "Z"))
+    }
+}

@@ -1,0 +1,58 @@
+import RedisClient
+import Shared
+import TestSupport
+import Testing
+
+@Suite struct `Errors of Redis` {
+    @Test(arguments: [
+        ("NOSCRIPT No matching script.", RedisError.Code.noScript), ("READONLY You can't write.", .readOnly),
+        ("LOADING Redis is loading", .loading), ("MASTERDOWN Link down", .masterDown),
+        ("NOREPLICAS Not enough good replicas", .noReplicas), ("OOM command not allowed", .outOfMemory),
+        ("MISCONF Errors writing", .misconfigured), ("BUSY Redis is busy", .busy),
+        ("NOPERM this user has no permissions", .notPermitted), ("BUSYGROUP exists", .groupExists),
+        ("NOGROUP No such key", .noGroup), ("ERR max number of clients reached", .cannotConnect),
+    ])
+    func `a refusal before the first line means that nothing ran`(_ text: String, _ code: RedisError.Code) {
+        let error = RedisError(reply: text, to: "EVALSHA")
+        #expect(error.code == code)
+        #expect(error.effect == .nothingRan)
+    }
+
+    @Test(arguments: [
+        "ERR Error running script", "WRONGTYPE Operation against a key", "UNBLOCKED the stream key no longer exists",
+    ])
+    func `any other error leaves open what ran`(_ text: String) {
+        #expect(RedisError(reply: text, to: "EVALSHA").effect == .unknown)
+    }
+
+    @Test func `a server that can't be reached is named`() {
+        #expect {
+            _ = try BlockingRedis(RedisEndpoint(url: "unix:///nowhere/redis.sock"), name: "test")
+        } throws: { error in
+            "\(error)".contains("/nowhere/redis.sock") && (error as? RedisError)?.code == .cannotConnect
+        }
+    }
+
+    @Test func `backing off doubles to its cap and never exceeds it`() {
+        var random = SeededRandom()
+        var backoff = Backoff(firstMilliseconds: 50, capMilliseconds: 1000)
+        var ceilings: [Int] = []
+        for _ in 0..<8 {
+            ceilings.append(backoff.ceilingMilliseconds)
+            let wait = backoff.next(using: &random)
+            #expect((1...ceilings.last!).contains(wait), "seed \(random.seed)")
+        }
+        #expect(ceilings == [50, 100, 200, 400, 800, 1000, 1000, 1000])
+        backoff.reset()
+        #expect(backoff.ceilingMilliseconds == 50)
+    }
+
+    @Test(arguments: ServerFacts.strictSettings.map(\.name))
+    func `each setting that would lose orders is named`(_ name: String) {
+        var settings = Dictionary(uniqueKeysWithValues: ServerFacts.strictSettings)
+        settings[name] = "wrong"
+        let facts = ServerFacts(runID: "r", version: "7.0.15", role: "master", settings: settings)
+        #expect(facts.durabilityProblems.count == 1)
+        #expect(facts.durabilityProblems[0].contains(name))
+    }
+}

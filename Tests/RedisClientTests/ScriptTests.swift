@@ -1,0 +1,137 @@
+import RedisClient
+import Shared
+import TestSupport
+import Testing
+
+@Suite struct `The other scripts` {
+    @Test func `create.lua makes a sale once, and says so to the stream`() throws {
+        let server = try RedisServer()
+        let redis = try server.connect()
+        let sale = try TestSale.create(redis, stock: 7, maxPerBuyer: 2, title: "Ünicode \"quoted\"")
+        let status = try #require(try redis.status(sale))
+        #expect(status.title == "Ünicode \"quoted\"")
+        #expect(status.stockTotal == 7)
+        #expect(status.remaining == 7)
+        #expect(status.maxPerBuyer == 2)
+        #expect(status.servingRunID == redis.facts.runID)
+        #expect(status.state == .open)
+        #expect(try redis.sales() == [sale])
+        let reply = try redis.command(["XRANGE", RedisArgument(SaleKeys(sale).orders), "-", "+"])
+        let value = reply.value
+        #expect(value.count == 1)
+        let words = value[0][1].strings
+        let fields = stride(from: 0, to: words.count, by: 2).map { (name: words[$0], value: words[$0 + 1]) }
+        guard case .create(let record) = try OrderEvent(sale: sale, fields: fields) else {
+            Issue.record("not a create event")
+            return
+        }
+        #expect(record.uuid == status.uuid)
+        #expect(record.stockTotal == 7)
+    }
+
+    @Test(arguments: ["", ":stock", ":position", ":buyers", ":orders", ":dlq"])
+    func `create.lua does nothing where a part of such a sale is there already`(_ part: String) throws {
+        let server = try RedisServer()
+        let redis = try server.connect()
+        try redis.command(["SET", RedisArgument("sale:{demo}\(part)"), "left over"])
+        let keys = SaleKeys(SaleID("demo")!)
+        let reply = try redis.run(
+            .create,
+            keys: [keys.sale, keys.stock, keys.position, keys.buyers, keys.orders, keys.deadLetters, SaleKeys.sales],
+            [RedisArgument(redis.facts.runID), "demo", "u", "t", "1", "1", "0", "0", "ab"])
+        #expect(reply.integer == 0)
+        #expect(try redis.command(["DBSIZE"]).integer == 1)
+    }
+
+    @Test func `closing ends a sale now, and a sale that has ended stays ended at its time`() throws {
+        let server = try RedisServer()
+        let redis = try server.connect()
+        let sale = try TestSale.create(redis)
+        #expect(try redis.control(sale, .close))
+        let closed = try #require(try redis.status(sale))
+        #expect(closed.state == .ended)
+        #expect(try redis.control(sale, .close))
+        #expect(try redis.status(sale)?.closesAt == closed.closesAt)
+        #expect(try redis.control(SaleID("ghost")!, .close) == false)
+    }
+
+    @Test func `the fence is lifted only from a sale that is as it was compared`() throws {
+        let server = try RedisServer()
+        let redis = try server.connect()
+        let sale = try TestSale.create(redis)
+        let key = RedisArgument(SaleKeys(sale).sale)
+        try redis.command(["HSET", key, "serving_run_id", "an earlier life"])
+        var compared = try #require(try redis.status(sale))
+        compared.remaining -= 1
+        #expect(try redis.stamp(compared) == false)
+        compared.remaining += 1
+        compared.epoch += 1
+        #expect(try redis.stamp(compared) == false)
+        compared.epoch -= 1
+        #expect(try redis.stamp(compared))
+        #expect(try redis.status(sale)?.servingRunID == redis.facts.runID)
+    }
+
+    @Test func `settling acknowledges, and persisted_position only grows`() throws {
+        let server = try RedisServer()
+        let redis = try server.connect()
+        let sale = try TestSale.create(redis)
+        let keys = SaleKeys(sale)
+        let group = RedisArgument(SaleKeys.group)
+        try redis.command(["XGROUP", "CREATE", RedisArgument(keys.orders), group, "0"])
+        let read = try redis.command([
+            "XREADGROUP", "GROUP", group, "w", "STREAMS", RedisArgument(keys.orders), ">",
+        ])
+        let id = RedisArgument(read.value[0][1][0][0].string ?? "")
+        func settle(_ position: Int) throws -> Int? {
+            let reply = try redis.run(.settle, keys: [keys.sale, keys.orders], [group, RedisArgument(position), id])
+            return reply.integer
+        }
+        #expect(try settle(5) == 1)
+        #expect(try settle(3) == 0)
+        #expect(try redis.status(sale)?.persistedPosition == 5)
+        try redis.command(["DEL", RedisArgument(keys.sale)])
+        _ = try settle(9)
+        #expect(try redis.command(["EXISTS", RedisArgument(keys.sale)]).integer == 0)
+    }
+
+    @Test func `an entry becomes one dead letter, however often it is moved`() throws {
+        let server = try RedisServer()
+        let redis = try server.connect()
+        let sale = try TestSale.create(redis)
+        let keys = SaleKeys(sale)
+        let group = RedisArgument(SaleKeys.group)
+        try redis.command(["XGROUP", "CREATE", RedisArgument(keys.orders), group, "0"])
+        let read = try redis.command([
+            "XREADGROUP", "GROUP", group, "w", "STREAMS", RedisArgument(keys.orders), ">",
+        ])
+        let id = RedisArgument(read.value[0][1][0][0].string ?? "")
+        for _ in 0..<2 {
+            try redis.run(
+                .deadletter, keys: [keys.orders, keys.deadLetters],
+                [group, id, "dlq_reason", "malformed", "kind", RedisArgument([0xFF, 0x00, 0x0A])])
+        }
+        let letters = try redis.command(["XRANGE", RedisArgument(keys.deadLetters), "-", "+"])
+        #expect(letters.value.count == 1)
+        #expect(letters.value[0][1][3].bytes == [0xFF, 0x00, 0x0A])
+    }
+
+    @Test func `a look-up tells a fenced sale, an unknown one, and what a buyer has won`() throws {
+        let server = try RedisServer()
+        let redis = try server.connect()
+        let sale = try TestSale.create(redis)
+        _ = try TestSale.purchase(redis, sale, [.init(buyer: "a", key: "k")])
+        func lookup(_ sale: String, _ buyer: String, runID: String) throws -> [String] {
+            let keys = SaleKeys(SaleID(sale)!)
+            let reply = try redis.run(
+                .lookup, keys: [keys.sale, keys.buyers], [RedisArgument(runID), RedisArgument(buyer)])
+            return reply.value.strings
+        }
+        let found = try lookup("demo", "a", runID: redis.facts.runID)
+        #expect(found[0] == "K")
+        #expect(Win.parse(found[1])?.map(\.position) == [1])
+        #expect(try lookup("demo", "b", runID: redis.facts.runID) == ["K", ""])
+        #expect(try lookup("demo", "a", runID: "other") == ["F", ""])
+        #expect(try lookup("ghost", "a", runID: redis.facts.runID) == ["U", ""])
+    }
+}

@@ -1,0 +1,79 @@
+import Foundation
+import Glibc
+package import RedisClient
+import Shared
+
+/// A real redis-server of one test, on a Unix socket in a directory of its own.
+package final class RedisServer: @unchecked Sendable {
+    // One test drives it.
+    package let directory: TemporaryDirectory
+    private var process: ChildProcess
+    private let settings: [String]
+
+    /// The settings that strict durability asks for.
+    package static let strict = [
+        "--appendonly", "yes", "--appendfsync", "always", "--no-appendfsync-on-rewrite", "no", "--maxmemory-policy",
+        "noeviction", "--save", "",
+    ]
+
+    /// Starts a server; `settings` come after the strict ones and so override them.
+    package init(_ settings: [String] = []) throws {
+        directory = try TemporaryDirectory()
+        self.settings = settings
+        process = try Self.start(directory, settings)
+        try awaitReady()
+    }
+
+    /// The socket's path.
+    package var socket: String { directory.path("redis.sock") }
+    /// For SALE_REDIS_URL.
+    package var url: String { "unix://\(socket)" }
+    package var id: Int32 { process.id }
+
+    /// A blocking connection.
+    package func connect() throws -> BlockingRedis {
+        try BlockingRedis(RedisEndpoint(url: url), name: "test")
+    }
+
+    /// SIGKILL, and waits for the end.
+    package func crash() {
+        process.signal(SIGKILL)
+        process.wait()
+    }
+
+    /// Starts the server again on the same data, after `crash`.
+    package func restart() throws {
+        unlink(socket)
+        process = try Self.start(directory, settings)
+        try awaitReady()
+    }
+
+    package func pause() { process.signal(SIGSTOP) }
+    package func resume() { process.signal(SIGCONT) }
+
+    private static func start(_ directory: TemporaryDirectory, _ settings: [String]) throws -> ChildProcess {
+        try ChildProcess(
+            URL(fileURLWithPath: "/usr/bin/redis-server"),
+            ["--port", "0", "--unixsocket", directory.path("redis.sock"), "--dir", directory.url.path] + strict
+                + settings,
+            errorLog: directory.url.appendingPathComponent("redis.err"))
+    }
+
+    private func awaitReady() throws {
+        let ready = eventually {
+            guard let redis = try? connect() else { return false }
+            return (try? redis.command(["PING"])) != nil
+        }
+        if !ready { throw NSError(domain: "redis-server did not start: \(process.errors)", code: 1) }
+    }
+}
+
+extension RedisServer {
+    /// Bytes that have been written to the append-only file: unchanged where nothing was written.
+    package func bytesAppended(_ redis: BlockingRedis) throws -> Int {
+        let reply = try redis.command(["INFO", "persistence"])
+        let info = reply.value.string ?? ""
+        let line = info.split(whereSeparator: \.isNewline).first { $0.hasPrefix("aof_current_size:") }
+        return line.flatMap { Int($0.dropFirst("aof_current_size:".count)) } ?? -1
+    }
+}

@@ -1,0 +1,94 @@
+package import RedisClient
+package import Shared
+
+/// Sales as tests make and use them, through the real scripts.
+package enum TestSale {
+    /// Makes a sale and answers its name.
+    @discardableResult
+    package static func create(
+        _ redis: BlockingRedis, _ name: String = "demo", stock: Int = 10, maxPerBuyer: Int = 1,
+        opensAt: UnixMilliseconds? = nil, closesAt: UnixMilliseconds? = nil, title: String = "A test"
+    ) throws -> SaleID {
+        let sale = SaleID(name)!
+        let keys = SaleKeys(sale)
+        let made = try redis.run(
+            .create,
+            keys: [
+                keys.sale, keys.stock, keys.position, keys.buyers, keys.orders, keys.deadLetters, SaleKeys.sales,
+            ],
+            [
+                RedisArgument(redis.facts.runID), RedisArgument(name), RedisArgument(Crypto.uuid()),
+                RedisArgument(title), RedisArgument(stock), RedisArgument(maxPerBuyer),
+                RedisArgument(opensAt?.value ?? 0), RedisArgument(closesAt?.value ?? 0),
+                RedisArgument(Crypto.randomHex(32)),
+            ])
+        precondition(made.integer == 1, "the test's sale exists already")
+        return sale
+    }
+
+    /// One purchase of a batch.
+    package struct Purchase: Sendable {
+        package var buyer: String
+        package var key: String
+        package var quantity: Int
+
+        package init(buyer: String, key: String, quantity: Int = 1) {
+            self.buyer = buyer
+            self.key = key
+            self.quantity = quantity
+        }
+    }
+
+    /// What purchase.lua said, letter by letter, with the details where a letter brings one.
+    package struct Reply: Equatable, Sendable {
+        package var epoch: Int
+        package var left: Int
+        package var now: Int
+        package var securedAt: Int
+        package var opensAt: Int
+        package var codes: String
+        package var details: [String]
+    }
+
+    /// Runs purchase.lua as an API process would.
+    package static func purchase(
+        _ redis: BlockingRedis, _ sale: SaleID, _ purchases: [Purchase], runID: String? = nil
+    ) throws -> Reply {
+        let keys = SaleKeys(sale)
+        let reply = try redis.run(
+            .purchase, keys: [keys.sale, keys.stock, keys.position, keys.buyers, keys.orders],
+            [RedisArgument(runID ?? redis.facts.runID), RedisArgument("\(sale)")]
+                + purchases.flatMap {
+                    [
+                        RedisArgument($0.buyer), RedisArgument($0.key), RedisArgument($0.quantity),
+                        RedisArgument(String(repeating: "0", count: 31) + "1"),
+                    ]
+                })
+        let value = reply.value
+        var details: [String] = []
+        for index in 6..<value.count {
+            let detail = value[index]
+            details.append(detail.string ?? String(detail.integer ?? -1))
+        }
+        var numbers: [Int] = []
+        for index in 0..<5 { numbers.append(value[index].integer ?? -1) }
+        return Reply(
+            epoch: numbers[0], left: numbers[1], now: numbers[2], securedAt: numbers[3], opensAt: numbers[4],
+            codes: value[5].string ?? "", details: details)
+    }
+
+    /// The fields of a sale's stream entries after the `create` event, oldest first.
+    package static func orderEvents(_ redis: BlockingRedis, _ sale: SaleID) throws -> [[String: String]] {
+        let reply = try redis.command(["XRANGE", RedisArgument(SaleKeys(sale).orders), "-", "+"])
+        let value = reply.value
+        var events: [[String: String]] = []
+        for index in 0..<value.count {
+            let entry = value[index]
+            let words = entry[1].strings
+            var fields: [String: String] = [:]
+            for at in stride(from: 0, to: words.count, by: 2) { fields[words[at]] = words[at + 1] }
+            if fields["kind"] == "order" { events.append(fields) }
+        }
+        return events
+    }
+}

@@ -1,0 +1,23 @@
+/// The scripts of this folder, embedded at build time: a binary can never run another release's script.
+package struct LuaScript: Sendable {
+    /// The file's name without its ending.
+    package let name: String
+    package let source: [UInt8]
+
+    /// Decides a batch of purchases.
+    package static let purchase = LuaScript(name: "purchase", source: PackageResources.purchase_lua)
+    /// Makes a sale.
+    package static let create = LuaScript(name: "create", source: PackageResources.create_lua)
+    /// Pauses, resumes, closes.
+    package static let control = LuaScript(name: "control", source: PackageResources.control_lua)
+    /// A sale at one instant.
+    package static let status = LuaScript(name: "status", source: PackageResources.status_lua)
+    /// What a buyer has won.
+    package static let lookup = LuaScript(name: "lookup", source: PackageResources.lookup_lua)
+    /// Lifts the fence.
+    package static let stamp = LuaScript(name: "stamp", source: PackageResources.stamp_lua)
+    /// Acknowledges stored entries.
+    package static let settle = LuaScript(name: "settle", source: PackageResources.settle_lua)
+    /// Moves an entry to the dead letters.
+    package static let deadletter = LuaScript(name: "deadletter", source: PackageResources.deadletter_lua)
+}
