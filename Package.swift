@@ -24,11 +24,15 @@ let settings: [SwiftSetting] = [
 let package = Package(
     name: "dealdash-sale",
     products: [
-        .executable(name: "sale-api", targets: ["SaleAPI"])
+        .executable(name: "sale-api", targets: ["SaleAPI"]),
+        .executable(name: "sale-worker", targets: ["SaleWorker"]),
+        .executable(name: "salectl", targets: ["SaleCtl"]),
+        .executable(name: "stampede", targets: ["Stampede"]),
     ],
     targets: [
         // C, imported
         .systemLibrary(name: "CHiredis", pkgConfig: "hiredis", providers: [.apt(["libhiredis-dev"])]),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CLinux"),
 
@@ -46,10 +50,21 @@ let package = Package(
         .target(
             name: "RedisClient", dependencies: ["EventLoop", "Shared", "LuaScripts", "CHiredis"],
             swiftSettings: settings),
+        .target(name: "OrderStore", dependencies: ["Shared", "CSQLite"], swiftSettings: settings),
+        .target(
+            name: "Reconciliation", dependencies: ["OrderStore", "RedisClient", "Shared"], swiftSettings: settings),
 
         // Programs
         .executableTarget(
             name: "SaleAPI", dependencies: ["EventLoop", "HTTPEdge", "RedisClient", "Shared"], swiftSettings: settings),
+        .executableTarget(
+            name: "SaleWorker", dependencies: ["EventLoop", "OrderStore", "Reconciliation", "RedisClient", "Shared"],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "SaleCtl",
+            dependencies: ["CLinux", "EventLoop", "OrderStore", "Reconciliation", "RedisClient", "Shared"],
+            swiftSettings: settings),
+        .executableTarget(name: "Stampede", dependencies: ["EventLoop", "Shared"], swiftSettings: settings),
 
         // Tests
         .target(
@@ -57,6 +72,20 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "RedisClientTests", dependencies: ["EventLoop", "RedisClient", "Shared", "TestSupport"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "OrderStoreTests", dependencies: ["OrderStore", "Shared", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "SaleWorkerTests",
+            dependencies: ["OrderStore", "Reconciliation", "RedisClient", "SaleWorker", "Shared", "TestSupport"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "SaleCtlTests", dependencies: ["RedisClient", "SaleCtl", "Shared", "TestSupport"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "StampedeTests", dependencies: ["Shared", "Stampede", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "SystemTests", dependencies: ["OrderStore", "RedisClient", "Shared", "TestSupport"],
             swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]

@@ -18,6 +18,31 @@ extension BlockingRedis {
         return try SaleStatus(sale: sale, reply.value)
     }
 
+    /// Makes a sale, served by this Redis from here on; false where one of that name, or a part of one, is there already.
+    package func create(_ new: NewSale) throws(RedisError) -> Bool {
+        let keys = SaleKeys(new.sale)
+        let reply = try run(
+            .create,
+            keys: [keys.sale, keys.stock, keys.position, keys.buyers, keys.orders, keys.deadLetters, SaleKeys.sales],
+            [
+                RedisArgument(facts.runID), RedisArgument("\(new.sale)"), RedisArgument(Crypto.uuid()),
+                RedisArgument(new.title), RedisArgument(new.stock), RedisArgument(new.maxPerBuyer),
+                RedisArgument(new.opensAt?.value ?? 0), RedisArgument(new.closesAt?.value ?? 0),
+                RedisArgument(Crypto.randomHex(32)),
+            ])
+        return reply.integer == 1
+    }
+
+    /// Redis' clock.
+    package func time() throws(RedisError) -> UnixMilliseconds {
+        let reply = try command(["TIME"])
+        let words = reply.value.strings
+        guard words.count == 2, let seconds = Int(words[0]), let microseconds = Int(words[1]) else {
+            throw RedisError(.unexpectedReply, "TIME", "not seconds and microseconds")
+        }
+        return UnixMilliseconds(seconds * 1000 + microseconds / 1000)
+    }
+
     /// Lifts the fence of a sale that is as `status` says; false where it has changed since.
     package func stamp(_ status: SaleStatus) throws(RedisError) -> Bool {
         let keys = SaleKeys(status.sale)
@@ -53,6 +78,28 @@ extension BlockingRedis {
             let page = answer[1].strings
             for index in stride(from: 0, to: page.count - 1, by: 2) { body(page[index], page[index + 1]) }
         } while cursor != "0"
+    }
+}
+
+/// A sale that is to be made.
+package struct NewSale: Sendable {
+    package var sale: SaleID
+    package var title: String
+    package var stock: Int
+    package var maxPerBuyer: Int
+    package var opensAt: UnixMilliseconds?
+    package var closesAt: UnixMilliseconds?
+
+    package init(
+        sale: SaleID, title: String, stock: Int, maxPerBuyer: Int = 1, opensAt: UnixMilliseconds? = nil,
+        closesAt: UnixMilliseconds? = nil
+    ) {
+        self.sale = sale
+        self.title = title
+        self.stock = stock
+        self.maxPerBuyer = maxPerBuyer
+        self.opensAt = opensAt
+        self.closesAt = closesAt
     }
 }
 

@@ -10,19 +10,10 @@ package enum TestSale {
         opensAt: UnixMilliseconds? = nil, closesAt: UnixMilliseconds? = nil, title: String = "A test"
     ) throws -> SaleID {
         let sale = SaleID(name)!
-        let keys = SaleKeys(sale)
-        let made = try redis.run(
-            .create,
-            keys: [
-                keys.sale, keys.stock, keys.position, keys.buyers, keys.orders, keys.deadLetters, SaleKeys.sales,
-            ],
-            [
-                RedisArgument(redis.facts.runID), RedisArgument(name), RedisArgument(Crypto.uuid()),
-                RedisArgument(title), RedisArgument(stock), RedisArgument(maxPerBuyer),
-                RedisArgument(opensAt?.value ?? 0), RedisArgument(closesAt?.value ?? 0),
-                RedisArgument(Crypto.randomHex(32)),
-            ])
-        precondition(made.integer == 1, "the test's sale exists already")
+        let made = try redis.create(
+            NewSale(
+                sale: sale, title: title, stock: stock, maxPerBuyer: maxPerBuyer, opensAt: opensAt, closesAt: closesAt))
+        precondition(made, "the test's sale exists already")
         return sale
     }
 

@@ -12,6 +12,8 @@ package enum OrderEvent: Equatable, Sendable {
     package struct Malformed: Error, Equatable {
         /// One sentence, naming the field.
         package let message: String
+
+        package init(message: String) { self.message = message }
     }
 
     /// Reads an entry's fields, given as name, value, name, value …

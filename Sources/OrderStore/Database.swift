@@ -1,0 +1,63 @@
+internal import CSQLite
+import Shared
+
+/// One connection to the SQLite file, closed with its owner.
+final class Database {
+    enum Access { case write, read }
+
+    /// How long a statement waits for a lock that another process holds, in milliseconds. Readers of a WAL database take
+    /// none that a writer needs; what remains is somebody's shell with a transaction open.
+    private static let busyMilliseconds: Int32 = 1000
+
+    let handle: OpaquePointer
+
+    /// Opens `path`; for writing it is made where it isn't there.
+    init(_ path: String, _ access: Access) throws(StoreError) {
+        // NOMUTEX: one thread uses the connection, so SQLite's own locks would be paid for nothing.
+        let flags =
+            switch access {
+            case .write: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
+            case .read: SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX
+            }
+        var made: OpaquePointer?
+        let code = sqlite3_open_v2(path, &made, flags, nil)
+        guard code == SQLITE_OK, let made else {
+            let error = StoreError(made, "open \(path)")
+            sqlite3_close_v2(made)
+            throw error
+        }
+        handle = made
+        sqlite3_extended_result_codes(made, 1)
+        sqlite3_busy_timeout(made, Self.busyMilliseconds)
+    }
+
+    deinit { sqlite3_close_v2(handle) }
+
+    /// Runs SQL that takes no values and gives no rows that matter.
+    func execute(_ sql: String) throws(StoreError) {
+        guard sqlite3_exec(handle, sql, nil, nil, nil) == SQLITE_OK else { throw StoreError(handle, sql) }
+    }
+
+    /// The integer that a PRAGMA or a SELECT of one row answers.
+    func integer(_ sql: String) throws(StoreError) -> Int {
+        var value = 0
+        let statement = try Statement(handle, sql)
+        try statement.query { value = $0.integer(0) }
+        return value
+    }
+
+    /// Runs `body` in one transaction that takes the write lock at once: a transaction that begins by reading and then
+    /// writes can fail with SQLITE_BUSY without waiting (sqlite.org/lang_transaction.html).
+    func transaction<R>(_ body: () throws(StoreError) -> R) throws(StoreError) -> R {
+        try execute("BEGIN IMMEDIATE")
+        do throws(StoreError) {
+            let result = try body()
+            try execute("COMMIT")
+            return result
+        } catch {
+            // Some errors (full disk, I/O) have rolled back already; a second ROLLBACK then only says so.
+            sqlite3_exec(handle, "ROLLBACK", nil, nil, nil)
+            throw error
+        }
+    }
+}

@@ -1,0 +1,98 @@
+import Shared
+
+/// The tables, as the steps that lead to them. A step, once released, never changes; a new one is added below it.
+enum Schema {
+    /// "SALE": marks the file as ours (PRAGMA application_id).
+    static let applicationID = 0x5341_4C45
+
+    /// Step n brings a file from user_version n to n + 1, in one transaction.
+    private static let steps = [
+        """
+        CREATE TABLE sales (
+            sale TEXT PRIMARY KEY,
+            uuid TEXT NOT NULL,
+            title TEXT NOT NULL,
+            stock_total INTEGER NOT NULL,
+            -- Units in orders. The CHECK is the last guard against overselling, whatever Redis says.
+            sold INTEGER NOT NULL DEFAULT 0,
+            max_per_buyer INTEGER NOT NULL,
+            opens_at_ms INTEGER,
+            closes_at_ms INTEGER,
+            pseudonym_key TEXT NOT NULL,
+            epoch INTEGER NOT NULL,
+            created_at_ms INTEGER NOT NULL,
+            -- Every position up to this one is in orders, or accounted for as a dead letter.
+            persisted_position INTEGER NOT NULL DEFAULT 0,
+            -- The stream entry that was taken in last, in the same transaction as its rows.
+            last_stream_id TEXT NOT NULL,
+            CHECK (sold >= 0 AND sold <= stock_total)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE orders (
+            sale TEXT NOT NULL REFERENCES sales (sale),
+            position INTEGER NOT NULL CHECK (position >= 1),
+            order_id TEXT NOT NULL UNIQUE,
+            buyer TEXT NOT NULL,
+            quantity INTEGER NOT NULL CHECK (quantity >= 1),
+            key TEXT NOT NULL,
+            trace TEXT NOT NULL,
+            secured_at_ms INTEGER NOT NULL,
+            epoch INTEGER NOT NULL,
+            stream_id TEXT NOT NULL,
+            PRIMARY KEY (sale, position),
+            UNIQUE (sale, buyer, key)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TRIGGER orders_are_sold AFTER INSERT ON orders BEGIN
+            UPDATE sales SET sold = sold + NEW.quantity WHERE sale = NEW.sale;
+        END;
+
+        -- What the stream brought and could not be stored. The entry itself, byte for byte, is in Redis' dlq stream.
+        CREATE TABLE dead_letters (
+            sale TEXT NOT NULL,
+            stream_id TEXT NOT NULL,
+            reason TEXT NOT NULL,
+            message TEXT NOT NULL,
+            -- Of an order that was understood; its units stay sold.
+            position INTEGER,
+            quantity INTEGER,
+            recorded_at_ms INTEGER NOT NULL,
+            PRIMARY KEY (sale, stream_id)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE INDEX dead_letters_by_position ON dead_letters (sale, position);
+        """
+    ]
+
+    /// The user_version that this release writes and reads.
+    static var version: Int { steps.count }
+
+    /// Brings a writable database up to date, or refuses one that isn't ours.
+    static func migrate(_ database: Database) throws(StoreError) {
+        let isNew = try database.integer("SELECT count(*) FROM sqlite_schema") == 0
+        if isNew {
+            try database.execute("PRAGMA application_id = \(applicationID)")
+        }
+        try check(database)
+        for step in try database.integer("PRAGMA user_version")..<version {
+            try database.transaction { () throws(StoreError) in
+                try database.execute(steps[step])
+                try database.execute("PRAGMA user_version = \(step + 1)")
+            }
+        }
+    }
+
+    /// Refuses a file of another program, or of a newer release.
+    static func check(_ database: Database) throws(StoreError) {
+        guard try database.integer("PRAGMA application_id") == applicationID else {
+            throw StoreError(code: 0, operation: "open", message: "it is not a database of this system")
+        }
+        let found = try database.integer("PRAGMA user_version")
+        guard found <= version else {
+            throw StoreError(
+                code: 0, operation: "open",
+                message:
+                    "its schema is version \(found), and this release knows up to \(version): use the newer release")
+        }
+    }
+}

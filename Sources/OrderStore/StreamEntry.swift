@@ -1,0 +1,49 @@
+package import Shared
+
+/// One entry of a sale's orders stream, as it was read.
+package struct StreamEntry: Sendable {
+    /// Redis' id, `ms-seq`.
+    package let id: String
+    /// Names and values in turn, byte for byte; nil where the entry was deleted from the stream while it was pending.
+    package let fields: [[UInt8]]?
+
+    package init(id: String, fields: [[UInt8]]?) {
+        self.id = id
+        self.fields = fields
+    }
+
+    /// What it says.
+    package func event(of sale: SaleID) throws(OrderEvent.Malformed) -> OrderEvent {
+        guard let fields else { throw OrderEvent.Malformed(message: "the entry was deleted from the stream") }
+        var pairs: [(name: String, value: String)] = []
+        for index in stride(from: 0, to: fields.count - 1, by: 2) {
+            let (name, value) = (fields[index], fields[index + 1])
+            pairs.append((String(decoding: name, as: UTF8.self), String(decoding: value, as: UTF8.self)))
+        }
+        return try OrderEvent(sale: sale, fields: pairs)
+    }
+}
+
+/// Why an entry can't be stored, ever: trying again would not help.
+package struct Rejection: Equatable, Sendable {
+    package enum Reason: String, Sendable {
+        /// It can't be understood.
+        case malformed
+        /// It says something else than what is stored, or would sell more than there is.
+        case contradiction
+        /// It belongs to a sale whose `create` event is not stored.
+        case unknownSale = "unknown_sale"
+    }
+
+    package let reason: Reason
+    /// One sentence for the operator.
+    package let message: String
+}
+
+/// What became of one entry.
+package enum Outcome: Equatable, Sendable {
+    case stored
+    /// It had been stored before, with the same content.
+    case alreadyStored
+    case rejected(Rejection)
+}

@@ -1,0 +1,130 @@
+package import OrderStore
+package import Shared
+
+/// Redis and SQLite, held against each other for one sale. A pure function of what was read from each.
+package struct Comparison: Sendable {
+    package enum Difference: Equatable, Sendable {
+        /// One of the two has no such sale.
+        case notInRedis
+        case notInSQLite
+        /// The same name, another sale.
+        case uuid(redis: String, sqlite: String)
+        case stockTotal(redis: Int, sqlite: Int)
+        /// A win that is not stored: the worker's backlog, or a loss where it has none.
+        case orderNotInSQLite(position: Int)
+        case orderNotInRedis(position: Int)
+        /// Both have the position, with other content.
+        case content(position: Int, redis: String, sqlite: String)
+        /// Positions below the last that neither has.
+        case gap(from: Int, through: Int)
+        /// A buyer's field that can't be read, or a position that two fields claim.
+        case unreadableBuyer(String)
+        /// Units left against those that the orders leave.
+        case unitsLeft(redis: Int, expected: Int)
+        case lastPosition(redis: Int, expected: Int)
+        /// The sum that SQLite keeps against the sum of its rows.
+        case soldSum(kept: Int, counted: Int)
+    }
+
+    package let sale: SaleID
+    package private(set) var differences: [Difference] = []
+    package private(set) var orders = 0
+    package private(set) var units = 0
+    package private(set) var deadLetters = 0
+
+    package var isEqual: Bool { differences.isEmpty }
+
+    /// Whether all that differs is that the worker has not stored the latest wins yet.
+    package var isOnlyBacklog: Bool {
+        !isEqual && differences.allSatisfy { if case .orderNotInSQLite = $0 { true } else { false } }
+    }
+
+    package init(_ sale: SaleID, redis: RedisSale?, sqlite: StoredSale?) {
+        self.sale = sale
+        guard let redis else {
+            if sqlite != nil { differences.append(.notInRedis) }
+            return
+        }
+        guard let sqlite else {
+            differences.append(.notInSQLite)
+            return
+        }
+        compare(redis, sqlite)
+    }
+
+    private mutating func compare(_ redis: RedisSale, _ sqlite: StoredSale) {
+        let status = redis.status
+        if status.uuid != sqlite.uuid { differences.append(.uuid(redis: status.uuid, sqlite: sqlite.uuid)) }
+        if status.stockTotal != sqlite.stockTotal {
+            differences.append(.stockTotal(redis: status.stockTotal, sqlite: sqlite.stockTotal))
+        }
+        differences += redis.unreadableBuyers.map { .unreadableBuyer($0) }
+
+        let stored = Dictionary(sqlite.orders.map { ($0.id.position, $0) }) { first, _ in first }
+        // A dead letter that contradicts a stored order has that order's position, and no unit of its own.
+        let letters = Dictionary(sqlite.deadLetters.map { ($0.position, $0.quantity) }) { first, _ in first }
+            .filter { stored[$0.key] == nil }
+        orders = stored.count
+        deadLetters = letters.count
+        let counted = stored.values.reduce(0) { $0 + $1.quantity }
+        if counted != sqlite.sold { differences.append(.soldSum(kept: sqlite.sold, counted: counted)) }
+
+        var last = 0
+        for position in Set(redis.wins.keys).union(stored.keys).union(letters.keys).sorted() {
+            if position > last + 1 { differences.append(.gap(from: last + 1, through: position - 1)) }
+            last = position
+            switch (redis.wins[position], stored[position]) {
+            case (let win?, let order?):
+                units += order.quantity
+                let (ours, theirs) = (Self.content(win), Self.content(order))
+                if ours != theirs { differences.append(.content(position: position, redis: ours, sqlite: theirs)) }
+            case (let win?, nil):
+                units += win.win.quantity
+                if letters[position] == nil { differences.append(.orderNotInSQLite(position: position)) }
+            case (nil, let order?):
+                units += order.quantity
+                differences.append(.orderNotInRedis(position: position))
+            case (nil, nil):
+                units += letters[position] ?? 0
+                differences.append(.orderNotInRedis(position: position))
+            }
+        }
+        let expected = status.stockTotal - units
+        if status.remaining != expected {
+            differences.append(.unitsLeft(redis: status.remaining, expected: expected))
+        }
+        if status.position != last { differences.append(.lastPosition(redis: status.position, expected: last)) }
+    }
+
+    private static func content(_ win: RedisSale.BuyerWin) -> String {
+        let (buyer, win) = (win.buyer, win.win)
+        return "\(buyer) \(win.key) \(win.quantity) \(win.securedAt.value) \(win.epoch)"
+    }
+
+    private static func content(_ order: Order) -> String {
+        "\(order.buyer) \(order.key) \(order.quantity) \(order.securedAt.value) \(order.epoch)"
+    }
+}
+
+extension Comparison.Difference: CustomStringConvertible {
+    /// One sentence for the operator.
+    package var description: String {
+        switch self {
+        case .notInRedis: "SQLite has this sale, Redis has not"
+        case .notInSQLite: "Redis has this sale, SQLite has not"
+        case .uuid(let redis, let sqlite):
+            "two different sales of one name: uuid \(redis) in Redis, \(sqlite) in SQLite"
+        case .stockTotal(let redis, let sqlite): "stock_total is \(redis) in Redis, \(sqlite) in SQLite"
+        case .orderNotInSQLite(let position): "position \(position) is in Redis and not in SQLite"
+        case .orderNotInRedis(let position): "position \(position) is in SQLite and not in Redis"
+        case .content(let position, let redis, let sqlite):
+            "position \(position) is \"\(redis)\" in Redis, \"\(sqlite)\" in SQLite"
+        case .gap(let first, let last): "positions \(first) to \(last) are in neither"
+        case .unreadableBuyer(let buyer): "the wins of buyer \(buyer) in Redis can't be read, or repeat a position"
+        case .unitsLeft(let redis, let expected): "Redis has \(redis) units left; the orders leave \(expected)"
+        case .lastPosition(let redis, let expected):
+            "Redis' last position is \(redis); the orders' last is \(expected)"
+        case .soldSum(let kept, let counted): "SQLite counts \(kept) units sold; its orders add up to \(counted)"
+        }
+    }
+}

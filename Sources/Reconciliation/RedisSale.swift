@@ -1,0 +1,63 @@
+package import RedisClient
+package import Shared
+
+/// A sale as Redis holds it: its numbers, and every win of every buyer.
+package struct RedisSale: Equatable, Sendable {
+    package var status: SaleStatus
+    /// By position: who won it, and with what.
+    package var wins: [Int: BuyerWin]
+    /// Fields of the buyers hash that can't be read, or that say the same position twice.
+    package var unreadableBuyers: [String]
+
+    package struct BuyerWin: Equatable, Sendable {
+        package var buyer: String
+        package var win: Win
+
+        package init(buyer: String, win: Win) {
+            self.buyer = buyer
+            self.win = win
+        }
+    }
+
+    package init(status: SaleStatus, wins: [Int: BuyerWin], unreadableBuyers: [String] = []) {
+        self.status = status
+        self.wins = wins
+        self.unreadableBuyers = unreadableBuyers
+    }
+
+    /// Attempts at a reading that no win falls into.
+    private static let attempts = 5
+
+    /// Reads a sale; nil where Redis has no such sale.
+    ///
+    /// The wins are read a thousand buyers at a time. While it sells, a win may fall between two pages; the reading is
+    /// then repeated, and given up (`SaleIsMoving`) when each of five attempts met one.
+    package static func read(_ sale: SaleID, from redis: BlockingRedis) throws -> RedisSale? {
+        for _ in 0..<attempts {
+            guard let before = try redis.status(sale) else { return nil }
+            var result = RedisSale(status: before, wins: [:])
+            var seen: Set<String> = []
+            try redis.forEachBuyer(of: sale) { buyer, text in
+                guard seen.insert(buyer).inserted else { return }
+                result.add(buyer, text)
+            }
+            guard let after = try redis.status(sale) else { return nil }
+            if after.position == before.position, after.epoch == before.epoch { return result }
+        }
+        throw SaleIsMoving(sale: sale)
+    }
+
+    private mutating func add(_ buyer: String, _ text: String) {
+        guard let all = Win.parse(text) else { return unreadableBuyers.append(buyer) }
+        for win in all where wins.updateValue(BuyerWin(buyer: buyer, win: win), forKey: win.position) != nil {
+            unreadableBuyers.append(buyer)
+        }
+    }
+}
+
+/// The sale sells so fast that its numbers and its wins can't be read as of one instant.
+package struct SaleIsMoving: Error, CustomStringConvertible {
+    package let sale: SaleID
+
+    package var description: String { "\(sale) is selling: it can't be compared just now" }
+}

@@ -1,0 +1,23 @@
+import RedisClient
+import Shared
+
+extension Command {
+    static let pause = control(
+        .pause, "Stops selling for a while: buyers are told sale-paused, and wins are still answered.")
+    static let resume = control(.resume, "Goes on selling after a pause.")
+    static let close = control(.close, "Ends a sale now; wins stay, and are still answered.")
+
+    private static func control(_ action: BlockingRedis.Control, _ summary: String) -> Command {
+        Command(action.rawValue, "ID [--json]", summary) { line, context in
+            let arguments = try Arguments(line, options: [], flags: ["--json"], words: 1...1)
+            let sale = try Arguments.sale(arguments.words[0])
+            let redis = try context.redis()
+            guard try redis.control(sale, action) else {
+                throw CommandFailure("Redis has no sale \(sale)", ExitCode.noInput)
+            }
+            let report = try StatusReport.read(sale, context, redis)
+            Output.line(arguments.has("--json") ? report.json : "\(sale) is \(report.state)")
+            return ExitCode.ok
+        }
+    }
+}

@@ -1,0 +1,85 @@
+import RedisClient
+import Shared
+
+extension Command {
+    static let create = Command(
+        "create", "ID --title T --stock N [--max-per-buyer N] [--opens-at TIME] [--closes-at TIME] [--json]",
+        "Puts a new sale on Redis; it can be bought from its opening time on.",
+        details: """
+              --title T           what is sold, up to \(Limits.titleBytesMax) bytes
+              --stock N           units on sale
+              --max-per-buyer N   units one buyer may have, 1 to \(Limits.quantityMax) (default 1)
+              --opens-at TIME     now (default), +30s, +5m, or RFC 3339, as in 2026-11-26T20:00:00+01:00
+              --closes-at TIME    likewise; without it the sale ends when it is closed
+              --json              print the sale as JSON
+
+            Times that are not RFC 3339 count from Redis' clock, which also opens and closes the sale.
+            """
+    ) { line, context in
+        let arguments = try Arguments(
+            line, options: ["--title", "--stock", "--max-per-buyer", "--opens-at", "--closes-at"], flags: ["--json"],
+            words: 1...1)
+        let sale = try Arguments.sale(arguments.words[0])
+        let title = try arguments.required("--title")
+        guard !title.isEmpty, title.utf8.count <= Limits.titleBytesMax else {
+            throw Arguments.UsageError("--title must have 1 to \(Limits.titleBytesMax) bytes")
+        }
+        guard let stock = try arguments.integer("--stock", in: 1...Limits.stockMax) else {
+            throw Arguments.UsageError("--stock is missing")
+        }
+        let maxPerBuyer = try arguments.integer("--max-per-buyer", in: 1...Limits.quantityMax) ?? 1
+        let opensAt = try TimeArgument(arguments, "--opens-at")
+        let closesAt = try TimeArgument(arguments, "--closes-at")
+
+        let redis = try context.redis()
+        let now = try redis.time()
+        let new = NewSale(
+            sale: sale, title: title, stock: stock, maxPerBuyer: maxPerBuyer, opensAt: opensAt?.resolved(now),
+            closesAt: closesAt?.resolved(now))
+        if let closes = new.closesAt, closes <= max(now, new.opensAt ?? now) {
+            throw Arguments.UsageError("--closes-at must be later than now and than --opens-at")
+        }
+        guard try redis.create(new) else {
+            throw CommandFailure("a sale \(sale), or a part of one, is on Redis already", ExitCode.cantCreate)
+        }
+        let report = try StatusReport.read(sale, context, redis)
+        if arguments.has("--json") { Output.line(report.json) } else { Output.print(report.lines) }
+        return ExitCode.ok
+    }
+}
+
+/// A point in time as the operator writes it.
+enum TimeArgument: Equatable {
+    /// Milliseconds from now.
+    case fromNow(Int)
+    case at(UnixMilliseconds)
+
+    /// Reads `now`, `+30s` or RFC 3339; nil for anything else.
+    init?(_ text: String) {
+        if text == "now" {
+            self = .fromNow(0)
+        } else if text.hasPrefix("+"), let milliseconds = DurationText.milliseconds(String(text.dropFirst())) {
+            self = .fromNow(milliseconds)
+        } else if let time = UnixMilliseconds(rfc3339: text), time.value > 0 {
+            self = .at(time)
+        } else {
+            return nil
+        }
+    }
+
+    fileprivate init?(_ arguments: Arguments, _ option: String) throws(Arguments.UsageError) {
+        guard let text = try arguments.value(option) else { return nil }
+        guard let time = TimeArgument(text) else {
+            throw Arguments.UsageError(
+                "\(option) is \"\(text)\"; it must be now, +30s or RFC 3339, as in 2026-11-26T20:00:00+01:00")
+        }
+        self = time
+    }
+
+    func resolved(_ now: UnixMilliseconds) -> UnixMilliseconds {
+        switch self {
+        case .fromNow(let milliseconds): UnixMilliseconds(now.value + milliseconds)
+        case .at(let time): time
+        }
+    }
+}

@@ -1,0 +1,182 @@
+import CLinux
+import Glibc
+import OrderStore
+import RedisClient
+import Shared
+
+extension Command {
+    static let doctor = Command(
+        "doctor", "[--json]", "Looks whether everything is ready for a sale.",
+        details: """
+            Checks Redis (reached, version, primary, the settings that keep confirmed orders, the fence of each sale), the
+            clocks, the keys' file and its permissions, the database and the room on its disk. Exit code 0: nothing is
+            wrong; 1: something is, and the line says what to do.
+            """
+    ) { line, context in
+        let arguments = try Arguments(line, options: [], flags: ["--json"])
+        var doctor = Doctor(context: context)
+        doctor.examine()
+        if arguments.has("--json") {
+            Output.line(doctor.json)
+        } else {
+            Output.print(doctor.findings.map { ("\($0.verdict.rawValue.padded(to: 4))  \($0.subject)", $0.detail) })
+        }
+        return doctor.isHealthy ? ExitCode.ok : ExitCode.negative
+    }
+}
+
+/// One look at everything that a sale needs.
+private struct Doctor {
+    enum Verdict: String {
+        case ok
+        /// It works, and somebody should know.
+        case warning = "warn"
+        case bad
+    }
+
+    struct Finding {
+        let verdict: Verdict
+        let subject: String
+        let detail: String
+    }
+
+    /// Redis 7.0: `#!lua` scripts (refused whole or run whole), and CONFIG GET with several patterns.
+    private static let redisMajorMin = 7
+    /// A clock further off than this opens a sale visibly early or late.
+    private static let clockSkewMaxMilliseconds = 1000
+    /// 10,000 orders take about 5 MB; a gibibyte is room for logs, the WAL and many sales.
+    private static let diskFreeMin = 1 << 30
+
+    let context: Context
+    private(set) var findings: [Finding] = []
+
+    init(context: Context) { self.context = context }
+
+    var isHealthy: Bool { !findings.contains { $0.verdict == .bad } }
+
+    mutating func examine() {
+        do {
+            try examine(context.redis())
+        } catch {
+            add(.bad, "redis", "\(error)")
+        }
+        clockSource()
+        keys()
+        database()
+    }
+
+    private mutating func add(_ verdict: Verdict, _ subject: String, _ detail: String) {
+        findings.append(Finding(verdict: verdict, subject: subject, detail: detail))
+    }
+
+    // MARK: Redis
+
+    private mutating func examine(_ redis: BlockingRedis) throws {
+        let facts = redis.facts
+        let major = facts.version.split(separator: ".").first.flatMap { Int($0) } ?? 0
+        add(major >= Self.redisMajorMin ? .ok : .bad, "redis version", "\(facts.version), 7.0 or later is needed")
+        add(facts.role == "master" ? .ok : .bad, "redis role", facts.role == "master" ? "primary" : facts.role)
+        let problems = facts.durabilityProblems
+        if problems.isEmpty {
+            add(.ok, "redis durability", "answers after its fsync, evicts nothing")
+        }
+        for problem in problems { add(.bad, "redis durability", "\(problem), or confirmed orders can be lost") }
+
+        let before = UnixMilliseconds.now.value
+        let theirs = try redis.time().value
+        let after = UnixMilliseconds.now.value
+        // Their clock was read between the two readings of ours.
+        let skew = theirs < before ? before - theirs : max(0, theirs - after)
+        add(
+            skew <= Self.clockSkewMaxMilliseconds ? .ok : .bad, "redis clock",
+            "\(skew) ms from this machine's; Redis' opens and closes sales")
+        for sale in try redis.sales() { try fence(sale, redis) }
+    }
+
+    private mutating func fence(_ sale: SaleID, _ redis: BlockingRedis) throws {
+        do throws(RedisError) {
+            guard let status = try redis.status(sale) else {
+                return add(.bad, "sale \(sale)", "is listed, and Redis has lost it")
+            }
+            let served = status.servingRunID == redis.facts.runID
+            let report = StatusReport(status: status, served: served, deadLetters: 0)
+            add(
+                served ? .ok : .bad, "sale \(sale)",
+                served
+                    ? "\(report.state), backlog \(report.backlog)"
+                    : "fenced: the worker lifts that once Redis and SQLite agree; see salectl reconcile \(sale)")
+        } catch {
+            guard error.code == .unexpectedReply else { throw error }
+            add(.bad, "sale \(sale)", error.message)
+        }
+    }
+
+    // MARK: This machine
+
+    private mutating func clockSource() {
+        switch CLinux_clock_synchronised() {
+        case 1: add(.ok, "clock", "synchronised")
+        case 0: add(.warning, "clock", "not synchronised: run chrony or systemd-timesyncd")
+        default: add(.warning, "clock", "the kernel does not say whether it is synchronised")
+        }
+    }
+
+    private mutating func keys() {
+        let path: String
+        do throws(ConfigurationError) {
+            path = try context.environment.required(.jwksFile)
+            let keys = try context.environment.keySet()
+            add(.ok, "keys", "\(keys.keys.count) in \(path)")
+        } catch {
+            return add(.bad, "keys", error.description)
+        }
+        var facts = stat()
+        guard stat(path, &facts) == 0 else { return }
+        let open = facts.st_mode & 0o077
+        add(
+            open == 0 ? .ok : .bad, "keys' permissions",
+            open == 0 ? "its owner only" : "others may read \(path): chmod 600, and rotate the keys")
+    }
+
+    private mutating func database() {
+        let path = context.environment[.database] ?? ""
+        let directory = path.contains("/") ? String(path[..<path.lastIndex(of: "/")!]) : "."
+        if File.exists(path) {
+            do throws(StoreError) {
+                _ = try StoreReader(path: path)
+                add(.ok, "database", path)
+            } catch {
+                add(.bad, "database", "\(path): \(error.message)")
+            }
+        } else {
+            add(.warning, "database", "\(path) is not there yet: the worker makes it")
+        }
+        var facts = statvfs()
+        guard statvfs(directory.isEmpty ? "/" : directory, &facts) == 0 else {
+            return add(.bad, "disk", "\(directory): \(FileError())")
+        }
+        let free = Int(facts.f_bavail) * Int(facts.f_frsize)
+        add(
+            free >= Self.diskFreeMin ? .ok : .bad, "disk",
+            "\(free >> 20) MiB free in \(directory), at least \(Self.diskFreeMin >> 20) are needed")
+    }
+
+    // MARK: JSON
+
+    var json: String {
+        var text = ByteBuffer(capacity: 2048)
+        text.append("{")
+        text.appendMember("healthy", isHealthy)
+        text.appendMember("findings")
+        text.append("[")
+        for (index, finding) in findings.enumerated() {
+            text.append(index > 0 ? ",{" : "{")
+            text.appendMember("verdict", finding.verdict.rawValue)
+            text.appendMember("subject", finding.subject)
+            text.appendMember("detail", finding.detail)
+            text.append("}")
+        }
+        text.append("]}")
+        return text.string
+    }
+}

@@ -1,0 +1,43 @@
+import Glibc
+import Shared
+
+/// How answers are printed: `name value` lines for people, JSON for programs.
+enum Output {
+    /// Prints aligned `name  value` lines.
+    static func print(_ pairs: [(name: String, value: String)]) {
+        let width = pairs.map(\.name.count).max() ?? 0
+        for (name, value) in pairs { line("\(name.padded(to: width))  \(value)") }
+    }
+
+    /// Prints columns under their headings.
+    static func print(table rows: [[String]], headings: [String]) {
+        let widths = headings.indices.map { column in ([headings] + rows).map { $0[column].count }.max() ?? 0 }
+        for row in [headings] + rows {
+            let cells = zip(row, widths).map { $0.padded(to: $1) }
+            line(cells.joined(separator: "  ").trimmedAtEnd)
+        }
+    }
+
+    /// Prints a line at once, also into a pipe.
+    static func line(_ text: String) {
+        Swift.print(text)
+        fflush(nil)
+    }
+
+    static func error(_ text: String) {
+        let bytes = Array("\(text)\n".utf8)
+        _ = write(2, bytes, bytes.count)
+    }
+
+    static var isTerminal: Bool { isatty(1) == 1 }
+}
+
+extension String {
+    func padded(to width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
+
+    fileprivate var trimmedAtEnd: String {
+        var text = self[...]
+        while text.last == " " { text = text.dropLast() }
+        return String(text)
+    }
+}

@@ -1,0 +1,72 @@
+import OrderStore
+import Reconciliation
+import RedisClient
+import Shared
+
+extension Command {
+    /// Differences that are printed; the count says how many there are.
+    private static let shownMax = 20
+
+    static let reconcile = Command(
+        "reconcile", "ID [--json]", "Holds Redis and SQLite against each other; changes nothing.",
+        details: """
+            Compares every order, the units left, the last position and the sale's identity. Exit code 0: they tell the same
+            story; 1: they differ, and each difference is named. Orders that the worker has not stored yet are differences
+            too: a sale that is selling is compared best a moment later.
+            """
+    ) { line, context in
+        let arguments = try Arguments(line, options: [], flags: ["--json"], words: 1...1)
+        let sale = try Arguments.sale(arguments.words[0])
+        let redis = try context.redis()
+        // SQLite first: it follows Redis, so what it has, Redis must have had.
+        let stored = try context.existingDatabase().map { try StoreReader(path: $0) }?.account(of: sale)
+        let live: RedisSale?
+        do {
+            live = try RedisSale.read(sale, from: redis)
+        } catch let error as SaleIsMoving {
+            throw CommandFailure(error.description, ExitCode.unavailable)
+        }
+        guard live != nil || stored != nil else {
+            throw CommandFailure("neither Redis nor SQLite has a sale \(sale)", ExitCode.noInput)
+        }
+        let comparison = Comparison(sale, redis: live, sqlite: stored)
+        if arguments.has("--json") {
+            Output.line(json(comparison))
+        } else {
+            Output.print([
+                ("sale", "\(sale)"), ("equal", comparison.isEqual ? "yes" : "no"),
+                ("orders", "\(comparison.orders)"), ("units", "\(comparison.units)"),
+                ("dead_letters", "\(comparison.deadLetters)"),
+                ("differences", "\(comparison.differences.count)"),
+            ])
+            for difference in comparison.differences.prefix(shownMax) { Output.line("  \(difference)") }
+            if comparison.differences.count > shownMax {
+                Output.line("  … and \(comparison.differences.count - shownMax) more (--json lists all)")
+            }
+            if comparison.isOnlyBacklog {
+                Output.line(
+                    "only the worker's backlog differs: run it again when `salectl show \(sale)` says backlog 0")
+            }
+        }
+        return comparison.isEqual ? ExitCode.ok : ExitCode.negative
+    }
+
+    private static func json(_ comparison: Comparison) -> String {
+        var text = ByteBuffer(capacity: 1024)
+        text.append("{")
+        text.appendMember("sale", "\(comparison.sale)")
+        text.appendMember("equal", comparison.isEqual)
+        text.appendMember("only_backlog", comparison.isOnlyBacklog)
+        text.appendMember("orders", comparison.orders)
+        text.appendMember("units", comparison.units)
+        text.appendMember("dead_letters", comparison.deadLetters)
+        text.appendMember("differences")
+        text.append("[")
+        for (index, difference) in comparison.differences.enumerated() {
+            if index > 0 { text.append(",") }
+            text.append(json: difference.description)
+        }
+        text.append("]}")
+        return text.string
+    }
+}

@@ -1,0 +1,66 @@
+import EventLoop
+import Glibc
+import Shared
+
+/// `salectl`: finds the command, runs it, and ends with its exit code.
+@main
+enum SaleCtlMain {
+    static func main() {
+        ignoreBrokenPipes()
+        let line = Array(CommandLine.arguments.dropFirst())
+        switch line.first {
+        case nil:
+            Output.error(help)
+            exit(ExitCode.usage)
+        case "--help", "-h", "help": return print(help)
+        case "--version": return print("salectl \(Release.version)")
+        default: break
+        }
+        guard let command = find(line) else {
+            fail("unknown command \(line[0]); see salectl --help", ExitCode.usage)
+        }
+        let rest = Array(line.dropFirst(command.name.split(separator: " ").count))
+        if rest.contains("--help") || rest.contains("-h") { return print(help(of: command)) }
+        do {
+            exit(try command.run(rest, Context(environment: Environment(Program.environment()))))
+        } catch let error as Arguments.UsageError {
+            fail("\(command.name): \(error); see salectl \(command.name) --help", ExitCode.usage)
+        } catch {
+            let failure = CommandFailure(error)
+            fail("\(command.name): \(failure.message)", failure.code)
+        }
+    }
+
+    private static func find(_ line: [String]) -> Command? {
+        Command.all.first { Array($0.name.split(separator: " ").map(String.init)) == Array(line.prefix($0.words)) }
+    }
+
+    private static func help(of command: Command) -> String {
+        let details = command.details.isEmpty ? "" : "\n\n\(command.details)"
+        return "usage: salectl \(command.name) \(command.synopsis)\n\n\(command.summary)\(details)"
+    }
+
+    private static var help: String {
+        let width = Command.all.map(\.name.count).max() ?? 0
+        let lines = Command.all.map { "  \($0.name.padded(to: width))  \($0.summary)" }.joined(separator: "\n")
+        return """
+            salectl: the operator's command line.
+
+            usage: salectl COMMAND … [--help | --version]
+
+            \(lines)
+
+            salectl COMMAND --help says more. Settings are environment variables:
+            \(Setting.table([.redisURL, .redisPasswordFile, .database, .jwksFile, .jwtAudience, .jwtIssuer]))
+
+            Exit codes: 0 done, 1 the answer is no (reconcile: they differ; doctor: something is wrong), 64 usage,
+            66 no such sale or file, 69 Redis or the database can't be used, 73 can't be made, 78 a setting is wrong.
+            """
+    }
+
+    private static func fail(_ message: String, _ code: Int32) -> Never { Program.fail("salectl", message, code) }
+}
+
+extension Command {
+    fileprivate var words: Int { name.split(separator: " ").count }
+}

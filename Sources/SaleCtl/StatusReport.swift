@@ -1,0 +1,58 @@
+import Shared
+
+/// A sale as the operator sees it.
+struct StatusReport {
+    let status: SaleStatus
+    /// Whether the Redis that answered may sell it.
+    let served: Bool
+    /// Entries of its dlq stream.
+    let deadLetters: Int
+
+    /// Units sold.
+    var sold: Int { status.stockTotal - status.remaining }
+    /// Orders that SQLite does not have yet.
+    var backlog: Int { max(0, status.position - status.persistedPosition) }
+    /// Its state, or `fenced`, which comes before any other: it sells nothing.
+    var state: String { served ? status.state.rawValue : "fenced" }
+
+    var lines: [(name: String, value: String)] {
+        [
+            ("sale", "\(status.sale)"), ("title", status.title), ("state", state), ("stock", "\(status.stockTotal)"),
+            ("sold", "\(sold)"), ("remaining", "\(status.remaining)"), ("position", "\(status.position)"),
+            ("persisted", "\(status.persistedPosition)"), ("backlog", "\(backlog)"),
+            ("dead_letters", "\(deadLetters)"), ("max_per_buyer", "\(status.maxPerBuyer)"),
+            ("opens_at", status.opensAt?.rfc3339 ?? "-"), ("closes_at", status.closesAt?.rfc3339 ?? "-"),
+            ("paused", status.paused ? "yes" : "no"), ("epoch", "\(status.epoch)"), ("uuid", status.uuid),
+            ("serving_run_id", status.servingRunID), ("redis_time", status.readAt.rfc3339),
+        ]
+    }
+
+    func append(to json: inout ByteBuffer) {
+        json.append("{")
+        json.appendMember("sale", "\(status.sale)")
+        json.appendMember("title", status.title)
+        json.appendMember("state", state)
+        json.appendMember("stock", status.stockTotal)
+        json.appendMember("sold", sold)
+        json.appendMember("remaining", status.remaining)
+        json.appendMember("position", status.position)
+        json.appendMember("persisted", status.persistedPosition)
+        json.appendMember("backlog", backlog)
+        json.appendMember("dead_letters", deadLetters)
+        json.appendMember("max_per_buyer", status.maxPerBuyer)
+        json.appendMember("opens_at", time: status.opensAt)
+        json.appendMember("closes_at", time: status.closesAt)
+        json.appendMember("paused", status.paused)
+        json.appendMember("epoch", status.epoch)
+        json.appendMember("uuid", status.uuid)
+        json.appendMember("serving_run_id", status.servingRunID)
+        json.appendMember("redis_time", time: status.readAt)
+        json.append("}")
+    }
+
+    var json: String {
+        var text = ByteBuffer(capacity: 512)
+        append(to: &text)
+        return text.string
+    }
+}

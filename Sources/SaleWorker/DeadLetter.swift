@@ -1,0 +1,31 @@
+import OrderStore
+import RedisClient
+import Shared
+
+/// What goes onto a sale's dlq stream: fields of ours, named `dlq_…`, and behind them the entry's own, byte for byte.
+struct DeadLetter {
+    /// Fields and values of an entry that are handed to deadletter.lua one by one; Lua's stack holds 8000 words
+    /// (LUAI_MAXCSTACK). An entry with more is packed into one field, as the RESP array that it was.
+    private static let wordsMax = 7000
+
+    let entry: StreamEntry
+    let rejection: Rejection
+    let attempts: Int
+    let worker: String
+    let recordedAt: UnixMilliseconds
+
+    /// The fields in XADD's order.
+    var arguments: [RedisArgument] {
+        let ours: [RedisArgument] = [
+            "dlq_id", RedisArgument(entry.id), "dlq_reason", RedisArgument(rejection.reason.rawValue),
+            "dlq_message", RedisArgument(rejection.message), "dlq_attempts", RedisArgument(attempts),
+            "dlq_worker", RedisArgument(worker), "dlq_release", RedisArgument(Release.version),
+            "dlq_at_ms", RedisArgument(recordedAt.value),
+        ]
+        let theirs = (entry.fields ?? []).map { RedisArgument($0) }
+        if theirs.count <= Self.wordsMax { return ours + theirs }
+        var packed = ByteBuffer(capacity: 65_536)
+        packed.appendCommand(theirs)
+        return ours + ["dlq_packed", RedisArgument(packed.withUnsafeBytes { Array($0) })]
+    }
+}

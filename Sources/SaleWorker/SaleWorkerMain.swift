@@ -1,0 +1,112 @@
+import EventLoop
+import Glibc
+import OrderStore
+import Shared
+
+/// `sale-worker`: takes the database's lock, and moves orders into it until it is told to stop.
+@main
+enum SaleWorkerMain {
+    private static let help = """
+        sale-worker: moves the orders of all sales from Redis into SQLite, each exactly once in effect.
+
+        usage: sale-worker [--help | --version]
+
+        Everything is set by environment variables:
+        \(Setting.table(WorkerConfiguration.settings))
+
+        One worker writes a database; a second one stands by until the first has gone. SIGTERM and SIGINT finish the
+        transaction that is under way and stop.
+        Exit codes: 0 stopped, 64 usage, 71 a system call failed, 73 the database can't be opened, 78 a setting is wrong.
+        """
+
+    private static let standbyMilliseconds: Int32 = 200
+
+    static func main() {
+        switch CommandLine.arguments.dropFirst().first {
+        case nil: break
+        case "--help", "-h": return print(help)
+        case "--version": return print("sale-worker \(Release.version)")
+        case let other?: fail("unknown argument \(other); see sale-worker --help", ExitCode.usage)
+        }
+        let variables = Program.environment()
+        do throws(ConfigurationError) {
+            let configuration = try WorkerConfiguration(Environment(variables))
+            do throws(SystemError) {
+                try run(configuration, ServiceManager(variables))
+            } catch {
+                fail(error.description, ExitCode.osError)
+            }
+        } catch {
+            fail(error.description, ExitCode.config)
+        }
+    }
+
+    private static func run(
+        _ configuration: WorkerConfiguration, _ manager: ServiceManager
+    ) throws(SystemError) {
+        ignoreBrokenPipes()
+        let log = Log(program: "sale-worker", level: configuration.logLevel)
+        let loop = try EventLoop()
+        var stopping = false
+        let signals = try Signals([SIGTERM, SIGINT], on: loop) { _ in stopping = true }
+        try withExtendedLifetime(signals) { () throws(SystemError) in
+            log.write(.info, "start") {
+                $0.appendMember("version", Release.version)
+                $0.appendMember("database", configuration.database)
+                $0.appendMember("redis", "\(configuration.redis.address)")
+                $0.appendMember("worker", configuration.name)
+            }
+            log.flush()
+            guard let lock = try takeLock(configuration, manager, log, loop, until: { stopping }) else { return }
+            let worker = Worker(configuration, store: open(configuration.database), log: log)
+            manager.notify(.ready, status: "working")
+            log.write(.info, "working")
+            var waitMilliseconds = 0
+            while !stopping {
+                try loop.pass(waitMilliseconds: Int32(waitMilliseconds))
+                if stopping { break }
+                waitMilliseconds = worker.turn(now: loop.now)
+                log.flush()
+            }
+            withExtendedLifetime(lock) {}
+        }
+        manager.notify(.stopping, status: "stopping")
+        log.write(.info, "stop")
+        log.flush()
+    }
+
+    /// Waits for the database's lock; nil where it is told to stop meanwhile.
+    private static func takeLock(
+        _ configuration: WorkerConfiguration, _ manager: ServiceManager, _ log: Log, _ loop: EventLoop,
+        until stopping: () -> Bool
+    ) throws(SystemError) -> StoreLock? {
+        var saidSo = false
+        while !stopping() {
+            do throws(FileError) {
+                if let lock = try StoreLock.take(for: configuration.database) { return lock }
+            } catch {
+                fail(
+                    "\(Setting.database.name): \(configuration.database).lock can't be locked: \(error)",
+                    ExitCode.cantCreate)
+            }
+            if !saidSo {
+                saidSo = true
+                manager.notify(.ready, status: "standing by for the database's lock")
+                log.write(.info, "standby") { $0.appendMember("reason", "another worker holds the database's lock") }
+                log.flush()
+            }
+            try loop.pass(waitMilliseconds: standbyMilliseconds)
+        }
+        return nil
+    }
+
+    private static func open(_ path: String) -> OrderStore {
+        do throws(StoreError) {
+            return try OrderStore(path: path)
+        } catch {
+            fail("\(Setting.database.name): \(path) can't be used: \(error.message)", ExitCode.cantCreate)
+        }
+    }
+
+    private static func fail(_ message: String, _ code: Int32) -> Never { Program.fail("sale-worker", message, code) }
+}

@@ -1,0 +1,156 @@
+import EventLoop
+import OrderStore
+import RedisClient
+import Shared
+
+/// Moves the sales' streams into SQLite, turn by turn, until it is told to stop.
+///
+/// A turn asks for new sales, reads what is there, stores it, and looks at the fences. Whatever fails is tried again from
+/// the pending entries on: Redis by a new connection, SQLite as soon as it can; nothing is acknowledged meanwhile.
+final class Worker {
+    /// How often Redis is asked for new sales.
+    private static let discoveryMilliseconds = 100
+    /// How long a read waits for new entries; a new sale is found, and SIGTERM obeyed, after at most this and the above.
+    private static let blockMilliseconds = 100
+
+    private let configuration: WorkerConfiguration
+    private let store: OrderStore
+    private let log: Log
+    private let processor: Processor
+    private let fence: Fence
+
+    private var redis: BlockingRedis?
+    private var reader: StreamReader
+    private var nextDiscovery = Instant(nanoseconds: 0)
+    private var isIdle = false
+    private var backoff = Backoff()
+    private var random = SystemRandomNumberGenerator()
+    /// What was said last of a failure, so that a lasting one is said once.
+    private var complaint: String?
+    /// Sales that SQLite has and Redis was said to have lost.
+    private var lost: Set<SaleID> = []
+
+    init(_ configuration: WorkerConfiguration, store: OrderStore, log: Log) {
+        self.configuration = configuration
+        self.store = store
+        self.log = log
+        processor = Processor(
+            store: store, worker: configuration.name, log: log, failpoint: configuration.failpoint)
+        fence = Fence(store: store, log: log)
+        reader = StreamReader(consumer: configuration.name)
+    }
+
+    /// One turn: 0 where the next may follow at once, otherwise the milliseconds to wait before it.
+    func turn(now: Instant) -> Int {
+        do {
+            let redis = try connected()
+            try discover(redis, now: now)
+            try readOlder(redis)
+            try readNew(redis)
+            if isIdle { for sale in reader.sales { try fence.consider(sale, on: redis, now: now) } }
+            if complaint != nil { log.write(.info, "recovered") }
+            complaint = nil
+            backoff.reset()
+            // Without a sale there is no read that would wait.
+            return reader.sales.isEmpty ? Self.discoveryMilliseconds : 0
+        } catch {
+            failed(error)
+            return backoff.next(using: &random)
+        }
+    }
+
+    private func connected() throws -> BlockingRedis {
+        if let redis { return redis }
+        let fresh = try BlockingRedis(configuration.redis, name: "sale-worker")
+        guard fresh.facts.role == "master" else {
+            throw RedisError(.readOnly, "INFO", "\(configuration.redis.address) is a replica, not the primary")
+        }
+        redis = fresh
+        reader = StreamReader(consumer: configuration.name)
+        fence.restart()
+        nextDiscovery = Instant(nanoseconds: 0)
+        isIdle = false
+        log.write(.info, "redis_connected") {
+            $0.appendMember("run_id", fresh.facts.runID)
+            $0.appendMember("version", fresh.facts.version)
+        }
+        return fresh
+    }
+
+    // MARK: Sales
+
+    private func discover(_ redis: BlockingRedis, now: Instant) throws {
+        guard now >= nextDiscovery else { return }
+        nextDiscovery = now.advanced(milliseconds: Self.discoveryMilliseconds)
+        let there = Set(try redis.sales())
+        for sale in reader.sales where !there.contains(sale) { reader.end(sale) }
+        for sale in there where !reader.sales.contains(sale) {
+            // A sale whose stream is gone has nothing to read, and making a group would bring an empty one back.
+            let stream = RedisArgument(SaleKeys(sale).orders)
+            guard try redis.command(["EXISTS", stream]).integer == 1 else {
+                fence.keep(sale, ["its orders stream is gone from Redis"])
+                continue
+            }
+            try reader.begin(sale, on: redis)
+            log.write(.info, "sale_found") { $0.appendMember("sale", "\(sale)") }
+        }
+        try complainOfLost(there)
+    }
+
+    /// Says of each sale, once, that SQLite has it and Redis doesn't.
+    private func complainOfLost(_ there: Set<SaleID>) throws {
+        let missing = Set(try store.sales()).subtracting(there)
+        for sale in missing.subtracting(lost) {
+            log.write(.error, "sale_lost") {
+                $0.appendMember("sale", "\(sale)")
+                $0.appendMember("hint", "SQLite has this sale and Redis has not: it sells nothing")
+            }
+        }
+        lost = missing
+    }
+
+    // MARK: Reading
+
+    private func readOlder(_ redis: BlockingRedis) throws {
+        for sale in reader.sales {
+            while !reader.isCaughtUp(sale) {
+                try processor.process(sale, reader.older(sale, on: redis), on: redis)
+                log.flush()
+            }
+        }
+    }
+
+    private func readNew(_ redis: BlockingRedis) throws {
+        // The first read after work does not wait, so that a fence is looked at as soon as the stream is at its end.
+        let batches = try reader.new(on: redis, waitMilliseconds: isIdle ? Self.blockMilliseconds : 0)
+        isIdle = batches.isEmpty
+        for (sale, entries) in batches { try processor.process(sale, entries, on: redis) }
+    }
+
+    // MARK: Failures
+
+    private func failed(_ error: any Error) {
+        var event: StaticString = "worker_failed"
+        if let error = error as? RedisError {
+            event = "redis_failed"
+            if error.code == .noGroup {
+                // Somebody destroyed the group: it is made again from the start, and what is stored is known as stored.
+                for sale in reader.sales { reader.end(sale) }
+                nextDiscovery = Instant(nanoseconds: 0)
+            } else {
+                redis = nil
+            }
+        } else if error is StoreError {
+            event = "store_failed"
+        }
+        reader.restart()
+        let message = "\(error)"
+        if complaint != message {
+            complaint = message
+            log.write(.error, event) {
+                $0.appendMember("message", message)
+                $0.appendMember("hint", "nothing is acknowledged meanwhile; it is tried again")
+            }
+        }
+    }
+}

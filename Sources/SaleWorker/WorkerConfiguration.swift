@@ -1,0 +1,32 @@
+import Glibc
+import Shared
+
+/// Everything `sale-worker` is told, checked once at the start.
+struct WorkerConfiguration {
+    var redis: RedisEndpoint
+    var database: String
+    var name: String
+    var logLevel: Log.Level
+    var failpoint: Failpoint?
+
+    static let settings: [Setting] = [.redisURL, .redisPasswordFile, .database, .workerName, .logLevel]
+
+    init(_ environment: Environment) throws(ConfigurationError) {
+        redis = try RedisEndpoint(environment)
+        database = try environment.required(.database)
+        name = environment.explicit(.workerName) ?? Self.hostName()
+        logLevel = try environment.logLevel()
+        if let text = environment[.failpoint] {
+            guard let failpoint = Failpoint(text) else {
+                throw ConfigurationError(.failpoint, "is \"\(text)\"; it must be a step, or step:N")
+            }
+            self.failpoint = failpoint
+        }
+    }
+
+    private static func hostName() -> String {
+        var name = [CChar](repeating: 0, count: 256)
+        guard gethostname(&name, name.count - 1) == 0 else { return "worker" }
+        return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}

@@ -1,0 +1,109 @@
+/// A command line, read by what its command declares: `--name value`, `--name=value`, flags, and words in between.
+package struct Arguments: Sendable {
+    /// What is wrong with a command line, in one sentence. Programs print it and exit with `ExitCode.usage`.
+    package struct UsageError: Error, Equatable, CustomStringConvertible {
+        package let description: String
+
+        package init(_ description: String) { self.description = description }
+    }
+
+    /// The words that are no options, in order.
+    package let words: [String]
+    private var values: [String: [String]] = [:]
+    private var flags: Set<String> = []
+
+    /// - Parameters:
+    ///   - options: the options that take a value.
+    ///   - flags: the options that take none.
+    ///   - words: how many words there may be.
+    package init(
+        _ line: some Sequence<String>, options: Set<String>, flags: Set<String> = [], words: ClosedRange<Int> = 0...0
+    ) throws(UsageError) {
+        var rest: [String] = []
+        var iterator = line.makeIterator()
+        while let word = iterator.next() {
+            if word == "--" {
+                while let word = iterator.next() { rest.append(word) }
+                break
+            }
+            guard word.hasPrefix("--") else {
+                rest.append(word)
+                continue
+            }
+            let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            let name = String(parts[0])
+            if flags.contains(name) {
+                guard parts.count == 1 else { throw UsageError("\(name) takes no value") }
+                self.flags.insert(name)
+            } else if options.contains(name) {
+                guard let value = parts.count == 2 ? String(parts[1]) : iterator.next() else {
+                    throw UsageError("\(name) needs a value")
+                }
+                values[name, default: []].append(value)
+            } else {
+                throw UsageError("unknown option \(name)")
+            }
+        }
+        guard rest.count <= words.upperBound else {
+            throw UsageError("\"\(rest[words.upperBound])\" is one word too many")
+        }
+        guard rest.count >= words.lowerBound else { throw UsageError("something is missing") }
+        self.words = rest
+    }
+
+    package func has(_ flag: String) -> Bool { flags.contains(flag) }
+
+    /// Every value that an option was given, in order.
+    package func all(_ option: String) -> [String] { values[option] ?? [] }
+
+    /// The value of an option that may be given once.
+    package func value(_ option: String) throws(UsageError) -> String? {
+        let given = all(option)
+        guard given.count <= 1 else { throw UsageError("\(option) is given twice") }
+        return given.first
+    }
+
+    package func required(_ option: String) throws(UsageError) -> String {
+        guard let value = try value(option) else { throw UsageError("\(option) is missing") }
+        return value
+    }
+
+    /// A whole number within `range`.
+    package func integer(_ option: String, in range: ClosedRange<Int>) throws(UsageError) -> Int? {
+        guard let text = try value(option) else { return nil }
+        guard let number = Int(text), range.contains(number) else {
+            throw UsageError("\(option) must be a whole number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return number
+    }
+
+    /// A duration such as `250ms`, `30s`, `5m` or `2h`, in milliseconds.
+    package func duration(_ option: String) throws(UsageError) -> Int? {
+        guard let text = try value(option) else { return nil }
+        guard let milliseconds = DurationText.milliseconds(text), milliseconds > 0 else {
+            throw UsageError("\(option) must be a duration such as 250ms, 30s, 5m or 2h")
+        }
+        return milliseconds
+    }
+
+    /// The sale that a word or an option names.
+    package static func sale(_ text: String) throws(UsageError) -> SaleID {
+        guard let sale = SaleID(text) else {
+            throw UsageError("\"\(text)\" is no sale's name: 1 to 32 of a-z, 0-9 and -")
+        }
+        return sale
+    }
+}
+
+/// Durations as people write them.
+package enum DurationText {
+    private static let units = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)]
+
+    /// The milliseconds of `250ms`, `30s`, `5m` or `2h`; nil for anything else.
+    package static func milliseconds(_ text: String) -> Int? {
+        guard let (suffix, scale) = units.first(where: { text.hasSuffix($0.0) }),
+            let number = String(text.dropLast(suffix.count)).withBytes({ $0.decimal }), number <= 1_000_000_000
+        else { return nil }
+        return number * scale
+    }
+}

@@ -1,0 +1,56 @@
+import EventLoop
+import Glibc
+import Shared
+
+/// Every attempt as a JSON line, on one monotonic clock: the history that a checker reads.
+///
+/// An attempt that brought no answer has `resp_ns` null and status 0: whether it was decided is not known.
+struct AttemptLog: ~Copyable {
+    private static let chunkBytes = 1 << 20
+
+    private let descriptor: Int32
+    private var pending = ByteBuffer(capacity: 2 << 20)
+    private(set) var failure: FileError?
+
+    /// Opens a new file, in place of one that is there.
+    init(path: String) throws(FileError) {
+        descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw FileError() }
+    }
+
+    deinit { close(descriptor) }
+
+    mutating func add(_ buyer: Int, invoked: Instant, responded: Instant?, _ answer: Answer, problem: Span<UInt8>) {
+        pending.append("{\"inv_ns\":")
+        pending.append(decimal: Int(invoked.nanoseconds))
+        pending.append(",\"resp_ns\":")
+        if let responded { pending.append(decimal: Int(responded.nanoseconds)) } else { pending.append("null") }
+        pending.append(",\"buyer\":\"")
+        Buyers.append(buyer: buyer, to: &pending)
+        pending.append("\",\"key\":\"")
+        Buyers.append(key: buyer, to: &pending)
+        pending.append("\",\"status\":")
+        pending.append(decimal: answer.status)
+        pending.append(",\"problem\":")
+        if problem.count > 0 {
+            pending.append(json: problem)
+        } else {
+            pending.append("null")
+        }
+        pending.append(",\"position\":")
+        if answer.position > 0 { pending.append(decimal: answer.position) } else { pending.append("null") }
+        pending.append("}\n")
+        if pending.count >= Self.chunkBytes { flush() }
+    }
+
+    mutating func flush() {
+        while !pending.isEmpty, failure == nil {
+            let written = pending.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+            if written < 0 {
+                failure = FileError()
+            } else {
+                pending.removeFirst(written)
+            }
+        }
+    }
+}

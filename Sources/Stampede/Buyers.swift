@@ -1,0 +1,119 @@
+import EventLoop
+import Shared
+
+/// Everybody who presses: names, keys and tokens made up before the first press, and what became of each.
+///
+/// Names have eight digits, so that all tokens are of one length and a buyer's lies at a multiple of it.
+final class Buyers {
+    /// What a buyer knows so far.
+    enum Outcome: UInt8 {
+        /// No final answer yet.
+        case none
+        case secured
+        case soldOut
+        /// A final answer of another kind, or none in time.
+        case failed
+    }
+
+    private static let digits = 8
+
+    let count: Int
+    private let tokens: ByteBuffer
+    private let tokenBytes: Int
+    private(set) var outcomes: [Outcome]
+    /// When each first pressed, or should have.
+    private var firstPress: [UInt64]
+    /// Nanoseconds from there to the final answer; 0 while there is none.
+    private(set) var latencies: [UInt64]
+    private var positions: [Int32]
+    private var buyerAtPosition: [Int: Int] = [:]
+    /// Buyers without a final answer.
+    private(set) var unanswered: Int
+    /// Keys or positions seen with two orders.
+    private(set) var duplicates = 0
+    private(set) var lastAnswer: UInt64 = 0
+
+    /// - Parameter progress: is told how many tokens there are, now and then.
+    init(count: Int, mint: consuming TokenMint, expiresAt: Int, issuedAt: Int, progress: (Int) -> Void) {
+        self.count = count
+        outcomes = Array(repeating: .none, count: count)
+        firstPress = Array(repeating: 0, count: count)
+        latencies = Array(repeating: 0, count: count)
+        positions = Array(repeating: 0, count: count)
+        unanswered = count
+        var name = ByteBuffer(capacity: 32)
+        Self.append(buyer: 0, to: &name)
+        var first = ByteBuffer(capacity: 512)
+        mint.append(subject: name.bytes, issuedAt: issuedAt, expiresAt: expiresAt, to: &first)
+        tokenBytes = first.count
+        var all = ByteBuffer(capacity: count * tokenBytes)
+        for buyer in 0..<count {
+            name.removeAll()
+            Self.append(buyer: buyer, to: &name)
+            mint.append(subject: name.bytes, issuedAt: issuedAt, expiresAt: expiresAt, to: &all)
+            if buyer & 0xFFFF == 0 { progress(buyer) }
+        }
+        precondition(all.count == count * tokenBytes, "tokens of different lengths")
+        tokens = all
+    }
+
+    // MARK: Names
+
+    static func append(buyer: Int, to buffer: inout ByteBuffer) {
+        buffer.append("buyer-")
+        buffer.append(decimal: buyer + 1, width: digits)
+    }
+
+    /// A buyer has one key, however often it presses.
+    static func append(key buyer: Int, to buffer: inout ByteBuffer) {
+        buffer.append("press-")
+        buffer.append(decimal: buyer + 1, width: digits)
+    }
+
+    func append(token buyer: Int, to buffer: inout ByteBuffer) {
+        tokens.withUnsafeBytes {
+            buffer.append(UnsafeRawBufferPointer(rebasing: $0[buyer * tokenBytes..<(buyer + 1) * tokenBytes]))
+        }
+    }
+
+    // MARK: What becomes of them
+
+    /// Whether a buyer is among the share that presses again: spread evenly, the same in every run.
+    static func retries(_ buyer: Int, perMillion: Int) -> Bool {
+        UInt64(buyer) &* 0x9E37_79B9_7F4A_7C15 >> 32 % 1_000_000 < UInt64(perMillion)
+    }
+
+    func pressed(_ buyer: Int, due: Instant) { firstPress[buyer] = due.nanoseconds }
+
+    func firstPress(_ buyer: Int) -> Instant { Instant(nanoseconds: firstPress[buyer]) }
+
+    func isAnswered(_ buyer: Int) -> Bool { outcomes[buyer] != .none }
+
+    /// The buyer was told that it has this position.
+    func secured(_ buyer: Int, position: Int, at now: Instant) {
+        if positions[buyer] == 0 {
+            positions[buyer] = Int32(clamping: position)
+            if buyerAtPosition.updateValue(buyer, forKey: position) != nil { duplicates += 1 }
+        } else if positions[buyer] != Int32(clamping: position) {
+            duplicates += 1
+        }
+        settle(buyer, .secured, now)
+    }
+
+    func soldOut(_ buyer: Int, at now: Instant) {
+        // Once won, never refused: whoever was told both has no answer that it could trust.
+        settle(buyer, outcomes[buyer] == .secured ? .failed : .soldOut, now)
+    }
+
+    /// The buyer was refused otherwise, or has given up.
+    func failed(_ buyer: Int, at now: Instant) { settle(buyer, .failed, now) }
+
+    private func settle(_ buyer: Int, _ outcome: Outcome, _ now: Instant) {
+        if outcomes[buyer] == .none {
+            unanswered -= 1
+            latencies[buyer] = max(1, now.nanoseconds - min(now.nanoseconds, firstPress[buyer]))
+            lastAnswer = max(lastAnswer, now.nanoseconds)
+        }
+        outcomes[buyer] = outcome
+    }
+}

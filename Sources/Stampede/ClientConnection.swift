@@ -1,0 +1,162 @@
+import EventLoop
+import Glibc
+import Shared
+
+/// One keep-alive connection of the load client, with at most one press under way.
+final class ClientConnection: EventHandler {
+    enum State {
+        case closed
+        case connecting
+        case idle
+        /// A buyer waits for its answer.
+        case busy
+    }
+
+    let index: Int
+    let target: Options.Target
+    private let source: SocketAddress?
+    private let loop: EventLoop
+    private unowned let owner: Stampede
+
+    private(set) var state = State.closed
+    /// Where the owner's list of idle connections has it; nil while it isn't there.
+    var idleIndex: Int?
+    private var descriptor: Int32 = -1
+    private var registration: EventLoop.Registration?
+    /// Bytes of a response that has not arrived whole, and of a request that the socket did not take.
+    private var received = ByteBuffer(capacity: 0)
+    private var unsent = ByteBuffer(capacity: 0)
+    private var failures = 0
+
+    // The press under way.
+    private(set) var buyer = 0
+    private(set) var invoked = Instant(nanoseconds: 0)
+
+    init(index: Int, target: Options.Target, source: SocketAddress?, loop: EventLoop, owner: Stampede) {
+        self.index = index
+        self.target = target
+        self.source = source
+        self.loop = loop
+        self.owner = owner
+    }
+
+    // MARK: Connecting
+
+    func connect() {
+        let type = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+        descriptor = socket(target.address.family, type, 0)
+        guard descriptor >= 0 else { return reconnectLater() }
+        var one: Int32 = 1
+        setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, 4)
+        if let source { _ = source.withSockaddr { bind(descriptor, $0, $1) } }
+        let code = target.address.withSockaddr { Glibc.connect(descriptor, $0, $1) }
+        guard code == 0 || errno == EINPROGRESS else { return fail() }
+        do {
+            registration = try loop.register(descriptor, for: code == 0 ? .readable : .writable, self)
+        } catch {
+            return fail()
+        }
+        state = .connecting
+        if code == 0 { established() }
+    }
+
+    private func established() {
+        failures = 0
+        state = .idle
+        if let registration { loop.update(registration, for: .readable) }
+        owner.idle(self)
+    }
+
+    /// The connection is gone; a press that was under way has no answer.
+    private func fail() {
+        let before = state
+        disconnect()
+        if before == .busy { owner.lost(self) }
+        if before == .idle { owner.noLongerIdle(self) }
+        reconnectLater()
+    }
+
+    private func disconnect() {
+        if let registration { loop.deregister(registration) }
+        registration = nil
+        if descriptor >= 0 { close(descriptor) }
+        descriptor = -1
+        state = .closed
+        received.removeAll()
+        unsent.removeAll()
+    }
+
+    /// Tries again after 10 ms, doubling to 320 ms: a process that is restarted is back within that.
+    private func reconnectLater() {
+        failures = min(failures + 1, 6)
+        loop.schedule(afterMilliseconds: 5 << failures) { [weak self] in
+            if let self, state == .closed { connect() }
+        }
+    }
+
+    /// Gives up on the answer that is awaited.
+    func abandon() { fail() }
+
+    // MARK: Pressing
+
+    /// Sends a press; the connection must be idle.
+    func press(_ buyer: Int, _ request: borrowing ByteBuffer) {
+        precondition(state == .idle, "a press on a connection that is not idle")
+        self.buyer = buyer
+        state = .busy
+        invoked = .now
+        let sent = request.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+        if sent == request.count { return }
+        if sent < 0, errno != EAGAIN { return fail() }
+        request.withUnsafeBytes { unsent.append(UnsafeRawBufferPointer(rebasing: $0[max(0, sent)...])) }
+        if let registration { loop.update(registration, for: [.readable, .writable]) }
+    }
+
+    func ready(_ readiness: Readiness) {
+        if state == .connecting {
+            var code: Int32 = 0
+            var length = socklen_t(4)
+            getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &length)
+            return code == 0 ? established() : fail()
+        }
+        if readiness.contains(.writable) { sendRest() }
+        if !readiness.isDisjoint(with: [.readable, .hangUp]), state != .closed { receive() }
+    }
+
+    private func sendRest() {
+        let sent = unsent.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+        if sent < 0 { return errno == EAGAIN ? () : fail() }
+        unsent.removeFirst(sent)
+        if unsent.isEmpty, let registration { loop.update(registration, for: .readable) }
+    }
+
+    private func receive() {
+        let room = owner.scratch
+        let held = received.count
+        received.withUnsafeBytes { room.copyMemory(from: $0) }
+        let count = recv(descriptor, room.baseAddress! + held, room.count - held, 0)
+        if count < 0 { return errno == EAGAIN ? () : fail() }
+        // The server closed: on an idle connection it may, in the middle of a press it has lost it.
+        guard count > 0, state == .busy else { return fail() }
+        received.removeAll()
+        let bytes = UnsafeBufferPointer(
+            start: room.baseAddress!.assumingMemoryBound(to: UInt8.self), count: held + count
+        ).span
+        let outcome = ResponseReader.read(bytes)
+        switch outcome {
+        case .incomplete:
+            guard held + count < room.count else { return fail() }
+            received.append(bytes)
+        case .malformed: fail()
+        case .answer(let answer):
+            state = .idle
+            owner.answered(self, answer, bytes)
+            if answer.closes {
+                disconnect()
+                connect()
+            } else {
+                owner.idle(self)
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+import Shared
+
+/// What one run is asked to do.
+struct Options {
+    /// How the buyers come.
+    enum Pace: Equatable {
+        /// Each presses at a moment of its own, evenly spread over this many nanoseconds, whether or not the ones before
+        /// have been answered.
+        case open(overNanoseconds: Int)
+        /// The next presses when one has been answered.
+        case closed
+    }
+
+    struct Target: Equatable {
+        let address: SocketAddress
+        /// The Host field.
+        let host: String
+    }
+
+    var targets: [Target]
+    var sale: SaleID
+    var buyers: Int
+    var pace: Pace
+    var connections: Int
+    /// Buyers in a million who press again, with the same key, when they have been answered.
+    var retryPerMillion: Int
+    /// Client addresses to come from; 0: the system's choice.
+    var sources: Int
+    var logPath: String?
+    var json: Bool
+
+    /// Positions and buyers are kept in 32 bits, names in eight digits.
+    static let buyersMax = 10_000_000
+    /// Closed loop: 128 presses under way, in which a batch of an API process gathers some dozens.
+    private static let connectionsClosed = 128
+    /// Open loop: 512 connections carry 50,000 presses a second at 10 ms each.
+    private static let connectionsOpen = 512
+    private static let connectionsMax = 60_000
+    /// Addresses of 127.1.0.0/16 that `source(_:)` can name.
+    private static let sourcesMax = 62_500
+
+    static let help = """
+        stampede: presses "Buy now" for many distinct buyers, and counts what they are told.
+
+        usage: stampede --target URL … --sale ID [--buyers N] [--over DURATION | --connections N]
+                        [--retry-share S] [--sources N] [--log FILE] [--json]
+
+          --target URL        http://127.0.0.1:8101 or unix:/path; several share the load
+          --sale ID           the sale
+          --buyers N          distinct buyers, each with a token of its own (default 10000)
+          --over DURATION     open loop: the presses are spread evenly over this time, whatever the answers do, and
+                              latencies count from the moment a press was due
+          --connections N     connections (default \(connectionsClosed), with --over \(connectionsOpen)); without --over
+                              closed loop: as many presses are under way at once
+          --retry-share S     share of buyers who press again with the same key when they have been answered (default 0)
+          --sources N         client addresses 127.1.0.1 …, so that limits per address are real
+          --log FILE          every attempt as a JSON line: inv_ns, resp_ns, buyer, key, status, problem, position
+          --json              the report as JSON
+
+        A buyer who is told to come back (202, 429, 503, not open, paused), or who hears nothing for 3 s, presses again
+        with the same key, for up to 30 s. Tokens are signed with SALE_JWT_JWKS_FILE before the first press.
+
+        Report: buyers; secured: distinct orders; sold_out; errors: buyers without a final answer of either; duplicates:
+        keys or positions seen with two orders; p50_ms p99_ms p999_ms max_ms: from a buyer's first press to its final
+        answer; decisions_per_second: buyers / (last answer - first press).
+
+        Exit codes: 0, 1 where errors or duplicates are not 0, 64 usage, 73 the log can't be written, 78 a setting is
+        wrong.
+        """
+
+    init(_ line: [String]) throws(Arguments.UsageError) {
+        let arguments = try Arguments(
+            line,
+            options: [
+                "--target", "--sale", "--buyers", "--over", "--connections", "--retry-share", "--sources", "--log",
+            ], flags: ["--json"])
+        targets = []
+        for url in arguments.all("--target") { targets.append(try Self.target(url)) }
+        guard !targets.isEmpty else { throw Arguments.UsageError("--target is missing") }
+        sale = try Arguments.sale(arguments.required("--sale"))
+        buyers = try arguments.integer("--buyers", in: 1...Self.buyersMax) ?? 10_000
+        if let over = try arguments.duration("--over") {
+            pace = .open(overNanoseconds: over * 1_000_000)
+        } else {
+            pace = .closed
+        }
+        connections =
+            try arguments.integer("--connections", in: 1...Self.connectionsMax)
+            ?? (pace == .closed ? Self.connectionsClosed : Self.connectionsOpen)
+        let share = try arguments.value("--retry-share") ?? "0"
+        guard let value = Double(share), (0...1).contains(value) else {
+            throw Arguments.UsageError("--retry-share must be a number from 0 to 1")
+        }
+        retryPerMillion = Int(value * 1_000_000)
+        sources = try arguments.integer("--sources", in: 1...Self.sourcesMax) ?? 0
+        logPath = try arguments.value("--log")
+        json = arguments.has("--json")
+    }
+
+    private static func target(_ url: String) throws(Arguments.UsageError) -> Target {
+        let problem = Arguments.UsageError(
+            "--target is \"\(url)\"; it must be like http://127.0.0.1:8101 or unix:/run/sale-api.sock")
+        if url.hasPrefix("unix:") {
+            guard let address = SocketAddress(url) else { throw problem }
+            return Target(address: address, host: "localhost")
+        }
+        guard url.hasPrefix("http://") else { throw problem }
+        var authority = String(url.dropFirst(7))
+        if authority.hasSuffix("/") { authority.removeLast() }
+        let hasPort = authority.hasPrefix("[") ? authority.contains("]:") : authority.contains(":")
+        guard let address = SocketAddress(hasPort ? authority : "\(authority):80"),
+            address.withSockaddr({ _, _ in true }) == true
+        else { throw problem }
+        return Target(address: address, host: authority)
+    }
+}

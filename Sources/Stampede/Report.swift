@@ -1,0 +1,68 @@
+import EventLoop
+import Shared
+
+/// The figures of a run.
+struct Report: Equatable {
+    var buyers = 0
+    /// Distinct orders.
+    var secured = 0
+    var soldOut = 0
+    /// Buyers without a final secured or sold-out answer.
+    var errors = 0
+    var duplicates = 0
+    var p50Milliseconds = 0.0
+    var p99Milliseconds = 0.0
+    var p999Milliseconds = 0.0
+    var maxMilliseconds = 0.0
+    var decisionsPerSecond = 0.0
+
+    /// - Parameter start: when the first press was due.
+    init(_ run: Buyers, start: Instant) {
+        buyers = run.count
+        for outcome in run.outcomes {
+            switch outcome {
+            case .secured: secured += 1
+            case .soldOut: soldOut += 1
+            case .failed, .none: errors += 1
+            }
+        }
+        duplicates = run.duplicates
+        let latencies = run.latencies.sorted()
+        p50Milliseconds = Self.percentile(latencies, 0.5)
+        p99Milliseconds = Self.percentile(latencies, 0.99)
+        p999Milliseconds = Self.percentile(latencies, 0.999)
+        maxMilliseconds = Self.percentile(latencies, 1)
+        let nanoseconds = run.lastAnswer > start.nanoseconds ? run.lastAnswer - start.nanoseconds : 1
+        decisionsPerSecond = Double(run.count) * 1e9 / Double(nanoseconds)
+    }
+
+    /// The smallest value that at least `share` of all values don't exceed, in milliseconds.
+    static func percentile(_ sorted: [UInt64], _ share: Double) -> Double {
+        guard !sorted.isEmpty else { return 0 }
+        let rank = max(1, Int((Double(sorted.count) * share).rounded(.up)))
+        return Double(sorted[rank - 1]) / 1e6
+    }
+
+    /// Names and values in the report's order.
+    private var members: [(name: StaticString, value: String)] {
+        [
+            ("buyers", "\(buyers)"), ("secured", "\(secured)"), ("sold_out", "\(soldOut)"), ("errors", "\(errors)"),
+            ("duplicates", "\(duplicates)"), ("p50_ms", Self.decimal(p50Milliseconds)),
+            ("p99_ms", Self.decimal(p99Milliseconds)), ("p999_ms", Self.decimal(p999Milliseconds)),
+            ("max_ms", Self.decimal(maxMilliseconds)), ("decisions_per_second", "\(Int(decisionsPerSecond))"),
+        ]
+    }
+
+    var text: String { members.map { "\($0.name) \($0.value)" }.joined(separator: "\n") }
+
+    var json: String {
+        "{" + members.map { "\"\($0.name)\":\($0.value)" }.joined(separator: ",") + "}"
+    }
+
+    /// With two decimals.
+    private static func decimal(_ value: Double) -> String {
+        let hundredths = Int((value * 100).rounded())
+        let fraction = hundredths % 100
+        return "\(hundredths / 100).\(fraction < 10 ? "0" : "")\(fraction)"
+    }
+}

@@ -1,0 +1,228 @@
+import EventLoop
+import Glibc
+import Shared
+
+/// The run: who presses when, on which connection, and who comes back.
+final class Stampede {
+    /// A buyer who has heard nothing for this long presses again.
+    private static let answerMilliseconds = 3000
+    /// A buyer gives up this long after its first press.
+    private static let patienceMilliseconds = 30_000
+    private static let sweepMilliseconds = 100
+    private static let progressMilliseconds = 1000
+    /// A press whose connection was lost comes back after this long.
+    private static let lostMilliseconds = 20
+
+    private let options: Options
+    private let loop: EventLoop
+    let buyers: Buyers
+    private var log: AttemptLog?
+    private let progress: (String) -> Void
+    /// A response is read here, whosever it is.
+    let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 65_536, alignment: 16)
+
+    private var connections: [ClientConnection] = []
+    private var idleConnections: [ClientConnection] = []
+    private var requestHead: [ByteBufferBox] = []
+    private var request = ByteBuffer(capacity: 1024)
+
+    private(set) var start = Instant(nanoseconds: 0)
+    /// The next buyer who has not pressed yet.
+    private var next = 0
+    private var retries = RetryQueue()
+    /// Extra presses of the impatient that are not answered yet.
+    private var extraPresses = 0
+    /// By buyer: whether its answer is that of the extra press.
+    private var extra: Set<Int> = []
+    private var wake: TimerID?
+    private(set) var attempts = 0
+    private(set) var lostAttempts = 0
+
+    init(
+        _ options: Options, buyers: Buyers, log: consuming AttemptLog?, loop: EventLoop,
+        progress: @escaping (String) -> Void
+    ) {
+        self.options = options
+        self.buyers = buyers
+        self.loop = loop
+        self.log = log
+        self.progress = progress
+    }
+
+    deinit { scratch.deallocate() }
+
+    /// Runs to the end: every buyer has a final answer, or has given up.
+    func run() throws(SystemError) {
+        requestHead = options.targets.map { ByteBufferBox(head($0)) }
+        for index in 0..<options.connections {
+            let connection = ClientConnection(
+                index: index, target: options.targets[index % options.targets.count], source: source(index),
+                loop: loop, owner: self)
+            connections.append(connection)
+            connection.connect()
+        }
+        sweep()
+        start = .now
+        report()
+        loop.atEndOfPass { [weak self] in self?.press() }
+        try loop.run()
+        log?.flush()
+    }
+
+    /// Why the log is not complete, if it isn't.
+    var logFailure: FileError? { log?.failure }
+
+    private func head(_ target: Options.Target) -> ByteBuffer {
+        var head = ByteBuffer(capacity: 256)
+        head.append("POST /v1/sales/")
+        head.append(options.sale)
+        head.append("/purchases HTTP/1.1\r\nHost: ")
+        head.append(target.host)
+        head.append("\r\nContent-Length: 0\r\nAuthorization: Bearer ")
+        return head
+    }
+
+    private func source(_ index: Int) -> SocketAddress? {
+        guard options.sources > 0 else { return nil }
+        let number = index % options.sources
+        return .tcp(host: "127.1.\(number / 250).\(number % 250 + 1)", port: 0)
+    }
+
+    // MARK: Pressing
+
+    /// When a buyer who has not pressed yet is due.
+    private func due(_ buyer: Int) -> Instant {
+        switch options.pace {
+        case .closed: start
+        case .open(let over):
+            Instant(nanoseconds: start.nanoseconds + UInt64(over) / UInt64(buyers.count) * UInt64(buyer))
+        }
+    }
+
+    /// Lets everybody press who is due, as far as there are connections; at the end of each pass.
+    private func press() {
+        let now = Instant.now
+        while let connection = idleConnections.last {
+            let buyer: Int
+            if let back = retries.popDue(now) {
+                buyer = back
+            } else if next < buyers.count, due(next) <= now {
+                buyer = next
+                next += 1
+                // In the closed loop nobody is due before there is a connection free for it.
+                buyers.pressed(buyer, due: options.pace == .closed ? .now : due(buyer))
+            } else {
+                break
+            }
+            noLongerIdle(connection)
+            send(buyer, on: connection)
+        }
+        guard buyers.unanswered > 0 || extraPresses > 0 else { return loop.stop() }
+        if !idleConnections.isEmpty { sleepUntilDue() }
+    }
+
+    /// Wakes the loop when the next buyer is due.
+    private func sleepUntilDue() {
+        var soonest = retries.nextDue
+        if next < buyers.count { soonest = min(soonest ?? due(next), due(next)) }
+        if let wake { loop.cancel(wake) }
+        wake = soonest.map { loop.schedule(at: $0) {} }
+    }
+
+    private func send(_ buyer: Int, on connection: ClientConnection) {
+        attempts += 1
+        request.removeAll()
+        request.append(requestHead[connection.index % options.targets.count].buffer)
+        buyers.append(token: buyer, to: &request)
+        request.append("\r\nIdempotency-Key: ")
+        Buyers.append(key: buyer, to: &request)
+        request.append("\r\n\r\n")
+        connection.press(buyer, request)
+    }
+
+    // MARK: Answers
+
+    func idle(_ connection: ClientConnection) {
+        connection.idleIndex = idleConnections.count
+        idleConnections.append(connection)
+    }
+
+    /// Takes a connection off the list; the last one takes its place there.
+    func noLongerIdle(_ connection: ClientConnection) {
+        guard let index = connection.idleIndex, let last = idleConnections.popLast() else { return }
+        connection.idleIndex = nil
+        guard last !== connection else { return }
+        idleConnections[index] = last
+        last.idleIndex = index
+    }
+
+    func answered(_ connection: ClientConnection, _ answer: Answer, _ bytes: Span<UInt8>) {
+        let now = Instant.now
+        let buyer = connection.buyer
+        let problem = bytes.extracting(answer.problem ?? 0..<0)
+        log?.add(buyer, invoked: connection.invoked, responded: now, answer, problem: problem)
+        let comesBack =
+            switch answer.status {
+            case 202, 429, 503: true
+            // Not open yet, or paused: it says when to ask again.
+            case 409: answer.retryAfterSeconds > 0
+            default: false
+            }
+        if comesBack {
+            return comeBack(buyer, milliseconds: max(1, answer.retryAfterSeconds) * 1000, now)
+        }
+        if extra.remove(buyer) != nil { extraPresses -= 1 }
+        let isFirst = !buyers.isAnswered(buyer)
+        if (answer.status == 201 || answer.status == 200), answer.position > 0 {
+            buyers.secured(buyer, position: answer.position, at: now)
+        } else if answer.status == 409, problem.equals("sold-out") {
+            buyers.soldOut(buyer, at: now)
+        } else {
+            buyers.failed(buyer, at: now)
+        }
+        if isFirst, Buyers.retries(buyer, perMillion: options.retryPerMillion) {
+            extraPresses += 1
+            extra.insert(buyer)
+            retries.insert(buyer, due: now)
+        }
+    }
+
+    /// A connection was lost, or silent for too long, with a press under way: whether it was decided is not known.
+    func lost(_ connection: ClientConnection) {
+        lostAttempts += 1
+        log?.add(connection.buyer, invoked: connection.invoked, responded: nil, Answer(), problem: Span())
+        comeBack(connection.buyer, milliseconds: Self.lostMilliseconds, .now)
+    }
+
+    private func comeBack(_ buyer: Int, milliseconds: Int, _ now: Instant) {
+        let due = now.advanced(milliseconds: milliseconds)
+        if due < buyers.firstPress(buyer).advanced(milliseconds: Self.patienceMilliseconds) {
+            return retries.insert(buyer, due: due)
+        }
+        if extra.remove(buyer) != nil { extraPresses -= 1 }
+        buyers.failed(buyer, at: now)
+    }
+
+    // MARK: Time
+
+    /// Ends presses that have waited too long.
+    private func sweep() {
+        for connection in connections where connection.state == .busy {
+            if loop.now > connection.invoked.advanced(milliseconds: Self.answerMilliseconds) { connection.abandon() }
+        }
+        loop.schedule(afterMilliseconds: Self.sweepMilliseconds) { [weak self] in self?.sweep() }
+    }
+
+    private func report() {
+        let answered = buyers.count - buyers.unanswered
+        progress("\(answered) of \(buyers.count) answered, \(attempts) attempts, \(lostAttempts) lost")
+        loop.schedule(afterMilliseconds: Self.progressMilliseconds) { [weak self] in self?.report() }
+    }
+}
+
+/// A buffer in a list: buffers are not copyable, and an array's elements must be.
+private final class ByteBufferBox {
+    let buffer: ByteBuffer
+
+    init(_ buffer: consuming ByteBuffer) { self.buffer = buffer }
+}

@@ -1,0 +1,77 @@
+import EventLoop
+import Glibc
+import Shared
+
+/// `stampede`: makes the buyers' tokens, lets them loose, and prints what they were told.
+@main
+enum StampedeMain {
+    /// Tokens outlive any run.
+    private static let tokenLifeSeconds = 24 * 3600
+    private static let descriptorsOfOurOwn = 32
+
+    static func main() {
+        let line = Array(CommandLine.arguments.dropFirst())
+        if line.contains("--help") || line.contains("-h") { return print(Options.help) }
+        if line.contains("--version") { return print("stampede \(Release.version)") }
+        let options: Options
+        do throws(Arguments.UsageError) {
+            options = try Options(line)
+        } catch {
+            fail("\(error); see stampede --help", ExitCode.usage)
+        }
+        let log = openLog(options.logPath)
+        let limit = Program.raiseDescriptorLimit(to: options.connections + descriptorsOfOurOwn)
+        guard limit >= options.connections + descriptorsOfOurOwn else {
+            fail(
+                "--connections \(options.connections) needs more descriptors than the \(limit) allowed",
+                ExitCode.osError)
+        }
+        ignoreBrokenPipes()
+        let buyers = makeBuyers(options)
+        do throws(SystemError) {
+            let loop = try EventLoop()
+            let stampede = Stampede(options, buyers: buyers, log: log, loop: loop, progress: say)
+            try stampede.run()
+            if let failure = stampede.logFailure {
+                fail("the log \(options.logPath ?? "") is not complete: \(failure)", ExitCode.cantCreate)
+            }
+            let report = Report(buyers, start: stampede.start)
+            print(options.json ? report.json : report.text)
+            exit(report.errors == 0 && report.duplicates == 0 ? ExitCode.ok : ExitCode.negative)
+        } catch {
+            fail(error.description, ExitCode.osError)
+        }
+    }
+
+    private static func openLog(_ path: String?) -> AttemptLog? {
+        guard let path else { return nil }
+        do throws(FileError) {
+            return try AttemptLog(path: path)
+        } catch {
+            fail("--log \(path) can't be written: \(error)", ExitCode.cantCreate)
+        }
+    }
+
+    private static func makeBuyers(_ options: Options) -> Buyers {
+        let environment = Environment(Program.environment())
+        do throws(ConfigurationError) {
+            let mint = TokenMint(
+                keys: try environment.keySet(), audience: environment[.jwtAudience], issuer: environment[.jwtIssuer])
+            let now = UnixMilliseconds.now.value / 1000
+            return Buyers(
+                count: options.buyers, mint: mint, expiresAt: now + tokenLifeSeconds, issuedAt: now,
+                progress: { say("signing tokens: \($0) of \(options.buyers)") })
+        } catch {
+            fail(error.description, ExitCode.config)
+        }
+    }
+
+    /// Progress, on stderr: redrawn on a terminal, otherwise a line each time.
+    private static func say(_ text: String) {
+        let line = isatty(2) == 1 ? "\r\u{1B}[K\(text)" : "stampede: \(text)\n"
+        let bytes = Array(line.utf8)
+        _ = write(2, bytes, bytes.count)
+    }
+
+    private static func fail(_ message: String, _ code: Int32) -> Never { Program.fail("stampede", message, code) }
+}

@@ -1,0 +1,127 @@
+import Foundation
+import OrderStore
+import RedisClient
+import Shared
+import TestSupport
+
+/// The whole system on Unix sockets in one directory: a real Redis, API processes, a worker, and the load client.
+final class SaleSystem {
+    let redis: RedisServer
+    private(set) var apis: [ChildProcess] = []
+    private(set) var worker: ChildProcess?
+    private var environment: [String: String]
+    private var started = 0
+
+    init(apis count: Int, redisSettings: [String] = []) throws {
+        redis = try RedisServer(redisSettings)
+        let directory = redis.directory
+        let secret = Data(Crypto.randomBytes(32)).base64EncodedString()
+            .replacingOccurrences(of: "+", with: "-").replacingOccurrences(of: "/", with: "_")
+            .replacingOccurrences(of: "=", with: "")
+        try #"{"keys":[{"kty":"oct","kid":"test","alg":"HS256","k":"\#(secret)"}]}"#
+            .write(toFile: directory.path("jwks.json"), atomically: true, encoding: .utf8)
+        environment = [
+            "SALE_REDIS_URL": redis.url, "SALE_JWT_JWKS_FILE": directory.path("jwks.json"),
+            "SALE_DATABASE": directory.path("sale.db"), "SALE_WORKER_NAME": "worker",
+        ]
+        for index in 0..<count { try startAPI(index) }
+    }
+
+    /// Starts API process `index`, or starts it again.
+    func startAPI(_ index: Int) throws {
+        started += 1
+        let socket = apiSocket(index)
+        let api = try ChildProcess(
+            ChildProcess.product("sale-api"),
+            environment: environment.merging(["SALE_LISTEN": "unix:\(socket)"]) { $1 },
+            errorLog: redis.directory.url.appendingPathComponent("api-\(started).log"))
+        if index < apis.count { apis[index] = api } else { apis.append(api) }
+        let ready = eventually { api.errors.contains("redis_ready") || !api.isRunning }
+        guard ready, api.isRunning else { throw Failure("sale-api did not start: \(api.errors)") }
+    }
+
+    func startWorker() throws {
+        started += 1
+        let child = try ChildProcess(
+            ChildProcess.product("sale-worker"), environment: environment,
+            errorLog: redis.directory.url.appendingPathComponent("worker-\(started).log"))
+        worker = child
+        let ready = eventually { child.errors.contains("\"start\"") || !child.isRunning }
+        guard ready, child.isRunning else { throw Failure("sale-worker did not start: \(child.errors)") }
+    }
+
+    private func apiSocket(_ index: Int) -> String { redis.directory.path("api-\(index).sock") }
+
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+        init(_ description: String) { self.description = description }
+    }
+
+    // MARK: Load
+
+    /// What the load client reported, and every attempt that it made.
+    struct Run {
+        var report: [String: Double]
+        var attempts: [Attempt]
+    }
+
+    /// One attempt of one buyer, on the load client's monotonic clock.
+    struct Attempt: Decodable {
+        let inv_ns: UInt64
+        let resp_ns: UInt64?
+        let buyer: String
+        let key: String
+        let status: Int
+        let problem: String?
+        let position: Int?
+
+        var won: Bool { status == 200 || status == 201 }
+        /// No answer came: whether it was decided is not known.
+        var isLost: Bool { resp_ns == nil }
+    }
+
+    /// Runs the load client to its end; `meanwhile` runs beside it.
+    func stampede(_ sale: SaleID, _ options: [String], meanwhile: () throws -> Void = {}) throws -> Run {
+        let log = redis.directory.path("attempts-\(UUID().uuidString.prefix(8)).jsonl")
+        let output = redis.directory.url.appendingPathComponent("report-\(UUID().uuidString.prefix(8)).json")
+        _ = FileManager.default.createFile(atPath: output.path, contents: nil)
+        let client = try ChildProcess(
+            ChildProcess.product("stampede"),
+            apis.indices.flatMap { ["--target", "unix:\(apiSocket($0))"] }
+                + ["--sale", "\(sale)", "--log", log, "--json"] + options,
+            environment: environment, errorLog: redis.directory.url.appendingPathComponent("stampede.log"),
+            output: FileHandle(forWritingTo: output))
+        try meanwhile()
+        client.wait()
+        guard let report = try? JSONDecoder().decode([String: Double].self, from: Data(contentsOf: output)) else {
+            throw Failure("no report: \(client.errors)")
+        }
+        let decoder = JSONDecoder()
+        let attempts = try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n").map {
+            try decoder.decode(Attempt.self, from: Data($0.utf8))
+        }
+        return Run(report: report, attempts: attempts)
+    }
+
+    // MARK: What is stored
+
+    /// Rows of a query, read from SQLite as anybody may.
+    func query(_ sql: String) throws -> [String] {
+        let result = try ChildProcess.run(
+            URL(fileURLWithPath: "/usr/bin/sqlite3"), ["-readonly", redis.directory.path("sale.db"), sql])
+        return result.output.split(separator: "\n").map(String.init)
+    }
+
+    /// Runs salectl against this system.
+    func salectl(_ arguments: [String]) throws -> (code: Int32, output: String, errors: String) {
+        try ChildProcess.run(ChildProcess.product("salectl"), arguments, environment: environment)
+    }
+
+    /// Waits until the worker has stored every order that Redis knows of.
+    func drained(_ sale: SaleID) -> Bool {
+        eventually(seconds: 60) {
+            guard let connection = try? redis.connect(), let status = try? connection.status(sale) else { return false }
+            return status.persistedPosition == status.position && status.servingRunID == connection.facts.runID
+        }
+    }
+}

@@ -1,0 +1,106 @@
+import Foundation
+import RedisClient
+import Shared
+import TestSupport
+import Testing
+
+@Suite(.serialized) struct `A whole sale` {
+    private static let stock = 200
+    private static let buyers = 3000
+
+    /// Every promise at once: what the buyers were told, what SQLite holds and what Redis holds are one story.
+    private func expectExact(_ system: SaleSystem, _ sale: SaleID, _ run: SaleSystem.Run) throws {
+        #expect(run.report["secured"] == Double(Self.stock))
+        #expect(run.report["sold_out"] == Double(Self.buyers - Self.stock))
+        #expect(run.report["errors"] == 0)
+        #expect(run.report["duplicates"] == 0)
+        HistoryChecks.expectFirstComeFirstServed(run.attempts)
+        HistoryChecks.expectOneOrderPerKey(run.attempts)
+        HistoryChecks.expectSoldOutOnlyWhenTrue(run.attempts, stock: Self.stock)
+        #expect(system.drained(sale))
+        let stored = try system.query("SELECT position || ' ' || buyer || ' ' || key FROM orders ORDER BY position")
+        var told: [Int: String] = [:]
+        for attempt in run.attempts where attempt.won { told[attempt.position!] = "\(attempt.buyer) \(attempt.key)" }
+        #expect(stored.count == Self.stock)
+        for position in 1...Self.stock {
+            guard position <= stored.count, let winner = told[position] else {
+                Issue.record("position \(position) was not told, or is not stored")
+                continue
+            }
+            #expect(stored[position - 1] == "\(position) \(winner)")
+        }
+        let comparison = try system.salectl(["reconcile", "\(sale)"])
+        #expect(comparison.code == 0, "\(comparison.output)")
+    }
+
+    @Test func `sells exactly its stock to concurrent buyers through several API processes`() throws {
+        let system = try SaleSystem(apis: 3)
+        try system.startWorker()
+        let sale = try TestSale.create(system.redis.connect(), stock: Self.stock)
+        let run = try system.stampede(
+            sale, ["--buyers", "\(Self.buyers)", "--connections", "96", "--retry-share", "0.2"])
+        try expectExact(system, sale, run)
+    }
+
+    @Test func `keeps every promise while an API process is killed in the middle of a batch`() throws {
+        let system = try SaleSystem(apis: 2)
+        try system.startWorker()
+        let sale = try TestSale.create(system.redis.connect(), stock: Self.stock)
+        let run = try system.stampede(sale, ["--buyers", "\(Self.buyers)", "--over", "3s"]) {
+            usleep(150_000)
+            // While Redis stands still, presses are under way that it will decide and this process can't answer.
+            system.redis.pause()
+            usleep(50_000)
+            system.apis[0].signal(SIGKILL)
+            system.apis[0].wait()
+            system.redis.resume()
+            try system.startAPI(0)
+        }
+        let met = run.attempts.contains { $0.isLost }
+        #expect(met, "the fault was never met: the run proves nothing")
+        try expectExact(system, sale, run)
+    }
+
+    @Test func `keeps every promise while Redis is killed and started again, and the worker lifts the fence`() throws {
+        let system = try SaleSystem(apis: 2)
+        try system.startWorker()
+        let sale = try TestSale.create(system.redis.connect(), stock: Self.stock)
+        let run = try system.stampede(sale, ["--buyers", "\(Self.buyers)", "--over", "3s"]) {
+            usleep(100_000)
+            system.redis.crash()
+            usleep(100_000)
+            try system.redis.restart()
+        }
+        let met = run.attempts.contains { $0.status == 503 || $0.status == 202 }
+        #expect(met, "the fault was never met: the run proves nothing")
+        try expectExact(system, sale, run)
+    }
+
+    @Test func `keeps every promise while the worker is killed and started again`() throws {
+        let system = try SaleSystem(apis: 2)
+        try system.startWorker()
+        let sale = try TestSale.create(system.redis.connect(), stock: Self.stock)
+        let run = try system.stampede(sale, ["--buyers", "\(Self.buyers)", "--over", "2s"]) {
+            for _ in 0..<3 {
+                usleep(100_000)
+                system.worker?.signal(SIGKILL)
+                system.worker?.wait()
+                try system.startWorker()
+            }
+        }
+        try expectExact(system, sale, run)
+    }
+
+    @Test func `stops every program cleanly`() throws {
+        let system = try SaleSystem(apis: 1)
+        try system.startWorker()
+        let sale = try TestSale.create(system.redis.connect(), stock: 5)
+        _ = try system.stampede(sale, ["--buyers", "20", "--connections", "4"])
+        #expect(system.drained(sale))
+        system.apis[0].signal(SIGTERM)
+        #expect(system.apis[0].wait() == 0)
+        system.worker?.signal(SIGTERM)
+        #expect(system.worker?.wait() == 0)
+        #expect(try system.query("PRAGMA integrity_check") == ["ok"])
+    }
+}
