@@ -1,3 +1,4 @@
+import EventLoop
 import OrderStore
 import RedisClient
 import Shared
@@ -10,9 +11,10 @@ struct StreamReader {
     /// Entries taken from one stream at once, which is one SQLite transaction. At 400 bytes an entry these are 400 KB, and
     /// 10,000 winners are ten transactions.
     static let entriesMax = 1000
-    /// Milliseconds that an entry has been with another consumer before it is taken over. Only one worker runs at a time
-    /// (`StoreLock`), so the other one is gone; a second spares an entry that was delivered just now.
-    private static let claimIdleMilliseconds = 1000
+    /// Milliseconds that an entry has been with another consumer before it is taken over, and how often that is looked at.
+    /// Only one worker runs at a time (`StoreLock`), so the other one is gone; the second spares an entry that was delivered
+    /// to it just before.
+    private static let claimMilliseconds = 1000
 
     private enum Phase {
         case ownPending
@@ -23,6 +25,7 @@ struct StreamReader {
 
     private let consumer: RedisArgument
     private var phases: [SaleID: Phase] = [:]
+    private var nextClaim = Instant(nanoseconds: 0)
 
     init(consumer: String) { self.consumer = RedisArgument(consumer) }
 
@@ -48,6 +51,13 @@ struct StreamReader {
     /// Forgets how far everything was read: on a new connection, or when something was not stored.
     mutating func restart() { phases = phases.mapValues { _ in .ownPending } }
 
+    /// Looks again, once a second, for what another worker has left behind: it may have been too fresh the last time.
+    mutating func claimAgain(now: Instant) {
+        guard now >= nextClaim else { return }
+        nextClaim = now.advanced(milliseconds: Self.claimMilliseconds)
+        for sale in sales where isCaughtUp(sale) { phases[sale] = .claiming("0-0") }
+    }
+
     /// Whether everything older has been read, and only new entries are left to come.
     func isCaughtUp(_ sale: SaleID) -> Bool {
         if case .new? = phases[sale] { true } else { false }
@@ -67,7 +77,7 @@ struct StreamReader {
             return entries
         case .claiming(let cursor)?:
             let reply = try redis.command([
-                "XAUTOCLAIM", Self.stream(sale), Self.group, consumer, RedisArgument(Self.claimIdleMilliseconds),
+                "XAUTOCLAIM", Self.stream(sale), Self.group, consumer, RedisArgument(Self.claimMilliseconds),
                 RedisArgument(cursor), "COUNT", RedisArgument(Self.entriesMax),
             ])
             let value = reply.value

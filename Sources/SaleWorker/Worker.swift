@@ -45,6 +45,7 @@ final class Worker {
         do {
             let redis = try connected()
             try discover(redis, now: now)
+            reader.claimAgain(now: now)
             try readOlder(redis)
             try readNew(redis)
             if isIdle { for sale in reader.sales { try fence.consider(sale, on: redis, now: now) } }

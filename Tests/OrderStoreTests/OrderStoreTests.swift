@@ -1,0 +1,163 @@
+import Foundation
+import OrderStore
+import Shared
+import TestSupport
+import Testing
+
+@Suite struct `The order store` {
+    private let directory = try! TemporaryDirectory()
+    private var path: String { directory.path("sale.db") }
+    private let sale = TestEvents.sale
+
+    @Test func `stores a batch, and storing it again changes nothing`() throws {
+        let store = try OrderStore(path: path)
+        let batch = [TestEvents.create()] + (1...5).map { TestEvents.order($0) }
+        let first = try store.apply(sale, batch)
+        #expect(first.outcomes == Array(repeating: .stored, count: 6))
+        #expect(first.persistedPosition == 5)
+        let before = try store.account(of: sale)
+        let second = try store.apply(sale, batch)
+        #expect(second.outcomes == Array(repeating: .alreadyStored, count: 6))
+        #expect(try store.account(of: sale) == before)
+        #expect(before?.sold == 5)
+    }
+
+    @Test func `what was applied is there when the file is opened again`() throws {
+        do {
+            let store = try OrderStore(path: path)
+            _ = try store.apply(sale, [TestEvents.create(), TestEvents.order(1, quantity: 3)])
+        }
+        let reader = try StoreReader(path: path)
+        let account = try #require(try reader.account(of: sale))
+        #expect(account.uuid == "uuid-1")
+        #expect(account.sold == 3)
+        #expect(account.orders.map(\.buyer) == ["buyer-1"])
+    }
+
+    @Test func `the order of arrival does not matter, and persisted_position waits for the gap`() throws {
+        let store = try OrderStore(path: path)
+        _ = try store.apply(sale, [TestEvents.create()])
+        #expect(try store.apply(sale, [TestEvents.order(1), TestEvents.order(3)]).persistedPosition == 1)
+        #expect(try store.apply(sale, [TestEvents.order(2)]).persistedPosition == 3)
+    }
+
+    @Test(arguments: [
+        TestEvents.order(1, buyer: "somebody-else", id: "9-0"), TestEvents.order(1, key: "other", id: "9-0"),
+        TestEvents.order(1, quantity: 2, id: "9-0"), TestEvents.order(2, buyer: "buyer-1", id: "9-0"),
+    ])
+    func `an order that contradicts a stored one is rejected, and its neighbours are stored`(
+        _ entry: StreamEntry
+    ) throws {
+        let store = try OrderStore(path: path)
+        _ = try store.apply(sale, [TestEvents.create(), TestEvents.order(1)])
+        let applied = try store.apply(sale, [TestEvents.order(3), entry, TestEvents.order(4)])
+        #expect(applied.outcomes.map(\.reason) == [nil, .contradiction, nil])
+        let account = try #require(try store.account(of: sale))
+        #expect(account.orders.map(\.id.position) == [1, 3, 4])
+        #expect(account.sold == 3)
+    }
+
+    @Test func `no order is stored beyond the stock, whatever Redis says`() throws {
+        let store = try OrderStore(path: path)
+        _ = try store.apply(sale, [TestEvents.create(stock: 3), TestEvents.order(1, quantity: 2)])
+        let applied = try store.apply(sale, [TestEvents.order(2, quantity: 2), TestEvents.order(3)])
+        #expect(applied.outcomes.map(\.reason) == [.contradiction, nil])
+        #expect(try store.account(of: sale)?.sold == 3)
+        // The unit that could not be stored is accounted for: it is with the dead letters.
+        #expect(applied.persistedPosition == 3)
+        #expect(try store.account(of: sale)?.deadLetters == [.init(position: 2, quantity: 2)])
+    }
+
+    @Test func `another sale of the same name is a contradiction`() throws {
+        let store = try OrderStore(path: path)
+        let applied = try store.apply(sale, [TestEvents.create(), TestEvents.create("2-0", uuid: "uuid-2")])
+        #expect(applied.outcomes.map(\.reason) == [nil, .contradiction])
+        #expect(try store.account(of: sale)?.uuid == "uuid-1")
+    }
+
+    @Test func `an order of a sale that is not stored is rejected as such`() throws {
+        let store = try OrderStore(path: path)
+        #expect(try store.apply(sale, [TestEvents.order(1)]).outcomes.map(\.reason) == [.unknownSale])
+        #expect(try store.account(of: sale) == nil)
+    }
+
+    @Test(arguments: [
+        TestEvents.entry("9-0", [("rubbish", "1")]), TestEvents.entry("9-0", [("v", "2"), ("kind", "order")]),
+        TestEvents.entry("9-0", [("v", "1"), ("kind", "refund")]), StreamEntry(id: "9-0", fields: nil),
+        StreamEntry(id: "9-0", fields: []), StreamEntry(id: "9-0", fields: [[0x76]]),
+        StreamEntry(id: "9-0", fields: [[0xFF, 0xFE], [0x00]]),
+    ])
+    func `an entry that can't be understood is rejected by itself`(_ entry: StreamEntry) throws {
+        let store = try OrderStore(path: path)
+        let applied = try store.apply(sale, [TestEvents.create(), TestEvents.order(1), entry, TestEvents.order(2)])
+        #expect(applied.outcomes.map(\.reason) == [nil, nil, .malformed, nil])
+        #expect(applied.persistedPosition == 2)
+    }
+
+    @Test func `a batch that fails leaves nothing behind`() throws {
+        let store = try OrderStore(path: path)
+        _ = try store.apply(sale, [TestEvents.create(), TestEvents.order(1)])
+        // Somebody's shell holds the write lock, for longer than the store waits.
+        let shell = try SQLiteLock(path)
+        defer { shell.release() }
+        #expect(throws: StoreError.self) { _ = try store.apply(sale, [TestEvents.order(2)]) }
+        shell.release()
+        #expect(try store.account(of: sale)?.orders.count == 1)
+        #expect(try store.apply(sale, [TestEvents.order(2)]).outcomes == [.stored])
+    }
+}
+
+@Suite struct `The database file` {
+    private let directory = try! TemporaryDirectory()
+    private var path: String { directory.path("sale.db") }
+
+    @Test func `syncs each commit to a write-ahead log`() throws {
+        _ = try OrderStore(path: path)
+        let result = try SQLiteShell.run(path, "PRAGMA journal_mode; PRAGMA application_id; PRAGMA user_version")
+        #expect(result == ["wal", "1396788293", "1"])
+    }
+
+    @Test func `of a newer release is refused, and left as it is`() throws {
+        _ = try OrderStore(path: path)
+        _ = try SQLiteShell.run(path, "PRAGMA user_version = 99")
+        #expect {
+            _ = try OrderStore(path: path)
+        } throws: {
+            "\($0)".contains("version 99") && "\($0)".contains("newer release")
+        }
+        #expect(try SQLiteShell.run(path, "PRAGMA user_version") == ["99"])
+    }
+
+    @Test func `of another program is refused`() throws {
+        _ = try SQLiteShell.run(path, "CREATE TABLE theirs (x)")
+        #expect { _ = try OrderStore(path: path) } throws: { "\($0)".contains("not a database of this system") }
+        #expect(try SQLiteShell.run(path, "SELECT name FROM sqlite_schema") == ["theirs"])
+    }
+
+    @Test func `that is no database is refused`() throws {
+        try String(repeating: "not a database ", count: 100).write(toFile: path, atomically: true, encoding: .utf8)
+        #expect(throws: StoreError.self) { _ = try OrderStore(path: path) }
+    }
+
+    @Test func `can be locked once, and again when the lock is let go`() throws {
+        var first = try StoreLock.take(for: path)
+        #expect(first != nil)
+        #expect(try StoreLock.take(for: path) == nil)
+        first = nil
+        #expect(try StoreLock.take(for: path) != nil)
+    }
+
+    @Test func `holds the guard of the stock in its own schema`() throws {
+        let store = try OrderStore(path: path)
+        _ = try store.apply(TestEvents.sale, [TestEvents.create(stock: 2), TestEvents.order(1)])
+        #expect(throws: SQLiteShell.Failed.self) { _ = try SQLiteShell.run(path, "UPDATE sales SET sold = 3") }
+        #expect(throws: SQLiteShell.Failed.self) {
+            _ = try SQLiteShell.run(
+                path,
+                """
+                INSERT INTO orders SELECT sale, 2, 'demo-2', 'x', 2, 'k', trace, secured_at_ms, epoch, '9-0' FROM orders
+                """)
+        }
+        #expect(try store.account(of: TestEvents.sale)?.sold == 1)
+    }
+}

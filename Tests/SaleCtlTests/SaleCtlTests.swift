@@ -1,0 +1,179 @@
+import Foundation
+import RedisClient
+import Shared
+import TestSupport
+import Testing
+
+@testable import SaleCtl
+
+/// salectl on a real Redis.
+private final class Operator {
+    let server: RedisServer
+    let redis: BlockingRedis
+    private let environment: [String: String]
+
+    init(_ settings: [String] = []) throws {
+        server = try RedisServer(settings)
+        redis = try server.connect()
+        environment = [
+            "SALE_REDIS_URL": server.url, "SALE_DATABASE": server.directory.path("sale.db"),
+            "SALE_JWT_JWKS_FILE": server.directory.path("keys/jwks.json"),
+        ]
+    }
+
+    func run(_ line: [String]) throws -> (code: Int32, output: String, errors: String) {
+        try ChildProcess.run(ChildProcess.product("salectl"), line, environment: environment)
+    }
+
+    func json(_ line: [String]) throws -> [String: Any] {
+        let result = try run(line + ["--json"])
+        return try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any] ?? [:]
+    }
+}
+
+@Suite struct salectl {
+    @Test func `creates a sale that can be bought at once`() throws {
+        let operate = try Operator()
+        let made = try operate.json(["create", "thursday", "--title", "The \"drop\"", "--stock", "7"])
+        #expect(made["state"] as? String == "open")
+        #expect(made["title"] as? String == "The \"drop\"")
+        #expect(made["stock"] as? Int == 7)
+        let reply = try TestSale.purchase(operate.redis, SaleID("thursday")!, [.init(buyer: "a", key: "k")])
+        #expect(reply.codes == "S")
+        let shown = try operate.json(["show", "thursday"])
+        #expect(shown["sold"] as? Int == 1)
+        #expect(shown["remaining"] as? Int == 6)
+    }
+
+    @Test func `counts opening and closing times from Redis' clock`() throws {
+        let operate = try Operator()
+        let made = try operate.json([
+            "create", "later", "--title", "T", "--stock", "1", "--opens-at", "+1h", "--closes-at",
+            "2099-01-01T00:00:00+01:00",
+        ])
+        #expect(made["state"] as? String == "scheduled")
+        #expect(made["closes_at"] as? String == "2098-12-31T23:00:00.000Z")
+    }
+
+    @Test func `refuses a second sale of the same name`() throws {
+        let operate = try Operator()
+        #expect(try operate.run(["create", "x", "--title", "T", "--stock", "1"]).code == 0)
+        let again = try operate.run(["create", "x", "--title", "T", "--stock", "1"])
+        #expect(again.code == ExitCode.cantCreate)
+        #expect(again.errors.contains("on Redis already"))
+    }
+
+    @Test func `pauses, resumes and closes a sale`() throws {
+        let operate = try Operator()
+        let sale = try TestSale.create(operate.redis)
+        func codes() throws -> String {
+            try TestSale.purchase(operate.redis, sale, [.init(buyer: Crypto.randomHex(4), key: "k")]).codes
+        }
+        #expect(try operate.run(["pause", "demo"]).output == "demo is paused\n")
+        #expect(try codes() == "P")
+        #expect(try operate.run(["resume", "demo"]).output == "demo is open\n")
+        #expect(try codes() == "S")
+        #expect(try operate.run(["close", "demo"]).output == "demo is ended\n")
+        #expect(try codes() == "E")
+    }
+
+    @Test func `lists and watches sales`() throws {
+        let operate = try Operator()
+        try TestSale.create(operate.redis, "a")
+        try TestSale.create(operate.redis, "b")
+        let list = try operate.json(["ls"])
+        #expect((list["sales"] as? [[String: Any]])?.compactMap { $0["sale"] as? String } == ["a", "b"])
+        let watched = try operate.run(["watch", "a", "--every", "10ms", "--for", "30ms", "--json"])
+        #expect(watched.code == 0)
+        #expect(watched.output.split(separator: "\n").count >= 2)
+    }
+
+    @Test func `makes keys once, for their owner only, and signs tokens that verify`() throws {
+        let operate = try Operator()
+        let directory = operate.server.directory.path("keys")
+        #expect(try operate.run(["keys", "init", directory]).code == 0)
+        for name in ["jwks.json", "receipt.pem", "ops.token"] {
+            let attributes = try FileManager.default.attributesOfItem(atPath: "\(directory)/\(name)")
+            #expect(attributes[.posixPermissions] as? Int == 0o600)
+        }
+        let before = try Data(contentsOf: URL(fileURLWithPath: "\(directory)/jwks.json"))
+        let again = try operate.run(["keys", "init", directory])
+        #expect(again.code == ExitCode.cantCreate)
+        #expect(try Data(contentsOf: URL(fileURLWithPath: "\(directory)/jwks.json")) == before)
+
+        let signed = try operate.run(["token", "--subject", "s", "--count", "3", "--ttl", "5m"])
+        let tokens = signed.output.split(separator: "\n")
+        #expect(tokens.count == 3)
+        let keys = try KeySet(json: Array(before).span)
+        let verifier = TokenVerifier(keys: keys)
+        let now = UnixMilliseconds.now.value / 1000
+        for (index, token) in tokens.enumerated() {
+            let token = ByteBuffer(text: String(token))
+            #expect(try verifier.withSubject(of: token.bytes, nowSeconds: now) { $0.string } == "s\(index + 1)")
+            #expect(throws: TokenVerifier.Refusal.expired) {
+                try verifier.withSubject(of: token.bytes, nowSeconds: now + 340) { _ in }
+            }
+        }
+    }
+
+    @Test func `the doctor finds a healthy system healthy`() throws {
+        let operate = try Operator()
+        _ = try operate.run(["keys", "init", operate.server.directory.path("keys")])
+        try TestSale.create(operate.redis)
+        let report = try operate.run(["doctor"])
+        #expect(report.code == 0, "\(report.output)")
+    }
+
+    @Test func `the doctor names what is wrong`() throws {
+        let operate = try Operator(["--appendfsync", "everysec"])
+        _ = try operate.run(["keys", "init", operate.server.directory.path("keys")])
+        chmod(operate.server.directory.path("keys/jwks.json"), 0o644)
+        let sale = try TestSale.create(operate.redis)
+        try operate.redis.command(["HSET", RedisArgument(SaleKeys(sale).sale), "serving_run_id", "an earlier life"])
+        let report = try operate.json(["doctor"])
+        #expect(report["healthy"] as? Bool == false)
+        let bad = (report["findings"] as? [[String: String]] ?? []).filter { $0["verdict"] == "bad" }
+        #expect(bad.compactMap { $0["subject"] } == ["redis durability", "sale demo", "keys' permissions"])
+    }
+
+    @Test func `reconcile says that a sale which nothing has stored is not in SQLite`() throws {
+        let operate = try Operator()
+        try TestSale.create(operate.redis)
+        let result = try operate.run(["reconcile", "demo"])
+        #expect(result.code == 1)
+        #expect(result.output.contains("Redis has this sale, SQLite has not"))
+    }
+
+    @Test(arguments: [
+        (["frobnicate"], ExitCode.usage), ([String](), ExitCode.usage), (["create", "x"], ExitCode.usage),
+        (["create", "X", "--title", "T", "--stock", "1"], ExitCode.usage),
+        (["create", "x", "--title", "T", "--stock", "0"], ExitCode.usage),
+        (["create", "x", "--title", "T", "--stock", "1", "--opens-at", "soon"], ExitCode.usage),
+        (["create", "x", "--title", "T", "--stock", "1", "--closes-at", "2001-01-01T00:00:00Z"], ExitCode.usage),
+        (["show", "ghost"], ExitCode.noInput), (["pause", "ghost"], ExitCode.noInput),
+        (["reconcile", "ghost"], ExitCode.noInput), (["show", "a", "b"], ExitCode.usage),
+        (["token", "--subject", "a b"], ExitCode.usage), (["token", "--subject", "a"], ExitCode.config),
+        (["--help"], ExitCode.ok), (["--version"], ExitCode.ok), (["create", "--help"], ExitCode.ok),
+        (["keys", "init", "--help"], ExitCode.ok),
+    ])
+    func `ends with the exit code that a script can rely on`(_ line: [String], _ code: Int32) throws {
+        let result = try Operator().run(line)
+        #expect(result.code == code, "\(result.errors)")
+        if code == 0 { #expect(!result.output.isEmpty) } else { #expect(!result.errors.isEmpty) }
+    }
+
+    @Test func `says which Redis it can't reach`() throws {
+        let operate = try Operator()
+        operate.server.crash()
+        let result = try operate.run(["ls"])
+        #expect(result.code == ExitCode.unavailable)
+        #expect(result.errors.contains(operate.server.socket))
+    }
+}
+
+extension ByteBuffer {
+    fileprivate init(text: String) {
+        self.init(capacity: text.utf8.count)
+        append(text)
+    }
+}

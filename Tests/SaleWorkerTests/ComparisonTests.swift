@@ -1,0 +1,109 @@
+import OrderStore
+import Reconciliation
+import Shared
+import Testing
+
+@Suite struct `A comparison of Redis and SQLite` {
+    private let sale = SaleID("demo")!
+
+    /// Both stores of a sale that has sold three of ten.
+    private func stores() -> (redis: RedisSale, sqlite: StoredSale) {
+        let orders = (1...3).map {
+            Order(
+                id: OrderID(sale: sale, position: $0), buyer: "b\($0)", quantity: 1, key: "k", trace: "t",
+                securedAt: UnixMilliseconds(1000), epoch: 1)
+        }
+        let wins = Dictionary(
+            uniqueKeysWithValues: orders.map {
+                (
+                    $0.id.position,
+                    RedisSale.BuyerWin(
+                        buyer: $0.buyer,
+                        win: Win(
+                            key: "k", position: $0.id.position, quantity: 1, securedAt: UnixMilliseconds(1000), epoch: 1
+                        )
+                    )
+                )
+            })
+        let status = SaleStatus(
+            sale: sale, uuid: "u", title: "t", stockTotal: 10, remaining: 7, position: 3, maxPerBuyer: 1, opensAt: nil,
+            closesAt: nil, paused: false, epoch: 1, servingRunID: "r", persistedPosition: 3,
+            readAt: UnixMilliseconds(2000))
+        let stored = StoredSale(
+            sale: sale, uuid: "u", stockTotal: 10, sold: 3, persistedPosition: 3, orders: orders, deadLetters: [])
+        return (RedisSale(status: status, wins: wins), stored)
+    }
+
+    private func differences(
+        _ change: (inout RedisSale, inout StoredSale) -> Void
+    ) -> [Comparison.Difference] {
+        var (redis, sqlite) = stores()
+        change(&redis, &sqlite)
+        return Comparison(sale, redis: redis, sqlite: sqlite).differences
+    }
+
+    @Test func `finds nothing where both tell the same story`() {
+        let (redis, sqlite) = stores()
+        let comparison = Comparison(sale, redis: redis, sqlite: sqlite)
+        #expect(comparison.isEqual)
+        #expect(comparison.orders == 3)
+        #expect(comparison.units == 3)
+    }
+
+    @Test func `calls what the worker has not stored yet a backlog`() {
+        var (redis, sqlite) = stores()
+        sqlite.orders.removeLast()
+        sqlite.sold = 2
+        let comparison = Comparison(sale, redis: redis, sqlite: sqlite)
+        #expect(comparison.differences == [.orderNotInSQLite(position: 3)])
+        #expect(comparison.isOnlyBacklog)
+        redis.status.remaining = 8
+        #expect(!Comparison(sale, redis: redis, sqlite: sqlite).isOnlyBacklog)
+    }
+
+    @Test func `takes an order among the dead letters for accounted for`() {
+        let found = differences { _, sqlite in
+            sqlite.orders.removeLast()
+            sqlite.sold = 2
+            sqlite.deadLetters = [.init(position: 3, quantity: 1)]
+        }
+        #expect(found.isEmpty)
+    }
+
+    @Test func `names what differs between two sales of one name`() {
+        #expect(differences { redis, _ in redis.status.uuid = "x" } == [.uuid(redis: "x", sqlite: "u")])
+        #expect(differences { _, sqlite in sqlite.stockTotal = 11 } == [.stockTotal(redis: 10, sqlite: 11)])
+    }
+
+    @Test func `names numbers that the orders don't bear out`() {
+        #expect(differences { redis, _ in redis.status.remaining = 8 } == [.unitsLeft(redis: 8, expected: 7)])
+        #expect(differences { redis, _ in redis.status.position = 4 } == [.lastPosition(redis: 4, expected: 3)])
+        #expect(differences { _, sqlite in sqlite.sold = 4 } == [.soldSum(kept: 4, counted: 3)])
+    }
+
+    @Test func `names orders that one of them lacks, or tells otherwise`() {
+        #expect(differences { redis, _ in redis.wins[2] = nil } == [.orderNotInRedis(position: 2)])
+        #expect(differences { redis, _ in redis.unreadableBuyers = ["b"] } == [.unreadableBuyer("b")])
+        let altered = differences { redis, _ in redis.wins[1]?.buyer = "x" }
+        #expect(altered == [.content(position: 1, redis: "x k 1 1000 1", sqlite: "b1 k 1 1000 1")])
+        let gap = differences { redis, sqlite in
+            redis.wins[2] = nil
+            sqlite.orders.remove(at: 1)
+            sqlite.sold = 2
+        }
+        #expect(gap == [.gap(from: 2, through: 2), .unitsLeft(redis: 7, expected: 8)])
+    }
+
+    @Test func `a position far off is a gap, not an endless search`() {
+        let found = differences { _, sqlite in
+            sqlite.orders[2].id = OrderID(sale: sale, position: 1_000_000_000_000)
+        }
+        #expect(found.contains(.gap(from: 4, through: 999_999_999_999)))
+    }
+
+    @Test func `tells a sale that only one of them has`() {
+        let (redis, sqlite) = stores()
+        #expect(Comparison(sale, redis: nil, sqlite: sqlite).differences == [.notInRedis])
+        #expect(Comparison(sale, redis: redis, sqlite: nil).differences == [.notInSQLite])
+    }
+}

@@ -1,0 +1,88 @@
+import OrderStore
+import RedisClient
+import Shared
+import TestSupport
+import Testing
+
+@Suite struct `A dead letter` {
+    @Test func `is a poison entry with its own fields, byte for byte, and its neighbours are stored`() throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 10)
+        try under.sell(sale, to: 0..<2)
+        let id = try under.add(sale, ["v", "1", "kind", RedisArgument([0xFF, 0x00, 0x0A]), "", "empty name"])
+        try under.sell(sale, to: 2..<4)
+        try under.start()
+        #expect(under.drained(sale))
+        #expect(try under.account(sale)?.orders.map(\.id.position) == [1, 2, 3, 4])
+        let letters = try under.deadLetters(sale)
+        let letter = try #require(letters.first)
+        #expect(letters.count == 1)
+        let ours = Dictionary(
+            uniqueKeysWithValues: letter.prefix { $0.name.hasPrefix("dlq_") }.map { ($0.name, $0.value) })
+        func text(_ name: String) -> String { String(decoding: ours[name] ?? [], as: UTF8.self) }
+        #expect(text("dlq_id") == id)
+        #expect(text("dlq_reason") == "malformed")
+        #expect(text("dlq_message").contains("kind"))
+        #expect(text("dlq_attempts") == "1")
+        #expect(text("dlq_worker") == "tester")
+        #expect(text("dlq_release") == Release.version)
+        let theirs = letter.drop { $0.name.hasPrefix("dlq_") }
+        #expect(theirs.map(\.name) == ["v", "kind", ""])
+        #expect(theirs.map(\.value) == [[0x31], [0xFF, 0x00, 0x0A], Array("empty name".utf8)])
+    }
+
+    @Test func `of a contradiction pauses the sale and raises an alarm`() throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 10)
+        try under.sell(sale, to: 0..<1)
+        let worker = try under.start()
+        #expect(under.drained(sale))
+        try under.add(
+            sale,
+            [
+                "v", "1", "kind", "order", "order", "demo-1", "position", "1", "buyer", "an-impostor", "quantity", "1",
+                "key", "k", "trace", RedisArgument(String(repeating: "b", count: 32)), "at_ms", "1", "epoch", "1",
+            ])
+        #expect(under.drained(sale))
+        #expect(try under.redis.status(sale)?.paused == true)
+        #expect(try under.account(sale)?.orders.map(\.buyer) == ["buyer-0"])
+        let letters = try under.deadLetters(sale)
+        #expect(letters.first?.contains { $0.name == "dlq_reason" && $0.value == Array("contradiction".utf8) } == true)
+        #expect(worker.errors.contains("\"contradiction\""))
+    }
+
+    @Test func `holds an entry of any size`() throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 10)
+        // More words than Lua can unpack onto its stack, and a value of a megabyte.
+        try under.add(sale, (0..<9000).map { RedisArgument("w\($0)") })
+        try under.add(sale, ["big", RedisArgument([UInt8](repeating: 0x78, count: 1 << 20))])
+        try under.sell(sale, to: 0..<3)
+        try under.start()
+        #expect(under.drained(sale))
+        #expect(try under.account(sale)?.sold == 3)
+        let letters = try under.deadLetters(sale)
+        #expect(letters.count == 2)
+        let packed = String(decoding: letters.first?.last?.value ?? [], as: UTF8.self)
+        #expect(packed.hasPrefix("*9000\r\n$2\r\nw0\r\n"))
+        #expect(packed.hasSuffix("\r\nw8999\r\n"))
+        #expect(letters.last?.last?.value.count == 1 << 20)
+    }
+
+    @Test func `is made of an entry that was deleted while it was pending`() throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 10)
+        let keys = SaleKeys(sale)
+        let id = try under.add(sale, ["rubbish", "1"])
+        try under.redis.command(["XGROUP", "CREATE", RedisArgument(keys.orders), RedisArgument(SaleKeys.group), "0"])
+        try under.redis.command([
+            "XREADGROUP", "GROUP", RedisArgument(SaleKeys.group), "tester", "STREAMS", RedisArgument(keys.orders), ">",
+        ])
+        try under.redis.command(["XDEL", RedisArgument(keys.orders), RedisArgument(id)])
+        try under.sell(sale, to: 0..<3)
+        try under.start()
+        #expect(under.drained(sale))
+        #expect(try under.account(sale)?.sold == 3)
+        #expect(try under.deadLetters(sale).count == 1)
+    }
+}

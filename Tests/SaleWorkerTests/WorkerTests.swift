@@ -1,0 +1,148 @@
+import Foundation
+import OrderStore
+import RedisClient
+import Shared
+import TestSupport
+import Testing
+
+@testable import SaleWorker
+
+@Suite struct `The worker` {
+    @Test func `stores every order of every sale, and finds a sale that is made later`() throws {
+        let under = try WorkerUnderTest()
+        let first = try TestSale.create(under.redis, "first", stock: 3000)
+        for start in stride(from: 0, to: 3000, by: 500) { try under.sell(first, to: start..<start + 500) }
+        try under.start()
+        #expect(under.drained(first))
+        let second = try TestSale.create(under.redis, "second", stock: 5)
+        try under.sell(second, to: 0..<9)
+        #expect(under.drained(second))
+        #expect(try under.account(first)?.orders.map(\.id.position) == Array(1...3000))
+        #expect(try under.account(second)?.sold == 5)
+        #expect(try under.reconciled(first))
+        #expect(try under.reconciled(second))
+        #expect(try under.redis.status(first)?.persistedPosition == 3000)
+    }
+
+    @Test(arguments: Failpoint.Step.allCases, [1, 2])
+    func `may be killed with -9 at any step, and loses and doubles nothing`(_ step: Failpoint.Step, _ nth: Int) throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 100)
+        let killed = try under.start(["SALE_WORKER_FAILPOINT": "\(step.rawValue):\(nth)"])
+        // Two poison entries among the orders, so that every step is passed twice.
+        for round in 0..<20 where killed.isRunning {
+            try under.sell(sale, to: round * 2..<round * 2 + 2)
+            if round == 3 || round == 5 { try under.add(sale, ["rubbish", RedisArgument(round)]) }
+            _ = eventually(seconds: 0.1) { !killed.isRunning }
+        }
+        #expect(eventually { !killed.isRunning }, "the step was never reached: the run proves nothing")
+        #expect(killed.wait() == -SIGKILL)
+        try under.sell(sale, to: 90..<95)
+        try under.start()
+        #expect(under.drained(sale))
+        let sold = try #require(try under.redis.status(sale)?.position)
+        #expect(try under.account(sale)?.orders.map(\.id.position) == Array(1...sold))
+        let poison = try under.deadLetters(sale).map { $0.last?.value }
+        #expect(Set(poison).count == poison.count, "an entry is with the dead letters twice")
+        #expect(try under.reconciled(sale))
+    }
+
+    @Test func `takes over what a worker of another name has left behind`() throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 10)
+        try under.sell(sale, to: 0..<10)
+        let keys = SaleKeys(sale)
+        try under.redis.command(["XGROUP", "CREATE", RedisArgument(keys.orders), RedisArgument(SaleKeys.group), "0"])
+        // Delivered to a worker that will never come back.
+        try under.redis.command([
+            "XREADGROUP", "GROUP", RedisArgument(SaleKeys.group), "gone", "STREAMS", RedisArgument(keys.orders), ">",
+        ])
+        try under.start()
+        #expect(under.drained(sale))
+        #expect(try under.account(sale)?.sold == 10)
+    }
+
+    @Test func `goes on when its group has been destroyed`() throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 10)
+        try under.start()
+        try under.sell(sale, to: 0..<5)
+        #expect(under.drained(sale))
+        try under.redis.command([
+            "XGROUP", "DESTROY", RedisArgument(SaleKeys(sale).orders), RedisArgument(SaleKeys.group),
+        ])
+        try under.sell(sale, to: 5..<10)
+        #expect(under.drained(sale))
+        #expect(try under.account(sale)?.sold == 10)
+    }
+
+    @Test func `waits for a database that somebody else has locked, and acknowledges nothing meanwhile`() throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 10)
+        let worker = try under.start()
+        #expect(under.drained(sale))
+        let shell = try SQLiteLock(under.database)
+        try under.sell(sale, to: 0..<4)
+        #expect(eventually { worker.errors.contains("store_failed") })
+        #expect(try under.redis.status(sale)?.persistedPosition == 0)
+        shell.release()
+        #expect(under.drained(sale))
+        #expect(try under.account(sale)?.sold == 4)
+    }
+
+    @Test(.enabled(if: getuid() == 0, "mounting a small disk needs root"))
+    func `waits for room on a full disk, and acknowledges nothing meanwhile`() throws {
+        let disk = try SmallDisk(megabytes: 2)
+        let under = try WorkerUnderTest(database: disk.path("sale.db"))
+        let sale = try TestSale.create(under.redis, stock: 5000)
+        let worker = try under.start()
+        #expect(under.drained(sale))
+        try disk.fill()
+        for start in stride(from: 0, to: 5000, by: 500) { try under.sell(sale, to: start..<start + 500) }
+        #expect(eventually { worker.errors.contains("store_failed") })
+        #expect(worker.isRunning)
+        try disk.makeRoom()
+        #expect(under.drained(sale))
+        #expect(try under.account(sale)?.sold == 5000 || under.reconciled(sale))
+        worker.signal(SIGTERM)
+        #expect(worker.wait() == 0)
+    }
+
+    @Test func `stands by while another one works, and takes over when that one is killed`() throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 20)
+        let first = try under.start()
+        try under.sell(sale, to: 0..<10)
+        #expect(under.drained(sale))
+        let second = try under.start(["SALE_WORKER_NAME": "spare"])
+        #expect(eventually { second.errors.contains("standby") })
+        first.signal(SIGKILL)
+        try under.sell(sale, to: 10..<20)
+        #expect(under.drained(sale))
+        #expect(try under.account(sale)?.sold == 20)
+    }
+
+    @Test func `tells systemd when it is ready and when it stops`() throws {
+        let under = try WorkerUnderTest()
+        let manager = try NotifySocket(under.server.directory.path("notify.sock"))
+        let worker = try under.start(["NOTIFY_SOCKET": manager.path])
+        #expect(manager.receive().contains("READY=1"))
+        worker.signal(SIGTERM)
+        #expect(manager.receive().contains("STOPPING=1"))
+        #expect(worker.wait() == 0)
+    }
+
+    @Test(arguments: [
+        (["SALE_DATABASE": "/nowhere/sale.db"], "SALE_DATABASE", Int32(73)),
+        (["SALE_REDIS_URL": "http://x"], "SALE_REDIS_URL", 78), (["SALE_LOG_LEVEL": "loud"], "SALE_LOG_LEVEL", 78),
+    ])
+    func `says in one sentence which setting is wrong`(
+        _ settings: [String: String], _ name: String, _ code: Int32
+    ) throws {
+        let result = try ChildProcess.run(ChildProcess.product("sale-worker"), [], environment: settings)
+        #expect(result.code == code)
+        let complaint = result.errors.split(separator: "\n").filter { !$0.hasPrefix("{") }
+        #expect(complaint.count == 1)
+        #expect(complaint.first?.hasPrefix("sale-worker: \(name)") == true, "\(result.errors)")
+    }
+}

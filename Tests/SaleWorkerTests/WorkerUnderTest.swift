@@ -1,0 +1,86 @@
+import Foundation
+import OrderStore
+import RedisClient
+import Shared
+import TestSupport
+
+/// A real worker on a real Redis, and what can be asked of both.
+final class WorkerUnderTest {
+    let server: RedisServer
+    let redis: BlockingRedis
+    let database: String
+    private(set) var worker: ChildProcess?
+    private var starts = 0
+
+    init(database: String? = nil) throws {
+        server = try RedisServer()
+        redis = try server.connect()
+        self.database = database ?? server.directory.path("sale.db")
+    }
+
+    /// Starts a worker; `variables` add to its settings.
+    @discardableResult
+    func start(_ variables: [String: String] = [:]) throws -> ChildProcess {
+        starts += 1
+        let settings = ["SALE_REDIS_URL": server.url, "SALE_DATABASE": database, "SALE_WORKER_NAME": "tester"]
+        let child = try ChildProcess(
+            ChildProcess.product("sale-worker"), environment: settings.merging(variables) { $1 },
+            errorLog: server.directory.url.appendingPathComponent("worker-\(starts).log"))
+        worker = child
+        return child
+    }
+
+    /// Buys one unit for each of `buyers`, as an API process would.
+    func sell(_ sale: SaleID, to buyers: Range<Int>) throws {
+        _ = try TestSale.purchase(redis, sale, buyers.map { .init(buyer: "buyer-\($0)", key: "key-\($0)") })
+    }
+
+    /// Adds an entry to a sale's stream by hand.
+    @discardableResult
+    func add(_ sale: SaleID, _ fields: [RedisArgument]) throws -> String {
+        let reply = try redis.command(["XADD", RedisArgument(SaleKeys(sale).orders), "*"] + fields)
+        return reply.value.string ?? ""
+    }
+
+    /// Waits until everything in the stream has been delivered and acknowledged.
+    func drained(_ sale: SaleID) -> Bool {
+        eventually {
+            guard let connection = try? server.connect(),
+                let groups = try? connection.command(["XINFO", "GROUPS", RedisArgument(SaleKeys(sale).orders)])
+            else { return false }
+            guard groups.value.count == 1 else { return false }
+            var facts: [String: Int] = [:]
+            let group = groups.value[0]
+            for index in stride(from: 0, to: group.count - 1, by: 2) {
+                facts[group[index].string ?? ""] = group[index + 1].integer
+            }
+            return facts["lag"] == 0 && facts["pending"] == 0
+        }
+    }
+
+    func account(_ sale: SaleID) throws -> StoredSale? { try StoreReader(path: database).account(of: sale) }
+
+    /// The sale's dead letters, each as names and values.
+    func deadLetters(_ sale: SaleID) throws -> [[(name: String, value: [UInt8])]] {
+        let reply = try redis.command(["XRANGE", RedisArgument(SaleKeys(sale).deadLetters), "-", "+"])
+        var letters: [[(name: String, value: [UInt8])]] = []
+        let value = reply.value
+        for index in 0..<value.count {
+            let fields = value[index][1]
+            var pairs: [(name: String, value: [UInt8])] = []
+            for at in stride(from: 0, to: fields.count, by: 2) {
+                pairs.append((fields[at].string ?? "", fields[at + 1].bytes ?? []))
+            }
+            letters.append(pairs)
+        }
+        return letters
+    }
+
+    /// Whether Redis and SQLite tell the same story, as salectl sees it.
+    func reconciled(_ sale: SaleID) throws -> Bool {
+        let result = try ChildProcess.run(
+            ChildProcess.product("salectl"), ["reconcile", "\(sale)"],
+            environment: ["SALE_REDIS_URL": server.url, "SALE_DATABASE": database])
+        return result.code == 0
+    }
+}

@@ -1,0 +1,158 @@
+import EventLoop
+import Shared
+import TestSupport
+import Testing
+
+@testable import Stampede
+
+@Suite struct `The load client's figures` {
+    private func buyers(_ count: Int) throws -> Buyers {
+        let json = #"{"keys":[{"kty":"oct","kid":"k","k":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]}"#
+        let keys = try json.withBytes { try KeySet(json: $0) }
+        return Buyers(count: count, mint: TokenMint(keys: keys), expiresAt: 2000, issuedAt: 1000, progress: { _ in })
+    }
+
+    private func at(_ milliseconds: UInt64) -> Instant { Instant(nanoseconds: milliseconds * 1_000_000) }
+
+    @Test func `count distinct orders, refusals and those who know nothing`() throws {
+        let run = try buyers(4)
+        for buyer in 0..<4 { run.pressed(buyer, due: at(0)) }
+        run.secured(0, position: 1, at: at(10))
+        run.soldOut(1, at: at(20))
+        run.failed(2, at: at(30))
+        let report = Report(run, start: at(0))
+        #expect(report.secured == 1)
+        #expect(report.soldOut == 1)
+        #expect(report.errors == 2)
+        #expect(report.duplicates == 0)
+        #expect(run.unanswered == 1)
+    }
+
+    @Test func `call a key with two orders, and an order with two keys, duplicates`() throws {
+        let run = try buyers(3)
+        for buyer in 0..<3 { run.pressed(buyer, due: at(0)) }
+        run.secured(0, position: 1, at: at(1))
+        run.secured(0, position: 1, at: at(2))
+        #expect(run.duplicates == 0)
+        run.secured(0, position: 2, at: at(3))
+        #expect(run.duplicates == 1)
+        run.secured(1, position: 1, at: at(4))
+        #expect(run.duplicates == 2)
+    }
+
+    @Test func `call it an error when a win is refused later`() throws {
+        let run = try buyers(1)
+        run.pressed(0, due: at(0))
+        run.secured(0, position: 1, at: at(1))
+        run.soldOut(0, at: at(2))
+        #expect(Report(run, start: at(0)).errors == 1)
+    }
+
+    @Test func `take latencies from the moment a press was due to the first final answer`() throws {
+        let run = try buyers(100)
+        for buyer in 0..<100 {
+            run.pressed(buyer, due: at(100))
+            run.soldOut(buyer, at: at(100 + UInt64(buyer) + 1))
+            run.soldOut(buyer, at: at(9999))
+        }
+        let report = Report(run, start: at(100))
+        #expect(report.p50Milliseconds == 50)
+        #expect(report.p99Milliseconds == 99)
+        #expect(report.maxMilliseconds == 100)
+        #expect(Int(report.decisionsPerSecond) == 1000)
+    }
+
+    @Test func `are printed by name, in the order of the contract`() throws {
+        let report = Report(try buyers(1), start: at(0))
+        #expect(
+            report.text.split(separator: "\n").map { $0.split(separator: " ")[0] } == [
+                "buyers", "secured", "sold_out", "errors", "duplicates", "p50_ms", "p99_ms", "p999_ms", "max_ms",
+                "decisions_per_second",
+            ])
+        #expect(report.json.hasPrefix(#"{"buyers":1,"secured":0,"sold_out":0,"errors":1,"duplicates":0,"p50_ms":"#))
+    }
+
+    @Test func `name each buyer with a token of its own that the API accepts`() throws {
+        let json = #"{"keys":[{"kty":"oct","kid":"k","k":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]}"#
+        let keys = try json.withBytes { try KeySet(json: $0) }
+        let run = try buyers(1000)
+        let verifier = TokenVerifier(keys: keys)
+        for buyer in [0, 9, 999] {
+            var token = ByteBuffer()
+            run.append(token: buyer, to: &token)
+            let subject = try verifier.withSubject(of: token.bytes, nowSeconds: 1500) { $0.string }
+            var name = ByteBuffer()
+            Buyers.append(buyer: buyer, to: &name)
+            #expect(subject == name.string)
+        }
+    }
+
+    @Test func `spread the share who press again evenly`() {
+        let share = (0..<100_000).filter { Buyers.retries($0, perMillion: 20_000) }.count
+        #expect((1900...2100).contains(share))
+        #expect(!Buyers.retries(5, perMillion: 0))
+        #expect(Buyers.retries(5, perMillion: 1_000_000))
+    }
+}
+
+@Suite struct `The load client's reader of responses` {
+    private static func response(_ head: String, _ body: String) -> String {
+        "HTTP/1.1 \(head)\r\ncontent-length: \(body.utf8.count)\r\n\r\n\(body)"
+    }
+
+    private static let secured = response("201 Created", #"{"status":"secured","position":17,"quantity":1}"#)
+    private static let soldOut = response(
+        "409 Conflict\r\nRetry-After: 3\r\nConnection: close", #"{"type":"/problems/sold-out","title":"Sold out"}"#)
+
+    @Test(arguments: [secured, soldOut])
+    func `waits until a response is whole`(_ text: String) {
+        for end in 0..<text.utf8.count {
+            let outcome = String(decoding: text.utf8.prefix(end), as: UTF8.self).withBytes { bytes in
+                if case .incomplete = ResponseReader.read(bytes) { true } else { false }
+            }
+            #expect(outcome, "cut at \(end)")
+        }
+    }
+
+    @Test func `finds the position, the problem and when to come back`() {
+        Self.secured.withBytes { (bytes) -> Void in
+            guard case .answer(let answer) = ResponseReader.read(bytes) else {
+                Issue.record("no answer")
+                return
+            }
+            #expect(answer.status == 201)
+            #expect(answer.position == 17)
+            #expect(!answer.closes)
+        }
+        Self.soldOut.withBytes { (bytes) -> Void in
+            guard case .answer(let answer) = ResponseReader.read(bytes) else {
+                Issue.record("no answer")
+                return
+            }
+            #expect(answer.retryAfterSeconds == 3)
+            #expect(answer.closes)
+            #expect(answer.problem.map { bytes.extracting($0).string } == "sold-out")
+        }
+    }
+
+    @Test(arguments: [
+        "not HTTP at all", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "HTTP/1.1 xyz \r\n\r\n",
+    ])
+    func `takes nothing else for a response`(_ text: String) {
+        let malformed = text.withBytes { if case .malformed = ResponseReader.read($0) { true } else { false } }
+        #expect(malformed)
+    }
+}
+
+@Suite struct `Buyers who come back` {
+    @Test func `do so in the order of their times`() {
+        var random = SeededRandom()
+        var queue = RetryQueue()
+        let times = (0..<500).map { _ in UInt64.random(in: 0...1000, using: &random) }
+        for (buyer, time) in times.enumerated() { queue.insert(buyer, due: Instant(nanoseconds: time)) }
+        #expect(queue.popDue(Instant(nanoseconds: (times.min() ?? 1) &- 1)) == nil)
+        var popped: [UInt64] = []
+        while let buyer = queue.popDue(Instant(nanoseconds: 1000)) { popped.append(times[buyer]) }
+        #expect(popped == times.sorted(), "seed \(random.seed)")
+    }
+}

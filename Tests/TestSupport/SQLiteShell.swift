@@ -1,0 +1,40 @@
+import Foundation
+
+/// Debian's sqlite3: somebody else's hand on the file.
+package enum SQLiteShell {
+    package struct Failed: Error {
+        package let message: String
+    }
+
+    /// Runs SQL and answers its lines.
+    package static func run(_ path: String, _ sql: String) throws -> [String] {
+        let result = try ChildProcess.run(URL(fileURLWithPath: "/usr/bin/sqlite3"), [path, sql])
+        guard result.code == 0 else { throw Failed(message: result.errors) }
+        return result.output.split(separator: "\n").map(String.init)
+    }
+}
+
+/// A shell that holds the database's write lock until it is released.
+package final class SQLiteLock {
+    private let process = Process()
+    private let input = Pipe()
+    private let output = Pipe()
+
+    package init(_ path: String) throws {
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/sqlite3")
+        process.arguments = [path]
+        process.standardInput = input
+        process.standardOutput = output
+        try process.run()
+        input.fileHandleForWriting.write(Data("BEGIN IMMEDIATE; SELECT 'locked';\n".utf8))
+        _ = output.fileHandleForReading.availableData  // its word that it has the lock
+    }
+
+    deinit { release() }
+
+    package func release() {
+        guard process.isRunning else { return }
+        try? input.fileHandleForWriting.close()
+        process.waitUntilExit()
+    }
+}
