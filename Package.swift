@@ -70,6 +70,10 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["RedisClient", "Shared"], path: "Tests/TestSupport",
             swiftSettings: settings),
+        .testTarget(name: "EventLoopTests", dependencies: ["EventLoop"], swiftSettings: settings),
+        .testTarget(
+            name: "HTTPEdgeTests", dependencies: ["EventLoop", "HTTPEdge", "Shared", "TestSupport"],
+            swiftSettings: settings),
         .testTarget(
             name: "RedisClientTests", dependencies: ["EventLoop", "RedisClient", "Shared", "TestSupport"],
             swiftSettings: settings),

@@ -166,7 +166,9 @@ package final class EventLoop {
             guard slots[slot].generation == UInt32(data >> 32), let handler = slots[slot].handler else { continue }
             handler.ready(Readiness(rawValue: events[index].events))
         }
-        while let action = timers.popDue(now) { action() }
+        // A timer that sets itself anew, due at once, has its turn in the next pass: others want theirs in between.
+        let last = timers.lastID
+        while let action = timers.popDue(now, setUpTo: last) { action() }
         for action in endOfPass { action() }
     }
 

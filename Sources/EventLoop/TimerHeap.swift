@@ -23,7 +23,8 @@ struct TimerHeap: ~Copyable {
     let descriptor: Int32
     private var heap: [Entry] = []
     private var actions: [UInt64: () -> Void] = [:]
-    private var lastID: UInt64 = 0
+    /// The timer that was set last.
+    private(set) var lastID: UInt64 = 0
     private var armed: Instant?
 
     init() throws(SystemError) {
@@ -49,9 +50,9 @@ struct TimerHeap: ~Copyable {
 
     mutating func cancel(_ timer: TimerID) { actions[timer.value] = nil }
 
-    /// The action of a timer that is due, removed; nil where none is.
-    mutating func popDue(_ now: Instant) -> (() -> Void)? {
-        while let first = heap.first, first.deadline <= now {
+    /// The action of a timer that is due and was not set after timer `last`, removed; nil where none is.
+    mutating func popDue(_ now: Instant, setUpTo last: UInt64) -> (() -> Void)? {
+        while let first = heap.first, first.deadline <= now, first.id <= last {
             removeFirst()
             if let action = actions.removeValue(forKey: first.id) { return action }
         }

@@ -7,10 +7,12 @@ package struct EdgeLimits: Sendable {
     package var headerFields = 64
     /// Bytes of a body. `{"quantity":99}` has 15; a kilobyte forgives any white space. Beyond: 413.
     package var bodyBytes = 1024
+    /// Bytes of a whole message, which is also what is read at once and what a connection holds at most.
+    var messageBytes: Int { headBytes + bodyBytes }
     /// Connections held at once; one more is accepted and closed, so that it doesn't wait in the backlog for nothing.
     ///
     /// Memory: an idle connection is about 0.5 KiB of ours; one that is sending a request holds up to
-    /// `headBytes + bodyBytes`, so the worst case of the default is 12,000 × 17.5 KiB = 205 MiB.
+    /// `messageBytes`, so the worst case of the default is 12,000 × 17.5 KiB = 205 MiB.
     package var connections = 12_000
     /// Longer than nginx keeps an idle upstream connection (60 s), so that it is never the server that closes one just
     /// as a request is sent on it.

@@ -26,8 +26,6 @@ package struct EdgeCounters {
 /// arrived whole is copied to its connection. Answers are composed in shared buffers and sent at once. So an idle
 /// connection holds no buffer, and in steady state no request allocates.
 package final class HTTPServer {
-    /// One read takes up to this much: a pipeline of a hundred purchases.
-    private static let readBytes = 65_536
     private static let acceptsPerPass = 256
     private static let sweepMilliseconds = 500
     private static let acceptPauseMilliseconds = 100
@@ -59,8 +57,7 @@ package final class HTTPServer {
         self.limits = limits
         self.handler = handler
         parser = RequestParser(limits: limits)
-        let held = limits.headBytes + limits.bodyBytes
-        scratch = .allocate(byteCount: held + Self.readBytes, alignment: 16)
+        scratch = .allocate(byteCount: limits.messageBytes, alignment: 16)
         sweep()
         loop.atEndOfPass { [weak self] in self?.resumePipelined() }
     }
@@ -139,7 +136,9 @@ package final class HTTPServer {
 
     private func receive(_ connection: HTTPConnection) {
         let held = connection.input.count
-        let room = connection.state == .receiving ? Self.readBytes : limits.headBytes + limits.bodyBytes - held
+        // The longest message there may be: what is incomplete always has room for its rest, and what a client pipelines
+        // behind a request that is being handled never has more.
+        let room = limits.messageBytes - held
         guard room > 0 else { return watch(connection) }
         let count = recv(connection.descriptor, scratch.baseAddress! + held, room, 0)
         if count < 0 {
@@ -366,7 +365,7 @@ package final class HTTPServer {
         switch connection.state {
         case .receiving, .lingering: interest = .readable
         case .handling, .sending:
-            if connection.input.count < limits.headBytes + limits.bodyBytes { interest = .readable }
+            if connection.input.count < limits.messageBytes { interest = .readable }
             if connection.state == .sending { interest.formUnion(.writable) }
         case .closed: return
         }

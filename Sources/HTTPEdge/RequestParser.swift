@@ -25,6 +25,9 @@ struct RequestParser {
     private var lengths = 0
     private var codings = 0
     private var codingIsChunked = false
+    /// Options of the Connection fields, however many there are: `close` outweighs `keep-alive`.
+    private var saysClose = false
+    private var saysKeepAlive = false
     /// The authority of an absolute-form target.
     private var authority: Range<Int>?
     private var host = 0..<0
@@ -42,6 +45,8 @@ struct RequestParser {
         lengths = 0
         codings = 0
         codingIsChunked = false
+        saysClose = false
+        saysKeepAlive = false
         authority = nil
         var head = RequestHead()
         do throws(Stop) {
@@ -56,7 +61,8 @@ struct RequestParser {
             case .refused(let problem): return .refused(problem)
             case .incomplete:
                 // Only a line's end or a limit can settle it; the caller asks again when there is more.
-                if offset == 0, bytes.count > limits.requestLineBytes { return .refused(.uriTooLong) }
+                // Around the request line: an empty line before it, and its CRLF.
+                if offset == 0, bytes.count > limits.requestLineBytes + 4 { return .refused(.uriTooLong) }
                 if bytes.count > limits.headBytes { return .refused(.headersTooLarge) }
                 return .incomplete
             }
@@ -68,7 +74,10 @@ struct RequestParser {
     private mutating func requestLine(_ bytes: Span<UInt8>, _ head: inout RequestHead) throws(Stop) {
         // One empty line before a request is ignored (RFC 9112 section 2.2).
         var at = 0
-        if bytes.count >= 2, bytes[0] == cr, bytes[1] == lf { at = 2 }
+        if bytes.count >= 1, bytes[0] == cr {
+            guard bytes.count >= 2 else { throw .incomplete }
+            if bytes[1] == lf { at = 2 }
+        }
         let methodStart = at
         at = try end(of: methodStart, in: bytes, while: isToken)
         guard bytes[at] == space, at > methodStart else { throw .refused(.badRequest) }
@@ -77,7 +86,6 @@ struct RequestParser {
         let targetStart = at + 1
         at = try end(of: targetStart, in: bytes, while: isTarget)
         guard bytes[at] == space, at > targetStart else { throw .refused(.badRequest) }
-        guard at - methodStart <= limits.requestLineBytes else { throw .refused(.uriTooLong) }
         let target = targetStart..<at
 
         // HTTP-version is "HTTP/" DIGIT "." DIGIT, in capitals; then CRLF.
@@ -90,9 +98,9 @@ struct RequestParser {
             bytes[version + 6] == UInt8(ascii: "."), isDigit(bytes[version + 7]), bytes[version + 8] == cr,
             bytes[version + 9] == lf
         else { throw .refused(.badRequest) }
+        guard version + 8 - methodStart <= limits.requestLineBytes else { throw .refused(.uriTooLong) }
         guard bytes[version + 5] == UInt8(ascii: "1") else { throw .refused(.versionNotSupported) }
         head.isHTTP10 = bytes[version + 7] == UInt8(ascii: "0")
-        head.keepAlive = !head.isHTTP10
 
         guard let method = Self.method(bytes.extracting(methodRange)) else { throw .refused(.notImplemented) }
         head.method = method
@@ -178,7 +186,7 @@ struct RequestParser {
             guard value.equalsIgnoringCase("100-continue") else { throw .refused(.expectationFailed) }
             head.expectsContinue = true
         case 10 where name.equalsIgnoringCase("connection"):
-            connection(value, &head)
+            connection(value)
         case 14 where name.equalsIgnoringCase("content-length"):
             lengths += 1
             // Digits and nothing else: no sign, no list, no 0x. More than 18 digits is no length.
@@ -192,22 +200,19 @@ struct RequestParser {
     }
 
     /// `close` and `keep-alive` among the options of a Connection field (RFC 9112 section 9.3).
-    private func connection(_ value: Span<UInt8>, _ head: inout RequestHead) {
+    private mutating func connection(_ value: Span<UInt8>) {
         var start = 0
-        var close = false
         while start <= value.count {
-            var end = start
-            while end < value.count, value[end] != UInt8(ascii: ",") { end += 1 }
+            let end = value.firstIndex(of: UInt8(ascii: ","), from: start) ?? value.count
             var first = start
             var last = end
             while first < last, isBlank(value[first]) { first += 1 }
             while last > first, isBlank(value[last - 1]) { last -= 1 }
             let option = value.extracting(first..<last)
-            if option.equalsIgnoringCase("close") { close = true }
-            if option.equalsIgnoringCase("keep-alive"), head.isHTTP10 { head.keepAlive = true }
+            if option.equalsIgnoringCase("close") { saysClose = true }
+            if option.equalsIgnoringCase("keep-alive") { saysKeepAlive = true }
             start = end + 1
         }
-        if close { head.keepAlive = false }
     }
 
     // MARK: Framing
@@ -231,6 +236,7 @@ struct RequestParser {
         guard lengths <= 1 else { throw .refused(.badRequest) }
         guard head.contentLength <= limits.bodyBytes else { throw .refused(.contentTooLarge) }
         if head.isHTTP10 { head.expectsContinue = false }
+        head.keepAlive = !saysClose && (!head.isHTTP10 || saysKeepAlive)
     }
 
     // MARK: Characters

@@ -1,0 +1,40 @@
+import Foundation
+import HTTPEdge
+import Testing
+
+/// The same table over a socket: the whole of the edge comes to the verdict of its parser, and acts on it.
+@Suite struct `The edge` {
+    private static let hidden = Array("GET /hidden HTTP/1.1\r\nHost: shop.example\r\n\r\n".utf8)
+
+    @Test(arguments: RequestCase.all.filter { $0.status == nil }, [false, true])
+    func `answers a good request, whole or byte by byte`(_ example: RequestCase, _ byteByByte: Bool) throws {
+        let edge = try EdgeUnderTest()
+        let client = try edge.exchange(example.bytes, byteByByte: byteByByte)
+        #expect(client.responses.map(\.status) == [200])
+        #expect(edge.handled.count == 1)
+    }
+
+    @Test(arguments: RequestCase.all.filter { $0.status != nil }, [false, true])
+    func `refuses a bad one, and nothing that is hidden behind it is looked at`(
+        _ example: RequestCase, _ byteByByte: Bool
+    ) throws {
+        // A megabyte byte by byte shows nothing that 17,000 bytes don't.
+        if byteByByte, example.bytes.count > 30_000 { return }
+        let edge = try EdgeUnderTest()
+        // What is cut off before its end needs no request hidden behind it to be refused.
+        let client = try edge.exchange(example.bytes + Self.hidden, byteByByte: byteByByte)
+        let answer = try #require(client.responses.first)
+        #expect(answer.status == example.status)
+        #expect(answer.fields["connection"] == "close")
+        #expect(answer.fields["content-type"] == "application/problem+json")
+        let problem = try JSONSerialization.jsonObject(with: Data(answer.body.utf8)) as? [String: Any]
+        #expect(problem?["status"] as? Int == example.status)
+        #expect((problem?["type"] as? String)?.hasPrefix("/problems/") == true)
+        #expect(problem?["instance"] as? String == "urn:trace:\(answer.fields["x-request-id"] ?? "")")
+        #expect(client.responses.count == 1)
+        #expect(edge.handled.isEmpty)
+        client.finishSending()
+        #expect(try client.closes())
+        #expect(edge.server.counters.open == 0)
+    }
+}
