@@ -133,6 +133,16 @@ private final class Recorder: EventHandler {
         #expect(order == [0, 1, 2])
     }
 
+    @Test func `wakes up again for an instant that it has woken up for before`() throws {
+        let past = loop.now
+        for _ in 0..<2 {
+            var ran = false
+            loop.schedule(at: past) { ran = true }
+            try loop.pass(waitMilliseconds: 60_000)
+            #expect(ran)
+        }
+    }
+
     @Test func `wakes up for a timer, however long it would have waited`() throws {
         var ran = false
         loop.schedule(afterMilliseconds: 5) { ran = true }
