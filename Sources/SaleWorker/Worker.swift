@@ -47,8 +47,11 @@ final class Worker {
             try discover(redis, now: now)
             reader.claimAgain(now: now)
             try readOlder(redis)
-            try readNew(redis)
-            if isIdle { for sale in reader.sales { try fence.consider(sale, on: redis, now: now) } }
+            let busy = try readNew(redis)
+            // A sale whose stream has just been read to its end, however busy the others are.
+            for sale in reader.sales where !busy.contains(sale) {
+                try fence.consider(sale, on: redis, now: now)
+            }
             if complaint != nil { log.write(.info, "recovered") }
             complaint = nil
             backoff.reset()
@@ -121,11 +124,13 @@ final class Worker {
         }
     }
 
-    private func readNew(_ redis: BlockingRedis) throws {
+    /// Answers the sales that had new entries.
+    private func readNew(_ redis: BlockingRedis) throws -> Set<SaleID> {
         // The first read after work does not wait, so that a fence is looked at as soon as the stream is at its end.
         let batches = try reader.new(on: redis, waitMilliseconds: isIdle ? Self.blockMilliseconds : 0)
         isIdle = batches.isEmpty
         for (sale, entries) in batches { try processor.process(sale, entries, on: redis) }
+        return Set(batches.map(\.sale))
     }
 
     // MARK: Failures
