@@ -70,6 +70,7 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["RedisClient", "Shared"], path: "Tests/TestSupport",
             swiftSettings: settings),
+        .testTarget(name: "SharedTests", dependencies: ["Shared", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "EventLoopTests", dependencies: ["EventLoop"], swiftSettings: settings),
         .testTarget(
             name: "HTTPEdgeTests", dependencies: ["EventLoop", "HTTPEdge", "Shared", "TestSupport"],

@@ -19,7 +19,7 @@ package struct RedisEndpoint: Equatable, Sendable {
         guard let path = environment[.redisPasswordFile] else { return }
         do throws(FileError) {
             let bytes = try File.read(path, limit: 4096)
-            password = String(decoding: bytes, as: UTF8.self).split(separator: "\n").first.map(String.init)
+            password = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).first.map(String.init)
         } catch {
             throw ConfigurationError(.redisPasswordFile, "names \(path), which can't be read: \(error)")
         }
@@ -41,15 +41,16 @@ package struct RedisEndpoint: Equatable, Sendable {
             self.init(address: address, database: database)
             return
         }
+        // Looked for before anything else is: no other sentence about the URL may then repeat a password.
+        var rest = url.firstRange(of: "://").map { url[$0.upperBound...] } ?? url[...]
+        if let at = rest.lastIndex(of: "@"), rest[..<at].contains(":") {
+            throw ConfigurationError(
+                .redisURL, "holds a password; put it into a file and name that in SALE_REDIS_PASSWORD_FILE")
+        }
         guard url.hasPrefix("redis://") else { throw problem }
-        var rest = url.dropFirst(8)
         var user: String?
         if let at = rest.lastIndex(of: "@") {
             let name = rest[..<at]
-            guard !name.contains(":") else {
-                throw ConfigurationError(
-                    .redisURL, "holds a password; put it into a file and name that in SALE_REDIS_PASSWORD_FILE")
-            }
             guard !name.isEmpty else { throw problem }
             user = String(name)
             rest = rest[rest.index(after: at)...]

@@ -32,6 +32,8 @@ package struct KeySet {
                 throw Malformed(message: "\(name) is for an alg other than HS256")
             }
             guard let id = entry["kid"], !id.isEmpty else { throw Malformed(message: "\(name) has no kid") }
+            // Strings are compared as they are written; a token that writes its kid in another way would not be known.
+            guard !id.contains("\\") else { throw Malformed(message: "\(name) has a kid with a backslash escape") }
             var secret = ByteBuffer(capacity: 64)
             guard let text = entry["k"], text.withBytes({ Base64URL.decode($0, into: &secret) }) else {
                 throw Malformed(message: "\(name) has no k in base64url")

@@ -113,8 +113,9 @@ package final class TokenVerifier {
         var subject: JSONReader.Text?
         var expires: Int?
         var notBefore: Int?
-        var audienceMatches = false
-        var issuerMatches = false
+        // nil: the claim has not occurred.
+        var audienceMatches: Bool?
+        var issuerMatches: Bool?
         do throws(JSONReader.Failure) {
             var reader = JSONReader(json)
             try reader.beginObject()
@@ -132,19 +133,23 @@ package final class TokenVerifier {
                     guard notBefore == nil else { throw .malformed }
                     notBefore = try reader.numericDate()
                 } else if let audience, name.equals("aud") {
+                    guard audienceMatches == nil else { throw .malformed }
+                    var matches = false
                     let kind = try reader.peek()
                     if kind == .array {
                         try reader.beginArray()
                         var firstElement = true
                         while try reader.element(first: &firstElement) {
                             let element = try reader.string()
-                            if Self.equal(json.extracting(element.range), audience) { audienceMatches = true }
+                            if Self.equal(json.extracting(element.range), audience) { matches = true }
                         }
                     } else {
                         let value = try reader.string()
-                        audienceMatches = Self.equal(json.extracting(value.range), audience)
+                        matches = Self.equal(json.extracting(value.range), audience)
                     }
+                    audienceMatches = matches
                 } else if let issuer, name.equals("iss") {
+                    guard issuerMatches == nil else { throw .malformed }
                     let value = try reader.string()
                     issuerMatches = Self.equal(json.extracting(value.range), issuer)
                 } else {
@@ -158,8 +163,8 @@ package final class TokenVerifier {
         guard let expires else { throw .malformed }
         guard nowSeconds < expires + Self.clockSkewSeconds else { throw .expired }
         if let notBefore, nowSeconds < notBefore - Self.clockSkewSeconds { throw .notYetValid }
-        if audience != nil, !audienceMatches { throw .wrongAudience }
-        if issuer != nil, !issuerMatches { throw .wrongIssuer }
+        if audience != nil, audienceMatches != true { throw .wrongAudience }
+        if issuer != nil, issuerMatches != true { throw .wrongIssuer }
         guard let subject, !subject.escaped, Self.isBuyer(json.extracting(subject.range)) else { throw .badSubject }
         return subject.range
     }

@@ -98,13 +98,14 @@ package struct JSONReader: ~Escapable {
         return value
     }
 
-    /// The whole seconds of a JSON number of seconds (RFC 7519's NumericDate may have a fraction).
+    /// The whole seconds of a JSON number of seconds (RFC 7519's NumericDate may have a fraction); a sign or an exponent
+    /// is malformed: nobody dates that way, and dropping an exponent would read another time.
     @_lifetime(self: copy self)
     package mutating func numericDate() throws(Failure) -> Int {
         let range = try number()
         let text = bytes.extracting(range)
         let whole = text.extracting(0..<(text.firstIndex(of: UInt8(ascii: ".")) ?? text.count))
-        guard let value = whole.decimal else { throw .malformed }
+        guard let value = whole.decimal, text.extracting(whole.count..<text.count).isFraction else { throw .malformed }
         return value
     }
 
@@ -221,6 +222,14 @@ package struct JSONReader: ~Escapable {
             default: return
             }
         }
+    }
+}
+
+extension Span<UInt8> {
+    /// Whether the end of a number, from its point on, is a fraction and no exponent.
+    fileprivate var isFraction: Bool {
+        for index in indices where index > 0 && self[index] &- UInt8(ascii: "0") >= 10 { return false }
+        return true
     }
 }
 

@@ -22,7 +22,8 @@ package struct UnixMilliseconds: Hashable, Comparable, Sendable {
         return buffer.string
     }
 
-    /// Reads RFC 3339 text with any offset and up to nine fractional digits; nil for anything else.
+    /// Reads RFC 3339 text with any offset and up to nine fractional digits; nil for anything else, and for
+    /// times before 1970: no sale is older, and Redis keeps a time as digits.
     package init?(rfc3339 text: String) {
         let read: Int? = text.withBytes { bytes in
             func field(_ start: Int, _ count: Int) -> Int? {
@@ -73,7 +74,7 @@ package struct UnixMilliseconds: Hashable, Comparable, Sendable {
             guard parts.tm_mday == Int32(day) else { return nil }
             return (seconds - offsetMinutes * 60) * 1000 + milliseconds
         }
-        guard let read else { return nil }
+        guard let read, read >= 0 else { return nil }
         self.init(read)
     }
 }

@@ -1,0 +1,56 @@
+import Foundation
+import Shared
+import TestSupport
+import Testing
+
+@Suite struct `Base64 for URLs` {
+    private func decode(_ text: String) -> [UInt8]? {
+        var output = ByteBuffer()
+        output.append("kept")
+        let valid = text.withBytes { Base64URL.decode($0, into: &output) }
+        let bytes = output.withUnsafeBytes { Array($0) }
+        // Whatever was there stays, and a refused text adds nothing.
+        guard bytes.starts(with: "kept".utf8), valid || bytes.count == 4 else {
+            Issue.record("the output was damaged by \(text)")
+            return nil
+        }
+        return valid ? Array(bytes.dropFirst(4)) : nil
+    }
+
+    private func encode(_ bytes: [UInt8]) -> String {
+        var output = ByteBuffer()
+        Base64URL.encode(bytes.span, into: &output)
+        return output.string
+    }
+
+    @Test func `gives back what was encoded, and agrees with Foundation`() {
+        var random = SeededRandom()
+        for count in 0..<200 {
+            let bytes = (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
+            let text = encode(bytes)
+            let foundation = Data(bytes).base64EncodedString().replacingOccurrences(of: "+", with: "-")
+                .replacingOccurrences(of: "/", with: "_").replacingOccurrences(of: "=", with: "")
+            #expect(text == foundation, "seed \(random.seed)")
+            #expect(decode(text) == bytes, "seed \(random.seed)")
+        }
+    }
+
+    @Test(arguments: ["YQ==", "YWI=", "YQ=", "YW+_", "YW/_", "Y Q", "YQ\n", "A", "AAAAA", "YQ\u{0}", "ÄÄ", "Y.Q"])
+    func `takes no padding, no other alphabet, no white space and no impossible length`(_ text: String) {
+        #expect(decode(text) == nil)
+    }
+
+    @Test func `has exactly one text for every value`() {
+        // Two characters hold 12 bits for one byte, three hold 18 for two: the bits to spare must be zero.
+        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+        for first in alphabet {
+            for last in alphabet {
+                for text in ["\(first)\(last)", "\(first)\(first)\(last)"] {
+                    if let bytes = decode(text) { #expect(encode(bytes) == text) }
+                }
+            }
+        }
+        #expect(alphabet.filter { decode("A\($0)") != nil }.count == 4)
+        #expect(alphabet.filter { decode("AA\($0)") != nil }.count == 16)
+    }
+}

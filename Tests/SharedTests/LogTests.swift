@@ -1,0 +1,82 @@
+import Foundation
+import Shared
+import TestSupport
+import Testing
+
+/// A pipe whose reading end a test holds.
+private final class LogPipe {
+    let pipe = Pipe()
+
+    var writing: Int32 { pipe.fileHandleForWriting.fileDescriptor }
+
+    /// Everything that is in the pipe now, line by line.
+    func lines() -> [String] {
+        var bytes = [UInt8](repeating: 0, count: 1 << 20)
+        var poller = pollfd(fd: pipe.fileHandleForReading.fileDescriptor, events: Int16(POLLIN), revents: 0)
+        guard poll(&poller, 1, 0) == 1, poller.revents & Int16(POLLIN) != 0 else { return [] }
+        let count = read(pipe.fileHandleForReading.fileDescriptor, &bytes, bytes.count)
+        return String(decoding: bytes[0..<max(count, 0)], as: UTF8.self).split(separator: "\n").map(String.init)
+    }
+}
+
+@Suite struct `The log` {
+    @Test func `is one valid JSON object a line, whatever it is told`() throws {
+        let pipe = LogPipe()
+        let log = Log(program: "test", descriptor: pipe.writing)
+        log.write(.error, "odd") {
+            $0.appendMember("reason", "a \"quoted\"\nline \u{1} \\ Zoë")
+            $0.appendMember("count", -3)
+        }
+        log.write(.info, "plain")
+        log.flush()
+        let lines = pipe.lines()
+        #expect(lines.count == 2)
+        let line = try #require(try JSONSerialization.jsonObject(with: Data(lines[0].utf8)) as? [String: Any])
+        #expect(line["level"] as? String == "error")
+        #expect(line["program"] as? String == "test")
+        #expect(line["event"] as? String == "odd")
+        #expect(line["reason"] as? String == "a \"quoted\"\nline \u{1} \\ Zoë")
+        #expect(line["count"] as? Int == -3)
+        #expect((line["at"] as? String).flatMap { UnixMilliseconds(rfc3339: $0) } != nil)
+    }
+
+    @Test func `says nothing below its level`() {
+        let pipe = LogPipe()
+        let log = Log(program: "test", level: .warning, descriptor: pipe.writing)
+        log.write(.debug, "no")
+        log.write(.info, "no")
+        log.write(.warning, "yes")
+        log.flush()
+        #expect(pipe.lines().count == 1)
+    }
+
+    @Test func `does not block on a pipe that nobody reads, and says afterwards what was lost`() {
+        let pipe = LogPipe()
+        let log = Log(program: "test", descriptor: pipe.writing)
+        // About 3 MB: the pipe takes 64 KiB and the log holds a megabyte.
+        let text = String(repeating: "x", count: 900)
+        for _ in 0..<3000 {
+            log.write(.info, "burst") { $0.appendMember("text", text) }
+            log.flush()
+        }
+        var lines: [String] = []
+        for _ in 0..<200 {
+            lines += pipe.lines()
+            log.flush()
+        }
+        // A read may end in mid-line; the last line is whole.
+        #expect(lines.last?.contains("\"event\":\"log_lines_dropped\",\"lines\":") == true)
+        #expect(lines.count < 2000)
+    }
+
+    @Test func `goes on without a reader`() {
+        let pipe = LogPipe()
+        signal(SIGPIPE, SIG_IGN)
+        let log = Log(program: "test", descriptor: pipe.writing)
+        pipe.pipe.fileHandleForReading.closeFile()
+        for _ in 0..<10 {
+            log.write(.info, "into the void")
+            log.flush()
+        }
+    }
+}

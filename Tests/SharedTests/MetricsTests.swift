@@ -1,0 +1,46 @@
+import Shared
+import TestSupport
+import Testing
+
+@Suite struct `Metrics` {
+    @Test func `are text that Prometheus reads`() {
+        var histogram = LatencyHistogram()
+        for microseconds in [0, 500, 501, 1000, 3_000_000, 3_000_001] { histogram.record(microseconds: microseconds) }
+        var text = MetricsText()
+        text.counter("a_total", "All of a.", 7)
+        text.gauge("b", "How much b.", -2)
+        text.counters("c_total", "By kind.", label: "kind", [("x", 1), ("y", 0)])
+        text.histogram("d_seconds", "How long.", histogram)
+        #expect(
+            text.buffer.string == """
+                # HELP a_total All of a.
+                # TYPE a_total counter
+                a_total 7
+                # HELP b How much b.
+                # TYPE b gauge
+                b -2
+                # HELP c_total By kind.
+                # TYPE c_total counter
+                c_total{kind="x"} 1
+                c_total{kind="y"} 0
+                # HELP d_seconds How long.
+                # TYPE d_seconds histogram
+                d_seconds_bucket{le="0.000500"} 2
+                d_seconds_bucket{le="0.001000"} 4
+                d_seconds_bucket{le="0.002500"} 4
+                d_seconds_bucket{le="0.005000"} 4
+                d_seconds_bucket{le="0.010000"} 4
+                d_seconds_bucket{le="0.025000"} 4
+                d_seconds_bucket{le="0.050000"} 4
+                d_seconds_bucket{le="0.100000"} 4
+                d_seconds_bucket{le="0.250000"} 4
+                d_seconds_bucket{le="0.500000"} 4
+                d_seconds_bucket{le="1.000000"} 4
+                d_seconds_bucket{le="3.000000"} 5
+                d_seconds_bucket{le="+Inf"} 6
+                d_seconds_sum 6.002002
+                d_seconds_count 6
+
+                """)
+    }
+}
