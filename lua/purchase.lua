@@ -38,10 +38,10 @@ if not saved[1] then return all('U') end
 if saved[2] ~= ARGV[1] then return all('F') end
 local numbers = redis.call('MGET', KEYS[2], KEYS[3])
 local left, position = tonumber(numbers[1]), tonumber(numbers[2])
-if not left or not position or redis.call('TYPE', KEYS[5]).ok ~= 'stream' then return all('F') end
+local max_per_buyer = tonumber(saved[3])
+if not left or not position or not max_per_buyer or redis.call('TYPE', KEYS[5]).ok ~= 'stream' then return all('F') end
 
 local epoch = saved[1]
-local max_per_buyer = tonumber(saved[3])
 local opens_at, closes_at = tonumber(saved[4]) or 0, tonumber(saved[5]) or 0
 local ended = closes_at > 0 and now_ms >= closes_at
 local not_open = opens_at > 0 and now_ms < opens_at

@@ -26,7 +26,7 @@ final class APIMetrics {
     }
 
     /// Everything in Prometheus' text format.
-    func append(to output: inout ByteBuffer, edge: EdgeCounters, redis: AsyncRedis) {
+    func append(to output: inout ByteBuffer, edge: EdgeCounters, redis: AsyncRedis, batcher: Batcher) {
         var text = MetricsText()
         text.counters(
             "sale_decisions_total", "Purchases that Redis decided.", label: "outcome",
@@ -36,6 +36,10 @@ final class APIMetrics {
             ])
         text.histogram("sale_decision_seconds", "From the complete request to its answer.", decisionLatency)
         text.counter("sale_batches_total", "Script calls; decisions per batch show how well they gather.", batches)
+        text.gauge(
+            "sale_purchases_waiting", "Purchases taken and not finished with.",
+            batcher.pending)
+        text.gauge("sale_queues", "Sales that purchases are queued for, and sales sold before.", batcher.laneCount)
         text.counter("sale_unauthorized_total", "Requests without a valid token.", unauthorized)
         text.counter("sale_redis_errors_total", "Script calls that Redis did not decide.", redisErrors)
         text.counter("sale_redis_losses_total", "Connections to Redis that were lost.", redis.losses)

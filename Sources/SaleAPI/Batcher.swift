@@ -14,7 +14,8 @@ final class Batcher {
     /// Purchases that may wait at once. At 50,000 decisions a second these are 0.33 s of work, so that what is accepted
     /// meets its 2.5 s; each holds about 200 bytes of arguments: 3.2 MiB.
     static let pendingMax = 16_384
-    /// Sales with purchases under way, known or not: made-up names must not cost memory.
+    /// Sales with purchases under way that may be made up: such names must not cost memory. A sale that has been seen on
+    /// Redis is let in beyond that, and keeps its lane.
     private static let lanesMax = 1024
     /// How often deadlines are looked at, and a batch whose answer was lost is sent again.
     private static let tickMilliseconds = 25
@@ -50,7 +51,8 @@ final class Batcher {
     /// Lanes that have something to send.
     private var dirty: [SaleID] = []
     private var spare: [Batch] = []
-    private var pending = 0
+    /// Purchases taken and not finished with.
+    private(set) var pending = 0
     private var reply = PurchaseReply()
 
     init(
@@ -87,11 +89,19 @@ final class Batcher {
 
     private func lane(_ sale: SaleID) -> Lane? {
         if let lane = lanes[sale] { return lane }
-        guard lanes.count < Self.lanesMax else { return nil }
+        guard lanes.count < Self.lanesMax || known.contains(sale) else { return nil }
         let lane = Lane(sale, gathering: freshBatch())
         lanes[sale] = lane
         return lane
     }
+
+    /// Forgets the lane of a sale that was never there, once nobody waits in it.
+    private func release(_ sale: SaleID, _ lane: Lane) {
+        if lane.isIdle, !known.contains(sale) { lanes[sale] = nil }
+    }
+
+    /// Sales that have a lane.
+    var laneCount: Int { lanes.count }
 
     private func freshBatch() -> Batch { spare.popLast() ?? Batch() }
 
@@ -107,7 +117,11 @@ final class Batcher {
         guard !dirty.isEmpty else { return }
         if redis.isReady {
             for sale in dirty {
-                guard let lane = lanes[sale], lane.inFlight == nil, let batch = nextBatch(lane) else { continue }
+                guard let lane = lanes[sale], lane.inFlight == nil else { continue }
+                guard let batch = nextBatch(lane) else {
+                    release(sale, lane)
+                    continue
+                }
                 lane.inFlight = batch
                 send(sale, lane)
             }
@@ -151,13 +165,14 @@ final class Batcher {
 
     /// Redis is gone: what was never sent is refused at once.
     func redisBecameUnavailable() {
-        for lane in lanes.values {
+        for (sale, lane) in lanes {
             for batch in lane.full + [lane.gathering] {
                 for purchase in batch.purchases[batch.expired...] { answers.unavailable(purchase.exchange) }
                 recycle(batch)
             }
             lane.full = []
             lane.gathering = freshBatch()
+            release(sale, lane)
         }
     }
 
@@ -233,11 +248,7 @@ final class Batcher {
         if let batch = lane.inFlight { recycle(batch) }
         lane.inFlight = nil
         lane.resend = false
-        if !lane.isIdle {
-            dirty.append(sale)
-        } else if !known.contains(sale) {
-            lanes[sale] = nil
-        }
+        if lane.isIdle { release(sale, lane) } else { dirty.append(sale) }
     }
 
     // MARK: Time

@@ -72,7 +72,7 @@ final class SaleAPI: HTTPHandler {
         case .ready: ready(exchange)
         case .metrics:
             server.respond(exchange, .ok, .metrics) { body in
-                metrics.append(to: &body, edge: server.counters, redis: redis)
+                metrics.append(to: &body, edge: server.counters, redis: redis, batcher: batcher)
             }
         }
     }

@@ -1,0 +1,124 @@
+import Foundation
+import RedisClient
+import Shared
+import TestSupport
+
+/// The real `sale-api` on a Unix socket, beside a real Redis.
+final class APIUnderTest {
+    let redis: RedisServer
+    /// Stands between the API and Redis where a test asked for it.
+    let proxy: LossyProxy?
+    private(set) var process: ChildProcess
+    private let environment: [String: String]
+    private var mint: TokenMint
+    private static let secret = Crypto.randomBytes(32)
+
+    /// Starts both; `settings` override the API's environment, "" unsets. It is ready when this returns, or, with
+    /// `ready: false`, it answers but can't sell. With `throughProxy` replies of Redis can be lost.
+    init(
+        redisSettings: [String] = [], _ settings: [String: String] = [:], ready: Bool = true,
+        throughProxy: Bool = false
+    ) throws {
+        redis = try RedisServer(redisSettings)
+        proxy = throughProxy ? try LossyProxy(redis.directory.path("proxy.sock"), to: redis.socket) : nil
+        let keys = Self.keySet([("k1", Self.secret)])
+        try keys.write(toFile: redis.directory.path("jwks.json"), atomically: true, encoding: .utf8)
+        mint = TokenMint(keys: try keys.withBytes { try KeySet(json: $0) })
+        environment = [
+            "SALE_REDIS_URL": throughProxy ? "unix://\(redis.directory.path("proxy.sock"))" : redis.url,
+            "SALE_JWT_JWKS_FILE": redis.directory.path("jwks.json"),
+            "SALE_LISTEN": "unix:\(redis.directory.path("api.sock"))",
+        ].merging(settings) { $1 }
+        process = try Self.start(redis, environment)
+        try awaitStart(ready: ready)
+    }
+
+    var socket: String { redis.directory.path("api.sock") }
+    var keyFile: String { redis.directory.path("jwks.json") }
+
+    /// Ends the API with SIGKILL and starts it again: it has forgotten every sale that it had seen.
+    func restart() throws {
+        process.signal(SIGKILL)
+        process.wait()
+        process = try Self.start(redis, environment)
+        try awaitStart(ready: true)
+    }
+
+    private static func start(_ redis: RedisServer, _ environment: [String: String]) throws -> ChildProcess {
+        try ChildProcess(
+            ChildProcess.product("sale-api"), environment: environment,
+            errorLog: redis.directory.url.appendingPathComponent("api.log"))
+    }
+
+    private func awaitStart(ready: Bool) throws {
+        let wanted = ready ? "\"redis_ready\"" : "\"redis_down\""
+        let started = eventually { process.errors.contains(wanted) || !process.isRunning }
+        guard started, process.isRunning else {
+            throw UnixHTTPClient.Failure("sale-api did not start: \(process.errors)")
+        }
+    }
+
+    /// Waits until /readyz says so.
+    func awaitReady() throws -> Bool { try eventually { try ask("GET", "/readyz").status == 200 } }
+
+    // MARK: Asking
+
+    func connect() throws -> UnixHTTPClient { try UnixHTTPClient(socket) }
+
+    /// One request on a connection of its own.
+    func ask(
+        _ method: String, _ target: String, _ headers: [(String, String)] = [], body: String? = nil
+    ) throws -> HTTPAnswer {
+        try connect().ask(method, target, headers: headers, body: body)
+    }
+
+    /// A token that is good for an hour.
+    func token(_ buyer: String) -> String {
+        let now = UnixMilliseconds.now.value / 1000
+        return mint.token(subject: buyer, issuedAt: now, expiresAt: now + 3600)
+    }
+
+    func bearer(_ buyer: String) -> (String, String) { ("Authorization", "Bearer \(token(buyer))") }
+
+    /// The headers of a purchase, its body's type included where there is one.
+    func headers(_ buyer: String, _ key: String, quantity: Int?) -> [(String, String)] {
+        [bearer(buyer), ("Idempotency-Key", key)] + (quantity == nil ? [] : [("Content-Type", "application/json")])
+    }
+
+    func body(_ quantity: Int?) -> String? { quantity.map { "{\"quantity\":\($0)}" } }
+
+    /// A purchase; `quantity` nil sends no body.
+    func buy(_ sale: String, _ buyer: String, _ key: String, quantity: Int? = nil) throws -> HTTPAnswer {
+        try ask(
+            "POST", "/v1/sales/\(sale)/purchases", headers(buyer, key, quantity: quantity), body: body(quantity))
+    }
+
+    /// Sends a purchase on a connection of its own, to be answered later.
+    func startBuying(_ sale: String, _ buyer: String, _ key: String) throws -> UnixHTTPClient {
+        let client = try connect()
+        try client.send("POST", "/v1/sales/\(sale)/purchases", headers: headers(buyer, key, quantity: nil))
+        return client
+    }
+
+    /// The value of a metric's sample, as in `sale_redis_ready`.
+    func metric(_ sample: String) throws -> Int? {
+        let text = try ask("GET", "/metrics").body
+        let line = text.split(separator: "\n").first { $0.hasPrefix("\(sample) ") }
+        return line.flatMap { Int($0.dropFirst(sample.count + 1)) }
+    }
+
+    // MARK: Keys
+
+    /// A JSON Web Key Set of these keys.
+    static func keySet(_ keys: [(id: String, secret: [UInt8])]) -> String {
+        let entries = keys.map { id, secret in
+            var text = ByteBuffer()
+            Base64URL.encode(secret.span, into: &text)
+            return #"{"kty":"oct","kid":"\#(id)","alg":"HS256","k":"\#(text.string)"}"#
+        }
+        return #"{"keys":[\#(entries.joined(separator: ","))]}"#
+    }
+
+    /// The set that the API was started with, and more keys.
+    static func keySet(with more: [(id: String, secret: [UInt8])]) -> String { keySet([("k1", secret)] + more) }
+}

@@ -1,0 +1,164 @@
+import Foundation
+import Shared
+import TestSupport
+import Testing
+
+/// The program as an operator meets it.
+@Suite struct `sale-api` {
+    private let program = ChildProcess.product("sale-api")
+
+    @Test func `says that it lives, that it is ready, and what it counts`() throws {
+        let api = try APIUnderTest()
+        let live = try api.ask("GET", "/livez")
+        #expect(live.status == 200)
+        #expect(live.body == "{\"status\":\"live\"}")
+        let ready = try api.ask("GET", "/readyz")
+        #expect(ready.status == 200)
+        #expect(ready.body == "{\"status\":\"ready\",\"durability\":\"strict\"}")
+        let metrics = try api.ask("GET", "/metrics")
+        #expect(metrics.status == 200)
+        #expect(metrics["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8")
+        for line in metrics.body.split(separator: "\n") where !line.hasPrefix("#") {
+            #expect(line.split(separator: " ").count == 2 && Double(line.split(separator: " ")[1]) != nil, "\(line)")
+        }
+        #expect(metrics.body.contains("\nsale_redis_ready 1\n"))
+    }
+
+    @Test func `logs JSON lines, and in them no token, key or buyer`() throws {
+        let api = try APIUnderTest()
+        try TestSale.create(try api.redis.connect())
+        #expect(try api.buy("demo", "a-secret-buyer", "a-secret-key").status == 201)
+        #expect(eventually { api.process.errors.contains("\"event\":\"win\"") })
+        let log = api.process.errors
+        for line in log.split(separator: "\n") {
+            let object = try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+            #expect(object?["program"] as? String == "sale-api", "\(line)")
+        }
+        #expect(log.contains("\"order\":\"demo-1\""))
+        #expect(!log.contains("secret"))
+    }
+
+    @Test func `changes its keys on SIGHUP, and keeps them where the file is not whole`() throws {
+        let api = try APIUnderTest()
+        try TestSale.create(try api.redis.connect(), maxPerBuyer: 99)
+        let newKey = (id: "k2", secret: Crypto.randomBytes(32))
+        var newMint = TokenMint(
+            keys: try APIUnderTest.keySet([newKey]).withBytes { try KeySet(json: $0) })
+        let now = UnixMilliseconds.now.value / 1000
+        let newToken = newMint.token(subject: "b1", issuedAt: now, expiresAt: now + 3600)
+        var reloads = 0
+
+        func reload(_ content: String, _ event: String) throws {
+            try content.write(toFile: api.keyFile, atomically: true, encoding: .utf8)
+            api.process.signal(SIGHUP)
+            reloads += 1
+            let seen = eventually {
+                api.process.errors.components(separatedBy: "\"event\":\"keys_").count == reloads + 1
+            }
+            #expect(seen)
+            #expect(
+                api.process.errors.split(separator: "\n").last { $0.contains("\"event\":\"keys_") }?.contains(event)
+                    == true)
+        }
+        func statuses() throws -> [Int] {
+            try [api.token("b1"), newToken].map {
+                try api.ask("GET", "/v1/sales/demo/purchases", [("Authorization", "Bearer \($0)")]).status
+            }
+        }
+
+        #expect(try statuses() == [200, 401])
+        let both = APIUnderTest.keySet(with: [newKey])
+        try reload(both, "keys_reloaded")
+        #expect(try statuses() == [200, 200])
+        try reload(String(both.prefix(both.utf8.count / 2)), "keys_kept")
+        #expect(try statuses() == [200, 200])
+        try reload("", "keys_kept")
+        #expect(try statuses() == [200, 200])
+        try reload(APIUnderTest.keySet([newKey]), "keys_reloaded")
+        #expect(try statuses() == [401, 200])
+    }
+
+    @Test func `checks the audience and the issuer where they are set`() throws {
+        let api = try APIUnderTest(["SALE_JWT_AUDIENCE": "shop"])
+        let answer = try api.ask("GET", "/v1/sales/demo/purchases", [api.bearer("b1")])
+        #expect(answer.status == 401)
+    }
+
+    @Test func `answers what is under way on SIGTERM, and ends with 0`() throws {
+        let api = try APIUnderTest()
+        try TestSale.create(try api.redis.connect())
+        let idle = try api.connect()
+        #expect(try idle.ask("GET", "/livez").status == 200)
+        api.redis.pause()
+        let buying = try api.startBuying("demo", "b1", "k1")
+        #expect(try eventually { try api.metric("sale_batches_total") == 1 })
+        api.process.signal(SIGTERM)
+        #expect(idle.isClosed())
+        #expect(eventually { (try? api.connect()) == nil })
+        api.redis.resume()
+        let answer = try buying.answer()
+        #expect(answer.status == 201)
+        #expect(answer["Connection"] == "close")
+        #expect(buying.isClosed())
+        #expect(api.process.wait() == 0)
+        #expect(api.process.errors.contains("\"event\":\"stop\""))
+        #expect(!FileManager.default.fileExists(atPath: api.socket))
+    }
+
+    @Test func `on SIGTERM waits for a silent Redis no longer than the deadline`() throws {
+        let api = try APIUnderTest(["SALE_DEADLINE_MS": "300"])
+        try TestSale.create(try api.redis.connect())
+        api.redis.pause()
+        let buying = try api.startBuying("demo", "b1", "k1")
+        #expect(try eventually { try api.metric("sale_batches_total") == 1 })
+        api.process.signal(SIGTERM)
+        #expect(try buying.answer().status == 202)
+        #expect(api.process.wait() == 0)
+        api.redis.resume()
+    }
+
+    @Test(arguments: [
+        ("SALE_JWT_JWKS_FILE", ""), ("SALE_JWT_JWKS_FILE", "/nowhere/jwks.json"), ("SALE_REDIS_URL", "http://x"),
+        ("SALE_REDIS_PASSWORD_FILE", "/nowhere/password"), ("SALE_DURABILITY", "maybe"), ("SALE_LISTEN", "8101"),
+        ("SALE_DEADLINE_MS", "0"), ("SALE_DEADLINE_MS", "soon"), ("SALE_MAX_CONNECTIONS", "0"), ("SALE_BATCH_MAX", "0"),
+        ("SALE_BATCH_MAX", "1001"), ("SALE_LOG_LEVEL", "loud"),
+    ])
+    func `with a wrong setting ends with 78 and one sentence that names it`(_ name: String, _ value: String) throws {
+        let directory = try TemporaryDirectory()
+        let keys = directory.path("jwks.json")
+        try APIUnderTest.keySet([("k1", Crypto.randomBytes(32))]).write(toFile: keys, atomically: true, encoding: .utf8)
+        let environment = ["SALE_JWT_JWKS_FILE": keys, "SALE_LISTEN": "unix:\(directory.path("api.sock"))"]
+        let result = try ChildProcess.run(program, [], environment: environment.merging([name: value]) { $1 })
+        #expect(result.code == 78)
+        #expect(result.output.isEmpty)
+        #expect(result.errors.hasPrefix("sale-api: \(name) "), "\(result.errors)")
+        #expect(result.errors.split(separator: "\n").count == 1)
+    }
+
+    @Test func `that can't listen ends with 73 and says where`() throws {
+        let directory = try TemporaryDirectory()
+        let keys = directory.path("jwks.json")
+        try APIUnderTest.keySet([("k1", Crypto.randomBytes(32))]).write(toFile: keys, atomically: true, encoding: .utf8)
+        let result = try ChildProcess.run(
+            program, [], environment: ["SALE_JWT_JWKS_FILE": keys, "SALE_LISTEN": "unix:/nowhere/api.sock"])
+        #expect(result.code == 73)
+        #expect(result.errors.hasPrefix("sale-api: SALE_LISTEN: bind to unix:/nowhere/api.sock: "))
+    }
+
+    @Test func `explains itself`() throws {
+        let help = try ChildProcess.run(program, ["--help"])
+        #expect(help.code == 0)
+        #expect(help.errors.isEmpty)
+        for name in [
+            "SALE_REDIS_URL", "SALE_REDIS_PASSWORD_FILE", "SALE_DURABILITY", "SALE_LISTEN", "SALE_JWT_JWKS_FILE",
+            "SALE_JWT_AUDIENCE", "SALE_JWT_ISSUER", "SALE_DEADLINE_MS", "SALE_MAX_CONNECTIONS", "SALE_BATCH_MAX",
+            "SALE_LOG_LEVEL",
+        ] { #expect(help.output.contains("  \(name)  (")) }
+        let version = try ChildProcess.run(program, ["--version"])
+        #expect(version.code == 0)
+        #expect(version.output == "sale-api \(Release.version)\n")
+        let wrong = try ChildProcess.run(program, ["--verbose"])
+        #expect(wrong.code == 64)
+        #expect(wrong.errors == "sale-api: unknown argument --verbose; see sale-api --help\n")
+    }
+}

@@ -1,0 +1,68 @@
+import Foundation
+import RedisClient
+import Shared
+import TestSupport
+import Testing
+
+@Suite struct `What a buyer has won` {
+    @Test func `is listed for that buyer and nobody else`() throws {
+        let api = try APIUnderTest()
+        _ = try TestSale.create(try api.redis.connect(), maxPerBuyer: 3)
+        let first = try api.buy("demo", "b1", "k1", quantity: 2)
+        _ = try api.buy("demo", "b2", "k1")
+        let second = try api.buy("demo", "b1", "k2")
+        let answer = try api.ask("GET", "/v1/sales/demo/purchases", [api.bearer("b1")])
+        #expect(answer.status == 200)
+        #expect(answer["Cache-Control"] == "private, no-store")
+        let orders = try #require(answer.json["orders"] as? [[String: Any]])
+        #expect(orders.count == 2)
+        for (order, won) in zip(orders, [first, second]) {
+            #expect(Set(order.keys) == Set(won.json.keys).union(["persisted"]))
+            for member in ["status", "sale", "order", "secured_at"] {
+                #expect(order[member] as? String == won.json[member] as? String)
+            }
+            #expect(order["position"] as? Int == won.json["position"] as? Int)
+            #expect(order["quantity"] as? Int == won.json["quantity"] as? Int)
+            #expect(order["persisted"] as? Bool == false)
+        }
+        #expect(
+            (try api.ask("GET", "/v1/sales/demo/purchases", [api.bearer("b3")]).json["orders"] as? [Any])?.count == 0)
+    }
+
+    @Test func `is found one by one, and somebody else's order is not there`() throws {
+        let api = try APIUnderTest()
+        _ = try TestSale.create(try api.redis.connect())
+        let won = try api.buy("demo", "b1", "k1")
+        let address = try #require(won["Location"])
+        let mine = try api.ask("GET", address, [api.bearer("b1")])
+        #expect(mine.status == 200)
+        #expect(mine["Cache-Control"] == "private, no-store")
+        #expect(mine.json["order"] as? String == "demo-1")
+        for (target, buyer) in [(address, "b2"), ("/v1/sales/demo/orders/demo-2", "b1")] {
+            let answer = try api.ask("GET", target, [api.bearer(buyer)])
+            #expect(answer.status == 404)
+            #expect(answer.problem == "not-found")
+            expectProblem(answer)
+        }
+    }
+
+    @Test func `is persisted up to the position that the worker has reached`() throws {
+        let api = try APIUnderTest()
+        let redis = try api.redis.connect()
+        let sale = try TestSale.create(redis, maxPerBuyer: 2)
+        for key in ["k1", "k2"] { #expect(try api.buy("demo", "b1", key).status == 201) }
+        try redis.command(["HSET", RedisArgument(SaleKeys(sale).sale), "persisted_position", "1"])
+        let answer = try api.ask("GET", "/v1/sales/demo/purchases", [api.bearer("b1")])
+        let orders = answer.json["orders"] as? [[String: Any]]
+        #expect(orders?.compactMap { $0["persisted"] as? Bool } == [true, false])
+    }
+
+    @Test func `in an unknown sale is 404`() throws {
+        let api = try APIUnderTest()
+        for target in ["/v1/sales/nosuch/purchases", "/v1/sales/nosuch/orders/nosuch-1"] {
+            let answer = try api.ask("GET", target, [api.bearer("b1")])
+            #expect(answer.status == 404)
+            expectProblem(answer)
+        }
+    }
+}

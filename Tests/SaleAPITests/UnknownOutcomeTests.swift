@@ -1,0 +1,148 @@
+import Foundation
+import RedisClient
+import Shared
+import TestSupport
+import Testing
+
+/// Purchases of which nobody knows for a while whether they were decided.
+@Suite struct `A purchase without an answer from Redis` {
+    private static let sale = SaleID("demo")!
+
+    private func expectPending(_ answer: HTTPAnswer) {
+        #expect(answer.status == 202)
+        #expect(answer.body == "{\"status\":\"pending\"}")
+        #expect(answer["Content-Type"] == "application/json")
+        #expect(answer["Retry-After"] == "1")
+        #expect(answer["Location"] == nil)
+    }
+
+    private func stock(_ redis: BlockingRedis) throws -> Int? { try redis.status(Self.sale)?.remaining }
+
+    @Test func `is 202 at its deadline where it was sent, 503 where it was not, and its key resolves it`() throws {
+        let api = try APIUnderTest(["SALE_DEADLINE_MS": "300"])
+        let redis = try api.redis.connect()
+        try TestSale.create(redis)
+        api.redis.pause()
+        let sent = try api.startBuying("demo", "b1", "k1")
+        #expect(try eventually { try api.metric("sale_batches_total") == 1 })
+        let waiting = try api.startBuying("demo", "b2", "k1")
+        expectPending(try sent.answer())
+        let refused = try waiting.answer()
+        #expect(refused.status == 503)
+        expectProblem(refused)
+        api.redis.resume()
+        #expect(try eventually { try api.buy("demo", "b1", "k1").status == 200 })
+        #expect(try api.buy("demo", "b1", "k1").json["position"] as? Int == 1)
+        #expect(try stock(redis) == 9)
+        #expect(try TestSale.orderEvents(redis, Self.sale).map { $0["buyer"] } == ["b1"])
+    }
+
+    @Test func `is asked about again where the reply was lost, and not sold twice`() throws {
+        let api = try APIUnderTest(["SALE_DEADLINE_MS": "20000"], throughProxy: true)
+        let redis = try api.redis.connect()
+        try TestSale.create(redis)
+        // The first call teaches Redis the script.
+        #expect(try api.buy("demo", "b1", "k1").status == 201)
+        for index in 2...5 {
+            api.proxy!.loseNextReply()
+            let answer = try api.buy("demo", "b\(index)", "k1")
+            #expect(api.proxy!.lost == index - 1)
+            // Decided by the first sending; what came through was the answer to the second.
+            #expect(answer.status == 200)
+            #expect(answer.json["position"] as? Int == index)
+            #expect(answer["Idempotent-Replayed"] == "true")
+        }
+        #expect(try stock(redis) == 5)
+        #expect(try TestSale.orderEvents(redis, Self.sale).count == 5)
+    }
+
+    @Test func `stays pending while the sale is fenced, as it may have been decided before`() throws {
+        let api = try APIUnderTest(["SALE_DEADLINE_MS": "1000"], throughProxy: true)
+        let redis = try api.redis.connect()
+        try TestSale.create(redis)
+        api.redis.pause()
+        let lost = try api.startBuying("demo", "b1", "k1")
+        #expect(try eventually { try api.metric("sale_batches_total") == 1 })
+        // The fence falls behind the purchase, on the same Redis, and the reply in between is lost.
+        let fence = try UnixRedis(api.redis.socket)
+        try fence.send("HSET sale:{demo} serving_run_id another\r\n")
+        api.proxy!.loseNextReply()
+        api.redis.resume()
+        expectPending(try lost.answer())
+        let fresh = try api.buy("demo", "b2", "k1")
+        #expect(fresh.status == 503)
+        try redis.command(["HSET", "sale:{demo}", "serving_run_id", RedisArgument(redis.facts.runID)])
+        #expect(try eventually { try api.buy("demo", "b1", "k1").status == 200 })
+        #expect(try stock(redis) == 9)
+    }
+
+    @Test func `is decided once by the Redis that comes back after a crash`() throws {
+        let api = try APIUnderTest(["SALE_DEADLINE_MS": "20000"])
+        try TestSale.create(try api.redis.connect())
+        #expect(try api.buy("demo", "b0", "k1").status == 201)
+        api.redis.pause()
+        let clients = try (1...20).map { try api.startBuying("demo", "b\($0)", "k1") }
+        #expect(try eventually { try api.metric("sale_batches_total")! >= 2 })
+        api.redis.crash()
+        try api.redis.restart()
+        let redis = try api.redis.connect()
+        let status = try #require(try redis.status(Self.sale))
+        #expect(try redis.stamp(status))
+        let answers = try clients.map { try $0.answer() }
+        // What was sent before the crash is decided; what was not had its refusal.
+        for answer in answers { #expect([201, 409, 503].contains(answer.status)) }
+        let won = answers.filter { $0.status == 201 }.compactMap { $0.json["position"] as? Int }
+        let events = try TestSale.orderEvents(redis, Self.sale)
+        #expect(won.sorted() == Array(2..<2 + won.count))
+        #expect(events.count == 1 + won.count)
+        #expect(try stock(redis) == 10 - events.count)
+        #expect(won.count >= 1)
+    }
+
+    @Test func `leaves nothing behind, also of sales that were never there`() throws {
+        let api = try APIUnderTest(["SALE_DEADLINE_MS": "300"])
+        api.redis.pause()
+        var clients: [UnixHTTPClient] = []
+        for name in (0..<20).map({ "ghost-\($0)" }) { clients.append(try api.startBuying(name, "b1", "k1")) }
+        #expect(try eventually { try api.metric("sale_batches_total") == 20 })
+        for name in (0..<20).map({ "ghost-\($0)" }) { clients.append(try api.startBuying(name, "b2", "k1")) }
+        let statuses = try clients.map { try $0.answer().status }
+        #expect(statuses == [Int](repeating: 202, count: 20) + [Int](repeating: 503, count: 20))
+        api.redis.resume()
+        #expect(try eventually { try api.metric("sale_purchases_waiting") == 0 })
+        #expect(try eventually { try api.metric("sale_queues") == 0 })
+        #expect(try api.buy("ghost-1", "b1", "k1").status == 404)
+        #expect(try api.metric("sale_queues") == 0)
+    }
+
+    @Test func `never costs a real sale its place, however many names are made up`() throws {
+        let api = try APIUnderTest(["SALE_DEADLINE_MS": "5000"])
+        let redis = try api.redis.connect()
+        try TestSale.create(redis)
+        #expect(try api.ask("GET", "/v1/sales/demo").status == 200)
+        api.redis.pause()
+        // As many sales may have purchases under way that nobody has seen yet.
+        var clients: [UnixHTTPClient] = []
+        for index in 0..<1024 { clients.append(try api.startBuying("ghost-\(index)", "b1", "k1")) }
+        #expect(try eventually { try api.metric("sale_queues") == 1024 })
+        let ghost = try api.buy("one-too-many", "b1", "k1")
+        #expect(ghost.status == 503)
+        #expect(ghost.problem == "overloaded")
+        #expect(ghost["Retry-After"] == "1")
+        expectProblem(ghost)
+        let real = try api.startBuying("demo", "b1", "k1")
+        api.redis.resume()
+        #expect(try real.answer().status == 201)
+        #expect(try clients.allSatisfy { try $0.answer().status == 404 })
+        #expect(try eventually { try api.metric("sale_queues") == 1 })
+    }
+}
+
+/// Hands Redis a command without waiting for its answer, which a stopped Redis does not give.
+private final class UnixRedis {
+    private let client: UnixHTTPClient
+
+    init(_ path: String) throws { client = try UnixHTTPClient(path) }
+
+    func send(_ inline: String) throws { try client.send(raw: inline) }
+}

@@ -1,0 +1,131 @@
+import Foundation
+import Glibc
+import Shared
+
+/// An HTTP answer as it came: nothing is repaired on the way.
+package struct HTTPAnswer: Sendable {
+    package var status: Int
+    package var headers: [(name: String, value: String)]
+    package var body: String
+
+    /// A field's value, where it occurs exactly once; `name` in any case.
+    package subscript(_ name: String) -> String? {
+        let found = headers.filter { $0.name.lowercased() == name.lowercased() }
+        return found.count == 1 ? found[0].value : nil
+    }
+
+    /// The body as a JSON object; empty where it is none.
+    package var json: [String: Any] {
+        ((try? JSONSerialization.jsonObject(with: Data(body.utf8))) as? [String: Any]) ?? [:]
+    }
+
+    /// The last segment of a problem's type, as in `sold-out`.
+    package var problem: String? {
+        guard let type = json["type"] as? String, type.hasPrefix("/problems/") else { return nil }
+        return String(type.dropFirst("/problems/".count))
+    }
+}
+
+/// One connection to a server on a Unix socket. It sends bytes as given and reads answers strictly, so that a test sees
+/// what a client would.
+package final class UnixHTTPClient {
+    package struct Failure: Error, CustomStringConvertible {
+        package let description: String
+
+        package init(_ description: String) { self.description = description }
+    }
+
+    private let descriptor: Int32
+    private var received: [UInt8] = []
+
+    /// Connects; a server that doesn't answer within `timeoutSeconds` fails the test instead of hanging it.
+    package init(_ path: String, timeoutSeconds: Int = 20) throws {
+        descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        var limit = timeval(tv_sec: timeoutSeconds, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        let connected = SocketAddress.unix(path: path).withSockaddr { connect(descriptor, $0, $1) }
+        guard connected == 0 else {
+            close(descriptor)
+            throw Failure("can't connect to \(path): \(String(cString: strerror(errno)))")
+        }
+    }
+
+    deinit { close(descriptor) }
+
+    /// Sends a request, its length included, and does not wait for the answer.
+    package func send(
+        _ method: String, _ target: String, headers: [(String, String)] = [], body: String? = nil
+    ) throws {
+        var text = "\(method) \(target) HTTP/1.1\r\nHost: test\r\n"
+        for (name, value) in headers { text += "\(name): \(value)\r\n" }
+        if let body { text += "Content-Length: \(body.utf8.count)\r\n" }
+        try send(raw: text + "\r\n" + (body ?? ""))
+    }
+
+    /// Sends bytes as they are.
+    package func send(raw text: String) throws {
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            guard count > 0 else { throw Failure("the server closed while a request was sent") }
+            rest = rest.dropFirst(count)
+        }
+    }
+
+    /// Sends a request and reads its answer.
+    package func ask(
+        _ method: String, _ target: String, headers: [(String, String)] = [], body: String? = nil
+    ) throws -> HTTPAnswer {
+        try send(method, target, headers: headers, body: body)
+        return try answer(toHead: method == "HEAD")
+    }
+
+    /// Reads the next answer.
+    package func answer(toHead: Bool = false) throws -> HTTPAnswer {
+        let headEnd = Array("\r\n\r\n".utf8)
+        var end: Int?
+        while end == nil {
+            end = received.indices.first { received[$0...].starts(with: headEnd) }
+            if end == nil { try receive() }
+        }
+        let lines = String(decoding: received[0..<end!], as: UTF8.self).components(separatedBy: "\r\n")
+        received.removeFirst(end! + headEnd.count)
+        let words = lines[0].split(separator: " ", maxSplits: 2)
+        guard words.count == 3, words[0] == "HTTP/1.1", let status = Int(words[1]) else {
+            throw Failure("not a status line: \(lines[0])")
+        }
+        var answer = HTTPAnswer(status: status, headers: [], body: "")
+        for line in lines.dropFirst() {
+            guard let colon = line.range(of: ": ") else { throw Failure("not a field: \(line)") }
+            answer.headers.append((String(line[..<colon.lowerBound]), String(line[colon.upperBound...])))
+        }
+        let length = answer["content-length"].flatMap { Int($0) } ?? 0
+        if !toHead, status != 304 {
+            while received.count < length { try receive() }
+            answer.body = String(decoding: received[0..<length], as: UTF8.self)
+            received.removeFirst(length)
+        }
+        return answer
+    }
+
+    /// Whether the server has closed the connection, with nothing more sent.
+    package func isClosed() -> Bool {
+        do {
+            try receive()
+            return false
+        } catch {
+            return received.isEmpty && errno != EAGAIN
+        }
+    }
+
+    private func receive() throws {
+        var chunk = [UInt8](repeating: 0, count: 65_536)
+        errno = 0
+        let count = recv(descriptor, &chunk, chunk.count, 0)
+        guard count > 0 else {
+            let reason = count == 0 ? "the connection was closed" : String(cString: strerror(errno))
+            throw Failure("no answer: \(reason)")
+        }
+        received += chunk[0..<count]
+    }
+}
