@@ -88,7 +88,7 @@ package final class AsyncRedis {
         link.send(command, operation, completion)
     }
 
-    /// Writes what has been sent in this pass. Called at the end of every pass anyway.
+    /// Writes what has been sent in this pass, but not from within an answer. Called at the end of every pass anyway.
     package func flush() { link?.flush() }
 
     // MARK: Connecting

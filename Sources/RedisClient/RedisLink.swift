@@ -33,6 +33,8 @@ final class RedisLink: EventHandler {
     private var connected = false
     private var writePending = false
     private var flushing = false
+    /// hiredis is handing us an answer, and needs its context when that returns.
+    private var answering = false
     private var closing = false
 
     private let connectEnded: (RedisError?) -> Void
@@ -139,6 +141,8 @@ final class RedisLink: EventHandler {
         let link = from(context?.pointee.data)
         link.unanswered -= 1
         link.lastProgress = link.loop.now
+        link.answering = true
+        defer { link.answering = false }
         guard let reply else {
             link.isEnding = true
             return call.completion(.failure(link.failure(.connectionLost, "\(call.operation)", context)))
@@ -151,9 +155,10 @@ final class RedisLink: EventHandler {
         }
     }
 
-    /// Writes what has been handed over.
+    /// Writes what has been handed over. While an answer is being handled it does nothing: a write that fails makes
+    /// hiredis free its context at once, under the caller that is still reading answers.
     func flush() {
-        guard writePending, connected, let context else { return }
+        guard writePending, connected, !answering, let context else { return }
         writePending = false
         flushing = true
         redisAsyncHandleWrite(context)

@@ -90,7 +90,6 @@ final class SaleDirectory {
                 if snapshot.failed { fail() } else { finish(snapshot) }
             }
         }
-        redis.flush()
     }
 
     /// The statuses of one refresh, as they come in.

@@ -94,6 +94,30 @@ private final class Client {
         #expect(client.redis.losses == 1)
     }
 
+    @Test func `writes nothing while an answer is being handled, so that a lost connection can't end under it`() throws
+    {
+        let server = try RedisServer()
+        let client = try Client(server)
+        #expect(try client.turn { client.redis.isReady })
+        ignoreBrokenPipes()
+        var handling = false
+        var endedWithin = false
+        var failed = false
+        client.redis.send(["PING"], "PING") { _ in
+            handling = true
+            server.crash()
+            client.redis.send(["PING"], "PING") { answer in
+                endedWithin = handling
+                if case .failure = answer { failed = true }
+            }
+            // A write would find the socket closed, and hiredis would free the connection that is calling us.
+            client.redis.flush()
+            handling = false
+        }
+        #expect(try client.turn { failed })
+        #expect(!endedWithin)
+    }
+
     @Test func `gives up a Redis that has fallen silent`() throws {
         let server = try RedisServer()
         let client = try Client(server)
