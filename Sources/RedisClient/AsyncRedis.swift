@@ -8,6 +8,15 @@ package import Shared
 package final class AsyncRedis {
     package typealias Completion = (borrowing RedisAnswer) -> Void
 
+    /// Whether what an answer rests on is safe: on as many replicas as were asked for.
+    package enum Confirmation: Equatable, Sendable {
+        case confirmed
+        /// Too few replicas had it in time: it is applied, and a failover may take it back.
+        case missed
+        /// The connection was lost meanwhile: whether it survives is not known.
+        case lost
+    }
+
     package enum Status: Equatable {
         case ready(ServerFacts)
         /// Why not, as a phrase for logs and /readyz.
@@ -20,14 +29,20 @@ package final class AsyncRedis {
     /// purchase is answered, so that its batch can be sent again on a new connection.
     private static let silenceMilliseconds = 1000
     private static let watchdogMilliseconds = 100
+    /// Milliseconds that a replica has to acknowledge: a tenth of the time in which a purchase is answered, and a
+    /// thousand times what one that is well takes.
+    private static let confirmationMilliseconds = 250
 
     private let endpoint: RedisEndpoint
     private let loop: EventLoop
     private let name: String
+    private let replicas: Int
     private let refusal: (ServerFacts) -> String?
     private let changed: (Status) -> Void
 
     private var link: RedisLink?
+    /// Who is at the other end, once the handshake is done.
+    private var facts: ServerFacts?
     private var backoff = Backoff()
     private var random = SystemRandomNumberGenerator()
     private var retry: TimerID?
@@ -38,15 +53,17 @@ package final class AsyncRedis {
     package private(set) var losses = 0
 
     /// - Parameters:
+    ///   - replicas: how many must have what `confirm` is asked about.
     ///   - refusal: judges a server by what it says of itself; a phrase where it must not be used.
     ///   - changed: is told of every change of `status`.
     package init(
-        _ endpoint: RedisEndpoint, loop: EventLoop, name: String, refusal: @escaping (ServerFacts) -> String?,
-        changed: @escaping (Status) -> Void
+        _ endpoint: RedisEndpoint, loop: EventLoop, name: String, replicas: Int = 0,
+        refusal: @escaping (ServerFacts) -> String?, changed: @escaping (Status) -> Void
     ) {
         self.endpoint = endpoint
         self.loop = loop
         self.name = name
+        self.replicas = replicas
         self.refusal = refusal
         self.changed = changed
         loop.atEndOfPass { [weak self] in self?.flush() }
@@ -65,18 +82,78 @@ package final class AsyncRedis {
     // MARK: Commands
 
     /// Sends a script call: by its SHA, and by its text where Redis doesn't know it. `isReady` must hold.
-    package func run(_ call: ScriptCall, _ completion: @escaping Completion) {
-        run(call, asText: false, completion)
+    ///
+    /// - Parameter confirmed: is told, after a reply, whether what it rests on is safe. Nothing that depends on the reply
+    ///   may leave the process before. It is not called after a failure.
+    package func run(
+        _ call: ScriptCall, _ completion: @escaping Completion, confirmed: @escaping (Confirmation) -> Void = { _ in }
+    ) {
+        run(call, asText: false, completion, confirmed: confirmed)
     }
 
-    private func run(_ call: ScriptCall, asText: Bool, _ completion: @escaping Completion) {
+    private func run(
+        _ call: ScriptCall, asText: Bool, _ completion: @escaping Completion,
+        confirmed: @escaping (Confirmation) -> Void
+    ) {
         guard let link, isReady else { preconditionFailure("a command was sent while Redis is down") }
         call.compose(asText: asText, into: &command)
+        let reply = Fate()
         link.send(command, asText ? "EVAL" : "EVALSHA") { [weak self] answer in
-            if case .failure(let error) = answer, error.code == .noScript, let self, isReady {
-                return run(call, asText: true, completion)
+            switch answer {
+            case .failure(let error) where error.code == .noScript && self?.isReady == true:
+                self?.run(call, asText: true, completion, confirmed: confirmed)
+            case .failure: completion(answer)
+            case .reply:
+                reply.arrived = true
+                completion(answer)
+                if self?.replicas == 0 { confirmed(.confirmed) }
             }
-            completion(answer)
+        }
+        guard replicas > 0 else { return }
+        // On the same connection, behind the call: WAIT asks about everything that this connection has seen.
+        askReplicas(link) { [weak self] count in
+            guard reply.arrived else { return }
+            guard let self, let count else { return confirmed(.lost) }
+            if count < replicas { shutGate(link, acknowledged: count) }
+            confirmed(count < replicas ? .missed : .confirmed)
+        }
+    }
+
+    /// Whether a call had a reply, for the WAIT that stands behind it.
+    private final class Fate {
+        var arrived = false
+    }
+
+    /// Sends a WAIT; `done` is told how many replicas have it in time, be it fewer than were asked for, or nil where the
+    /// connection was lost.
+    private func askReplicas(_ link: RedisLink, _ done: @escaping (Int?) -> Void) {
+        command.removeAll()
+        command.appendCommand(["WAIT", RedisArgument(replicas), RedisArgument(Self.confirmationMilliseconds)])
+        link.send(command, "WAIT") { answer in
+            switch answer {
+            case .reply(let value): done(value.integer ?? 0)
+            case .failure: done(nil)
+            }
+        }
+    }
+
+    /// Too few replicas acknowledge: nothing new is sent until they do again, so that not every batch waits in vain.
+    private func shutGate(_ link: RedisLink, acknowledged count: Int) {
+        guard case .ready = status, link === self.link else { return }
+        become(.down("\(count) of \(replicas) replicas acknowledge"))
+        probe(link)
+    }
+
+    private func probe(_ link: RedisLink) {
+        guard link === self.link, !link.isEnding, let facts else { return }
+        // A command first: WAIT asks about what the connection has seen, which may be nothing for a while.
+        command.removeAll()
+        command.appendCommand(["PING"])
+        link.send(command, "PING") { _ in }
+        askReplicas(link) { [weak self] count in
+            guard let self, link === self.link, let count else { return }
+            if count >= replicas { return become(.ready(facts)) }
+            loop.schedule(afterMilliseconds: Self.watchdogMilliseconds) { [weak self] in self?.probe(link) }
         }
     }
 
@@ -146,6 +223,7 @@ package final class AsyncRedis {
     private func judge(_ facts: ServerFacts) {
         if facts.role != "master" { return fail("\(endpoint.address) is a replica, not the primary") }
         if let reason = refusal(facts) { return fail(reason) }
+        self.facts = facts
         if let handshakeTimeout { loop.cancel(handshakeTimeout) }
         backoff.reset()
         become(.ready(facts))
@@ -160,6 +238,7 @@ package final class AsyncRedis {
         // Calls that are unanswered fail here, after the status says that there is nothing to resend them on.
         let ended = link
         link = nil
+        facts = nil
         ended?.close()
         retry = loop.schedule(afterMilliseconds: backoff.next(using: &random)) { [weak self] in self?.connect() }
     }
@@ -172,7 +251,7 @@ package final class AsyncRedis {
 
     private func watch() {
         let silence = UInt64(Self.silenceMilliseconds) * 1_000_000
-        if isReady, let link, link.unanswered > 0, loop.now.nanoseconds > link.lastProgress.nanoseconds + silence {
+        if facts != nil, let link, link.unanswered > 0, loop.now.nanoseconds > link.lastProgress.nanoseconds + silence {
             fail("no answer within \(Self.silenceMilliseconds) ms")
         }
         loop.schedule(afterMilliseconds: Self.watchdogMilliseconds) { [weak self] in self?.watch() }

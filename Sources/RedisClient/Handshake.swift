@@ -17,5 +17,6 @@ enum Handshake {
 
     /// All of strict durability's settings in one call (several patterns: since Redis 7.0).
     static let configuration: [RedisArgument] =
-        ["CONFIG", "GET"] + ServerFacts.strictSettings.map { RedisArgument($0.name) }
+        ["CONFIG", "GET", RedisArgument(ServerFacts.replicasSetting)]
+        + ServerFacts.strictSettings.map { RedisArgument($0.name) }
 }

@@ -39,9 +39,13 @@ package struct ServerFacts: Equatable, Sendable {
         self.init(runID: String(runID), version: String(version), role: String(role), settings: settings)
     }
 
-    /// Why answers of this Redis are not safe, each a phrase; empty where they are.
-    package var durabilityProblems: [String] {
-        Self.strictSettings.compactMap { name, wanted in
+    /// The setting that makes a primary refuse writes (NOREPLICAS) once it has seen too few replicas for a while.
+    package static let replicasSetting = "min-replicas-to-write"
+
+    /// Why answers of this Redis are not safe where `replicas` must have them, each a phrase; empty where they are.
+    package func durabilityProblems(replicas: Int) -> [String] {
+        let wanted = Self.strictSettings + [(Self.replicasSetting, "\(replicas)")]
+        return wanted.compactMap { name, wanted in
             guard let value = settings[name] else { return "\(name) can't be read" }
             return value == wanted ? nil : "\(name) is \"\(value)\" and must be \"\(wanted)\""
         }

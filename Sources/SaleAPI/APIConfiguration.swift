@@ -8,6 +8,7 @@ struct APIConfiguration {
     enum Durability: String { case strict, relaxed }
 
     var redis: RedisEndpoint
+    var replicas: Int
     var durability: Durability
     var listen: SocketAddress
     var jwksFile: String
@@ -19,12 +20,13 @@ struct APIConfiguration {
     var logLevel: Log.Level
 
     static let settings: [Setting] = [
-        .redisURL, .redisPasswordFile, .durability, .listen, .jwksFile, .jwtAudience, .jwtIssuer, .deadline,
+        .redisURL, .redisPasswordFile, .redisReplicas, .durability, .listen, .jwksFile, .jwtAudience, .jwtIssuer, .deadline,
         .maxConnections, .batchMax, .logLevel,
     ]
 
     init(_ environment: Environment) throws(ConfigurationError) {
         redis = try RedisEndpoint(environment)
+        replicas = try environment.redisReplicas()
         let durabilityText = try environment.required(.durability)
         guard let durability = Durability(rawValue: durabilityText) else {
             throw ConfigurationError(.durability, "is \"\(durabilityText)\"; it must be strict or relaxed")
@@ -46,7 +48,7 @@ struct APIConfiguration {
 
     /// What to say of a Redis that must not be sold from; nil where it may.
     func refusal(of server: ServerFacts) -> String? {
-        let problems = server.durabilityProblems
+        let problems = server.durabilityProblems(replicas: replicas)
         guard durability == .strict, !problems.isEmpty else { return nil }
         return "Redis would forget confirmed orders: \(problems.joined(separator: "; "))"
     }

@@ -17,6 +17,10 @@ final class Batch {
 
     let call = ScriptCall(.purchase)
     private(set) var purchases: [Purchase] = []
+    /// What Redis said to each, kept until it is known to be safe.
+    var decisions: [Decision] = []
+    /// Redis' time when it said so.
+    var decidedAt = UnixMilliseconds(0)
     /// How many from the front have been answered because their time was up.
     var expired = 0
     /// It was sent and the answer lost: it may have been decided, and only a decision can tell.
@@ -28,6 +32,7 @@ final class Batch {
     func clear() {
         call.removeItems()
         purchases.removeAll(keepingCapacity: true)
+        decisions.removeAll(keepingCapacity: true)
         expired = 0
         mayHaveRun = false
     }

@@ -148,13 +148,20 @@ final class Batcher {
         lane.resend = false
         metrics.batches += 1
         batch.call.begin(keys: lane.keys, [runID, "\(sale)"])
-        redis.run(batch.call) { [weak self] answer in
-            guard let self else { return }
-            switch answer {
-            case .reply(let value): decided(sale, lane, value)
-            case .failure(let error): failed(sale, lane, error)
-            }
-        }
+        redis.run(
+            batch.call,
+            { [weak self] answer in
+                guard let self else { return }
+                switch answer {
+                case .reply(let value): decided(sale, lane, value)
+                case .failure(let error): failed(sale, lane, error)
+                }
+            },
+            confirmed: { [weak self] confirmation in
+                // A reply that could not be used has been dealt with already.
+                guard let self, lane.inFlight === batch, batch.decisions.count == batch.count else { return }
+                settle(sale, lane, batch, confirmation)
+            })
     }
 
     /// Redis can be used again: what may have run is asked about again, in the same words.
@@ -178,8 +185,10 @@ final class Batcher {
 
     // MARK: Answering
 
+    /// Keeps what Redis decided; nobody is told before it is known to be safe.
     private func decided(_ sale: SaleID, _ lane: Lane, _ value: borrowing RedisValue) {
         guard let batch = lane.inFlight else { preconditionFailure("a decision without a batch") }
+        batch.decisions.removeAll(keepingCapacity: true)
         guard reply.begin(value, count: batch.count) else {
             return undecided(sale, lane, "purchase.lua answered in another form than it promises")
         }
@@ -192,21 +201,44 @@ final class Batcher {
         } else {
             known.insert(sale)
         }
-        for index in 0..<batch.count {
+        for _ in 0..<batch.count {
             guard let decision = reply.decision(value) else {
-                return undecided(sale, lane, "purchase.lua gave a detail of another form than it promises", from: index)
+                return undecided(sale, lane, "purchase.lua gave a detail of another form than it promises")
             }
-            metrics.count(decision)
-            if case .secured(let position, _) = decision {
-                logWin(sale, position, batch.purchases[index])
+            batch.decisions.append(decision)
+        }
+        batch.decidedAt = reply.now
+    }
+
+    private func settle(_ sale: SaleID, _ lane: Lane, _ batch: Batch, _ confirmation: AsyncRedis.Confirmation) {
+        switch confirmation {
+        case .confirmed: answer(sale, batch)
+        case .missed:
+            log.write(.error, "batch_unconfirmed") {
+                $0.appendMember("sale", "\(sale)")
+                $0.appendMember("purchases", batch.count)
             }
-            guard index >= batch.expired else { continue }
-            let purchase = batch.purchases[index]
-            metrics.decisionLatency.record(microseconds: loop.now.microseconds(since: purchase.exchange.arrivedAt))
-            answers.decided(
-                decision, sale, quantity: purchase.quantity, now: reply.now, known: known, purchase.exchange)
+            for purchase in batch.purchases[batch.expired...] { answers.pending(purchase.exchange) }
+        case .lost:
+            // It was decided, and whether that survives is open: asked again, in the same words, it is told.
+            batch.mayHaveRun = true
+            lane.resend = true
+            return
         }
         finish(sale, lane)
+    }
+
+    private func answer(_ sale: SaleID, _ batch: Batch) {
+        for index in 0..<batch.count {
+            let decision = batch.decisions[index]
+            let purchase = batch.purchases[index]
+            metrics.count(decision)
+            if case .secured(let position, _) = decision { logWin(sale, position, purchase) }
+            guard index >= batch.expired else { continue }
+            metrics.decisionLatency.record(microseconds: loop.now.microseconds(since: purchase.exchange.arrivedAt))
+            answers.decided(
+                decision, sale, quantity: purchase.quantity, now: batch.decidedAt, known: known, purchase.exchange)
+        }
     }
 
     private func failed(_ sale: SaleID, _ lane: Lane, _ error: RedisError) {
@@ -233,14 +265,14 @@ final class Batcher {
     }
 
     /// Redis said something that tells neither yes nor no: nobody is told no.
-    private func undecided(_ sale: SaleID, _ lane: Lane, _ reason: String, from first: Int = 0) {
+    private func undecided(_ sale: SaleID, _ lane: Lane, _ reason: String) {
         guard let batch = lane.inFlight else { return }
         log.write(.error, "batch_undecided") {
             $0.appendMember("sale", "\(sale)")
             $0.appendMember("purchases", batch.count)
             $0.appendMember("error", reason)
         }
-        for purchase in batch.purchases[max(first, batch.expired)...] { answers.pending(purchase.exchange) }
+        for purchase in batch.purchases[batch.expired...] { answers.pending(purchase.exchange) }
         finish(sale, lane)
     }
 

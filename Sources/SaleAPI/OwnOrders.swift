@@ -26,20 +26,29 @@ final class OwnOrders {
         let keys = SaleKeys(sale)
         let call = ScriptCall(.lookup)
         call.begin(keys: [keys.sale, keys.buyers], [runID, buyer.string])
-        redis.run(call) { [weak self] answer in
-            guard let self else { return }
-            waiting -= 1
-            guard case .reply(let value) = answer, value.count == 3, let code = value[0].string,
-                let persisted = value[1].integer, let wins = Win.parse(value[2].string ?? "")
-            else { return refuse(.unavailable, exchange) }
-            switch code {
-            case "K":
-                known.insert(sale)
-                respond(sale, wins, persisted: persisted, position: position, exchange)
-            case "U" where !known.contains(sale): server.respond(exchange, .notFound)
-            default: refuse(.unavailable, exchange)
-            }
-        }
+        // What a buyer is shown must not be taken back either.
+        var found: (code: String, persisted: Int, wins: [Win])?
+        redis.run(
+            call,
+            { [weak self] answer in
+                guard let self else { return }
+                waiting -= 1
+                guard case .reply(let value) = answer, value.count == 3, let code = value[0].string,
+                    let persisted = value[1].integer, let wins = Win.parse(value[2].string ?? "")
+                else { return refuse(.unavailable, exchange) }
+                found = (code, persisted, wins)
+            },
+            confirmed: { [weak self] confirmation in
+                guard let self, let found else { return }
+                guard confirmation == .confirmed else { return refuse(.unavailable, exchange) }
+                switch found.code {
+                case "K":
+                    known.insert(sale)
+                    respond(sale, found.wins, persisted: found.persisted, position: position, exchange)
+                case "U" where !known.contains(sale): server.respond(exchange, .notFound)
+                default: refuse(.unavailable, exchange)
+                }
+            })
     }
 
     private func respond(_ sale: SaleID, _ wins: [Win], persisted: Int, position: Int?, _ exchange: Exchange) {

@@ -37,7 +37,8 @@ final class SaleAPI: HTTPHandler {
         let server = HTTPServer(loop: loop, limits: limits, handler: self)
         let configuration = configuration
         redis = AsyncRedis(
-            configuration.redis, loop: loop, name: "sale-api", refusal: configuration.refusal(of:),
+            configuration.redis, loop: loop, name: "sale-api", replicas: configuration.replicas,
+            refusal: configuration.refusal(of:),
             changed: { [weak self] in self?.redisChanged($0) })
         batcher = Batcher(
             loop: loop, redis: redis, answers: PurchaseAnswers(server: server), known: known, metrics: metrics,
@@ -134,7 +135,7 @@ final class SaleAPI: HTTPHandler {
     private func redisChanged(_ status: AsyncRedis.Status) {
         switch status {
         case .ready(let facts):
-            let problems = facts.durabilityProblems
+            let problems = facts.durabilityProblems(replicas: configuration.replicas)
             log.write(problems.isEmpty ? .info : .warning, "redis_ready") {
                 $0.appendMember("run_id", facts.runID)
                 $0.appendMember("version", facts.version)

@@ -76,7 +76,7 @@ private struct Doctor {
         let major = facts.version.split(separator: ".").first.flatMap { Int($0) } ?? 0
         add(major >= Self.redisMajorMin ? .ok : .bad, "redis version", "\(facts.version), 7.0 or later is needed")
         add(facts.role == "master" ? .ok : .bad, "redis role", facts.role == "master" ? "primary" : facts.role)
-        let problems = facts.durabilityProblems
+        let problems = facts.durabilityProblems(replicas: try context.environment.redisReplicas())
         if problems.isEmpty {
             add(.ok, "redis durability", "answers after its fsync, evicts nothing")
         }

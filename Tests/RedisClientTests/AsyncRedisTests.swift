@@ -132,7 +132,7 @@ private final class Client {
 
     @Test func `does not use a server that is refused, and looks again until it is accepted`() throws {
         let server = try RedisServer(["--appendfsync", "everysec"])
-        let client = try Client(server, refusal: { $0.durabilityProblems.first })
+        let client = try Client(server, refusal: { $0.durabilityProblems(replicas: 0).first })
         #expect(try client.turn { client.changes.count > 0 })
         guard case .down(let reason) = client.redis.status else {
             Issue.record("the server was accepted")

@@ -24,6 +24,39 @@ package final class RedisServer: @unchecked Sendable {
         try awaitReady()
     }
 
+    /// The settings of a server that replicas can follow: replication knows only TCP.
+    package static func followed() -> [String] { ["--bind", "127.0.0.1", "--port", "\(freePort())"] }
+
+    /// Starts a replica of this server, whose settings must be `followed`, and waits until it follows.
+    package func replica() throws -> RedisServer {
+        guard let at = settings.firstIndex(of: "--port") else { preconditionFailure("nobody can follow this server") }
+        let replica = try RedisServer(["--replicaof", "127.0.0.1", settings[at + 1]])
+        let follows = try eventually {
+            let reply = try replica.connect().command(["INFO", "replication"])
+            let value = reply.value
+            return value.string?.contains("master_link_status:up") == true
+        }
+        guard follows else { throw NSError(domain: "the replica does not follow", code: 1) }
+        return replica
+    }
+
+    /// A port that nobody listens on just now.
+    private static func freePort() -> UInt16 {
+        let descriptor = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                _ = bind(descriptor, $0, length)
+                _ = getsockname(descriptor, $0, &length)
+            }
+        }
+        return UInt16(bigEndian: address.sin_port)
+    }
+
     /// The socket's path.
     package var socket: String { directory.path("redis.sock") }
     /// For SALE_REDIS_URL.

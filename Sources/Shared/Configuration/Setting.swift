@@ -16,6 +16,9 @@ package struct Setting: Sendable {
         "the Redis primary; also redis://user@host:port/db, unix:///path/to.sock?db=0")
     package static let redisPasswordFile = Setting(
         "SALE_REDIS_PASSWORD_FILE", default: nil, "file with the password of that user")
+    package static let redisReplicas = Setting(
+        "SALE_REDIS_REPLICAS", default: "0",
+        "replicas that must have a decision before it is told (WAIT); min-replicas-to-write must be the same")
     package static let durability = Setting(
         "SALE_DURABILITY", default: "strict",
         "strict: sell only on a Redis that answers after its fsync; relaxed: sell anyway (development)")
@@ -87,6 +90,9 @@ package struct Environment: Sendable {
         }
         return value
     }
+
+    /// How many replicas are asked; more than a few would only add chances to wait.
+    package func redisReplicas() throws(ConfigurationError) -> Int { try integer(.redisReplicas, in: 0...5) }
 
     package func logLevel() throws(ConfigurationError) -> Log.Level {
         let text = try required(.logLevel)

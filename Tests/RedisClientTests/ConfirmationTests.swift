@@ -1,0 +1,87 @@
+import EventLoop
+import RedisClient
+import Shared
+import TestSupport
+import Testing
+
+/// A client that asks for one replica, and what it was told of each call.
+private final class ConfirmingClient {
+    let loop: EventLoop
+    private(set) var redis: AsyncRedis!
+    private(set) var confirmations: [AsyncRedis.Confirmation] = []
+
+    init(_ server: RedisServer) throws {
+        loop = try EventLoop()
+        redis = AsyncRedis(
+            try RedisEndpoint(url: server.url), loop: loop, name: "test", replicas: 1, refusal: { _ in nil },
+            changed: { _ in })
+        redis.connect()
+    }
+
+    func turn(until condition: () -> Bool) throws -> Bool {
+        try eventually {
+            try loop.pass(waitMilliseconds: 10)
+            return condition()
+        }
+    }
+
+    /// Runs a call, and turns the loop until it is confirmed, or known not to be.
+    func confirm() throws -> AsyncRedis.Confirmation? {
+        let before = confirmations.count
+        let call = ScriptCall(.status)
+        call.begin(keys: ["sale:{x}", "sale:{x}:stock", "sale:{x}:position"], [])
+        redis.run(call, { _ in }, confirmed: { [unowned self] in confirmations.append($0) })
+        _ = try turn { confirmations.count > before }
+        return confirmations.last
+    }
+}
+
+@Suite struct `The replicas' confirmation` {
+    @Test func `comes once the replica has it, also of a script that Redis did not know`() throws {
+        let primary = try RedisServer(RedisServer.followed())
+        let replica = try primary.replica()
+        let client = try ConfirmingClient(primary)
+        #expect(try client.turn { client.redis.isReady })
+        try primary.connect().command(["SCRIPT", "FLUSH"])
+        for _ in 0..<3 { #expect(try client.confirm() == .confirmed) }
+        #expect(client.confirmations.count == 3)
+        withExtendedLifetime(replica) {}
+    }
+
+    @Test func `is missed where the replica stands still; nothing is sent until it goes on`() throws {
+        let primary = try RedisServer(RedisServer.followed())
+        let replica = try primary.replica()
+        let client = try ConfirmingClient(primary)
+        #expect(try client.turn { client.redis.isReady })
+        #expect(try client.confirm() == .confirmed)
+        replica.pause()
+        try primary.connect().command(["SET", "written", "while it stands still"])
+        #expect(try client.confirm() == .missed)
+        #expect(client.redis.status == .down("0 of 1 replicas acknowledge"))
+        replica.resume()
+        #expect(try client.turn { client.redis.isReady })
+        #expect(try client.confirm() == .confirmed)
+        #expect(client.redis.losses == 0)
+    }
+
+    @Test func `is lost with the connection`() throws {
+        let primary = try RedisServer(RedisServer.followed())
+        let replica = try primary.replica()
+        let client = try ConfirmingClient(primary)
+        #expect(try client.turn { client.redis.isReady })
+        #expect(try client.confirm() == .confirmed)
+        replica.pause()
+        try primary.connect().command(["SET", "written", "while it stands still"])
+        var confirmation: AsyncRedis.Confirmation?
+        var answered = false
+        let call = ScriptCall(.status)
+        call.begin(keys: ["sale:{x}", "sale:{x}:stock", "sale:{x}:position"], [])
+        client.redis.run(call, { _ in answered = true }, confirmed: { confirmation = $0 })
+        #expect(try client.turn { answered })
+        #expect(confirmation == nil)
+        primary.crash()
+        #expect(try client.turn { confirmation != nil })
+        #expect(confirmation == .lost)
+        replica.resume()
+    }
+}

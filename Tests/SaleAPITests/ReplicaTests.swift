@@ -1,0 +1,48 @@
+import Foundation
+import RedisClient
+import Shared
+import TestSupport
+import Testing
+
+@Suite struct `With a replica that must have each decision` {
+    private func start() throws -> (api: APIUnderTest, replica: RedisServer) {
+        let api = try APIUnderTest(
+            redisSettings: RedisServer.followed() + ["--min-replicas-to-write", "1"], ["SALE_REDIS_REPLICAS": "1"])
+        return (api, try api.redis.replica())
+    }
+
+    @Test func `a win is told once the replica has it`() throws {
+        let (api, replica) = try start()
+        #expect(try api.awaitReady())
+        try TestSale.create(api.redis.connect())
+        #expect(try api.buy("demo", "a", "key-1").status == 201)
+        let wins = try replica.connect().command(["HGET", RedisArgument(SaleKeys(SaleID("demo")!).buyers), "a"])
+        #expect(wins.value.string?.hasPrefix("key-1 1 1 ") == true, "\(wins.value.string ?? "nothing")")
+    }
+
+    @Test func `what it may not have is pending, the next is refused at once, and the same key resolves it`() throws {
+        let (api, replica) = try start()
+        #expect(try api.awaitReady())
+        try TestSale.create(api.redis.connect())
+        #expect(try api.buy("demo", "a", "key-1").status == 201)
+        replica.pause()
+        let pending = try api.buy("demo", "b", "key-1")
+        #expect(pending.status == 202)
+        #expect(pending["retry-after"] == "1")
+        // Another buyer, and the winner's replay: nothing that the replica may lack is told.
+        #expect(try api.buy("demo", "c", "key-1").status == 503)
+        #expect(try api.buy("demo", "a", "key-1").status == 503)
+        #expect(try api.ask("GET", "/readyz").body.contains("0 of 1 replicas acknowledge"))
+        replica.resume()
+        #expect(try api.awaitReady())
+        let resolved = try api.buy("demo", "b", "key-1")
+        #expect(resolved.status == 200)
+        #expect(resolved.json["position"] as? Int == 2)
+        #expect(try api.buy("demo", "c", "key-1").status == 201)
+    }
+
+    @Test func `a primary that does not itself ask for it is not sold from`() throws {
+        let api = try APIUnderTest(["SALE_REDIS_REPLICAS": "1"], ready: false)
+        #expect(try api.ask("GET", "/readyz").body.contains("min-replicas-to-write"))
+    }
+}
