@@ -69,6 +69,23 @@ package final class BlockingRedis {
         }
     }
 
+    /// Milliseconds that replicas have to acknowledge.
+    private static let confirmationMilliseconds = 1000
+
+    /// Waits until `replicas` have everything that this connection has seen; throws `unconfirmed` where they don't in time.
+    ///
+    /// PING comes first: a connection that was woken from a blocking read has not taken note of the offset that woke it,
+    /// and WAIT would ask about an older one (redis 7.0.15: blocked.c serves it, only server.c call() sets woff).
+    package func confirm(replicas: Int) throws(RedisError) {
+        guard replicas > 0 else { return }
+        try command(["PING"])
+        let reply = try command(["WAIT", RedisArgument(replicas), RedisArgument(Self.confirmationMilliseconds)])
+        let count = reply.integer ?? 0
+        guard count >= replicas else {
+            throw RedisError(.unconfirmed, "WAIT", "\(count) of \(replicas) replicas acknowledge")
+        }
+    }
+
     private static func call(
         _ context: UnsafeMutablePointer<redisContext>, _ arguments: [RedisArgument]
     ) -> UnsafeMutablePointer<redisReply>? {

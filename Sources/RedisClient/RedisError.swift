@@ -9,6 +9,9 @@ package struct RedisError: Error, CustomStringConvertible {
         case groupExists, noGroup, unblocked
         /// The connection went away, or fell silent, after the command was handed over: it may have run.
         case connectionLost, timedOut
+        /// It ran, and fewer replicas than were asked for have acknowledged what it read or wrote: a failover may take it
+        /// back.
+        case unconfirmed
         /// Any other error reply: a script may have stopped half-way.
         case other
         /// The reply is not of the form that the command promises.
@@ -61,7 +64,7 @@ package struct RedisError: Error, CustomStringConvertible {
         case .noScript, .readOnly, .loading, .masterDown, .noReplicas, .outOfMemory, .misconfigured, .busy,
             .notPermitted, .cannotConnect, .groupExists, .noGroup:
             .nothingRan
-        case .unblocked, .connectionLost, .timedOut, .other, .unexpectedReply: .unknown
+        case .unblocked, .connectionLost, .timedOut, .unconfirmed, .other, .unexpectedReply: .unknown
         }
     }
 

@@ -20,7 +20,8 @@ struct APIConfiguration {
     var logLevel: Log.Level
 
     static let settings: [Setting] = [
-        .redisURL, .redisPasswordFile, .redisReplicas, .durability, .listen, .jwksFile, .jwtAudience, .jwtIssuer, .deadline,
+        .redisURL, .redisPasswordFile, .redisReplicas, .durability, .listen, .jwksFile, .jwtAudience, .jwtIssuer,
+        .deadline,
         .maxConnections, .batchMax, .logLevel,
     ]
 

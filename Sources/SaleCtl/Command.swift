@@ -38,6 +38,18 @@ struct Context: Sendable {
 
     func redis() throws -> BlockingRedis { try BlockingRedis(RedisEndpoint(environment), name: "salectl") }
 
+    /// Waits until the replicas that were asked for have what has just been changed.
+    func confirm(_ redis: BlockingRedis) throws {
+        let replicas = try environment.redisReplicas()
+        do throws(RedisError) {
+            try redis.confirm(replicas: replicas)
+        } catch {
+            guard error.code == .unconfirmed else { throw error }
+            throw CommandFailure(
+                "done, but \(error.message): a failover could take it back; look again", ExitCode.temporaryFailure)
+        }
+    }
+
     /// The database's path, where there is one.
     func existingDatabase() throws -> String? {
         let path = try environment.required(.database)

@@ -15,6 +15,7 @@ extension Command {
             guard try redis.control(sale, action) else {
                 throw CommandFailure("Redis has no sale \(sale)", ExitCode.noInput)
             }
+            try context.confirm(redis)
             let report = try StatusReport.read(sale, context, redis)
             Output.line(arguments.has("--json") ? report.json : "\(sale) is \(report.state)")
             return ExitCode.ok

@@ -42,6 +42,7 @@ extension Command {
         guard try redis.create(new) else {
             throw CommandFailure("a sale \(sale), or a part of one, is on Redis already", ExitCode.cantCreate)
         }
+        try context.confirm(redis)
         let report = try StatusReport.read(sale, context, redis)
         if arguments.has("--json") { Output.line(report.json) } else { Output.print(report.lines) }
         return ExitCode.ok

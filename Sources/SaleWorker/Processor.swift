@@ -8,12 +8,14 @@ import Shared
 final class Processor {
     private let store: OrderStore
     private let worker: String
+    private let replicas: Int
     private let log: Log
     private var failpoint: Failpoint?
 
-    init(store: OrderStore, worker: String, log: Log, failpoint: Failpoint?) {
+    init(store: OrderStore, worker: String, replicas: Int, log: Log, failpoint: Failpoint?) {
         self.store = store
         self.worker = worker
+        self.replicas = replicas
         self.log = log
         self.failpoint = failpoint
     }
@@ -22,6 +24,8 @@ final class Processor {
     func process(_ sale: SaleID, _ entries: [StreamEntry], on redis: BlockingRedis) throws {
         guard !entries.isEmpty else { return }
         failpoint?.reached(.afterRead)
+        // An entry that only the primary has may be taken back by a failover, and its unit sold again.
+        try redis.confirm(replicas: replicas)
         let applied = try store.apply(sale, entries, beforeCommit: { failpoint?.reached(.beforeCommit) })
         failpoint?.reached(.afterCommit)
 

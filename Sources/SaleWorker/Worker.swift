@@ -35,7 +35,8 @@ final class Worker {
         self.store = store
         self.log = log
         processor = Processor(
-            store: store, worker: configuration.name, log: log, failpoint: configuration.failpoint)
+            store: store, worker: configuration.name, replicas: configuration.replicas, log: log,
+            failpoint: configuration.failpoint)
         fence = Fence(store: store, log: log)
         reader = StreamReader(consumer: configuration.name)
     }
@@ -139,12 +140,13 @@ final class Worker {
         var event: StaticString = "worker_failed"
         if let error = error as? RedisError {
             event = "redis_failed"
-            if error.code == .noGroup {
+            switch error.code {
+            case .noGroup:
                 // Somebody destroyed the group: it is made again from the start, and what is stored is known as stored.
                 for sale in reader.sales { reader.end(sale) }
                 nextDiscovery = Instant(nanoseconds: 0)
-            } else {
-                redis = nil
+            case .unconfirmed: break
+            default: redis = nil
             }
         } else if error is StoreError {
             event = "store_failed"

@@ -4,15 +4,19 @@ import Shared
 /// Everything `sale-worker` is told, checked once at the start.
 struct WorkerConfiguration {
     var redis: RedisEndpoint
+    var replicas: Int
     var database: String
     var name: String
     var logLevel: Log.Level
     var failpoint: Failpoint?
 
-    static let settings: [Setting] = [.redisURL, .redisPasswordFile, .database, .workerName, .logLevel]
+    static let settings: [Setting] = [
+        .redisURL, .redisPasswordFile, .redisReplicas, .database, .workerName, .logLevel,
+    ]
 
     init(_ environment: Environment) throws(ConfigurationError) {
         redis = try RedisEndpoint(environment)
+        replicas = try environment.redisReplicas()
         database = try environment.required(.database)
         name = environment.explicit(.workerName) ?? Self.hostName()
         logLevel = try environment.logLevel()

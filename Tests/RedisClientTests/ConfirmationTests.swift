@@ -84,4 +84,35 @@ private final class ConfirmingClient {
         #expect(confirmation == .lost)
         replica.resume()
     }
+
+    @Test func `is asked about too early by a connection that a blocking read has woken, unless it says PING`() throws {
+        let primary = try RedisServer(RedisServer.followed())
+        let replica = try primary.replica()
+        let client = try ConfirmingClient(primary)
+        #expect(try client.turn { client.redis.isReady })
+        #expect(try client.confirm() == .confirmed)
+        replica.pause()
+        var woken = false
+        client.redis.send(["XREAD", "BLOCK", "900", "STREAMS", "s", "$"], "XREAD") { _ in woken = true }
+        try client.loop.pass(waitMilliseconds: 10)
+        let other = try primary.connect()
+        _ = try eventually {
+            let clients = try other.command(["CLIENT", "LIST"])
+            let value = clients.value
+            return value.string?.contains("flags=b") == true
+        }
+        try other.command(["XADD", "s", "*", "a", "b"])
+        #expect(try client.turn { woken })
+        func acknowledged(sayingPing: Bool) throws -> Int? {
+            var count: Int?
+            if sayingPing { client.redis.send(["PING"], "PING") { _ in } }
+            client.redis.send(["WAIT", "1", "50"], "WAIT") { if case .reply(let value) = $0 { count = value.integer } }
+            _ = try client.turn { count != nil }
+            return count
+        }
+        // The replica stands still: it can't have the entry. Without PING Redis says that it does.
+        #expect(try acknowledged(sayingPing: false) == 1)
+        #expect(try acknowledged(sayingPing: true) == 0)
+        replica.resume()
+    }
 }

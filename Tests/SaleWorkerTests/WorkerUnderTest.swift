@@ -12,8 +12,8 @@ final class WorkerUnderTest {
     private(set) var worker: ChildProcess?
     private var starts = 0
 
-    init(database: String? = nil) throws {
-        server = try RedisServer()
+    init(database: String? = nil, redisSettings: [String] = []) throws {
+        server = try RedisServer(redisSettings)
         redis = try server.connect()
         self.database = database ?? server.directory.path("sale.db")
     }
