@@ -1,0 +1,76 @@
+import Foundation
+import RedisClient
+import Shared
+import TestSupport
+import Testing
+
+/// docs/openapi.yaml against the running server, by Tests/contract/check_openapi.py.
+@Suite struct `The OpenAPI document` {
+    private static let root = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+    /// A server that has a sale of every kind, and one without Redis.
+    private final class Scene {
+        let ready: APIUnderTest
+        let down: APIUnderTest
+
+        init() throws {
+            ready = try APIUnderTest()
+            down = try APIUnderTest(["SALE_REDIS_URL": "unix:///nowhere/redis.sock"], ready: false)
+            let redis = try ready.redis.connect()
+            let later = UnixMilliseconds(UnixMilliseconds.now.value + 3_600_000)
+            try TestSale.create(redis, "open", stock: 1000, maxPerBuyer: 50)
+            try TestSale.create(redis, "one-left", stock: 1, maxPerBuyer: 2)
+            try TestSale.create(redis, "sold-out", stock: 0)
+            try TestSale.create(redis, "scheduled", opensAt: later)
+            _ = try redis.control(try TestSale.create(redis, "paused"), .pause)
+            _ = try redis.control(try TestSale.create(redis, "ended"), .close)
+            let stuck = try TestSale.create(redis, "stuck")
+            try redis.command(["SET", RedisArgument(SaleKeys(stuck).buyers), "not a hash"])
+        }
+
+        /// Runs the check against a document.
+        func check(_ document: URL) throws -> (code: Int32, output: String, errors: String) {
+            let file = ready.redis.directory.url.appendingPathComponent("scene.json")
+            let scene: [String: [String: String]] = [
+                "sockets": ["ready": ready.socket, "down": down.socket],
+                "tokens": ["buyer": ready.token("b1"), "other": ready.token("b2")],
+            ]
+            try JSONEncoder().encode(scene).write(to: file)
+            return try ChildProcess.run(
+                URL(fileURLWithPath: "/usr/bin/python3"),
+                [root.appendingPathComponent("Tests/contract/check_openapi.py").path, document.path, file.path])
+        }
+    }
+
+    @Test func `says all that the server answers, and nothing else`() throws {
+        let result = try Scene().check(Self.root.appendingPathComponent("docs/openapi.yaml"))
+        #expect(result.code == 0, "\(result.output)\(result.errors)")
+        #expect(result.output.isEmpty)
+    }
+
+    @Test func `is found wrong where it differs from the server in anything`() throws {
+        let scene = try Scene()
+        let text = try String(contentsOf: Self.root.appendingPathComponent("docs/openapi.yaml"), encoding: .utf8)
+        let document = scene.ready.redis.directory.url.appendingPathComponent("damaged.yaml")
+        let damages = [
+            (
+                "        '422':", "        '423':",
+                ["buy 422: not documented", "buy 423: IdempotencyKeyReused never came"]
+            ),
+            ("status: { const: live }", "status: { const: alive }", ["live 200: "]),
+            ("            Idempotent-Replayed:", "            Idempotent-Repeated:", ["buy 200: "]),
+            ("text/plain; version=0.0.4", "text/plain; version=1", ["metrics 200: "]),
+            ("        queue: { type: 'null', ", "        line: { type: 'null', ", ["showSale 200: ", "schema Sale"]),
+            ("      x-not-provoked: ", "      x-note: ", ["buy 503: Overloaded never came"]),
+        ]
+        for (original, damaged, findings) in damages {
+            #expect(text.contains(original), "the document has changed: \(original)")
+            try text.replacingOccurrences(of: original, with: damaged)
+                .write(to: document, atomically: true, encoding: .utf8)
+            let result = try scene.check(document)
+            #expect(result.code == 1)
+            for finding in findings { #expect(result.output.contains(finding), "\(damaged): \(result.output)") }
+        }
+    }
+}
