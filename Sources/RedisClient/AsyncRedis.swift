@@ -222,6 +222,7 @@ package final class AsyncRedis {
 
     private func judge(_ facts: ServerFacts) {
         if facts.role != "master" { return fail("\(endpoint.address) is a replica, not the primary") }
+        if facts.isLoading { return fail("\(endpoint.address) is loading its data") }
         if let reason = refusal(facts) { return fail(reason) }
         self.facts = facts
         if let handshakeTimeout { loop.cancel(handshakeTimeout) }

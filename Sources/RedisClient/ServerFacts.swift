@@ -4,6 +4,8 @@ package struct ServerFacts: Equatable, Sendable {
     package var runID: String
     package var version: String
     package var role: String
+    /// It is still reading its append-only file, and answers no script.
+    package var isLoading: Bool
     /// Settings by name, as CONFIG GET gave them.
     package var settings: [String: String]
 
@@ -17,10 +19,11 @@ package struct ServerFacts: Equatable, Sendable {
         ("maxmemory-policy", "noeviction"), ("save", ""),
     ]
 
-    package init(runID: String, version: String, role: String, settings: [String: String]) {
+    package init(runID: String, version: String, role: String, isLoading: Bool = false, settings: [String: String]) {
         self.runID = runID
         self.version = version
         self.role = role
+        self.isLoading = isLoading
         self.settings = settings
     }
 
@@ -36,7 +39,9 @@ package struct ServerFacts: Equatable, Sendable {
         }
         var settings: [String: String] = [:]
         for index in stride(from: 0, to: config.count - 1, by: 2) { settings[config[index]] = config[index + 1] }
-        self.init(runID: String(runID), version: String(version), role: String(role), settings: settings)
+        self.init(
+            runID: String(runID), version: String(version), role: String(role), isLoading: lines["loading"] == "1",
+            settings: settings)
     }
 
     /// The setting that makes a primary refuse writes (NOREPLICAS) once it has seen too few replicas for a while.

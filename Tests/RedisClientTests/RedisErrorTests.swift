@@ -56,4 +56,10 @@ import Testing
         #expect(facts.durabilityProblems(replicas: 0).count == 1)
         #expect(facts.durabilityProblems(replicas: 0)[0].contains(name))
     }
+
+    @Test(arguments: [("0", false), ("1", true)])
+    func `a server that is still loading says so`(_ loading: String, _ isLoading: Bool) throws {
+        let info = "redis_version:7.0.15\r\nrun_id:abc\r\nrole:master\r\nloading:\(loading)\r\nasync_loading:0\r\n"
+        #expect(try #require(ServerFacts(info: info, config: [])).isLoading == isLoading)
+    }
 }

@@ -93,6 +93,9 @@ package struct Order: Equatable, Sendable {
             throw OrderEvent.Malformed(message: "field key is not an idempotency key")
         }
         trace = try reader.text("trace")
+        guard trace.utf8.count == 32, trace.utf8.allSatisfy({ hexValue($0) != nil }) else {
+            throw OrderEvent.Malformed(message: "field trace is not 32 hexadecimal digits")
+        }
         securedAt = UnixMilliseconds(try reader.integer("at_ms", in: 0...Int.max))
         epoch = try reader.integer("epoch", in: 1...Int.max)
     }
