@@ -42,7 +42,8 @@ let package = Package(
             resources: [
                 .embedInCode("purchase.lua"), .embedInCode("create.lua"), .embedInCode("control.lua"),
                 .embedInCode("status.lua"), .embedInCode("lookup.lua"), .embedInCode("stamp.lua"),
-                .embedInCode("settle.lua"), .embedInCode("deadletter.lua"),
+                .embedInCode("settle.lua"), .embedInCode("deadletter.lua"), .embedInCode("repair.lua"),
+                .embedInCode("witness.lua"), .embedInCode("release.lua"),
             ], swiftSettings: settings),
         .target(name: "Shared", dependencies: ["CCrypto"], swiftSettings: settings),
         .target(name: "EventLoop", dependencies: ["CLinux"], swiftSettings: settings),

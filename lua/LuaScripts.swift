@@ -20,4 +20,10 @@ package struct LuaScript: Sendable {
     package static let settle = LuaScript(name: "settle", source: PackageResources.settle_lua)
     /// Moves an entry to the dead letters.
     package static let deadletter = LuaScript(name: "deadletter", source: PackageResources.deadletter_lua)
+    /// Completes a sale that Redis has forgotten.
+    package static let repair = LuaScript(name: "repair", source: PackageResources.repair_lua)
+    /// Keeps how far an API process has told buyers of wins.
+    package static let witness = LuaScript(name: "witness", source: PackageResources.witness_lua)
+    /// Puts withheld units back on sale.
+    package static let release = LuaScript(name: "release", source: PackageResources.release_lua)
 }

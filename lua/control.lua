@@ -1,24 +1,34 @@
 #!lua
--- control.lua: pauses, resumes or closes a sale.
+-- control.lua: pauses, resumes or closes a sale, and says so to the stream, so that SQLite knows it too.
 --
--- KEYS   1 sale (hash)
+-- KEYS   1 sale (hash)  2 orders (stream)
 -- ARGV   1 pause | resume | close
 -- Reply  1 done; 0 nothing done: there is no such sale
 
-if redis.call('HEXISTS', KEYS[1], 'epoch') == 0 then return 0 end
+local saved = redis.call('HMGET', KEYS[1], 'epoch', 'opens_at', 'closes_at', 'paused')
+if not saved[1] then return 0 end
+local kind = redis.call('TYPE', KEYS[2]).ok
+if kind ~= 'none' and kind ~= 'stream' then return redis.error_reply('ERR the orders are not a stream') end
+
+local time = redis.call('TIME')
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+local closes_at, paused = saved[3], saved[4]
 if ARGV[1] == 'pause' then
-    redis.call('HSET', KEYS[1], 'paused', '1')
+    paused = '1'
 elseif ARGV[1] == 'resume' then
-    redis.call('HSET', KEYS[1], 'paused', '0')
+    paused = '0'
 elseif ARGV[1] == 'close' then
-    local time = redis.call('TIME')
-    local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
-    local closes_at = tonumber(redis.call('HGET', KEYS[1], 'closes_at')) or 0
+    local closes_at_ms = tonumber(closes_at) or 0
     -- A sale that has ended stays ended at the time it did.
-    if closes_at == 0 or closes_at > now_ms then
-        redis.call('HSET', KEYS[1], 'closes_at', string.format('%d', now_ms))
-    end
+    if closes_at_ms == 0 or closes_at_ms > now_ms then closes_at = string.format('%d', now_ms) end
 else
     return redis.error_reply('ERR the action is pause, resume or close')
+end
+if closes_at == saved[3] and paused == saved[4] then return 1 end
+redis.call('HSET', KEYS[1], 'closes_at', closes_at, 'paused', paused)
+-- A stream that is gone is not brought back empty: the fence must see that it is.
+if kind == 'stream' then
+    redis.call('XADD', KEYS[2], '*', 'v', '1', 'kind', 'set', 'opens_at', saved[2], 'closes_at', closes_at,
+        'paused', paused, 'at_ms', string.format('%d', now_ms), 'epoch', saved[1])
 end
 return 1

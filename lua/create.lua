@@ -2,6 +2,7 @@
 -- create.lua: puts a new sale on Redis, with the stream event from which SQLite learns of it.
 --
 -- KEYS   1 sale (hash)  2 stock  3 position  4 buyers  5 orders (stream)  6 dlq  7 sales (set)
+--        8 witnesses
 -- ARGV   1 run_id of this Redis  2 the sale's name  3 uuid  4 title  5 stock  6 max_per_buyer
 --        7 opens_at in ms or 0  8 closes_at in ms or 0  9 pseudonym key in hexadecimal
 -- Reply  1 created; 0 nothing done: a sale of that name, or a part of one, is there already
@@ -14,7 +15,10 @@ local time = redis.call('TIME')
 local now_ms = string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000))
 redis.call('HSET', KEYS[1], 'uuid', ARGV[3], 'title', ARGV[4], 'stock_total', ARGV[5], 'max_per_buyer', ARGV[6],
     'opens_at', ARGV[7], 'closes_at', ARGV[8], 'paused', '0', 'epoch', '1', 'schema', '1', 'serving_run_id', ARGV[1],
-    'last_at_ms', '0', 'pseudonym_key', ARGV[9], 'persisted_position', '0')
+    'last_at_ms', '0', 'pseudonym_key', ARGV[9], 'persisted_position', '0',
+    'withheld', '0')
+-- What was witnessed of an earlier sale of this name says nothing of this one.
+redis.call('DEL', KEYS[8])
 redis.call('SET', KEYS[2], ARGV[5])
 redis.call('SET', KEYS[3], '0')
 redis.call('XADD', KEYS[5], '*', 'v', '1', 'kind', 'create', 'sale', ARGV[2], 'uuid', ARGV[3], 'title', ARGV[4],

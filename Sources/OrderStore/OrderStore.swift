@@ -14,6 +14,9 @@ package final class OrderStore {
     private let isAccountedFor: Statement
     private let readPersisted: Statement
     private let updateProgress: Statement
+    private let updateSettings: Statement
+    private let findSettingsID: Statement
+    private let releaseLosses: Statement
 
     /// Opens the database for writing; makes it, or brings its schema up to date, where that is due.
     package init(path: String) throws(StoreError) {
@@ -25,7 +28,7 @@ package final class OrderStore {
             database.handle,
             """
             INSERT INTO sales (sale, uuid, title, stock_total, max_per_buyer, opens_at_ms, closes_at_ms, pseudonym_key,
-                epoch, created_at_ms, last_stream_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                epoch, created_at_ms, last_stream_id, settings_stream_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?11)
             """)
         insertOrder = try Statement(
             database.handle,
@@ -52,10 +55,19 @@ package final class OrderStore {
             """
             SELECT 1 WHERE EXISTS (SELECT 1 FROM orders WHERE sale = ?1 AND position = ?2)
                 OR EXISTS (SELECT 1 FROM dead_letters WHERE sale = ?1 AND position = ?2)
+                OR EXISTS (SELECT 1 FROM losses WHERE sale = ?1 AND ?2 BETWEEN first_position AND last_position)
             """)
         readPersisted = try Statement(database.handle, "SELECT persisted_position FROM sales WHERE sale = ?")
         updateProgress = try Statement(
             database.handle, "UPDATE sales SET persisted_position = ?2, last_stream_id = ?3 WHERE sale = ?1")
+        updateSettings = try Statement(
+            database.handle,
+            """
+            UPDATE sales SET opens_at_ms = ?2, closes_at_ms = ?3, paused = ?4, settings_stream_id = ?5 WHERE sale = ?1
+            """)
+        findSettingsID = try Statement(database.handle, "SELECT settings_stream_id FROM sales WHERE sale = ?")
+        releaseLosses = try Statement(
+            database.handle, "UPDATE losses SET released_at_ms = ?2 WHERE sale = ?1 AND released_at_ms IS NULL")
     }
 
     /// What a batch came to.
@@ -95,7 +107,25 @@ package final class OrderStore {
         switch event {
         case .create(let record): return try store(record, entry)
         case .order(let order): return try store(order, entry)
+        case .set(let settings): return try store(sale, settings, entry)
+        case .release:
+            try releaseLosses.run([.text("\(sale)"), .integer(UnixMilliseconds.now.value)])
+            return .stored
         }
+    }
+
+    private func store(_ sale: SaleID, _ settings: SaleSettings, _ entry: StreamEntry) throws(StoreError) -> Outcome {
+        var last: String?
+        try findSettingsID.query([.text("\(sale)")]) { last = $0.text(0) }
+        guard let last else {
+            return try reject(sale, entry, .unknownSale, "no create event of this sale has been stored")
+        }
+        guard StreamID(last) < StreamID(entry.id) else { return .alreadyStored }
+        try updateSettings.run([
+            .text("\(sale)"), .optional(settings.opensAt?.value), .optional(settings.closesAt?.value),
+            .integer(settings.paused ? 1 : 0), .text(entry.id),
+        ])
+        return .stored
     }
 
     private func store(_ record: SaleRecord, _ entry: StreamEntry) throws(StoreError) -> Outcome {
@@ -111,7 +141,8 @@ package final class OrderStore {
         }
         try insertSale.run([
             .text("\(record.sale)"), .text(record.uuid), .text(record.title), .integer(record.stockTotal),
-            .integer(record.maxPerBuyer), .optional(record.opensAt?.value), .optional(record.closesAt?.value),
+            .integer(record.maxPerBuyer), .optional(record.settings.opensAt?.value),
+            .optional(record.settings.closesAt?.value),
             .text(record.pseudonymKey), .integer(record.epoch), .integer(record.createdAt.value), .text(entry.id),
         ])
         return .stored
@@ -178,4 +209,32 @@ extension OrderStore {
 
     /// All sales that are stored, by name.
     package func sales() throws(StoreError) -> [SaleID] { try database.sales() }
+}
+
+extension OrderStore {
+    /// Marks that the sale's state in Redis is about to be rebuilt: answers the new epoch, higher than any before.
+    package func beginEpoch(_ sale: SaleID, above other: Int) throws(StoreError) -> Int {
+        try database.transaction { () throws(StoreError) in
+            let raise = try Statement(
+                database.handle, "UPDATE sales SET epoch = max(epoch, ?2) + 1 WHERE sale = ?1 RETURNING epoch")
+            var epoch = 0
+            try raise.query([.text("\(sale)"), .integer(other)]) { epoch = $0.integer(0) }
+            return epoch
+        }
+    }
+
+    /// Records positions that buyers were told of and that neither store has.
+    package func record(_ loss: StoredSale.Loss, of sale: SaleID) throws(StoreError) {
+        try database.transaction { () throws(StoreError) in
+            let insert = try Statement(
+                database.handle,
+                """
+                INSERT INTO losses (sale, first_position, last_position, units, recorded_at_ms) VALUES (?, ?, ?, ?, ?)
+                """)
+            try insert.run([
+                .text("\(sale)"), .integer(loss.positions.lowerBound), .integer(loss.positions.upperBound),
+                .integer(loss.units), .integer(UnixMilliseconds.now.value),
+            ])
+        }
+    }
 }

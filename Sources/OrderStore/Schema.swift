@@ -18,10 +18,13 @@ enum Schema {
             max_per_buyer INTEGER NOT NULL,
             opens_at_ms INTEGER,
             closes_at_ms INTEGER,
+            paused INTEGER NOT NULL DEFAULT 0,
+            -- The event that these three come from: an older one that is delivered late changes nothing.
+            settings_stream_id TEXT NOT NULL,
             pseudonym_key TEXT NOT NULL,
             epoch INTEGER NOT NULL,
             created_at_ms INTEGER NOT NULL,
-            -- Every position up to this one is in orders, or accounted for as a dead letter.
+            -- Every position up to this one is in orders, or accounted for as a dead letter or a loss.
             persisted_position INTEGER NOT NULL DEFAULT 0,
             -- The stream entry that was taken in last, in the same transaction as its rows.
             last_stream_id TEXT NOT NULL,
@@ -58,6 +61,17 @@ enum Schema {
             quantity INTEGER,
             recorded_at_ms INTEGER NOT NULL,
             PRIMARY KEY (sale, stream_id)
+        ) STRICT, WITHOUT ROWID;
+
+        -- Positions that buyers were told of and that neither store has any more; their units are withheld until released.
+        CREATE TABLE losses (
+            sale TEXT NOT NULL REFERENCES sales (sale),
+            first_position INTEGER NOT NULL,
+            last_position INTEGER NOT NULL CHECK (last_position >= first_position),
+            units INTEGER NOT NULL CHECK (units >= 0),
+            recorded_at_ms INTEGER NOT NULL,
+            released_at_ms INTEGER,
+            PRIMARY KEY (sale, first_position)
         ) STRICT, WITHOUT ROWID;
 
         CREATE INDEX dead_letters_by_position ON dead_letters (sale, position);

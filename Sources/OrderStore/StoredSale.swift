@@ -2,16 +2,16 @@ package import Shared
 
 /// A sale as SQLite holds it.
 package struct StoredSale: Equatable, Sendable {
-    package var sale: SaleID
-    package var uuid: String
-    package var stockTotal: Int
+    /// What it is, with its times and its epoch as they were last set.
+    package var record: SaleRecord
     /// Units in orders, as the table counts them.
     package var sold: Int
     package var persistedPosition: Int
     /// By position.
-    package var orders: [Order]
-    /// Units and positions of dead letters that are orders; no such position is in `orders` unless it contradicts one.
-    package var deadLetters: [DeadLetter]
+    package var orders: [Order] = []
+    /// Orders among the dead letters.
+    package var deadLetters: [DeadLetter] = []
+    package var losses: [Loss] = []
 
     /// An order that could not be stored, and stays sold.
     package struct DeadLetter: Equatable, Sendable {
@@ -24,18 +24,27 @@ package struct StoredSale: Equatable, Sendable {
         }
     }
 
-    package init(
-        sale: SaleID, uuid: String, stockTotal: Int, sold: Int, persistedPosition: Int, orders: [Order],
-        deadLetters: [DeadLetter]
-    ) {
-        self.sale = sale
-        self.uuid = uuid
-        self.stockTotal = stockTotal
+    /// Positions that buyers were told of and that neither store has any more.
+    package struct Loss: Equatable, Sendable {
+        package var positions: ClosedRange<Int>
+        package var units: Int
+        package var isReleased: Bool
+
+        package init(positions: ClosedRange<Int>, units: Int, isReleased: Bool) {
+            self.positions = positions
+            self.units = units
+            self.isReleased = isReleased
+        }
+    }
+
+    package init(record: SaleRecord, sold: Int, persistedPosition: Int) {
+        self.record = record
         self.sold = sold
         self.persistedPosition = persistedPosition
-        self.orders = orders
-        self.deadLetters = deadLetters
     }
+
+    /// Units that are neither sold nor on sale.
+    package var withheld: Int { losses.reduce(0) { $0 + ($1.isReleased ? 0 : $1.units) } }
 }
 
 /// Reads the database without ever writing it: for tools, beside a running worker.
@@ -61,11 +70,20 @@ extension Database {
     func account(of sale: SaleID) throws(StoreError) -> StoredSale? {
         var stored: StoredSale?
         let head = try Statement(
-            handle, "SELECT uuid, stock_total, sold, persisted_position FROM sales WHERE sale = ?")
-        try head.query([.text("\(sale)")]) {
-            stored = StoredSale(
-                sale: sale, uuid: $0.text(0), stockTotal: $0.integer(1), sold: $0.integer(2),
-                persistedPosition: $0.integer(3), orders: [], deadLetters: [])
+            handle,
+            """
+            SELECT uuid, title, stock_total, max_per_buyer, opens_at_ms, closes_at_ms, paused, pseudonym_key, epoch,
+                created_at_ms, sold, persisted_position FROM sales WHERE sale = ?
+            """)
+        try head.query([.text("\(sale)")]) { row in
+            let settings = SaleSettings(
+                opensAt: row.optionalInteger(4).map { UnixMilliseconds($0) },
+                closesAt: row.optionalInteger(5).map { UnixMilliseconds($0) }, paused: row.integer(6) == 1)
+            let record = SaleRecord(
+                sale: sale, uuid: row.text(0), title: row.text(1), stockTotal: row.integer(2),
+                maxPerBuyer: row.integer(3), settings: settings, pseudonymKey: row.text(7), epoch: row.integer(8),
+                createdAt: UnixMilliseconds(row.integer(9)))
+            stored = StoredSale(record: record, sold: row.integer(10), persistedPosition: row.integer(11))
         }
         guard var stored else { return nil }
         let orders = try Statement(handle, "SELECT \(Order.columns) FROM orders WHERE sale = ? ORDER BY position")
@@ -75,6 +93,18 @@ extension Database {
             "SELECT position, quantity FROM dead_letters WHERE sale = ? AND position IS NOT NULL ORDER BY position")
         try letters.query([.text("\(sale)")]) {
             stored.deadLetters.append(.init(position: $0.integer(0), quantity: $0.integer(1)))
+        }
+        let losses = try Statement(
+            handle,
+            """
+            SELECT first_position, last_position, units, released_at_ms FROM losses WHERE sale = ?
+            ORDER BY first_position
+            """)
+        try losses.query([.text("\(sale)")]) {
+            stored.losses.append(
+                .init(
+                    positions: $0.integer(0)...$0.integer(1), units: $0.integer(2),
+                    isReleased: $0.optionalInteger(3) != nil))
         }
         return stored
     }

@@ -47,3 +47,17 @@ package enum Outcome: Equatable, Sendable {
     case alreadyStored
     case rejected(Rejection)
 }
+
+/// A stream entry's id, `ms-seq`, in the order in which Redis gives them.
+struct StreamID: Comparable {
+    private let parts: (Int, Int)
+
+    /// Anything that is no id comes before every id.
+    init(_ text: String) {
+        let words = text.split(separator: "-")
+        parts = words.count == 2 ? (Int(words[0]) ?? 0, Int(words[1]) ?? 0) : (0, 0)
+    }
+
+    static func == (left: StreamID, right: StreamID) -> Bool { left.parts == right.parts }
+    static func < (left: StreamID, right: StreamID) -> Bool { left.parts < right.parts }
+}

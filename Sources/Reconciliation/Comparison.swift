@@ -7,6 +7,8 @@ package struct Comparison: Sendable {
         /// One of the two has no such sale.
         case notInRedis
         case notInSQLite
+        /// Redis has no stream of its orders.
+        case noStream
         /// The same name, another sale.
         case uuid(redis: String, sqlite: String)
         case stockTotal(redis: Int, sqlite: Int)
@@ -31,6 +33,8 @@ package struct Comparison: Sendable {
     package private(set) var orders = 0
     package private(set) var units = 0
     package private(set) var deadLetters = 0
+    /// Units of lost orders, neither sold nor on sale.
+    package private(set) var withheld = 0
 
     package var isEqual: Bool { differences.isEmpty }
 
@@ -54,10 +58,13 @@ package struct Comparison: Sendable {
 
     private mutating func compare(_ redis: RedisSale, _ sqlite: StoredSale) {
         let status = redis.status
-        if status.uuid != sqlite.uuid { differences.append(.uuid(redis: status.uuid, sqlite: sqlite.uuid)) }
-        if status.stockTotal != sqlite.stockTotal {
-            differences.append(.stockTotal(redis: status.stockTotal, sqlite: sqlite.stockTotal))
+        if status.uuid != sqlite.record.uuid {
+            differences.append(.uuid(redis: status.uuid, sqlite: sqlite.record.uuid))
         }
+        if status.stockTotal != sqlite.record.stockTotal {
+            differences.append(.stockTotal(redis: status.stockTotal, sqlite: sqlite.record.stockTotal))
+        }
+        if !redis.hasStream { differences.append(.noStream) }
         differences += redis.unreadableBuyers.map { .unreadableBuyer($0) }
 
         let stored = Dictionary(sqlite.orders.map { ($0.id.position, $0) }) { first, _ in first }
@@ -71,7 +78,7 @@ package struct Comparison: Sendable {
 
         var last = 0
         for position in Set(redis.wins.keys).union(stored.keys).union(letters.keys).sorted() {
-            if position > last + 1 { differences.append(.gap(from: last + 1, through: position - 1)) }
+            addGap(from: last + 1, through: position - 1, sqlite.losses)
             last = position
             switch (redis.wins[position], stored[position]) {
             case (let win?, let order?):
@@ -85,23 +92,40 @@ package struct Comparison: Sendable {
                 units += order.quantity
                 differences.append(.orderNotInRedis(position: position))
             case (nil, nil):
+                // A dead letter whose buyer Redis has forgotten: its units stay sold.
                 units += letters[position] ?? 0
-                differences.append(.orderNotInRedis(position: position))
             }
         }
-        let expected = status.stockTotal - units
+        if let lost = sqlite.losses.map(\.positions.upperBound).max(), lost > last {
+            addGap(from: last + 1, through: lost, sqlite.losses)
+            last = lost
+        }
+        withheld = sqlite.withheld
+        let expected = status.stockTotal - units - withheld
         if status.remaining != expected {
             differences.append(.unitsLeft(redis: status.remaining, expected: expected))
         }
         if status.position != last { differences.append(.lastPosition(redis: status.position, expected: last)) }
     }
 
-    private static func content(_ win: RedisSale.BuyerWin) -> String {
+    /// Notes positions that neither has, but for those that are known to be lost.
+    private mutating func addGap(from first: Int, through last: Int, _ losses: [StoredSale.Loss]) {
+        var next = first
+        for loss in losses where loss.positions.upperBound >= next && loss.positions.lowerBound <= last {
+            if loss.positions.lowerBound > next {
+                differences.append(.gap(from: next, through: loss.positions.lowerBound - 1))
+            }
+            next = max(next, loss.positions.upperBound + 1)
+        }
+        if next <= last { differences.append(.gap(from: next, through: last)) }
+    }
+
+    static func content(_ win: RedisSale.BuyerWin) -> String {
         let (buyer, win) = (win.buyer, win.win)
         return "\(buyer) \(win.key) \(win.quantity) \(win.securedAt.value) \(win.epoch)"
     }
 
-    private static func content(_ order: Order) -> String {
+    static func content(_ order: Order) -> String {
         "\(order.buyer) \(order.key) \(order.quantity) \(order.securedAt.value) \(order.epoch)"
     }
 }
@@ -112,6 +136,7 @@ extension Comparison.Difference: CustomStringConvertible {
         switch self {
         case .notInRedis: "SQLite has this sale, Redis has not"
         case .notInSQLite: "Redis has this sale, SQLite has not"
+        case .noStream: "the sale's orders stream is gone from Redis"
         case .uuid(let redis, let sqlite):
             "two different sales of one name: uuid \(redis) in Redis, \(sqlite) in SQLite"
         case .stockTotal(let redis, let sqlite): "stock_total is \(redis) in Redis, \(sqlite) in SQLite"

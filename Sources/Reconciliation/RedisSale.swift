@@ -8,6 +8,8 @@ package struct RedisSale: Equatable, Sendable {
     package var wins: [Int: BuyerWin]
     /// Fields of the buyers hash that can't be read, or that say the same position twice.
     package var unreadableBuyers: [String]
+    /// Whether its orders stream is there.
+    package var hasStream: Bool
 
     package struct BuyerWin: Equatable, Sendable {
         package var buyer: String
@@ -19,10 +21,11 @@ package struct RedisSale: Equatable, Sendable {
         }
     }
 
-    package init(status: SaleStatus, wins: [Int: BuyerWin], unreadableBuyers: [String] = []) {
+    package init(status: SaleStatus, wins: [Int: BuyerWin], unreadableBuyers: [String] = [], hasStream: Bool = true) {
         self.status = status
         self.wins = wins
         self.unreadableBuyers = unreadableBuyers
+        self.hasStream = hasStream
     }
 
     /// Attempts at a reading that no win falls into.
@@ -34,14 +37,15 @@ package struct RedisSale: Equatable, Sendable {
     /// then repeated, and given up (`SaleIsMoving`) when each of five attempts met one.
     package static func read(_ sale: SaleID, from redis: BlockingRedis) throws -> RedisSale? {
         for _ in 0..<attempts {
-            guard let before = try redis.status(sale) else { return nil }
-            var result = RedisSale(status: before, wins: [:])
+            guard let before = try redis.status(sale, allowingGaps: true) else { return nil }
+            let stream = try redis.command(["EXISTS", RedisArgument(SaleKeys(sale).orders)])
+            var result = RedisSale(status: before, wins: [:], hasStream: stream.integer == 1)
             var seen: Set<String> = []
             try redis.forEachBuyer(of: sale) { buyer, text in
                 guard seen.insert(buyer).inserted else { return }
                 result.add(buyer, text)
             }
-            guard let after = try redis.status(sale) else { return nil }
+            guard let after = try redis.status(sale, allowingGaps: true) else { return nil }
             if after.position == before.position, after.epoch == before.epoch { return result }
         }
         throw SaleIsMoving(sale: sale)

@@ -11,11 +11,12 @@ extension BlockingRedis {
 
     /// How a sale stands; nil where Redis has no such sale.
     ///
-    /// Throws `unexpectedReply` where a part of it (stock or position) is missing.
-    package func status(_ sale: SaleID) throws(RedisError) -> SaleStatus? {
+    /// Throws `unexpectedReply` where a part of it is missing; with `allowingGaps`, a stock or position that is missing
+    /// reads as -1, which no sale has.
+    package func status(_ sale: SaleID, allowingGaps: Bool = false) throws(RedisError) -> SaleStatus? {
         let keys = SaleKeys(sale)
         let reply = try run(.status, keys: [keys.sale, keys.stock, keys.position], [])
-        return try SaleStatus(sale: sale, reply.value)
+        return try SaleStatus(sale: sale, reply.value, missing: allowingGaps ? -1 : nil)
     }
 
     /// Makes a sale, served by this Redis from here on; false where one of that name, or a part of one, is there already.
@@ -23,7 +24,10 @@ extension BlockingRedis {
         let keys = SaleKeys(new.sale)
         let reply = try run(
             .create,
-            keys: [keys.sale, keys.stock, keys.position, keys.buyers, keys.orders, keys.deadLetters, SaleKeys.sales],
+            keys: [
+                keys.sale, keys.stock, keys.position, keys.buyers, keys.orders, keys.deadLetters, SaleKeys.sales,
+                keys.witnesses,
+            ],
             [
                 RedisArgument(facts.runID), RedisArgument("\(new.sale)"), RedisArgument(Crypto.uuid()),
                 RedisArgument(new.title), RedisArgument(new.stock), RedisArgument(new.maxPerBuyer),
@@ -59,7 +63,8 @@ extension BlockingRedis {
 
     /// Pauses, resumes or closes a sale; false where there is no such sale.
     package func control(_ sale: SaleID, _ action: Control) throws(RedisError) -> Bool {
-        let reply = try run(.control, keys: [SaleKeys(sale).sale], [RedisArgument(action.rawValue)])
+        let keys = SaleKeys(sale)
+        let reply = try run(.control, keys: [keys.sale, keys.orders], [RedisArgument(action.rawValue)])
         return reply.integer == 1
     }
 
@@ -104,14 +109,15 @@ package struct NewSale: Sendable {
 }
 
 extension SaleStatus {
-    /// Reads the reply of status.lua; nil for the empty one of an unknown sale.
-    package init?(sale: SaleID, _ reply: RedisValue) throws(RedisError) {
+    /// Reads the reply of status.lua; nil for the empty one of an unknown sale. A stock or position that is missing reads
+    /// as `missing`, where that is given.
+    package init?(sale: SaleID, _ reply: RedisValue, missing: Int? = nil) throws(RedisError) {
         if reply.isArray, reply.count == 0 { return nil }
         guard reply.count == 13 else { throw RedisError(.unexpectedReply, "status.lua", "not thirteen values") }
         self.init(
             sale: sale, uuid: try reply.text(0), title: try reply.text(1),
-            stockTotal: try reply.number(2, "stock_total"), remaining: try reply.number(3, "stock"),
-            position: try reply.number(4, "position"), maxPerBuyer: try reply.number(5, "max_per_buyer"),
+            stockTotal: try reply.number(2, "stock_total"), remaining: try reply.number(3, "stock", missing),
+            position: try reply.number(4, "position", missing), maxPerBuyer: try reply.number(5, "max_per_buyer"),
             opensAt: try reply.time(6, "opens_at"), closesAt: try reply.time(7, "closes_at"),
             paused: try reply.text(8) == "1", epoch: try reply.number(9, "epoch"), servingRunID: try reply.text(10),
             persistedPosition: try reply.number(11, "persisted_position"),
@@ -129,9 +135,9 @@ extension RedisValue {
         return text
     }
 
-    fileprivate func number(_ index: Int, _ name: String) throws(RedisError) -> Int {
+    fileprivate func number(_ index: Int, _ name: String, _ missing: Int? = nil) throws(RedisError) -> Int {
         let element = self[index]
-        guard let number = element.integer else {
+        guard let number = element.integer ?? missing else {
             throw RedisError(.unexpectedReply, "status.lua", "\(name) of the sale is missing from Redis")
         }
         return number

@@ -21,4 +21,7 @@ package struct Script: Sendable {
     package static let stamp = Script(.stamp)
     package static let settle = Script(.settle)
     package static let deadletter = Script(.deadletter)
+    package static let repair = Script(.repair)
+    package static let witness = Script(.witness)
+    package static let release = Script(.release)
 }

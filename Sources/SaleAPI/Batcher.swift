@@ -42,6 +42,7 @@ final class Batcher {
     private let redis: AsyncRedis
     private let answers: PurchaseAnswers
     private let known: KnownSales
+    private let witnesses: Witnesses
     private let metrics: APIMetrics
     private let log: Log
     private let batchMax: Int
@@ -56,13 +57,14 @@ final class Batcher {
     private var reply = PurchaseReply()
 
     init(
-        loop: EventLoop, redis: AsyncRedis, answers: PurchaseAnswers, known: KnownSales, metrics: APIMetrics, log: Log,
-        batchMax: Int, deadlineMilliseconds: Int
+        loop: EventLoop, redis: AsyncRedis, answers: PurchaseAnswers, known: KnownSales, witnesses: Witnesses,
+        metrics: APIMetrics, log: Log, batchMax: Int, deadlineMilliseconds: Int
     ) {
         self.loop = loop
         self.redis = redis
         self.answers = answers
         self.known = known
+        self.witnesses = witnesses
         self.metrics = metrics
         self.log = log
         self.batchMax = batchMax
@@ -208,6 +210,7 @@ final class Batcher {
             batch.decisions.append(decision)
         }
         batch.decidedAt = reply.now
+        batch.remaining = reply.remaining
     }
 
     private func settle(_ sale: SaleID, _ lane: Lane, _ batch: Batch, _ confirmation: AsyncRedis.Confirmation) {
@@ -229,16 +232,21 @@ final class Batcher {
     }
 
     private func answer(_ sale: SaleID, _ batch: Batch) {
+        var lastPosition = 0
         for index in 0..<batch.count {
             let decision = batch.decisions[index]
             let purchase = batch.purchases[index]
             metrics.count(decision)
-            if case .secured(let position, _) = decision { logWin(sale, position, purchase) }
+            if case .secured(let position, _) = decision {
+                lastPosition = position
+                logWin(sale, position, purchase)
+            }
             guard index >= batch.expired else { continue }
             metrics.decisionLatency.record(microseconds: loop.now.microseconds(since: purchase.exchange.arrivedAt))
             answers.decided(
                 decision, sale, quantity: purchase.quantity, now: batch.decidedAt, known: known, purchase.exchange)
         }
+        if lastPosition > 0 { witnesses.told(sale, position: lastPosition, remaining: batch.remaining) }
     }
 
     private func failed(_ sale: SaleID, _ lane: Lane, _ error: RedisError) {

@@ -18,6 +18,7 @@ final class SaleAPI: HTTPHandler {
     // Made in `start`, as they need the server, and the server needs this handler.
     private var server: HTTPServer!
     private var redis: AsyncRedis!
+    private var witnesses: Witnesses!
     private var batcher: Batcher!
     private var directory: SaleDirectory!
     private var ownOrders: OwnOrders!
@@ -40,10 +41,11 @@ final class SaleAPI: HTTPHandler {
             configuration.redis, loop: loop, name: "sale-api", replicas: configuration.replicas,
             refusal: configuration.refusal(of:),
             changed: { [weak self] in self?.redisChanged($0) })
+        witnesses = Witnesses(loop: loop, redis: redis)
         batcher = Batcher(
-            loop: loop, redis: redis, answers: PurchaseAnswers(server: server), known: known, metrics: metrics,
-            log: log,
-            batchMax: configuration.batchMax, deadlineMilliseconds: configuration.deadlineMilliseconds)
+            loop: loop, redis: redis, answers: PurchaseAnswers(server: server), known: known, witnesses: witnesses,
+            metrics: metrics, log: log, batchMax: configuration.batchMax,
+            deadlineMilliseconds: configuration.deadlineMilliseconds)
         directory = SaleDirectory(loop: loop, redis: redis, known: known, server: server)
         ownOrders = OwnOrders(redis: redis, known: known, server: server)
         self.server = server
@@ -141,6 +143,7 @@ final class SaleAPI: HTTPHandler {
                 $0.appendMember("version", facts.version)
                 if !problems.isEmpty { $0.appendMember("durability", "relaxed: \(problems.joined(separator: "; "))") }
             }
+            witnesses.publish()
             batcher.redisBecameReady()
         case .down(let reason):
             log.write(.error, "redis_down") { $0.appendMember("reason", reason) }

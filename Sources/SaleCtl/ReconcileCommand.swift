@@ -36,7 +36,7 @@ extension Command {
             Output.print([
                 ("sale", "\(sale)"), ("equal", comparison.isEqual ? "yes" : "no"),
                 ("orders", "\(comparison.orders)"), ("units", "\(comparison.units)"),
-                ("dead_letters", "\(comparison.deadLetters)"),
+                ("dead_letters", "\(comparison.deadLetters)"), ("withheld", "\(comparison.withheld)"),
                 ("differences", "\(comparison.differences.count)"),
             ])
             for difference in comparison.differences.prefix(shownMax) { Output.line("  \(difference)") }
@@ -60,6 +60,7 @@ extension Command {
         text.appendMember("orders", comparison.orders)
         text.appendMember("units", comparison.units)
         text.appendMember("dead_letters", comparison.deadLetters)
+        text.appendMember("withheld", comparison.withheld)
         text.appendMember("differences")
         text.append("[")
         for (index, difference) in comparison.differences.enumerated() {

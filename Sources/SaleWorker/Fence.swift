@@ -5,11 +5,14 @@ import RedisClient
 import Shared
 
 /// Lifts the fence of a sale: a Redis that was started anew may sell it once everything in its stream is stored, and both
-/// stores tell the same story.
+/// stores tell the same story. A Redis that has forgotten something is completed first.
 ///
 /// The run_id of a Redis can't change while a connection to it lives, so a sale is looked at once per connection, and then
 /// only while it stays fenced.
 final class Fence {
+    /// How long a fenced sale is left alone first: the API processes, which connect again within a second, say how far
+    /// they have told buyers of wins, in case neither store knows it any more.
+    private static let witnessMilliseconds = 1500
     /// A comparison reads every buyer; a sale that stays fenced is looked at again once a second.
     private static let retryMilliseconds = 1000
 
@@ -32,44 +35,67 @@ final class Fence {
         nextLook = [:]
     }
 
-    /// Looks at a sale whose stream has been read to its end.
+    /// A sale has gone from Redis: it is looked at afresh.
+    func reconsider(_ sale: SaleID) { lifted.remove(sale) }
+
+    /// Looks at a sale whose stream has been read to its end, or is gone.
     func consider(_ sale: SaleID, on redis: BlockingRedis, now: Instant) throws {
-        guard !lifted.contains(sale), nextLook[sale].map({ $0 <= now }) ?? true else { return }
+        guard !lifted.contains(sale) else { return }
+        guard let look = nextLook[sale] else {
+            if try redis.isServed(sale) {
+                lifted.insert(sale)
+            } else {
+                nextLook[sale] = now.advanced(milliseconds: Self.witnessMilliseconds)
+            }
+            return
+        }
+        guard look <= now else { return }
         nextLook[sale] = now.advanced(milliseconds: Self.retryMilliseconds)
-        let status: SaleStatus?
-        do throws(RedisError) {
-            status = try redis.status(sale)
-        } catch {
-            guard error.code == .unexpectedReply else { throw error }
-            return keep(sale, ["Redis lacks a part of the sale: \(error.message)"])
+        switch try Reconciler(redis: redis, store: store).reconcile(sale) {
+        case .served: lift(sale)
+        case .lifted(let orders):
+            lift(sale)
+            log.write(.info, "fence_lifted") {
+                $0.appendMember("sale", "\(sale)")
+                $0.appendMember("run_id", redis.facts.runID)
+                $0.appendMember("orders", orders)
+            }
+        case .completed(let plan, let epoch):
+            nextLook[sale] = now
+            completed(sale, plan, epoch)
+        case .kept(let reasons): keep(sale, reasons)
+        case .changed: break
         }
-        guard let status else { return keep(sale, ["Redis has lost the sale"]) }
-        if status.servingRunID == redis.facts.runID {
-            lifted.insert(sale)
-            said[sale] = nil
-            return
-        }
-        let found: RedisSale?
-        do {
-            found = try RedisSale.read(sale, from: redis)
-        } catch is SaleIsMoving {
-            return
-        }
-        let comparison = Comparison(sale, redis: found, sqlite: try store.account(of: sale))
-        guard comparison.isEqual, let found else { return keep(sale, comparison.differences.map(\.description)) }
-        guard try redis.stamp(found.status) else { return }
+    }
+
+    private func lift(_ sale: SaleID) {
         lifted.insert(sale)
+        nextLook[sale] = nil
         said[sale] = nil
-        log.write(.info, "fence_lifted") {
+    }
+
+    private func completed(_ sale: SaleID, _ plan: RepairPlan, _ epoch: Int) {
+        log.write(.warning, "redis_completed") {
             $0.appendMember("sale", "\(sale)")
-            $0.appendMember("run_id", redis.facts.runID)
-            $0.appendMember("orders", comparison.orders)
-            $0.appendMember("epoch", found.status.epoch)
+            $0.appendMember("epoch", epoch)
+            $0.appendMember("buyers_restored", plan.fields.count)
+            $0.appendMember("orders_appended", plan.events.count)
+            $0.appendMember("units_left", plan.remaining)
+            $0.appendMember("position", plan.position)
+            $0.appendMember("differences", plan.differences.count)
+        }
+        guard let loss = plan.loss else { return }
+        log.write(.error, "orders_lost") {
+            $0.appendMember("sale", "\(sale)")
+            $0.appendMember("first_position", loss.positions.lowerBound)
+            $0.appendMember("last_position", loss.positions.upperBound)
+            $0.appendMember("units_withheld", loss.units)
+            $0.appendMember("hint", "buyers were told of these; salectl release \(sale) puts their units on sale again")
         }
     }
 
     /// The sale stays fenced: said plainly, once for each new reason.
-    func keep(_ sale: SaleID, _ reasons: [String]) {
+    private func keep(_ sale: SaleID, _ reasons: [String]) {
         let reason = reasons.prefix(3).joined(separator: "; ")
         guard said.updateValue(reason, forKey: sale) != reason else { return }
         log.write(.error, "fence_kept") {
@@ -78,5 +104,14 @@ final class Fence {
             $0.appendMember("reason", reason)
             $0.appendMember("hint", "it sells nothing; salectl reconcile \(sale) shows both sides")
         }
+    }
+}
+
+extension BlockingRedis {
+    /// Whether this Redis may sell the sale.
+    fileprivate func isServed(_ sale: SaleID) throws(RedisError) -> Bool {
+        let reply = try command(["HGET", RedisArgument(SaleKeys(sale).sale), "serving_run_id"])
+        let value = reply.value
+        return value.string == facts.runID
     }
 }

@@ -93,23 +93,28 @@ final class Worker {
             // A sale whose stream is gone has nothing to read, and making a group would bring an empty one back.
             let stream = RedisArgument(SaleKeys(sale).orders)
             guard try redis.command(["EXISTS", stream]).integer == 1 else {
-                fence.keep(sale, ["its orders stream is gone from Redis"])
+                fence.reconsider(sale)
+                try fence.consider(sale, on: redis, now: now)
                 continue
             }
             try reader.begin(sale, on: redis)
             log.write(.info, "sale_found") { $0.appendMember("sale", "\(sale)") }
         }
-        try complainOfLost(there)
+        try restoreLost(there, redis, now: now)
     }
 
-    /// Says of each sale, once, that SQLite has it and Redis doesn't.
-    private func complainOfLost(_ there: Set<SaleID>) throws {
+    /// Has sales that SQLite knows and Redis doesn't brought back.
+    private func restoreLost(_ there: Set<SaleID>, _ redis: BlockingRedis, now: Instant) throws {
         let missing = Set(try store.sales()).subtracting(there)
-        for sale in missing.subtracting(lost) {
-            log.write(.error, "sale_lost") {
-                $0.appendMember("sale", "\(sale)")
-                $0.appendMember("hint", "SQLite has this sale and Redis has not: it sells nothing")
+        for sale in missing {
+            if !lost.contains(sale) {
+                log.write(.error, "sale_lost") {
+                    $0.appendMember("sale", "\(sale)")
+                    $0.appendMember("hint", "Redis has forgotten it; it is completed from SQLite")
+                }
             }
+            fence.reconsider(sale)
+            try fence.consider(sale, on: redis, now: now)
         }
         lost = missing
     }

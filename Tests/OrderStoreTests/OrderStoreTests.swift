@@ -29,7 +29,7 @@ import Testing
         }
         let reader = try StoreReader(path: path)
         let account = try #require(try reader.account(of: sale))
-        #expect(account.uuid == "uuid-1")
+        #expect(account.record.uuid == "uuid-1")
         #expect(account.sold == 3)
         #expect(account.orders.map(\.buyer) == ["buyer-1"])
     }
@@ -72,7 +72,7 @@ import Testing
         let store = try OrderStore(path: path)
         let applied = try store.apply(sale, [TestEvents.create(), TestEvents.create("2-0", uuid: "uuid-2")])
         #expect(applied.outcomes.map(\.reason) == [nil, .contradiction])
-        #expect(try store.account(of: sale)?.uuid == "uuid-1")
+        #expect(try store.account(of: sale)?.record.uuid == "uuid-1")
     }
 
     @Test func `an order of a sale that is not stored is rejected as such`() throws {
@@ -92,6 +92,37 @@ import Testing
         let applied = try store.apply(sale, [TestEvents.create(), TestEvents.order(1), entry, TestEvents.order(2)])
         #expect(applied.outcomes.map(\.reason) == [nil, nil, .malformed, nil])
         #expect(applied.persistedPosition == 2)
+    }
+
+    @Test func `keeps a sale's times and its pause as they were set last, in whatever order it learns of them`() throws
+    {
+        let store = try OrderStore(path: path)
+        func set(_ id: String, closesAt: Int, paused: Bool) -> StreamEntry {
+            TestEvents.entry(
+                id,
+                [
+                    ("v", "1"), ("kind", "set"), ("opens_at", "0"), ("closes_at", "\(closesAt)"),
+                    ("paused", paused ? "1" : "0"), ("at_ms", "1"), ("epoch", "1"),
+                ])
+        }
+        _ = try store.apply(sale, [TestEvents.create(), set("20-1", closesAt: 900, paused: true)])
+        #expect(try store.apply(sale, [set("9-7", closesAt: 0, paused: false)]).outcomes == [.alreadyStored])
+        let settings = try store.account(of: sale)?.record.settings
+        #expect(settings == SaleSettings(opensAt: nil, closesAt: UnixMilliseconds(900), paused: true))
+    }
+
+    @Test func `accounts for a loss until it is released, and gives each epoch once`() throws {
+        let store = try OrderStore(path: path)
+        _ = try store.apply(sale, [TestEvents.create(), TestEvents.order(1)])
+        try store.record(.init(positions: 2...4, units: 5, isReleased: false), of: sale)
+        #expect(try store.apply(sale, [TestEvents.order(5)]).persistedPosition == 5)
+        #expect(try store.account(of: sale)?.withheld == 5)
+        let release = TestEvents.entry("99-0", [("v", "1"), ("kind", "release"), ("units", "5"), ("at_ms", "1")])
+        #expect(try store.apply(sale, [release]).outcomes == [.stored])
+        #expect(try store.account(of: sale)?.withheld == 0)
+        #expect(try store.beginEpoch(sale, above: 1) == 2)
+        #expect(try store.beginEpoch(sale, above: 7) == 8)
+        #expect(try store.beginEpoch(sale, above: 0) == 9)
     }
 
     @Test func `a batch that fails leaves nothing behind`() throws {

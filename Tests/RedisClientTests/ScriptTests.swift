@@ -37,7 +37,10 @@ import Testing
         let keys = SaleKeys(SaleID("demo")!)
         let reply = try redis.run(
             .create,
-            keys: [keys.sale, keys.stock, keys.position, keys.buyers, keys.orders, keys.deadLetters, SaleKeys.sales],
+            keys: [
+                keys.sale, keys.stock, keys.position, keys.buyers, keys.orders, keys.deadLetters, SaleKeys.sales,
+                keys.witnesses,
+            ],
             [RedisArgument(redis.facts.runID), "demo", "u", "t", "1", "1", "0", "0", "ab"])
         #expect(reply.integer == 0)
         #expect(try redis.command(["DBSIZE"]).integer == 1)

@@ -4,35 +4,9 @@ import Shared
 import Testing
 
 @Suite struct `A comparison of Redis and SQLite` {
-    private let sale = SaleID("demo")!
+    private let sale = TestStores.sale
 
-    /// Both stores of a sale that has sold three of ten.
-    private func stores() -> (redis: RedisSale, sqlite: StoredSale) {
-        let orders = (1...3).map {
-            Order(
-                id: OrderID(sale: sale, position: $0), buyer: "b\($0)", quantity: 1, key: "k", trace: "t",
-                securedAt: UnixMilliseconds(1000), epoch: 1)
-        }
-        let wins = Dictionary(
-            uniqueKeysWithValues: orders.map {
-                (
-                    $0.id.position,
-                    RedisSale.BuyerWin(
-                        buyer: $0.buyer,
-                        win: Win(
-                            key: "k", position: $0.id.position, quantity: 1, securedAt: UnixMilliseconds(1000), epoch: 1
-                        )
-                    )
-                )
-            })
-        let status = SaleStatus(
-            sale: sale, uuid: "u", title: "t", stockTotal: 10, remaining: 7, position: 3, maxPerBuyer: 1, opensAt: nil,
-            closesAt: nil, paused: false, epoch: 1, servingRunID: "r", persistedPosition: 3,
-            readAt: UnixMilliseconds(2000))
-        let stored = StoredSale(
-            sale: sale, uuid: "u", stockTotal: 10, sold: 3, persistedPosition: 3, orders: orders, deadLetters: [])
-        return (RedisSale(status: status, wins: wins), stored)
-    }
+    private func stores() -> (redis: RedisSale, sqlite: StoredSale) { TestStores.equal() }
 
     private func differences(
         _ change: (inout RedisSale, inout StoredSale) -> Void
@@ -72,7 +46,7 @@ import Testing
 
     @Test func `names what differs between two sales of one name`() {
         #expect(differences { redis, _ in redis.status.uuid = "x" } == [.uuid(redis: "x", sqlite: "u")])
-        #expect(differences { _, sqlite in sqlite.stockTotal = 11 } == [.stockTotal(redis: 10, sqlite: 11)])
+        #expect(differences { _, sqlite in sqlite.record.stockTotal = 11 } == [.stockTotal(redis: 10, sqlite: 11)])
     }
 
     @Test func `names numbers that the orders don't bear out`() {

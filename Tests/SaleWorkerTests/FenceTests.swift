@@ -6,56 +6,107 @@ import TestSupport
 import Testing
 
 @Suite struct `The fence` {
-    /// Sells, stores, and starts Redis anew: from here on the sale is fenced.
-    private func restarted(_ under: WorkerUnderTest, changing change: (BlockingRedis, SaleKeys) throws -> Void) throws
-        -> SaleID
+    private static let sale = SaleID("demo")!
+
+    /// Sells four of ten, stores them, stops the worker, and starts Redis anew: from here on the sale is fenced.
+    private func restarted(_ changing: (BlockingRedis, SaleKeys) throws -> Void = { _, _ in }) throws -> WorkerUnderTest
     {
-        let sale = try TestSale.create(under.redis, stock: 10)
-        try under.sell(sale, to: 0..<4)
+        let under = try WorkerUnderTest()
+        try TestSale.create(under.redis, stock: 10)
+        try under.sell(Self.sale, to: 0..<4)
         let worker = try under.start()
-        #expect(under.drained(sale))
+        #expect(under.drained(Self.sale))
         worker.signal(SIGKILL)
         worker.wait()
-        try change(under.redis, SaleKeys(sale))
+        try changing(under.redis, SaleKeys(Self.sale))
         under.server.crash()
         try under.server.restart()
-        return sale
+        return under
     }
 
-    private func buy(_ under: WorkerUnderTest, _ sale: SaleID) throws -> String {
-        try TestSale.purchase(under.server.connect(), sale, [.init(buyer: "late", key: "k")]).codes
+    private func buy(_ under: WorkerUnderTest, _ buyer: String = "late", _ key: String = "k") throws -> String {
+        let reply = try TestSale.purchase(under.server.connect(), Self.sale, [.init(buyer: buyer, key: key)])
+        return reply.codes + reply.details.joined()
     }
 
     @Test func `is lifted from a restarted Redis that tells the same story as SQLite`() throws {
-        let under = try WorkerUnderTest()
-        let sale = try restarted(under) { _, _ in }
-        #expect(try buy(under, sale) == "F")
+        let under = try restarted()
+        #expect(try buy(under) == "F")
         let worker = try under.start()
         #expect(eventually { worker.errors.contains("fence_lifted") })
-        #expect(try buy(under, sale) == "S")
+        #expect(try buy(under) == "S5")
+        #expect(!worker.errors.contains("redis_completed"))
     }
 
     @Test func `is lifted after the worker has stored what it was behind`() throws {
         let under = try WorkerUnderTest()
-        let sale = try restarted(under) { redis, _ in try under.sell(SaleID("demo")!, to: 4..<7) }
+        try TestSale.create(under.redis, stock: 10)
+        try under.sell(Self.sale, to: 0..<7)
+        under.server.crash()
+        try under.server.restart()
         let worker = try under.start()
         #expect(eventually { worker.errors.contains("fence_lifted") })
-        #expect(try under.account(sale)?.sold == 7)
-        #expect(try buy(under, sale) == "S")
+        #expect(try under.account(Self.sale)?.sold == 7)
+        #expect(!worker.errors.contains("redis_completed"))
     }
 
     @Test(arguments: [
-        ("a buyer was forgotten", ["HDEL", "buyers", "buyer-2"], "position 3 is in SQLite and not in Redis"),
-        ("units came back", ["INCRBY", "stock", "2"], "Redis has 8 units left; the orders leave 6"),
-        ("the position went back", ["SET", "position", "2"], "Redis' last position is 2; the orders' last is 4"),
+        ("a buyer was forgotten", ["HDEL", "buyers", "buyer-2"]), ("all buyers were", ["DEL", "buyers"]),
+        ("units came back", ["INCRBY", "stock", "2"]), ("the position went back", ["SET", "position", "2"]),
+        ("the stock is gone", ["DEL", "stock"]), ("the position is gone", ["DEL", "position"]),
+        ("the stream is gone", ["DEL", "orders"]), ("the sale's hash is gone", ["DEL", ""]),
+        ("everything is gone", ["FLUSHALL"]),
+    ])
+    func `a Redis that has forgotten something is completed from SQLite, and sells on`(
+        _ what: String, _ change: [String]
+    ) throws {
+        let under = try restarted { redis, keys in
+            guard change.count > 1 else { return _ = try redis.command([RedisArgument(change[0])]) }
+            let key = change[1].isEmpty ? keys.sale : "\(keys.sale):\(change[1])"
+            let rest = change.dropFirst(2).map { RedisArgument($0) }
+            try redis.command([RedisArgument(change[0]), RedisArgument(key)] + rest)
+        }
+        let worker = try under.start()
+        #expect(eventually { worker.errors.contains("fence_lifted") }, "\(what): \(worker.errors)")
+        #expect(worker.errors.contains("redis_completed"))
+        let status = try #require(try under.server.connect().status(Self.sale))
+        #expect(status.epoch == 2)
+        #expect(status.remaining == 6)
+        // Every winner is still one, and the next position is the next.
+        for buyer in 0..<4 { #expect(try buy(under, "buyer-\(buyer)", "key-\(buyer)").hasPrefix("R\(buyer + 1) ")) }
+        #expect(try buy(under) == "S5")
+        #expect(under.drained(Self.sale))
+        #expect(try under.reconciled(Self.sale))
+    }
+
+    @Test func `an order that neither SQLite nor the stream has, but a buyer, is stored`() throws {
+        let under = try WorkerUnderTest()
+        let keys = SaleKeys(Self.sale)
+        try TestSale.create(under.redis, stock: 10)
+        let worker = try under.start()
+        #expect(under.drained(Self.sale))
+        worker.signal(SIGKILL)
+        worker.wait()
+        try under.sell(Self.sale, to: 0..<2)
+        let last = try under.redis.command(["XREVRANGE", RedisArgument(keys.orders), "+", "-", "COUNT", "1"])
+        let id = last.value[0][0].string ?? ""
+        try under.redis.command(["XDEL", RedisArgument(keys.orders), RedisArgument(id)])
+        under.server.crash()
+        try under.server.restart()
+        let second = try under.start()
+        #expect(eventually { second.errors.contains("fence_lifted") }, "\(second.errors)")
+        #expect(try under.account(Self.sale)?.orders.map(\.buyer) == ["buyer-0", "buyer-1"])
+    }
+
+    @Test(arguments: [
         ("it is another sale", ["HSET", "", "uuid", "another"], "two different sales of one name"),
         ("a win was altered", ["HSET", "buyers", "buyer-0", "key-0 1 2 3 1"], "position 1 is"),
-        ("the stock is gone", ["DEL", "stock"], "stock of the sale is missing"),
+        ("a win can't be read", ["HSET", "buyers", "buyer-0", "rubbish"], "can't be read"),
     ])
-    func `stays where the two differ, and the log says how`(_ what: String, _ change: [String], _ reason: String) throws
-    {
-        let under = try WorkerUnderTest()
-        let sale = try restarted(under) { redis, keys in
+    func `stays where the two contradict each other, and the log says how`(
+        _ what: String, _ change: [String], _ reason: String
+    ) throws {
+        let under = try restarted { redis, keys in
             let key = change[1].isEmpty ? keys.sale : "\(keys.sale):\(change[1])"
             let rest = change.dropFirst(2).map { RedisArgument($0) }
             try redis.command([RedisArgument(change[0]), RedisArgument(key)] + rest)
@@ -63,14 +114,63 @@ import Testing
         let worker = try under.start()
         #expect(eventually { worker.errors.contains("fence_kept") })
         #expect(worker.errors.contains(reason), "\(what): \(worker.errors)")
-        #expect(try buy(under, sale) == "F")
-        #expect(try under.reconciled(sale) == false)
+        #expect(try buy(under) == "F")
+        #expect(try under.reconciled(Self.sale) == false)
     }
 
-    @Test func `a sale that Redis has lost altogether is said to be lost`() throws {
+    @Test func `a pause outlives a Redis that is emptied`() throws {
         let under = try WorkerUnderTest()
-        _ = try restarted(under) { redis, _ in try redis.command(["FLUSHALL"]) }
+        try TestSale.create(under.redis, stock: 10)
         let worker = try under.start()
-        #expect(eventually { worker.errors.contains("sale_lost") })
+        #expect(try under.redis.control(Self.sale, .pause))
+        #expect(under.drained(Self.sale))
+        try under.redis.command(["FLUSHALL"])
+        #expect(eventually { worker.errors.contains("fence_lifted") }, "\(worker.errors)")
+        #expect(try buy(under) == "P")
+    }
+
+    @Test func `what both have lost, and an API process has told, is never sold again until it is released`() throws {
+        let under = try restarted { redis, keys in
+            // Emptied before the worker had stored the last three; an API process tells of them when it connects.
+            try redis.command(["FLUSHALL"])
+            try redis.command(["HSET", RedisArgument(keys.witnesses), "an-api", "7 3"])
+        }
+        let worker = try under.start()
+        #expect(eventually { worker.errors.contains("fence_lifted") }, "\(worker.errors)")
+        #expect(worker.errors.contains("orders_lost"))
+        let redis = try under.server.connect()
+        #expect(try redis.status(Self.sale)?.remaining == 3)
+        #expect(try buy(under) == "S8")
+        #expect(under.drained(Self.sale))
+        #expect(try redis.status(Self.sale)?.persistedPosition == 8)
+        #expect(try under.reconciled(Self.sale))
+
+        #expect(try under.salectl(["release", "demo"]).output == "released 3\n")
+        #expect(try redis.status(Self.sale)?.remaining == 5)
+        #expect(try under.salectl(["release", "demo"]).output == "released 0\n")
+        #expect(under.drained(Self.sale))
+        #expect(try under.reconciled(Self.sale))
+        #expect(try under.account(Self.sale)?.losses == [.init(positions: 5...7, units: 3, isReleased: true)])
+    }
+}
+
+@Suite struct `Rebuilding by hand` {
+    @Test func `says what it would do, does it, and is not needed twice`() throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 10)
+        try under.sell(sale, to: 0..<4)
+        let worker = try under.start()
+        #expect(under.drained(sale))
+        #expect(try under.salectl(["rebuild", "demo"]).code == ExitCode.temporaryFailure)
+        worker.signal(SIGKILL)
+        worker.wait()
+        try under.redis.command(["FLUSHALL"])
+        let dry = try under.salectl(["rebuild", "demo", "--dry-run"])
+        #expect(dry.output.contains("buyers_restored  4"), "\(dry.output)\(dry.errors)")
+        #expect(try under.redis.command(["DBSIZE"]).integer == 0)
+        #expect(try under.salectl(["rebuild", "demo"]).code == 0)
+        #expect(try under.redis.status(sale)?.remaining == 6)
+        #expect(try under.redis.status(sale)?.servingRunID == under.redis.facts.runID)
+        #expect(try under.salectl(["rebuild", "demo", "--json"]).output.contains("\"served\""))
     }
 }

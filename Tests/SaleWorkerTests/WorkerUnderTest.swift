@@ -76,11 +76,13 @@ final class WorkerUnderTest {
         return letters
     }
 
-    /// Whether Redis and SQLite tell the same story, as salectl sees it.
-    func reconciled(_ sale: SaleID) throws -> Bool {
-        let result = try ChildProcess.run(
-            ChildProcess.product("salectl"), ["reconcile", "\(sale)"],
+    /// Runs salectl on both stores.
+    func salectl(_ line: [String]) throws -> (code: Int32, output: String, errors: String) {
+        try ChildProcess.run(
+            ChildProcess.product("salectl"), line,
             environment: ["SALE_REDIS_URL": server.url, "SALE_DATABASE": database])
-        return result.code == 0
     }
+
+    /// Whether Redis and SQLite tell the same story, as salectl sees it.
+    func reconciled(_ sale: SaleID) throws -> Bool { try salectl(["reconcile", "\(sale)"]).code == 0 }
 }

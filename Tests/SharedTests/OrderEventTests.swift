@@ -44,8 +44,8 @@ import Testing
         #expect(record.title == "Zoë's drop")
         #expect(record.stockTotal == 10)
         #expect(record.maxPerBuyer == 2)
-        #expect(record.opensAt == nil)
-        #expect(record.closesAt == UnixMilliseconds(1_700_000_000_000))
+        #expect(record.settings.opensAt == nil)
+        #expect(record.settings.closesAt == UnixMilliseconds(1_700_000_000_000))
         #expect(record.createdAt == UnixMilliseconds(5))
     }
 

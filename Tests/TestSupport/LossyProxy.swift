@@ -41,7 +41,8 @@ package final class LossyProxy: Sendable {
         close(listener)
     }
 
-    /// Loses the next reply, and the connection with it.
+    /// Loses the next reply to a script that decides, which is an array, and the connection with it. What sale-api writes
+    /// by itself meanwhile is answered by a number.
     package func loseNextReply() { state.losing.withLock { $0 = true } }
 
     /// Replies lost so far.
@@ -51,14 +52,15 @@ package final class LossyProxy: Sendable {
     private static func forward(_ client: Int32, _ server: Int32, _ state: State) {
         let requests = DispatchSemaphore(value: 0)
         Thread.detachNewThread {
-            pump(from: client, to: server) { true }
+            pump(from: client, to: server) { _ in true }
             requests.signal()
         }
         Thread.detachNewThread {
-            pump(from: server, to: client) {
+            pump(from: server, to: client) { first in
                 let lose = state.losing.withLock { losing in
-                    defer { losing = false }
-                    return losing
+                    guard losing, first == UInt8(ascii: "*") else { return false }
+                    losing = false
+                    return true
                 }
                 if lose { state.lost.add(1, ordering: .relaxed) }
                 return !lose
@@ -69,11 +71,11 @@ package final class LossyProxy: Sendable {
         }
     }
 
-    private static func pump(from source: Int32, to target: Int32, _ passes: () -> Bool) {
+    private static func pump(from source: Int32, to target: Int32, _ passes: (_ firstByte: UInt8) -> Bool) {
         var chunk = [UInt8](repeating: 0, count: 65_536)
         while true {
             let count = recv(source, &chunk, chunk.count, 0)
-            guard count > 0, passes(), send(target, chunk, count, Int32(MSG_NOSIGNAL)) == count else { break }
+            guard count > 0, passes(chunk[0]), send(target, chunk, count, Int32(MSG_NOSIGNAL)) == count else { break }
         }
         shutdown(source, Int32(SHUT_RDWR))
         shutdown(target, Int32(SHUT_RDWR))

@@ -4,6 +4,10 @@ package enum OrderEvent: Equatable, Sendable {
     case create(SaleRecord)
     /// A purchase won; written by purchase.lua in the call that decided it.
     case order(Order)
+    /// The sale's times or its pause were changed; written by control.lua.
+    case set(SaleSettings)
+    /// Units that were withheld are on sale again; written by release.lua.
+    case release(units: Int)
 
     /// The schema version this release writes and reads.
     package static let version = 1
@@ -30,6 +34,8 @@ package enum OrderEvent: Equatable, Sendable {
         switch try reader.text("kind") {
         case "create": self = .create(try SaleRecord(sale: sale, reader))
         case "order": self = .order(try Order(sale: sale, reader))
+        case "set": self = .set(try SaleSettings(reader))
+        case "release": self = .release(units: try reader.integer("units", in: 1...Limits.stockMax))
         case let kind: throw Malformed(message: "kind \(kind.prefix(32)) is unknown to this release")
         }
     }
@@ -44,12 +50,26 @@ package struct SaleRecord: Equatable, Sendable {
     /// Units on sale.
     package var stockTotal: Int
     package var maxPerBuyer: Int
-    package var opensAt: UnixMilliseconds?
-    package var closesAt: UnixMilliseconds?
+    package var settings: SaleSettings
     /// Hexadecimal; buyers appear in public under a pseudonym keyed with it.
     package var pseudonymKey: String
     package var epoch: Int
     package var createdAt: UnixMilliseconds
+
+    package init(
+        sale: SaleID, uuid: String, title: String, stockTotal: Int, maxPerBuyer: Int, settings: SaleSettings,
+        pseudonymKey: String, epoch: Int, createdAt: UnixMilliseconds
+    ) {
+        self.sale = sale
+        self.uuid = uuid
+        self.title = title
+        self.stockTotal = stockTotal
+        self.maxPerBuyer = maxPerBuyer
+        self.settings = settings
+        self.pseudonymKey = pseudonymKey
+        self.epoch = epoch
+        self.createdAt = createdAt
+    }
 
     fileprivate init(sale: SaleID, _ reader: FieldReader) throws(OrderEvent.Malformed) {
         self.sale = sale
@@ -57,11 +77,30 @@ package struct SaleRecord: Equatable, Sendable {
         title = try reader.text("title")
         stockTotal = try reader.integer("stock", in: 0...Limits.stockMax)
         maxPerBuyer = try reader.integer("max_per_buyer", in: 1...Limits.quantityMax)
-        opensAt = try reader.time("opens_at")
-        closesAt = try reader.time("closes_at")
+        settings = SaleSettings(
+            opensAt: try reader.time("opens_at"), closesAt: try reader.time("closes_at"), paused: false)
         pseudonymKey = try reader.text("pseudonym_key")
         epoch = try reader.integer("epoch", in: 1...Int.max)
         createdAt = UnixMilliseconds(try reader.integer("at_ms", in: 0...Int.max))
+    }
+}
+
+/// What may change of a sale while it goes on.
+package struct SaleSettings: Equatable, Sendable {
+    package var opensAt: UnixMilliseconds?
+    package var closesAt: UnixMilliseconds?
+    package var paused: Bool
+
+    package init(opensAt: UnixMilliseconds?, closesAt: UnixMilliseconds?, paused: Bool) {
+        self.opensAt = opensAt
+        self.closesAt = closesAt
+        self.paused = paused
+    }
+
+    fileprivate init(_ reader: FieldReader) throws(OrderEvent.Malformed) {
+        opensAt = try reader.time("opens_at")
+        closesAt = try reader.time("closes_at")
+        paused = try reader.integer("paused", in: 0...1) == 1
     }
 }
 

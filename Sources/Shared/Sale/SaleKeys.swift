@@ -17,6 +17,8 @@ package struct SaleKeys: Sendable {
     package let orders: String
     /// Stream: dead letters; never trimmed.
     package let deadLetters: String
+    /// Hash: API process → the last position it told a buyer of, and the units left then.
+    package let witnesses: String
 
     package init(_ id: SaleID) {
         sale = "sale:{\(id)}"
@@ -25,5 +27,6 @@ package struct SaleKeys: Sendable {
         buyers = "sale:{\(id)}:buyers"
         orders = "sale:{\(id)}:orders"
         deadLetters = "sale:{\(id)}:dlq"
+        witnesses = "sale:{\(id)}:witnesses"
     }
 }

@@ -16,6 +16,9 @@ package struct Win: Equatable, Sendable {
         self.epoch = epoch
     }
 
+    /// The win as it stands in the field.
+    package var text: String { "\(key) \(position) \(quantity) \(securedAt.value) \(epoch)" }
+
     /// All wins of one buyer's field; nil where the text is not of that form.
     package static func parse(_ text: String) -> [Win]? {
         if text.isEmpty { return [] }

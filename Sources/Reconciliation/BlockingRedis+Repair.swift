@@ -1,0 +1,56 @@
+package import OrderStore
+package import RedisClient
+package import Shared
+
+extension BlockingRedis {
+    /// Buyers that one call of repair.lua takes: two words each of Lua's stack of 8000.
+    private static let fieldsMax = 1000
+
+    /// The highest position that any API process has told a buyer of; nil where none has.
+    package func witness(_ sale: SaleID) throws(RedisError) -> Witness? {
+        let reply = try command(["HVALS", RedisArgument(SaleKeys(sale).witnesses)])
+        let values = reply.value.strings
+        return values.compactMap { text -> Witness? in
+            let words = text.split(separator: " ").map { Int($0) }
+            guard words.count == 2, let position = words[0], let remaining = words[1] else { return nil }
+            return Witness(position: position, remaining: remaining)
+        }.max { $0.position < $1.position }
+    }
+
+    /// Carries a plan out, under a new epoch; false where Redis serves the sale meanwhile, or has another of its name. The
+    /// sale stays fenced.
+    package func repair(_ stored: StoredSale, by plan: RepairPlan, epoch: Int) throws(RedisError) -> Bool {
+        let record = stored.record
+        let keys = SaleKeys(record.sale)
+        let head: [RedisArgument] = [
+            RedisArgument(facts.runID), RedisArgument("\(record.sale)"), RedisArgument(record.uuid),
+            RedisArgument(record.title), RedisArgument(record.stockTotal), RedisArgument(record.maxPerBuyer),
+            RedisArgument(record.settings.opensAt?.value ?? 0), RedisArgument(record.settings.closesAt?.value ?? 0),
+            RedisArgument(record.settings.paused ? 1 : 0), RedisArgument(record.pseudonymKey), RedisArgument(epoch),
+            RedisArgument(plan.remaining), RedisArgument(plan.position), RedisArgument(stored.persistedPosition),
+            RedisArgument(plan.lastAt.value), RedisArgument(plan.withheld),
+        ]
+        var start = 0
+        repeat {
+            let chunk = plan.fields[start..<min(start + Self.fieldsMax, plan.fields.count)]
+            let reply = try run(
+                .repair,
+                keys: [keys.sale, keys.stock, keys.position, keys.buyers, keys.orders, SaleKeys.sales],
+                head + chunk.flatMap { [RedisArgument($0.buyer), RedisArgument($0.wins)] })
+            guard reply.integer == 1 else { return false }
+            start += chunk.count
+        } while start < plan.fields.count
+        for order in plan.events { try append(order, to: keys.orders) }
+        return true
+    }
+
+    private func append(_ order: Order, to stream: String) throws(RedisError) {
+        try command([
+            "XADD", RedisArgument(stream), "*", "v", RedisArgument(OrderEvent.version), "kind", "order",
+            "order", RedisArgument("\(order.id)"), "position", RedisArgument(order.id.position),
+            "buyer", RedisArgument(order.buyer), "quantity", RedisArgument(order.quantity),
+            "key", RedisArgument(order.key), "trace", RedisArgument(order.trace),
+            "at_ms", RedisArgument(order.securedAt.value), "epoch", RedisArgument(order.epoch),
+        ])
+    }
+}

@@ -1,0 +1,60 @@
+package import OrderStore
+package import RedisClient
+package import Shared
+
+/// Compares one sale in both stores and, where Redis has forgotten something, completes it. For whoever holds the
+/// database's lock: the worker, or salectl while no worker runs.
+package struct Reconciler {
+    /// What came of one look.
+    package enum Outcome: Equatable, Sendable {
+        /// This Redis may sell it already.
+        case served
+        /// Both tell the same story; the fence is lifted.
+        case lifted(orders: Int)
+        /// Redis has been completed, under a new epoch; another look will lift the fence.
+        case completed(RepairPlan, epoch: Int)
+        /// They contradict each other, or SQLite does not know the sale: it stays fenced. Each a sentence.
+        case kept([String])
+        /// It changed while it was looked at.
+        case changed
+    }
+
+    private let redis: BlockingRedis
+    private let store: OrderStore
+
+    package init(redis: BlockingRedis, store: OrderStore) {
+        self.redis = redis
+        self.store = store
+    }
+
+    /// Looks at a sale whose stream has been read to its end.
+    package func reconcile(_ sale: SaleID) throws -> Outcome {
+        let status: SaleStatus?
+        do throws(RedisError) {
+            status = try redis.status(sale, allowingGaps: true)
+        } catch {
+            guard error.code == .unexpectedReply else { throw error }
+            return .kept(["Redis lacks a part of the sale: \(error.message)"])
+        }
+        if status?.servingRunID == redis.facts.runID { return .served }
+        let live: RedisSale?
+        do {
+            live = try RedisSale.read(sale, from: redis)
+        } catch is SaleIsMoving {
+            return .changed
+        }
+        guard let stored = try store.account(of: sale) else {
+            return .kept([Comparison.Difference.notInSQLite.description])
+        }
+        switch RepairPlan.make(redis: live, sqlite: stored, witness: try redis.witness(sale)) {
+        case .conflict(let differences): return .kept(differences.map(\.description))
+        case .repair(let plan):
+            let epoch = try store.beginEpoch(sale, above: live?.status.epoch ?? 0)
+            if let loss = plan.loss { try store.record(loss, of: sale) }
+            return try redis.repair(stored, by: plan, epoch: epoch) ? .completed(plan, epoch: epoch) : .changed
+        case .nothing:
+            guard let live, try redis.stamp(live.status) else { return .changed }
+            return .lifted(orders: stored.orders.count)
+        }
+    }
+}

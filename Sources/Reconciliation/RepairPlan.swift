@@ -1,0 +1,143 @@
+package import OrderStore
+package import Shared
+
+/// The last position that an API process told a buyer of, and the units left after it.
+package struct Witness: Equatable, Sendable {
+    package var position: Int
+    package var remaining: Int
+
+    package init(position: Int, remaining: Int) {
+        self.position = position
+        self.remaining = remaining
+    }
+}
+
+/// How a Redis that has forgotten something is completed. A pure function of what both stores hold.
+///
+/// It is a union, never a replacement: every order that either of them has stays an order. Stock is what the union leaves,
+/// the position its highest. What neither has, but a buyer was told of, is recorded as lost and its units are withheld:
+/// nothing is ever sold twice to hide a loss.
+package struct RepairPlan: Equatable, Sendable {
+    package enum Verdict: Equatable, Sendable {
+        /// Both tell the same story.
+        case nothing
+        case repair(RepairPlan)
+        /// They contradict each other: a person has to look.
+        case conflict([Comparison.Difference])
+    }
+
+    /// A field of the buyers hash, to be written whole.
+    package struct Field: Equatable, Sendable {
+        package var buyer: String
+        package var wins: String
+
+        package init(buyer: String, wins: String) {
+            self.buyer = buyer
+            self.wins = wins
+        }
+    }
+
+    /// Buyers of whom Redis has forgotten a win.
+    package private(set) var fields: [Field] = []
+    /// Orders that SQLite has not heard of, to be put onto the stream again.
+    package private(set) var events: [Order] = []
+    /// What neither has any more.
+    package private(set) var loss: StoredSale.Loss?
+    package private(set) var remaining = 0
+    package private(set) var position = 0
+    package private(set) var lastAt = UnixMilliseconds(0)
+    /// Units of all losses that are not released.
+    package private(set) var withheld = 0
+    /// What differed.
+    package private(set) var differences: [Comparison.Difference] = []
+
+    /// - Parameter witness: the highest of what the API processes have told.
+    package static func make(redis: RedisSale?, sqlite: StoredSale, witness: Witness?) -> Verdict {
+        let comparison = Comparison(sqlite.record.sale, redis: redis, sqlite: sqlite)
+        let conflicts = comparison.differences.filter { !$0.isRepairable }
+        guard conflicts.isEmpty else { return .conflict(conflicts) }
+        let plan = RepairPlan(comparison.differences, redis, sqlite, witness)
+        return comparison.isEqual && plan.loss == nil ? .nothing : .repair(plan)
+    }
+
+    private init(
+        _ differences: [Comparison.Difference], _ redis: RedisSale?, _ sqlite: StoredSale, _ witness: Witness?
+    ) {
+        self.differences = differences
+        let wins = redis?.wins ?? [:]
+        let stored = Dictionary(sqlite.orders.map { ($0.id.position, $0) }) { first, _ in first }
+        let letters = Dictionary(sqlite.deadLetters.map { ($0.position, $0.quantity) }) { first, _ in first }
+
+        var units = 0
+        for position in Set(wins.keys).union(stored.keys).union(letters.keys) {
+            self.position = max(self.position, position)
+            if let order = stored[position] {
+                units += order.quantity
+                lastAt = max(lastAt, order.securedAt)
+            } else if let win = wins[position] {
+                units += win.win.quantity
+                lastAt = max(lastAt, win.win.securedAt)
+                if letters[position] == nil { events.append(Order(sqlite.record.sale, win)) }
+            } else {
+                units += letters[position] ?? 0
+            }
+        }
+        events.sort { $0.id.position < $1.id.position }
+        position = max(position, sqlite.losses.map(\.positions.upperBound).max() ?? 0)
+        withheld = sqlite.withheld
+        noteLoss(witness, total: sqlite.record.stockTotal, units: units)
+        remaining = sqlite.record.stockTotal - units - withheld
+        fields = Self.fields(wins: wins, stored: stored)
+    }
+
+    private mutating func noteLoss(_ witness: Witness?, total: Int, units: Int) {
+        guard let witness, witness.position > position else { return }
+        let positions = position + 1...witness.position
+        // What had been sold by then and is not known now; an order has at least one unit.
+        let missing = max(positions.count, total - witness.remaining - units - withheld)
+        let lost = min(missing, total - units - withheld)
+        loss = StoredSale.Loss(positions: positions, units: lost, isReleased: false)
+        position = witness.position
+        withheld += lost
+    }
+
+    /// The whole field of every buyer of whom Redis lacks a win.
+    private static func fields(wins: [Int: RedisSale.BuyerWin], stored: [Int: Order]) -> [Field] {
+        let forgetful = Set(stored.values.filter { wins[$0.id.position] == nil }.map(\.buyer))
+        guard !forgetful.isEmpty else { return [] }
+        var union: [String: [Win]] = [:]
+        for (position, order) in stored where forgetful.contains(order.buyer) {
+            union[order.buyer, default: []].append(
+                Win(
+                    key: order.key, position: position, quantity: order.quantity, securedAt: order.securedAt,
+                    epoch: order.epoch))
+        }
+        for (position, win) in wins where stored[position] == nil && forgetful.contains(win.buyer) {
+            union[win.buyer, default: []].append(win.win)
+        }
+        return union.keys.sorted().map { buyer in
+            let wins = (union[buyer] ?? []).sorted { $0.position < $1.position }
+            return Field(buyer: buyer, wins: wins.map(\.text).joined(separator: ";"))
+        }
+    }
+}
+
+extension Comparison.Difference {
+    /// Whether the union of both settles it.
+    fileprivate var isRepairable: Bool {
+        switch self {
+        case .notInRedis, .noStream, .orderNotInSQLite, .orderNotInRedis, .unitsLeft, .lastPosition: true
+        case .notInSQLite, .uuid, .stockTotal, .content, .gap, .unreadableBuyer, .soldSum: false
+        }
+    }
+}
+
+extension Order {
+    /// The order that a win is. The trace of its request is not kept in Redis.
+    fileprivate init(_ sale: SaleID, _ win: RedisSale.BuyerWin) {
+        self.init(
+            id: OrderID(sale: sale, position: win.win.position), buyer: win.buyer, quantity: win.win.quantity,
+            key: win.win.key, trace: String(repeating: "0", count: 32), securedAt: win.win.securedAt,
+            epoch: win.win.epoch)
+    }
+}

@@ -1,0 +1,127 @@
+import OrderStore
+import Reconciliation
+import RedisClient
+import Shared
+
+extension Command {
+    static let rebuild = Command(
+        "rebuild", "ID [--dry-run] [--json]", "Completes a Redis that has forgotten orders from SQLite, by hand.",
+        details: """
+              --dry-run   only say what would be done
+              --json      as JSON
+
+            The worker does this by itself; this is for when none runs: it needs the database's lock. Orders are the union of
+            both stores, never fewer; a sale that the two contradict each other about is left fenced (exit code 1).
+            """
+    ) { line, context in
+        let arguments = try Arguments(line, options: [], flags: ["--dry-run", "--json"], words: 1...1)
+        let sale = try Arguments.sale(arguments.words[0])
+        let redis = try context.redis()
+        if arguments.has("--dry-run") {
+            return try plan(sale, context, redis, json: arguments.has("--json"))
+        }
+        let path = try context.environment.required(.database)
+        guard let lock = try StoreLock.take(for: path) else {
+            throw CommandFailure(
+                "a worker holds \(path).lock, and does this by itself; see its log", ExitCode.temporaryFailure)
+        }
+        return try withExtendedLifetime(lock) {
+            let reconciler = Reconciler(redis: redis, store: try OrderStore(path: path))
+            // One look completes it, the next one lifts the fence.
+            for _ in 0..<3 {
+                let outcome = try reconciler.reconcile(sale)
+                report(outcome, json: arguments.has("--json"))
+                switch outcome {
+                case .served, .lifted: return ExitCode.ok
+                case .kept: return ExitCode.negative
+                case .completed(let plan, _) where !plan.events.isEmpty:
+                    Output.error(
+                        "salectl: start the worker: it stores the orders that were appended, and lifts the fence")
+                    return ExitCode.ok
+                case .completed, .changed: continue
+                }
+            }
+            return ExitCode.temporaryFailure
+        }
+    }
+
+    private static func plan(_ sale: SaleID, _ context: Context, _ redis: BlockingRedis, json: Bool) throws -> Int32 {
+        guard let path = try context.existingDatabase(), let stored = try StoreReader(path: path).account(of: sale)
+        else {
+            throw CommandFailure("SQLite has no sale \(sale)", ExitCode.noInput)
+        }
+        let live = try RedisSale.read(sale, from: redis)
+        switch RepairPlan.make(redis: live, sqlite: stored, witness: try redis.witness(sale)) {
+        case .nothing: report(.lifted(orders: stored.orders.count), json: json)
+        case .repair(let plan): report(.completed(plan, epoch: stored.record.epoch + 1), json: json)
+        case .conflict(let differences):
+            report(.kept(differences.map(\.description)), json: json)
+            return ExitCode.negative
+        }
+        return ExitCode.ok
+    }
+
+    private static func report(_ outcome: Reconciler.Outcome, json: Bool) {
+        var pairs: [(name: String, value: String)] = []
+        var reasons: [String] = []
+        switch outcome {
+        case .served: pairs = [("outcome", "served")]
+        case .lifted(let orders): pairs = [("outcome", "equal"), ("orders", "\(orders)")]
+        case .changed: pairs = [("outcome", "changed")]
+        case .kept(let sentences):
+            pairs = [("outcome", "fenced")]
+            reasons = sentences
+        case .completed(let plan, let epoch):
+            pairs = [
+                ("outcome", "completed"), ("epoch", "\(epoch)"), ("buyers_restored", "\(plan.fields.count)"),
+                ("orders_appended", "\(plan.events.count)"), ("units_left", "\(plan.remaining)"),
+                ("position", "\(plan.position)"), ("units_withheld", "\(plan.withheld)"),
+            ]
+            reasons = plan.differences.map(\.description)
+        }
+        guard json else {
+            Output.print(pairs)
+            for reason in reasons { Output.line("  \(reason)") }
+            return
+        }
+        var text = ByteBuffer(capacity: 512)
+        text.append("{\"outcome\":")
+        text.append(json: pairs[0].value)
+        for (name, value) in pairs.dropFirst() {
+            text.append(",")
+            text.append(json: name)
+            text.append(":")
+            text.append(value)
+        }
+        text.append(",\"differences\":[")
+        for (index, reason) in reasons.enumerated() {
+            if index > 0 { text.append(",") }
+            text.append(json: reason)
+        }
+        text.append("]}")
+        Output.line(text.string)
+    }
+
+    static let release = Command(
+        "release", "ID [--json]", "Puts units on sale again that were withheld for lost orders.",
+        details: """
+            When Redis and SQLite have both lost their newest orders, the positions that buyers were told of are recorded as
+            lost and as many units are withheld. Release them once it is decided what becomes of those buyers.
+            """
+    ) { line, context in
+        let arguments = try Arguments(line, options: [], flags: ["--json"], words: 1...1)
+        let sale = try Arguments.sale(arguments.words[0])
+        let redis = try context.redis()
+        let keys = SaleKeys(sale)
+        let reply = try redis.run(
+            .release, keys: [keys.sale, keys.stock, keys.orders], [RedisArgument(redis.facts.runID)])
+        switch reply.integer ?? -1 {
+        case -1: throw CommandFailure("Redis has no sale \(sale)", ExitCode.noInput)
+        case -2: throw CommandFailure("\(sale) is fenced: nothing is released", ExitCode.unavailable)
+        case let units:
+            try context.confirm(redis)
+            Output.line(arguments.has("--json") ? "{\"released\":\(units)}" : "released \(units)")
+            return ExitCode.ok
+        }
+    }
+}

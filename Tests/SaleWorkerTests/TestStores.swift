@@ -1,0 +1,34 @@
+import OrderStore
+import Reconciliation
+import Shared
+
+/// Both stores of a sale that has sold three of ten units, telling the same story.
+enum TestStores {
+    static let sale = SaleID("demo")!
+
+    static func order(_ position: Int, buyer: String? = nil, quantity: Int = 1) -> Order {
+        Order(
+            id: OrderID(sale: sale, position: position), buyer: buyer ?? "b\(position)", quantity: quantity, key: "k",
+            trace: String(repeating: "0", count: 32), securedAt: UnixMilliseconds(1000), epoch: 1)
+    }
+
+    static func win(_ position: Int, buyer: String? = nil, quantity: Int = 1) -> RedisSale.BuyerWin {
+        RedisSale.BuyerWin(
+            buyer: buyer ?? "b\(position)",
+            win: Win(key: "k", position: position, quantity: quantity, securedAt: UnixMilliseconds(1000), epoch: 1))
+    }
+
+    static func equal() -> (redis: RedisSale, sqlite: StoredSale) {
+        let status = SaleStatus(
+            sale: sale, uuid: "u", title: "t", stockTotal: 10, remaining: 7, position: 3, maxPerBuyer: 1, opensAt: nil,
+            closesAt: nil, paused: false, epoch: 1, servingRunID: "r", persistedPosition: 3,
+            readAt: UnixMilliseconds(2000))
+        let record = SaleRecord(
+            sale: sale, uuid: "u", title: "t", stockTotal: 10, maxPerBuyer: 1,
+            settings: SaleSettings(opensAt: nil, closesAt: nil, paused: false), pseudonymKey: "ab", epoch: 1,
+            createdAt: UnixMilliseconds(500))
+        var stored = StoredSale(record: record, sold: 3, persistedPosition: 3)
+        stored.orders = (1...3).map { order($0) }
+        return (RedisSale(status: status, wins: [1: win(1), 2: win(2), 3: win(3)]), stored)
+    }
+}
