@@ -32,6 +32,8 @@ package final class AsyncRedis {
     /// Milliseconds that a replica has to acknowledge: a tenth of the time in which a purchase is answered, and a
     /// thousand times what one that is well takes.
     private static let confirmationMilliseconds = 250
+    /// Milliseconds that the gate is shut before the Sentinels are asked again.
+    private static let gateMilliseconds = 1000
 
     private let endpoint: RedisEndpoint
     private let loop: EventLoop
@@ -41,6 +43,14 @@ package final class AsyncRedis {
     private let changed: (Status) -> Void
 
     private var link: RedisLink?
+    /// The server that `link` leads to.
+    private var address: SocketAddress?
+    private var query: SentinelQuery?
+    private var sentinelWatch: SentinelWatch?
+    /// Which Sentinel is asked first, in turn: one that is cut off with an old primary must not be asked for ever.
+    private var firstSentinel = 0
+    /// When the gate was shut.
+    private var gateShutAt: Instant?
     /// Who is at the other end, once the handshake is done.
     private var facts: ServerFacts?
     private var backoff = Backoff()
@@ -140,6 +150,7 @@ package final class AsyncRedis {
     /// Too few replicas acknowledge: nothing new is sent until they do again, so that not every batch waits in vain.
     private func shutGate(_ link: RedisLink, acknowledged count: Int) {
         guard case .ready = status, link === self.link else { return }
+        gateShutAt = loop.now
         become(.down("\(count) of \(replicas) replicas acknowledge"))
         probe(link)
     }
@@ -153,6 +164,14 @@ package final class AsyncRedis {
         askReplicas(link) { [weak self] count in
             guard let self, link === self.link, let count else { return }
             if count >= replicas { return become(.ready(facts)) }
+            let reason = "\(count) of \(replicas) replicas acknowledge"
+            become(.down(reason))
+            // There may be another primary by now, which this one has not heard of.
+            if case .primary = endpoint.location, let gateShutAt,
+                loop.now > gateShutAt.advanced(milliseconds: Self.gateMilliseconds)
+            {
+                return fail(reason)
+            }
             loop.schedule(afterMilliseconds: Self.watchdogMilliseconds) { [weak self] in self?.probe(link) }
         }
     }
@@ -172,9 +191,30 @@ package final class AsyncRedis {
 
     /// Connects now.
     package func connect() {
+        switch endpoint.location {
+        case .server(let address): connect(to: address)
+        case .primary(let name, let sentinels):
+            if sentinelWatch == nil {
+                sentinelWatch = SentinelWatch(sentinels, name: name, loop: loop) { [weak self] in self?.announced($0) }
+                sentinelWatch?.start()
+            }
+            let start = firstSentinel % sentinels.count
+            firstSentinel += 1
+            query = SentinelQuery(Array(sentinels[start...] + sentinels[..<start]), name: name, loop: loop) {
+                [weak self] result in
+                switch result {
+                case .success(let address): self?.connect(to: address)
+                case .failure(let error): self?.fail("no Sentinel names a primary: \(error)")
+                }
+            }
+        }
+    }
+
+    private func connect(to address: SocketAddress) {
+        self.address = address
         do throws(RedisError) {
             link = try RedisLink(
-                endpoint.address, loop: loop,
+                address, loop: loop,
                 connectEnded: { [weak self] error in
                     if let error { self?.fail(error.description) } else { self?.shakeHands() }
                 },
@@ -185,6 +225,13 @@ package final class AsyncRedis {
         } catch {
             fail(error.description)
         }
+    }
+
+    /// A Sentinel says that there is a new primary.
+    private func announced(_ primary: SocketAddress) {
+        guard primary != address else { return }
+        backoff.reset()
+        fail("\(primary) is the new primary")
     }
 
     /// Gives the connection up and makes a new one: it is not, or no longer, the Redis we want.
@@ -221,13 +268,17 @@ package final class AsyncRedis {
     }
 
     private func judge(_ facts: ServerFacts) {
-        if facts.role != "master" { return fail("\(endpoint.address) is a replica, not the primary") }
-        if facts.isLoading { return fail("\(endpoint.address) is loading its data") }
+        let who = address.map(\.description) ?? "Redis"
+        if facts.role != "master" { return fail("\(who) is a replica, not the primary") }
+        if facts.isLoading { return fail("\(who) is loading its data") }
         if let reason = refusal(facts) { return fail(reason) }
         self.facts = facts
         if let handshakeTimeout { loop.cancel(handshakeTimeout) }
         backoff.reset()
-        become(.ready(facts))
+        guard replicas > 0, let link else { return become(.ready(facts)) }
+        // A primary that its replicas have left looks like any other until one is asked.
+        gateShutAt = loop.now
+        probe(link)
     }
 
     /// Ends the connection, if there is one, and sets out to make another.
@@ -240,6 +291,7 @@ package final class AsyncRedis {
         let ended = link
         link = nil
         facts = nil
+        query = nil
         ended?.close()
         retry = loop.schedule(afterMilliseconds: backoff.next(using: &random)) { [weak self] in self?.connect() }
     }

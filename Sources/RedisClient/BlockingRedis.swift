@@ -10,24 +10,15 @@ package final class BlockingRedis {
     package static let timeoutMilliseconds = 3000
 
     private let context: UnsafeMutablePointer<redisContext>
+    /// Who is at the other end.
+    package let address: SocketAddress
     /// Who answered when the connection was made.
     package private(set) var facts: ServerFacts
 
-    /// Connects, authenticates and asks the server who it is.
-    package init(_ endpoint: RedisEndpoint, name: String) throws(RedisError) {
-        let limit = timeval(tv_sec: Self.timeoutMilliseconds / 1000, tv_usec: Self.timeoutMilliseconds % 1000 * 1000)
-        let made: UnsafeMutablePointer<redisContext>?
-        switch endpoint.address {
-        case .tcp(let host, let port): made = redisConnectWithTimeout(host, Int32(port), limit)
-        case .unix(let path): made = redisConnectUnixWithTimeout(path, limit)
-        }
-        guard let made else { preconditionFailure("hiredis: out of memory") }
-        context = made
-        facts = ServerFacts(runID: "", version: "", role: "", settings: [:])
-        guard made.pointee.err == 0 else {
-            throw RedisError(.cannotConnect, "connect to \(endpoint.address)", Self.errorText(made))
-        }
-        redisSetTimeout(made, limit)
+    /// Connects, authenticates and asks the server who it is. Where Sentinels name the primary, they are asked first.
+    package convenience init(_ endpoint: RedisEndpoint, name: String) throws(RedisError) {
+        try self.init(
+            connectingTo: Self.resolve(endpoint.location), timeoutMilliseconds: Self.timeoutMilliseconds)
         for command in Handshake.commands(endpoint, name: name) { _ = try self.command(command) }
         let info = try command(Handshake.info)
         let config = try command(Handshake.configuration)
@@ -35,6 +26,47 @@ package final class BlockingRedis {
             throw RedisError(.unexpectedReply, "INFO", "the server does not say what it is")
         }
         self.facts = facts
+        // For a while after a failover a Sentinel may still name the old primary.
+        if case .primary = endpoint.location, facts.role != "master" {
+            throw RedisError(.readOnly, "INFO", "\(address) is no primary any more")
+        }
+    }
+
+    private init(connectingTo address: SocketAddress, timeoutMilliseconds: Int) throws(RedisError) {
+        let limit = timeval(tv_sec: timeoutMilliseconds / 1000, tv_usec: timeoutMilliseconds % 1000 * 1000)
+        let made: UnsafeMutablePointer<redisContext>?
+        switch address {
+        case .tcp(let host, let port): made = redisConnectWithTimeout(host, Int32(port), limit)
+        case .unix(let path): made = redisConnectUnixWithTimeout(path, limit)
+        }
+        guard let made else { preconditionFailure("hiredis: out of memory") }
+        context = made
+        self.address = address
+        facts = ServerFacts(runID: "", version: "", role: "", settings: [:])
+        guard made.pointee.err == 0 else {
+            throw RedisError(.cannotConnect, "connect to \(address)", Self.errorText(made))
+        }
+        redisSetTimeout(made, limit)
+    }
+
+    /// The server to talk to: itself, or the one that the first Sentinel to answer names.
+    package static func resolve(_ location: RedisEndpoint.Location) throws(RedisError) -> SocketAddress {
+        switch location {
+        case .server(let address): return address
+        case .primary(let name, let sentinels):
+            var failure = RedisError(.cannotConnect, "SENTINEL", "no Sentinel is named")
+            for sentinel in sentinels {
+                do throws(RedisError) {
+                    let connection = try BlockingRedis(
+                        connectingTo: sentinel, timeoutMilliseconds: Sentinel.timeoutMilliseconds)
+                    let reply = try connection.command(Sentinel.question(name))
+                    return try Sentinel.answer(reply.value, name: name)
+                } catch {
+                    failure = error
+                }
+            }
+            throw failure
+        }
     }
 
     deinit { redisFree(context) }

@@ -36,6 +36,7 @@ final class RedisLink: EventHandler {
     /// hiredis is handing us an answer, and needs its context when that returns.
     private var answering = false
     private var closing = false
+    private var subscription: ((String) -> Void)?
 
     private let connectEnded: (RedisError?) -> Void
     private let disconnected: (RedisError) -> Void
@@ -153,6 +154,29 @@ final class RedisLink: EventHandler {
         } else {
             call.completion(.reply(value))
         }
+    }
+
+    /// Listens to a channel: `message` is told of each message until the connection ends. Such a link takes no commands.
+    func subscribe(_ channel: String, _ message: @escaping (String) -> Void) {
+        guard let context, !isEnding else { return }
+        subscription = message
+        var command = ByteBuffer(capacity: 64)
+        command.appendCommand(["SUBSCRIBE", RedisArgument(channel)])
+        // hiredis calls back for every message, so what it is given is not consumed by the first, as a call is.
+        let code = command.withUnsafeBytes {
+            redisAsyncFormattedCommand(
+                context,
+                { context, reply, _ in
+                    guard let reply else { return }
+                    let link = RedisLink.from(context?.pointee.data)
+                    // ["message", channel, text]; the confirmation has a number in the text's place.
+                    let value = RedisValue(reply.assumingMemoryBound(to: redisReply.self))
+                    if value.count == 3, value[0].string == "message", let text = value[2].string {
+                        link.subscription?(text)
+                    }
+                }, nil, $0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count)
+        }
+        precondition(code == REDIS_OK, "hiredis refused a subscription")
     }
 
     /// Writes what has been handed over. While an answer is being handled it does nothing: a write that fails makes

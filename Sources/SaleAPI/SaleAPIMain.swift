@@ -62,7 +62,7 @@ enum SaleAPIMain {
         log.write(.info, "start") {
             $0.appendMember("version", Release.version)
             $0.appendMember("listen", inherited == nil ? "\(configuration.listen)" : "inherited")
-            $0.appendMember("redis", "\(configuration.redis.address)")
+            $0.appendMember("redis", "\(configuration.redis.location)")
             $0.appendMember("durability", configuration.durability.rawValue)
         }
         try api.start(listener)

@@ -53,7 +53,7 @@ enum SaleWorkerMain {
             log.write(.info, "start") {
                 $0.appendMember("version", Release.version)
                 $0.appendMember("database", configuration.database)
-                $0.appendMember("redis", "\(configuration.redis.address)")
+                $0.appendMember("redis", "\(configuration.redis.location)")
                 $0.appendMember("worker", configuration.name)
             }
             log.flush()

@@ -10,6 +10,9 @@ import Shared
 final class Worker {
     /// How often Redis is asked for new sales.
     private static let discoveryMilliseconds = 100
+    /// How often the Sentinels are asked whether this is still the primary: an old one that is cut off from the others goes
+    /// on answering, and has nothing new to read.
+    private static let sentinelMilliseconds = 1000
     /// How long a read waits for new entries; a new sale is found, and SIGTERM obeyed, after at most this and the above.
     private static let blockMilliseconds = 100
 
@@ -22,6 +25,7 @@ final class Worker {
     private var redis: BlockingRedis?
     private var reader: StreamReader
     private var nextDiscovery = Instant(nanoseconds: 0)
+    private var nextSentinel = Instant(nanoseconds: 0)
     private var isIdle = false
     private var backoff = Backoff()
     private var random = SystemRandomNumberGenerator()
@@ -45,6 +49,7 @@ final class Worker {
     func turn(now: Instant) -> Int {
         do {
             let redis = try connected()
+            try checkPrimary(redis, now: now)
             try discover(redis, now: now)
             reader.claimAgain(now: now)
             try readOlder(redis)
@@ -68,7 +73,7 @@ final class Worker {
         if let redis { return redis }
         let fresh = try BlockingRedis(configuration.redis, name: "sale-worker")
         guard fresh.facts.role == "master" else {
-            throw RedisError(.readOnly, "INFO", "\(configuration.redis.address) is a replica, not the primary")
+            throw RedisError(.readOnly, "INFO", "\(fresh.address) is a replica, not the primary")
         }
         redis = fresh
         reader = StreamReader(consumer: configuration.name)
@@ -80,6 +85,16 @@ final class Worker {
             $0.appendMember("version", fresh.facts.version)
         }
         return fresh
+    }
+
+    /// Gives the connection up where the Sentinels name another primary; one that can't be asked says nothing.
+    private func checkPrimary(_ redis: BlockingRedis, now: Instant) throws {
+        guard case .primary = configuration.redis.location, now >= nextSentinel else { return }
+        nextSentinel = now.advanced(milliseconds: Self.sentinelMilliseconds)
+        guard let primary = try? BlockingRedis.resolve(configuration.redis.location), primary != redis.address else {
+            return
+        }
+        throw RedisError(.readOnly, "SENTINEL", "\(primary) is the primary now, and not \(redis.address)")
     }
 
     // MARK: Sales

@@ -7,7 +7,8 @@ import Testing
 @Suite struct `With a replica that must have each decision` {
     private func start() throws -> (api: APIUnderTest, replica: RedisServer) {
         let api = try APIUnderTest(
-            redisSettings: RedisServer.followed() + ["--min-replicas-to-write", "1"], ["SALE_REDIS_REPLICAS": "1"])
+            redisSettings: RedisServer.followed() + ["--min-replicas-to-write", "1"], ["SALE_REDIS_REPLICAS": "1"],
+            ready: false)
         return (api, try api.redis.replica())
     }
 

@@ -73,10 +73,12 @@ import Testing
             ("redis://[::1]", "[::1]:6379", 0, nil), ("redis://[::1]:6380/15", "[::1]:6380", 15, nil),
             ("unix:///run/redis.sock", "unix:/run/redis.sock", 0, nil),
             ("unix:///run/redis.sock?db=2", "unix:/run/redis.sock", 2, nil),
+            ("redis+sentinel://h:26380/m", "m of h:26380", 0, nil),
+            ("redis+sentinel://api@h1,h2:5,[::1]/sale/4", "sale of h1:26379,h2:5,[::1]:26379", 4, "api"),
         ] as [(String, String, Int, String?)])
     func `is read from a URL`(_ url: String, _ address: String, _ database: Int, _ user: String?) throws {
         let endpoint = try RedisEndpoint(url: url)
-        #expect("\(endpoint.address)" == address)
+        #expect("\(endpoint.location)" == address)
         #expect(endpoint.database == database)
         #expect(endpoint.user == user)
         #expect(endpoint.password == nil)
@@ -86,7 +88,8 @@ import Testing
         "", "127.0.0.1:6379", "http://127.0.0.1", "rediss://127.0.0.1", "redis://", "redis://:70000", "redis://h:x",
         "redis://h:6379/x", "redis://h:6379/-1", "redis://h:6379/1024", "redis://@h", "unix://relative",
         "unix:///s?db=x",
-        "unix:///s?database=1", "redis+sentinel://h:26379/m",
+        "unix:///s?database=1", "redis+sentinel://h:26379", "redis+sentinel://h:26379/", "redis+sentinel:///m",
+        "redis+sentinel://h,,g/m", "redis+sentinel://h/m/x", "redis+sentinel://h/m/0/0", "redis://h/0/0",
     ])
     func `that is none is quoted, with an example`(_ url: String) {
         #expect {

@@ -4,28 +4,38 @@ import RedisClient
 import Shared
 import TestSupport
 
-/// The whole system on Unix sockets in one directory: a real Redis, API processes, a worker, and the load client.
+/// The whole system on Unix sockets in one directory: a real Redis, or a fleet of them, API processes, a worker, and the
+/// load client.
 final class SaleSystem {
-    let redis: RedisServer
+    /// The only Redis, where there is no fleet.
+    private(set) var redis: RedisServer!
+    let fleet: RedisFleet?
+    let directory: TemporaryDirectory
     private(set) var apis: [ChildProcess] = []
     private(set) var worker: ChildProcess?
     private var environment: [String: String]
     private var started = 0
 
-    init(apis count: Int, redisSettings: [String] = []) throws {
-        redis = try RedisServer(redisSettings)
-        let directory = redis.directory
+    init(apis count: Int, fleet: RedisFleet? = nil) throws {
+        self.fleet = fleet
+        let redis = fleet == nil ? try RedisServer() : nil
+        self.redis = redis
+        directory = try redis?.directory ?? TemporaryDirectory()
         let secret = Data(Crypto.randomBytes(32)).base64EncodedString()
             .replacingOccurrences(of: "+", with: "-").replacingOccurrences(of: "/", with: "_")
             .replacingOccurrences(of: "=", with: "")
         try #"{"keys":[{"kty":"oct","kid":"test","alg":"HS256","k":"\#(secret)"}]}"#
             .write(toFile: directory.path("jwks.json"), atomically: true, encoding: .utf8)
         environment = [
-            "SALE_REDIS_URL": redis.url, "SALE_JWT_JWKS_FILE": directory.path("jwks.json"),
+            "SALE_REDIS_URL": fleet?.url ?? redis?.url ?? "", "SALE_REDIS_REPLICAS": fleet == nil ? "0" : "1",
+            "SALE_JWT_JWKS_FILE": directory.path("jwks.json"),
             "SALE_DATABASE": directory.path("sale.db"), "SALE_WORKER_NAME": "worker",
         ]
         for index in 0..<count { try startAPI(index) }
     }
+
+    /// A connection to the primary.
+    func connect() throws -> BlockingRedis { try fleet?.connect() ?? redis.connect() }
 
     /// Starts API process `index`, or starts it again.
     func startAPI(_ index: Int) throws {
@@ -34,7 +44,7 @@ final class SaleSystem {
         let api = try ChildProcess(
             ChildProcess.product("sale-api"),
             environment: environment.merging(["SALE_LISTEN": "unix:\(socket)"]) { $1 },
-            errorLog: redis.directory.url.appendingPathComponent("api-\(started).log"))
+            errorLog: directory.url.appendingPathComponent("api-\(started).log"))
         if index < apis.count { apis[index] = api } else { apis.append(api) }
         let ready = eventually { api.errors.contains("redis_ready") || !api.isRunning }
         guard ready, api.isRunning else { throw Failure("sale-api did not start: \(api.errors)") }
@@ -44,13 +54,13 @@ final class SaleSystem {
         started += 1
         let child = try ChildProcess(
             ChildProcess.product("sale-worker"), environment: environment,
-            errorLog: redis.directory.url.appendingPathComponent("worker-\(started).log"))
+            errorLog: directory.url.appendingPathComponent("worker-\(started).log"))
         worker = child
         let ready = eventually { child.errors.contains("\"start\"") || !child.isRunning }
         guard ready, child.isRunning else { throw Failure("sale-worker did not start: \(child.errors)") }
     }
 
-    private func apiSocket(_ index: Int) -> String { redis.directory.path("api-\(index).sock") }
+    private func apiSocket(_ index: Int) -> String { directory.path("api-\(index).sock") }
 
     struct Failure: Error, CustomStringConvertible {
         let description: String
@@ -82,14 +92,14 @@ final class SaleSystem {
 
     /// Runs the load client to its end; `meanwhile` runs beside it.
     func stampede(_ sale: SaleID, _ options: [String], meanwhile: () throws -> Void = {}) throws -> Run {
-        let log = redis.directory.path("attempts-\(UUID().uuidString.prefix(8)).jsonl")
-        let output = redis.directory.url.appendingPathComponent("report-\(UUID().uuidString.prefix(8)).json")
+        let log = directory.path("attempts-\(UUID().uuidString.prefix(8)).jsonl")
+        let output = directory.url.appendingPathComponent("report-\(UUID().uuidString.prefix(8)).json")
         _ = FileManager.default.createFile(atPath: output.path, contents: nil)
         let client = try ChildProcess(
             ChildProcess.product("stampede"),
             apis.indices.flatMap { ["--target", "unix:\(apiSocket($0))"] }
                 + ["--sale", "\(sale)", "--log", log, "--json"] + options,
-            environment: environment, errorLog: redis.directory.url.appendingPathComponent("stampede.log"),
+            environment: environment, errorLog: directory.url.appendingPathComponent("stampede.log"),
             output: FileHandle(forWritingTo: output))
         try meanwhile()
         client.wait()
@@ -108,7 +118,7 @@ final class SaleSystem {
     /// Rows of a query, read from SQLite as anybody may.
     func query(_ sql: String) throws -> [String] {
         let result = try ChildProcess.run(
-            URL(fileURLWithPath: "/usr/bin/sqlite3"), ["-readonly", redis.directory.path("sale.db"), sql])
+            URL(fileURLWithPath: "/usr/bin/sqlite3"), ["-readonly", directory.path("sale.db"), sql])
         return result.output.split(separator: "\n").map(String.init)
     }
 
@@ -120,7 +130,7 @@ final class SaleSystem {
     /// Waits until the worker has stored every order that Redis knows of.
     func drained(_ sale: SaleID) -> Bool {
         eventually(seconds: 60) {
-            guard let connection = try? redis.connect(), let status = try? connection.status(sale) else { return false }
+            guard let connection = try? connect(), let status = try? connection.status(sale) else { return false }
             return status.persistedPosition == status.position && status.servingRunID == connection.facts.runID
         }
     }

@@ -27,10 +27,15 @@ package final class RedisServer: @unchecked Sendable {
     /// The settings of a server that replicas can follow: replication knows only TCP.
     package static func followed() -> [String] { ["--bind", "127.0.0.1", "--port", "\(freePort())"] }
 
-    /// Starts a replica of this server, whose settings must be `followed`, and waits until it follows.
-    package func replica() throws -> RedisServer {
+    /// The TCP port of a server whose settings are `followed`.
+    package var port: String {
         guard let at = settings.firstIndex(of: "--port") else { preconditionFailure("nobody can follow this server") }
-        let replica = try RedisServer(["--replicaof", "127.0.0.1", settings[at + 1]])
+        return settings[at + 1]
+    }
+
+    /// Starts a replica of this server, whose settings must be `followed`, and waits until it follows.
+    package func replica(_ settings: [String] = []) throws -> RedisServer {
+        let replica = try RedisServer(["--replicaof", "127.0.0.1", port] + settings)
         let follows = try eventually {
             let reply = try replica.connect().command(["INFO", "replication"])
             let value = reply.value
@@ -41,7 +46,7 @@ package final class RedisServer: @unchecked Sendable {
     }
 
     /// A port that nobody listens on just now.
-    private static func freePort() -> UInt16 {
+    static func freePort() -> UInt16 {
         let descriptor = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
         var address = sockaddr_in()

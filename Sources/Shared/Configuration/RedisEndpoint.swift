@@ -1,13 +1,27 @@
 /// Which Redis to talk to, and as whom.
 package struct RedisEndpoint: Equatable, Sendable {
-    package var address: SocketAddress
+    package enum Location: Equatable, Sendable, CustomStringConvertible {
+        case server(SocketAddress)
+        /// Whichever server these Sentinels say is the primary of that name.
+        case primary(name: String, sentinels: [SocketAddress])
+
+        package var description: String {
+            switch self {
+            case .server(let address): "\(address)"
+            case .primary(let name, let sentinels):
+                "\(name) of \(sentinels.map(\.description).joined(separator: ","))"
+            }
+        }
+    }
+
+    package var location: Location
     package var database: Int
     /// The ACL user; nil for the default user.
     package var user: String?
     package var password: String?
 
-    package init(address: SocketAddress, database: Int = 0, user: String? = nil, password: String? = nil) {
-        self.address = address
+    package init(location: Location, database: Int = 0, user: String? = nil, password: String? = nil) {
+        self.location = location
         self.database = database
         self.user = user
         self.password = password
@@ -28,7 +42,9 @@ package struct RedisEndpoint: Equatable, Sendable {
 
     package init(url: String) throws(ConfigurationError) {
         let problem = ConfigurationError(
-            .redisURL, "is \"\(url)\"; it must be like redis://127.0.0.1:6379/0 or unix:///run/redis.sock")
+            .redisURL,
+            "is \"\(url)\"; it must be like redis://127.0.0.1:6379/0, unix:///run/redis.sock or "
+                + "redis+sentinel://10.0.0.1,10.0.0.2,10.0.0.3/mymaster")
         if url.hasPrefix("unix://") {
             let parts = url.dropFirst(7).split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
             guard let address = SocketAddress("unix:\(parts[0])") else { throw problem }
@@ -38,7 +54,7 @@ package struct RedisEndpoint: Equatable, Sendable {
                 else { throw problem }
                 database = number
             }
-            self.init(address: address, database: database)
+            self.init(location: .server(address), database: database)
             return
         }
         // Looked for before anything else is: no other sentence about the URL may then repeat a password.
@@ -47,7 +63,8 @@ package struct RedisEndpoint: Equatable, Sendable {
             throw ConfigurationError(
                 .redisURL, "holds a password; put it into a file and name that in SALE_REDIS_PASSWORD_FILE")
         }
-        guard url.hasPrefix("redis://") else { throw problem }
+        let watched = url.hasPrefix("redis+sentinel://")
+        guard watched || url.hasPrefix("redis://") else { throw problem }
         var user: String?
         if let at = rest.lastIndex(of: "@") {
             let name = rest[..<at]
@@ -55,15 +72,29 @@ package struct RedisEndpoint: Equatable, Sendable {
             user = String(name)
             rest = rest[rest.index(after: at)...]
         }
-        var database = 0
-        if let slash = rest.firstIndex(of: "/") {
-            let text = rest[rest.index(after: slash)...]
-            guard text.isEmpty || Int(text).map((0..<1024).contains) == true else { throw problem }
-            database = Int(text) ?? 0
-            rest = rest[..<slash]
+        var path = rest.split(separator: "/", omittingEmptySubsequences: false)
+        let hosts = path.removeFirst()
+        var location: Location?
+        if watched {
+            let name = path.isEmpty ? "" : String(path.removeFirst())
+            let sentinels = hosts.split(separator: ",", omittingEmptySubsequences: false).map {
+                Self.address($0, defaultPort: 26379)
+            }
+            if !name.isEmpty, !sentinels.contains(nil) {
+                location = .primary(name: name, sentinels: sentinels.compactMap(\.self))
+            }
+        } else {
+            location = Self.address(hosts, defaultPort: 6379).map { .server($0) }
         }
-        let hasPort = rest.hasPrefix("[") ? rest.contains("]:") : rest.contains(":")
-        guard let address = SocketAddress(hasPort ? String(rest) : "\(rest):6379") else { throw problem }
-        self.init(address: address, database: database, user: user)
+        let text = path.isEmpty ? "" : path.removeFirst()
+        guard let location, path.isEmpty, text.isEmpty || Int(text).map((0..<1024).contains) == true else {
+            throw problem
+        }
+        self.init(location: location, database: Int(text) ?? 0, user: user)
+    }
+
+    private static func address(_ host: Substring, defaultPort: Int) -> SocketAddress? {
+        let hasPort = host.hasPrefix("[") ? host.contains("]:") : host.contains(":")
+        return SocketAddress(hasPort ? String(host) : "\(host):\(defaultPort)")
     }
 }

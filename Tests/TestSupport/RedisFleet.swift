@@ -1,0 +1,74 @@
+import Foundation
+import Glibc
+package import RedisClient
+import Shared
+
+/// A primary, two replicas and three Sentinels, all real, on loopback TCP.
+package final class RedisFleet: @unchecked Sendable {
+    // One test drives it.
+    /// The name under which the Sentinels watch the primary.
+    private static let name = "sale"
+
+    /// The servers; the first was the primary at the start.
+    package let servers: [RedisServer]
+    private var sentinels: [ChildProcess] = []
+    private let directory: TemporaryDirectory
+    private var ports: [UInt16] = []
+
+    /// Starts all; a primary counts as down after `downAfterMilliseconds`.
+    package init(downAfterMilliseconds: Int = 1000) throws {
+        let settings = ["--min-replicas-to-write", "1", "--repl-backlog-size", "64mb"]
+        let primary = try RedisServer(RedisServer.followed() + settings)
+        let replicas = try (0..<2).map { _ in try primary.replica(RedisServer.followed() + settings) }
+        servers = [primary] + replicas
+        directory = try TemporaryDirectory()
+        for index in 0..<3 {
+            let port = RedisServer.freePort()
+            ports.append(port)
+            let path = directory.path("sentinel-\(index).conf")
+            try """
+            port \(port)
+            bind 127.0.0.1
+            dir \(directory.url.path)
+            sentinel monitor \(Self.name) 127.0.0.1 \(primary.port) 2
+            sentinel down-after-milliseconds \(Self.name) \(downAfterMilliseconds)
+            sentinel failover-timeout \(Self.name) 4000
+            """.write(toFile: path, atomically: true, encoding: .utf8)
+            sentinels.append(
+                try ChildProcess(
+                    URL(fileURLWithPath: "/usr/bin/redis-server"), [path, "--sentinel"],
+                    errorLog: directory.url.appendingPathComponent("sentinel-\(index).err")))
+        }
+        let ready = eventually {
+            ports.allSatisfy { port in
+                let facts = (try? Self.cli(port, ["SENTINEL", "MASTER", Self.name])) ?? ""
+                return facts.contains("num-slaves\n2\n") && facts.contains("num-other-sentinels\n2\n")
+            }
+        }
+        guard ready else { throw NSError(domain: "the Sentinels don't know each other", code: 1) }
+    }
+
+    /// For SALE_REDIS_URL.
+    package var url: String {
+        "redis+sentinel://\(ports.map { "127.0.0.1:\($0)" }.joined(separator: ","))/\(Self.name)"
+    }
+
+    /// A connection to whoever is the primary now.
+    package func connect() throws -> BlockingRedis { try BlockingRedis(RedisEndpoint(url: url), name: "test") }
+
+    /// The server that is the primary now; nil while none is.
+    package func primary() -> RedisServer? {
+        guard let connection = try? connect() else { return nil }
+        return servers.first { "\(connection.address)".hasSuffix(":\($0.port)") }
+    }
+
+    /// Asks the Sentinels for a planned failover.
+    package func failOver() throws {
+        let said = try Self.cli(ports[0], ["SENTINEL", "FAILOVER", Self.name])
+        guard said.hasPrefix("OK") else { throw NSError(domain: "no failover: \(said)", code: 1) }
+    }
+
+    private static func cli(_ port: UInt16, _ words: [String]) throws -> String {
+        try ChildProcess.run(URL(fileURLWithPath: "/usr/bin/redis-cli"), ["-p", "\(port)"] + words).output
+    }
+}
