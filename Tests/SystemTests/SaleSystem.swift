@@ -14,11 +14,12 @@ final class SaleSystem {
     private(set) var apis: [ChildProcess] = []
     private(set) var worker: ChildProcess?
     private var environment: [String: String]
+    private var logins: [String: [String: String]] = [:]
     private var started = 0
 
-    init(apis count: Int, fleet: RedisFleet? = nil) throws {
+    init(apis count: Int, fleet: RedisFleet? = nil, redis given: RedisServer? = nil) throws {
         self.fleet = fleet
-        let redis = fleet == nil ? try RedisServer() : nil
+        let redis = try given ?? (fleet == nil ? RedisServer() : nil)
         self.redis = redis
         directory = try redis?.directory ?? TemporaryDirectory()
         let secret = Data(Crypto.randomBytes(32)).base64EncodedString()
@@ -34,6 +35,20 @@ final class SaleSystem {
         for index in 0..<count { try startAPI(index) }
     }
 
+    /// Lets a program talk to Redis as a user of its own: `api`, `worker`, or `operator` for salectl.
+    func logIn(_ user: String, password: String) throws {
+        let path = directory.path("\(user).password")
+        try password.write(toFile: path, atomically: true, encoding: .utf8)
+        logins[user] = [
+            "SALE_REDIS_URL": "redis://\(user)@127.0.0.1:\(redis.port)/0", "SALE_REDIS_PASSWORD_FILE": path,
+        ]
+    }
+
+    /// The settings of a program.
+    private func settings(_ user: String) -> [String: String] {
+        environment.merging(logins[user] ?? [:]) { $1 }
+    }
+
     /// A connection to the primary.
     func connect() throws -> BlockingRedis { try fleet?.connect() ?? redis.connect() }
 
@@ -43,7 +58,7 @@ final class SaleSystem {
         let socket = apiSocket(index)
         let api = try ChildProcess(
             ChildProcess.product("sale-api"),
-            environment: environment.merging(["SALE_LISTEN": "unix:\(socket)"]) { $1 },
+            environment: settings("api").merging(["SALE_LISTEN": "unix:\(socket)"]) { $1 },
             errorLog: directory.url.appendingPathComponent("api-\(started).log"))
         if index < apis.count { apis[index] = api } else { apis.append(api) }
         let ready = eventually { api.errors.contains("redis_ready") || !api.isRunning }
@@ -53,7 +68,7 @@ final class SaleSystem {
     func startWorker() throws {
         started += 1
         let child = try ChildProcess(
-            ChildProcess.product("sale-worker"), environment: environment,
+            ChildProcess.product("sale-worker"), environment: settings("worker"),
             errorLog: directory.url.appendingPathComponent("worker-\(started).log"))
         worker = child
         let ready = eventually { child.errors.contains("\"start\"") || !child.isRunning }
@@ -124,7 +139,7 @@ final class SaleSystem {
 
     /// Runs salectl against this system.
     func salectl(_ arguments: [String]) throws -> (code: Int32, output: String, errors: String) {
-        try ChildProcess.run(ChildProcess.product("salectl"), arguments, environment: environment)
+        try ChildProcess.run(ChildProcess.product("salectl"), arguments, environment: settings("operator"))
     }
 
     /// Waits until the worker has stored every order that Redis knows of.

@@ -1,0 +1,68 @@
+import Foundation
+import RedisClient
+import Shared
+import TestSupport
+import Testing
+
+@Suite struct `The users of Redis` {
+    private static let accessList = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        .appendingPathComponent("deploy/redis/users.acl")
+
+    /// A server with the users of the delivered file; `default` stays on, for the test itself.
+    private func server() throws -> RedisServer {
+        let server = try RedisServer(RedisServer.followed())
+        let redis = try server.connect()
+        for line in try String(contentsOf: Self.accessList, encoding: .utf8).split(separator: "\n") {
+            let words = line.split(separator: " ").map { RedisArgument(String($0)) }
+            if line.hasPrefix("user default ") { continue }
+            try redis.command(["ACL", "SETUSER"] + words.dropFirst())
+        }
+        return server
+    }
+
+    @Test func `are each allowed what their program does`() throws {
+        let server = try server()
+        let system = try SaleSystem(apis: 0, redis: server)
+        for user in ["api", "worker", "operator"] { try system.logIn(user, password: "CHANGE-ME-\(user)") }
+        let made = try system.salectl(["create", "demo", "--title", "T", "--stock", "50"])
+        #expect(made.code == 0, "\(made.errors)")
+        try system.startAPI(0)
+        try system.startWorker()
+        let run = try system.stampede(SaleID("demo")!, ["--buyers", "200", "--connections", "8"])
+        #expect(run.report["secured"] == 50)
+        #expect(run.report["errors"] == 0)
+        #expect(system.drained(SaleID("demo")!))
+        for command in [
+            ["pause", "demo"], ["resume", "demo"], ["show", "demo"], ["ls"], ["reconcile", "demo"],
+            ["release", "demo"],
+            ["close", "demo"],
+        ] {
+            let result = try system.salectl(command)
+            #expect(result.code == 0, "\(command): \(result.errors)")
+        }
+        // Dead letters, and a Redis that has forgotten a buyer: what the worker does only when something is wrong.
+        let redis = try server.connect()
+        try redis.command(["XADD", "sale:{demo}:orders", "*", "rubbish", "1"])
+        #expect(eventually { (try? redis.command(["XLEN", "sale:{demo}:dlq"]).integer) == 1 })
+        try redis.command(["HSET", "sale:{demo}", "serving_run_id", "an earlier life"])
+        try redis.command(["DEL", "sale:{demo}:buyers"])
+        try redis.command(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"])
+        #expect(eventually { system.worker?.errors.contains("fence_lifted") == true }, "\(system.worker?.errors ?? "")")
+    }
+
+    @Test(
+        arguments: ["api", "worker", "operator"],
+        [
+            "FLUSHALL", "KEYS *", "CONFIG SET save x", "DEBUG SLEEP 0", "SHUTDOWN", "SCRIPT FLUSH", "MONITOR",
+            "GET other:key",
+        ])
+    func `are refused what would harm`(_ user: String, _ command: String) throws {
+        let server = try server()
+        let redis = try server.connect()
+        let words = command.split(separator: " ").map { RedisArgument(String($0)) }
+        let reply = try redis.command(["ACL", "DRYRUN", RedisArgument(user)] + words)
+        let value = reply.value
+        #expect(value.string?.contains("no permissions") == true, "\(value.string ?? "")")
+    }
+}
