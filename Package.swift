@@ -54,6 +54,7 @@ let package = Package(
         .target(name: "OrderStore", dependencies: ["Shared", "CSQLite"], swiftSettings: settings),
         .target(
             name: "Reconciliation", dependencies: ["OrderStore", "RedisClient", "Shared"], swiftSettings: settings),
+        .target(name: "Checker", dependencies: ["OrderStore", "Shared"], swiftSettings: settings),
 
         // Programs
         .executableTarget(
@@ -63,7 +64,7 @@ let package = Package(
             swiftSettings: settings),
         .executableTarget(
             name: "SaleCtl",
-            dependencies: ["CLinux", "EventLoop", "OrderStore", "Reconciliation", "RedisClient", "Shared"],
+            dependencies: ["Checker", "CLinux", "EventLoop", "OrderStore", "Reconciliation", "RedisClient", "Shared"],
             swiftSettings: settings),
         .executableTarget(name: "Stampede", dependencies: ["EventLoop", "Shared"], swiftSettings: settings),
 
@@ -84,6 +85,9 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "OrderStoreTests", dependencies: ["OrderStore", "Shared", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "CheckerTests", dependencies: ["Checker", "OrderStore", "Shared", "TestSupport"],
+            swiftSettings: settings),
         .testTarget(
             name: "SaleWorkerTests",
             dependencies: ["OrderStore", "Reconciliation", "RedisClient", "SaleWorker", "Shared", "TestSupport"],

@@ -84,25 +84,10 @@ final class SaleSystem {
 
     // MARK: Load
 
-    /// What the load client reported, and every attempt that it made.
+    /// What the load client reported, and where it logged every attempt.
     struct Run {
         var report: [String: Double]
-        var attempts: [Attempt]
-    }
-
-    /// One attempt of one buyer, on the load client's monotonic clock.
-    struct Attempt: Decodable {
-        let inv_ns: UInt64
-        let resp_ns: UInt64?
-        let buyer: String
-        let key: String
-        let status: Int
-        let problem: String?
-        let position: Int?
-
-        var won: Bool { status == 200 || status == 201 }
-        /// No answer came: whether it was decided is not known.
-        var isLost: Bool { resp_ns == nil }
+        var log: String
     }
 
     /// Runs the load client to its end; `meanwhile` runs beside it.
@@ -121,11 +106,15 @@ final class SaleSystem {
         guard let report = try? JSONDecoder().decode([String: Double].self, from: Data(contentsOf: output)) else {
             throw Failure("no report: \(client.errors)")
         }
-        let decoder = JSONDecoder()
-        let attempts = try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n").map {
-            try decoder.decode(Attempt.self, from: Data($0.utf8))
-        }
-        return Run(report: report, attempts: attempts)
+        return Run(report: report, log: log)
+    }
+
+    /// Whether a run kept every promise, as salectl proves it; nil where it did, otherwise what it says. `met` names the
+    /// faults without which the run proves nothing.
+    func complaint(_ sale: SaleID, _ run: Run, met: String = "") throws -> String? {
+        let met = met.isEmpty ? [] : ["--met", met]
+        let result = try salectl(["check", "\(sale)", "--log", run.log] + met)
+        return result.code == 0 ? nil : result.output + result.errors
     }
 
     // MARK: What is stored

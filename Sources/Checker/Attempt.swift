@@ -1,0 +1,98 @@
+import Shared
+
+/// One attempt of one buyer, as the load client's log has it: times on one monotonic clock.
+package struct Attempt: Equatable, Sendable {
+    /// Its line in the log, from 1.
+    package var line: Int
+    package var invoked: Int
+    /// nil: no answer came; whether it was decided is not known.
+    package var responded: Int?
+    package var buyer: String
+    package var key: String
+    /// 0 where no answer came.
+    package var status: Int
+    package var problem: String?
+    package var position: Int?
+
+    package init(
+        line: Int, invoked: Int, responded: Int?, buyer: String, key: String, status: Int, problem: String? = nil,
+        position: Int? = nil
+    ) {
+        self.line = line
+        self.invoked = invoked
+        self.responded = responded
+        self.buyer = buyer
+        self.key = key
+        self.status = status
+        self.problem = problem
+        self.position = position
+    }
+
+    /// It was told "secured", or the same again.
+    package var won: Bool { status == 200 || status == 201 }
+    package var isSoldOut: Bool { status == 409 && problem == "sold-out" }
+    /// It may have been decided without the buyer knowing.
+    package var isUnknown: Bool { responded == nil || status == 202 }
+
+    /// Why a line is no attempt.
+    package struct Malformed: Error, CustomStringConvertible {
+        package let line: Int
+
+        package var description: String { "line \(line) is not an attempt as stampede --log writes it" }
+    }
+
+    /// Reads a log, line by line.
+    package static func parse(_ log: Span<UInt8>) throws(Malformed) -> [Attempt] {
+        var attempts: [Attempt] = []
+        var start = 0
+        var line = 0
+        while start < log.count {
+            line += 1
+            let end = log.firstIndex(of: UInt8(ascii: "\n"), from: start) ?? log.count
+            do throws(JSONReader.Failure) {
+                attempts.append(try parse(log.extracting(start..<end), line: line))
+            } catch {
+                throw Malformed(line: line)
+            }
+            start = end + 1
+        }
+        return attempts
+    }
+
+    private static func parse(_ text: Span<UInt8>, line: Int) throws(JSONReader.Failure) -> Attempt {
+        var attempt = Attempt(line: line, invoked: -1, responded: nil, buyer: "", key: "", status: -1)
+        var reader = JSONReader(text)
+        var first = true
+        try reader.beginObject()
+        while let name = try reader.member(first: &first) {
+            let name = text.extracting(name.range)
+            if try reader.peek() == .literal {
+                try reader.skip()
+            } else if name.equals("inv_ns") {
+                attempt.invoked = try reader.naturalNumber()
+            } else if name.equals("resp_ns") {
+                attempt.responded = try reader.naturalNumber()
+            } else if name.equals("status") {
+                attempt.status = try reader.naturalNumber()
+            } else if name.equals("position") {
+                attempt.position = try reader.naturalNumber()
+            } else if name.equals("buyer") {
+                let value = try reader.string()
+                attempt.buyer = text.extracting(value.range).string
+            } else if name.equals("key") {
+                let value = try reader.string()
+                attempt.key = text.extracting(value.range).string
+            } else if name.equals("problem") {
+                let value = try reader.string()
+                attempt.problem = text.extracting(value.range).string
+            } else {
+                try reader.skip()
+            }
+        }
+        try reader.end()
+        guard attempt.invoked >= 0, attempt.status >= 0, !attempt.buyer.isEmpty, !attempt.key.isEmpty,
+            attempt.won == (attempt.position != nil)
+        else { throw .malformed }
+        return attempt
+    }
+}

@@ -1,0 +1,232 @@
+package import OrderStore
+import Shared
+
+/// What must hold of any sale, whatever went wrong meanwhile.
+package enum Invariant: String, CaseIterable, Sendable {
+    /// No unit over stock.
+    case neverOversold = "never_oversold"
+    /// With enough demand every unit is sold.
+    case neverUndersold = "never_undersold"
+    /// Every confirmed order is in SQLite, with the same content.
+    case confirmedIsStored = "confirmed_is_stored"
+    /// Every stored order was asked for by somebody who may have won.
+    case storedWasAsked = "stored_was_asked"
+    /// A key that has won gives the same answer for ever, and no position belongs to two keys.
+    case sameAnswerForEver = "same_answer_for_ever"
+    /// A position is greater than every position that was answered before it was asked for.
+    case firstComeFirstServed = "first_come_first_served"
+    /// "Sold out" only when it is true.
+    case soldOutWhenTrue = "sold_out_when_true"
+    /// Positions without a gap, but for those recorded as lost.
+    case noGaps = "no_gaps"
+    /// Stock less what is left is what is sold, withheld, or with the dead letters.
+    case conservation
+    /// Redis and SQLite tell the same story, and nothing waits between them.
+    case nothingPending = "nothing_pending"
+}
+
+/// One thing that does not hold.
+package struct Violation: Equatable, Sendable, CustomStringConvertible {
+    package let invariant: Invariant
+    /// The line of the log that shows it, where one does.
+    package let line: Int?
+    package let message: String
+
+    package var description: String {
+        "\(invariant.rawValue): \(message)\(line.map { " (line \($0))" } ?? "")"
+    }
+}
+
+/// Redis when everything has healed and drained.
+package struct RedisRest: Equatable, Sendable {
+    /// Units left.
+    package var remaining: Int
+    /// Stream entries that the worker has not acknowledged, or not seen.
+    package var pending: Int
+    /// What the comparison with SQLite found, each a sentence.
+    package var differences: [String]
+
+    package init(remaining: Int, pending: Int, differences: [String]) {
+        self.remaining = remaining
+        self.pending = pending
+        self.differences = differences
+    }
+}
+
+/// Holds three histories against each other: what buyers were told, what SQLite stores, and what Redis has at rest. Each
+/// purchase is of one unit, as the load client's are. Exact, in O(n log n).
+package struct Checker {
+    private let attempts: [Attempt]
+    private let stored: StoredSale
+    private let rest: RedisRest
+    /// By key.
+    private let orders: [String: Order]
+    /// When each key was first pressed: no decision on it can be older.
+    private var firstPress: [String: Int] = [:]
+
+    package private(set) var violations: [Violation] = []
+
+    package init(attempts: [Attempt], stored: StoredSale, rest: RedisRest) {
+        self.attempts = attempts
+        self.stored = stored
+        self.rest = rest
+        orders = Dictionary(stored.orders.map { ($0.key, $0) }) { first, _ in first }
+        for attempt in attempts {
+            firstPress[attempt.key] = min(firstPress[attempt.key] ?? .max, attempt.invoked)
+        }
+        checkStock()
+        checkConfirmed()
+        checkAsked()
+        checkAnswers()
+        checkOrderOfService()
+        checkSoldOut()
+        checkGaps()
+        checkRest()
+    }
+
+    private mutating func violate(_ invariant: Invariant, line: Int? = nil, _ message: String) {
+        violations.append(Violation(invariant: invariant, line: line, message: message))
+    }
+
+    private var storedUnits: Int { stored.orders.reduce(0) { $0 + $1.quantity } }
+
+    private var letterUnits: Int {
+        let positions = Set(stored.orders.map(\.id.position))
+        return stored.deadLetters.reduce(0) { positions.contains($1.position) ? $0 : $0 + $1.quantity }
+    }
+
+    // MARK: Invariants
+
+    private mutating func checkStock() {
+        let total = stored.record.stockTotal
+        if storedUnits > total { violate(.neverOversold, "\(storedUnits) units are stored of \(total)") }
+        let told = Set(attempts.filter(\.won).compactMap(\.position))
+        if told.count > total { violate(.neverOversold, "\(told.count) orders were confirmed of \(total) units") }
+        // Where somebody has no final answer, a unit may rightly be left.
+        let keys = Set(attempts.map(\.key))
+        let settled = Set(attempts.filter { $0.won || $0.isSoldOut }.map(\.key))
+        let accounted = storedUnits + stored.withheld + letterUnits
+        if keys.count >= total, settled == keys, accounted < total {
+            violate(.neverUndersold, "\(total - accounted) units are left, and \(keys.count) buyers wanted \(total)")
+        }
+    }
+
+    private mutating func checkConfirmed() {
+        for attempt in attempts where attempt.won {
+            guard let order = orders[attempt.key] else {
+                violate(
+                    .confirmedIsStored, line: attempt.line,
+                    "position \(attempt.position ?? 0) of \(attempt.buyer) is not stored")
+                continue
+            }
+            if order.id.position != attempt.position || order.buyer != attempt.buyer {
+                violate(
+                    .confirmedIsStored, line: attempt.line,
+                    "\(attempt.buyer) was told position \(attempt.position ?? 0); stored is \(order.id.position) of \(order.buyer)"
+                )
+            }
+        }
+    }
+
+    private mutating func checkAsked() {
+        let mayHaveWon = Set(attempts.filter { $0.won || $0.isUnknown }.map(\.key))
+        for order in stored.orders where !mayHaveWon.contains(order.key) {
+            violate(
+                .storedWasAsked,
+                "position \(order.id.position) is stored, and \(order.buyer) was told no, or never asked")
+        }
+    }
+
+    private mutating func checkAnswers() {
+        var positionOfKey: [String: Int] = [:]
+        var keyOfPosition: [Int: String] = [:]
+        var knownAt: [String: Int] = [:]
+        for attempt in attempts where attempt.won {
+            guard let position = attempt.position, let responded = attempt.responded else { continue }
+            if let other = positionOfKey.updateValue(position, forKey: attempt.key), other != position {
+                violate(
+                    .sameAnswerForEver, line: attempt.line,
+                    "\(attempt.buyer) was told positions \(other) and \(position)")
+            }
+            if let other = keyOfPosition.updateValue(attempt.key, forKey: position), other != attempt.key {
+                violate(
+                    .sameAnswerForEver, line: attempt.line,
+                    "position \(position) was told to keys \(other) and \(attempt.key)")
+            }
+            knownAt[attempt.key] = min(knownAt[attempt.key] ?? .max, responded)
+        }
+        for attempt in attempts where (400..<500).contains(attempt.status) && attempt.status != 429 {
+            if let known = knownAt[attempt.key], known < attempt.invoked {
+                violate(
+                    .sameAnswerForEver, line: attempt.line,
+                    "\(attempt.buyer) had won, and was told \(attempt.problem ?? "no")")
+            }
+        }
+    }
+
+    /// Sorted by the first press of its key, each win's position is greater than every position whose answer was out before
+    /// that press. Positions are a total order, so this is all that can be asked, and it is enough.
+    private mutating func checkOrderOfService() {
+        var firstAnswer: [Int: Attempt] = [:]
+        for attempt in attempts where attempt.won {
+            guard let position = attempt.position, let responded = attempt.responded else { continue }
+            if let known = firstAnswer[position]?.responded, known <= responded { continue }
+            firstAnswer[position] = attempt
+        }
+        let answered = firstAnswer.values.sorted { ($0.responded ?? 0) < ($1.responded ?? 0) }
+        let pressed = stored.orders.compactMap { order in firstPress[order.key].map { (order: order, at: $0) } }
+            .sorted { $0.at < $1.at }
+        var next = 0
+        var highest = 0
+        for (order, at) in pressed {
+            while next < answered.count, answered[next].responded ?? 0 < at {
+                highest = max(highest, answered[next].position ?? 0)
+                next += 1
+            }
+            if order.id.position <= highest {
+                violate(
+                    .firstComeFirstServed, line: firstAnswer[order.id.position]?.line,
+                    "\(order.buyer) got position \(order.id.position), and \(highest) had been answered before it pressed"
+                )
+            }
+        }
+    }
+
+    private mutating func checkSoldOut() {
+        guard let first = attempts.filter(\.isSoldOut).min(by: { ($0.responded ?? .max) < ($1.responded ?? .max) }),
+            let told = first.responded
+        else { return }
+        let accounted = storedUnits + stored.withheld + letterUnits
+        if accounted < stored.record.stockTotal {
+            violate(.soldOutWhenTrue, line: first.line, "\(stored.record.stockTotal - accounted) units were never sold")
+        }
+        // Every unit's purchase must have begun before anybody was told that none was left.
+        for order in stored.orders {
+            if let pressed = firstPress[order.key], pressed > told {
+                violate(
+                    .soldOutWhenTrue, line: first.line,
+                    "position \(order.id.position) was asked for only after the first \"sold out\"")
+            }
+        }
+    }
+
+    private mutating func checkGaps() {
+        var positions = Set(stored.orders.map(\.id.position)).union(stored.deadLetters.map(\.position))
+        for loss in stored.losses { positions.formUnion(loss.positions) }
+        var next = 1
+        for position in positions.sorted() {
+            if position > next { violate(.noGaps, "positions \(next) to \(position - 1) are nowhere") }
+            next = position + 1
+        }
+    }
+
+    private mutating func checkRest() {
+        let gone = stored.record.stockTotal - rest.remaining
+        let accounted = storedUnits + stored.withheld + letterUnits
+        if gone != accounted {
+            violate(.conservation, "\(gone) units are gone from Redis; \(accounted) are sold, withheld or dead letters")
+        }
+        if rest.pending > 0 { violate(.nothingPending, "\(rest.pending) stream entries are not acknowledged") }
+        for difference in rest.differences { violate(.nothingPending, difference) }
+    }
+}

@@ -1,0 +1,127 @@
+import Checker
+import OrderStore
+import Reconciliation
+import RedisClient
+import Shared
+
+extension Command {
+    private static let logBytesMax = 4 << 30
+    private static let shownMax = 20
+
+    static let check = Command(
+        "check", "ID --log FILE [--met FAULT[,FAULT…]] [--json]",
+        "Proves from a stampede's log, SQLite and Redis that a sale kept every promise.",
+        details: """
+              --log FILE    what stampede --log has written
+              --met FAULTS  what the run must have met to prove anything: \(Fault.allCases.map(\.rawValue).joined(separator: ", "))
+              --json        as JSON
+
+            Checks: \(Invariant.allCases.map(\.rawValue).joined(separator: ", ")).
+            Run it when the worker has caught up. Exit code 0: all hold; 1: one does not, and its lines are named; 65: the run
+            is invalid, as it did not meet what it should have.
+            """
+    ) { line, context in
+        let arguments = try Arguments(line, options: ["--log", "--met"], flags: ["--json"], words: 1...1)
+        let sale = try Arguments.sale(arguments.words[0])
+        let faults = try faults(arguments.value("--met") ?? "")
+        let attempts = try attempts(arguments.required("--log"))
+        guard let path = try context.existingDatabase(), let stored = try StoreReader(path: path).account(of: sale)
+        else {
+            throw CommandFailure("SQLite has no sale \(sale)", ExitCode.noInput)
+        }
+        let redis = try context.redis()
+        guard let live = try RedisSale.read(sale, from: redis) else {
+            throw CommandFailure("Redis has no sale \(sale)", ExitCode.noInput)
+        }
+        let rest = RedisRest(
+            remaining: live.status.remaining, pending: try redis.unacknowledged(sale),
+            differences: Comparison(sale, redis: live, sqlite: stored).differences.map(\.description))
+        let violations = Checker(attempts: attempts, stored: stored, rest: rest).violations
+        let missed = faults.filter { !$0.isMet(in: attempts) }
+        let verdict = !violations.isEmpty ? "red" : missed.isEmpty ? "green" : "invalid"
+        if arguments.has("--json") {
+            Output.line(json(verdict, attempts.count, stored.orders.count, violations, missed))
+        } else {
+            Output.print([
+                ("verdict", verdict), ("attempts", "\(attempts.count)"), ("orders", "\(stored.orders.count)"),
+                ("violations", "\(violations.count)"),
+            ])
+            for violation in violations.prefix(shownMax) { Output.line("  \(violation)") }
+            if violations.count > shownMax {
+                Output.line("  … and \(violations.count - shownMax) more (--json lists all)")
+            }
+            for fault in missed { Output.line("  the run never met: \(fault.rawValue)") }
+        }
+        if !violations.isEmpty { return ExitCode.negative }
+        return missed.isEmpty ? ExitCode.ok : ExitCode.data
+    }
+
+    private static func faults(_ text: String) throws -> [Fault] {
+        try text.split(separator: ",").map { word in
+            guard let fault = Fault(rawValue: String(word)) else {
+                let known = Fault.allCases.map(\.rawValue).joined(separator: ", ")
+                throw Arguments.UsageError("--met names \"\(word)\"; known are \(known)")
+            }
+            return fault
+        }
+    }
+
+    private static func attempts(_ path: String) throws -> [Attempt] {
+        do {
+            let bytes = try File.read(path, limit: logBytesMax)
+            return try Attempt.parse(bytes.span)
+        } catch let error as FileError {
+            throw CommandFailure("\(path) can't be read: \(error)", ExitCode.noInput)
+        } catch let error as Attempt.Malformed {
+            throw CommandFailure("\(path): \(error)", ExitCode.data)
+        }
+    }
+
+    private static func json(
+        _ verdict: String, _ attempts: Int, _ orders: Int, _ violations: [Violation], _ missed: [Fault]
+    ) -> String {
+        var text = ByteBuffer(capacity: 1024)
+        text.append("{")
+        text.appendMember("verdict", verdict)
+        text.appendMember("attempts", attempts)
+        text.appendMember("orders", orders)
+        text.appendMember("violations")
+        text.append("[")
+        for (index, violation) in violations.enumerated() {
+            text.append(index > 0 ? ",{" : "{")
+            text.appendMember("invariant", violation.invariant.rawValue)
+            text.appendMember("message", violation.message)
+            text.appendMember("line")
+            if let line = violation.line { text.append(decimal: line) } else { text.append("null") }
+            text.append("}")
+        }
+        text.append("]")
+        text.appendMember("never_met")
+        text.append("[")
+        for (index, fault) in missed.enumerated() {
+            if index > 0 { text.append(",") }
+            text.append(json: fault.rawValue)
+        }
+        text.append("]}")
+        return text.string
+    }
+}
+
+extension BlockingRedis {
+    /// Stream entries that the group has not acknowledged, or not seen.
+    fileprivate func unacknowledged(_ sale: SaleID) throws(RedisError) -> Int {
+        let reply = try command(["XINFO", "GROUPS", RedisArgument(SaleKeys(sale).orders)])
+        let groups = reply.value
+        guard groups.count > 0 else {
+            let length = try command(["XLEN", RedisArgument(SaleKeys(sale).orders)])
+            return length.integer ?? 0
+        }
+        var pending = 0
+        let group = groups[0]
+        for index in stride(from: 0, to: group.count - 1, by: 2) {
+            let name = group[index].string
+            if name == "pending" || name == "lag" { pending += group[index + 1].integer ?? 0 }
+        }
+        return pending
+    }
+}

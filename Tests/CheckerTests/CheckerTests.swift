@@ -1,0 +1,184 @@
+import Checker
+import OrderStore
+import Shared
+import TestSupport
+import Testing
+
+/// The three histories of a sale of three units to five buyers that kept every promise.
+private struct History {
+    var attempts: [Attempt]
+    var stored: StoredSale
+    var rest = RedisRest(remaining: 0, pending: 0, differences: [])
+
+    private static let sale = SaleID("demo")!
+
+    static func attempt(
+        _ buyer: Int, at invoked: Int, _ responded: Int?, _ status: Int, _ position: Int? = nil,
+        _ problem: String? = nil
+    ) -> Attempt {
+        Attempt(
+            line: invoked, invoked: invoked, responded: responded, buyer: "b\(buyer)", key: "k\(buyer)", status: status,
+            problem: problem, position: position)
+    }
+
+    static func order(_ position: Int, buyer: Int) -> Order {
+        Order(
+            id: OrderID(sale: sale, position: position), buyer: "b\(buyer)", quantity: 1, key: "k\(buyer)", trace: "t",
+            securedAt: UnixMilliseconds(1), epoch: 1)
+    }
+
+    /// Buyer 1 and 2 press together, 3 later and hears nothing at first, 4 and 5 come too late.
+    static func good() -> History {
+        let record = SaleRecord(
+            sale: sale, uuid: "u", title: "t", stockTotal: 3, maxPerBuyer: 1,
+            settings: SaleSettings(opensAt: nil, closesAt: nil, paused: false), pseudonymKey: "ab", epoch: 1,
+            createdAt: UnixMilliseconds(0))
+        var stored = StoredSale(record: record, sold: 3, persistedPosition: 3)
+        stored.orders = [order(1, buyer: 2), order(2, buyer: 1), order(3, buyer: 3)]
+        return History(
+            attempts: [
+                attempt(1, at: 10, 30, 201, 2), attempt(2, at: 11, 25, 201, 1), attempt(3, at: 40, nil, 0),
+                attempt(3, at: 45, 50, 503, nil, "unavailable"), attempt(3, at: 70, 80, 200, 3),
+                attempt(4, at: 60, 90, 409, nil, "sold-out"), attempt(5, at: 95, 96, 409, nil, "sold-out"),
+                attempt(1, at: 97, 98, 200, 2),
+            ], stored: stored)
+    }
+
+    func violated() -> Set<Invariant> {
+        Set(Checker(attempts: attempts, stored: stored, rest: rest).violations.map(\.invariant))
+    }
+}
+
+@Suite struct `The checker` {
+    private func violated(_ change: (inout History) -> Void) -> Set<Invariant> {
+        var history = History.good()
+        change(&history)
+        return history.violated()
+    }
+
+    @Test func `finds nothing in a sale that kept every promise`() {
+        #expect(History.good().violated() == [])
+    }
+
+    @Test func `sees a unit too many`() {
+        let found = violated {
+            $0.stored.orders.append(History.order(4, buyer: 4))
+            $0.attempts[5] = History.attempt(4, at: 60, 90, 201, 4)
+        }
+        #expect(found.contains(.neverOversold))
+    }
+
+    @Test func `sees a unit that was never sold although somebody wanted it`() {
+        let found = violated {
+            $0.stored.orders.removeLast()
+            $0.attempts[2...4] = [History.attempt(3, at: 40, 80, 409, nil, "sold-out")]
+            $0.rest.remaining = 1
+        }
+        #expect(found == [.neverUndersold, .soldOutWhenTrue])
+    }
+
+    @Test func `sees a confirmed order that is gone`() {
+        let found = violated {
+            $0.stored.orders.removeLast()
+            $0.rest.remaining = 1
+        }
+        #expect(found.contains(.confirmedIsStored))
+    }
+
+    @Test func `sees an order that is stored for somebody else, or at another position`() {
+        #expect(violated { $0.stored.orders[0].buyer = "b9" }.contains(.confirmedIsStored))
+        #expect(violated { $0.attempts[0].position = 3 }.contains(.confirmedIsStored))
+    }
+
+    @Test func `sees an order of somebody who was told no`() {
+        let found = violated { $0.attempts[2...4] = [History.attempt(3, at: 40, 50, 503, nil, "unavailable")] }
+        #expect(found.contains(.storedWasAsked))
+    }
+
+    @Test func `sees an answer that changes`() {
+        #expect(violated { $0.attempts[7].position = 1 }.contains(.sameAnswerForEver))
+        let refused = violated { $0.attempts[7] = History.attempt(1, at: 97, 98, 409, nil, "sold-out") }
+        #expect(refused == [.sameAnswerForEver])
+        #expect(violated { $0.attempts[7] = History.attempt(9, at: 97, 98, 201, 2) }.contains(.sameAnswerForEver))
+    }
+
+    @Test func `sees a later buyer before an earlier one`() {
+        // Buyer 2 pressed after buyer 1 had its answer, and got the lower position.
+        let found = violated { $0.attempts[1] = History.attempt(2, at: 31, 35, 201, 1) }
+        #expect(found == [.firstComeFirstServed])
+    }
+
+    @Test func `sees through a buyer who never learnt of its win`() {
+        // Buyer 3's answer was lost for good; its stored position still has to be in order.
+        let fine = violated { $0.attempts.remove(at: 4) }
+        #expect(fine == [])
+        let found = violated {
+            $0.attempts.remove(at: 4)
+            $0.stored.orders = [History.order(1, buyer: 3), History.order(2, buyer: 2), History.order(3, buyer: 1)]
+            $0.attempts[0].position = 3
+            $0.attempts[1].position = 2
+            $0.attempts[6].position = 3
+        }
+        #expect(found == [.firstComeFirstServed])
+    }
+
+    @Test func `sees a sold out that came before the last unit was asked for`() {
+        let found = violated { $0.attempts[5] = History.attempt(4, at: 20, 35, 409, nil, "sold-out") }
+        #expect(found == [.soldOutWhenTrue])
+    }
+
+    @Test func `sees a gap that nothing accounts for`() {
+        let gap: (inout History) -> Void = {
+            $0.stored.orders[2].id = OrderID(sale: SaleID("demo")!, position: 5)
+            $0.attempts[4].position = 5
+        }
+        #expect(violated(gap) == [.noGaps])
+        let recorded = violated {
+            gap(&$0)
+            $0.stored.losses = [.init(positions: 3...4, units: 0, isReleased: false)]
+        }
+        #expect(recorded == [])
+    }
+
+    @Test func `sees units that are gone from Redis and sold to nobody`() {
+        #expect(violated { $0.rest.remaining = 1 } == [.conservation])
+        #expect(violated { $0.stored.record.stockTotal = 4 }.contains(.conservation))
+        let withheld = violated {
+            $0.stored.record.stockTotal = 4
+            $0.stored.losses = [.init(positions: 4...4, units: 1, isReleased: false)]
+        }
+        #expect(withheld == [])
+    }
+
+    @Test func `sees what waits between the stores, and where they differ`() {
+        #expect(violated { $0.rest.pending = 1 } == [.nothingPending])
+        #expect(violated { $0.rest.differences = ["position 1 is …"] } == [.nothingPending])
+    }
+
+    @Test func `knows whether a run has met its fault`() {
+        let attempts = History.good().attempts
+        #expect(Fault.lost.isMet(in: attempts))
+        #expect(Fault.unavailable.isMet(in: attempts))
+        #expect(Fault.replayed.isMet(in: attempts))
+        #expect(!Fault.pending.isMet(in: attempts))
+    }
+
+    @Test func `reads a log as the load client writes it, and says which line is none`() throws {
+        let good = """
+            {"inv_ns":1,"resp_ns":2,"buyer":"b","key":"k","status":201,"problem":null,"position":7}
+            {"inv_ns":3,"resp_ns":null,"buyer":"b","key":"k","status":0,"problem":null,"position":null}
+            {"inv_ns":5,"resp_ns":6,"buyer":"c","key":"l","status":409,"problem":"sold-out","position":null}
+
+            """
+        let attempts = try good.withBytes { try Attempt.parse($0) }
+        #expect(attempts.map(\.line) == [1, 2, 3])
+        #expect(attempts[0].position == 7)
+        #expect(attempts[1].isUnknown)
+        #expect(attempts[2].isSoldOut)
+        #expect {
+            _ = try (good + "{\"inv_ns\":1}\n").withBytes { try Attempt.parse($0) }
+        } throws: {
+            "\($0)".hasPrefix("line 4 ")
+        }
+    }
+}
