@@ -73,7 +73,7 @@ let package = Package(
             name: "TestSupport", dependencies: ["RedisClient", "Shared"], path: "Tests/TestSupport",
             swiftSettings: settings),
         .testTarget(name: "SharedTests", dependencies: ["Shared", "TestSupport"], swiftSettings: settings),
-        .testTarget(name: "EventLoopTests", dependencies: ["EventLoop"], swiftSettings: settings),
+        .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "TestSupport"], swiftSettings: settings),
         .testTarget(
             name: "HTTPEdgeTests", dependencies: ["EventLoop", "HTTPEdge", "Shared", "TestSupport"],
             swiftSettings: settings),

@@ -1,37 +1,8 @@
+import Dispatch
 import EventLoop
 import Foundation
 import Glibc
 import Testing
-
-/// Two connected descriptors, closed with it.
-private final class SocketPair {
-    let near: Int32
-    let far: Int32
-
-    init() {
-        var pair: [Int32] = [-1, -1]
-        socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0, &pair)
-        (near, far) = (pair[0], pair[1])
-    }
-
-    deinit {
-        close(near)
-        close(far)
-    }
-
-    func send() { _ = write(far, "x", 1) }
-}
-
-/// Records what it is told, and does something about it.
-private final class Recorder: EventHandler {
-    private(set) var events: [Readiness] = []
-    var action: () -> Void = {}
-
-    func ready(_ readiness: Readiness) {
-        events.append(readiness)
-        action()
-    }
-}
 
 @Suite struct `The event loop` {
     private let loop = try! EventLoop()
@@ -120,49 +91,6 @@ private final class Recorder: EventHandler {
         #expect(recorder.events == [.writable])
     }
 
-    @Test func `runs what is due in order of time, and in order of setting at one instant`() throws {
-        var order: [Int] = []
-        let past = Instant(nanoseconds: loop.now.nanoseconds - 1000)
-        loop.schedule(at: past) { order.append(1) }
-        loop.schedule(at: past) { order.append(2) }
-        loop.schedule(at: Instant(nanoseconds: past.nanoseconds - 1)) { order.append(0) }
-        loop.schedule(afterMilliseconds: 3_600_000) { order.append(99) }
-        let cancelled = loop.schedule(at: past) { order.append(98) }
-        loop.cancel(cancelled)
-        try loop.pass(waitMilliseconds: 1000)
-        #expect(order == [0, 1, 2])
-    }
-
-    @Test func `wakes up again for an instant that it has woken up for before`() throws {
-        let past = loop.now
-        for _ in 0..<2 {
-            var ran = false
-            loop.schedule(at: past) { ran = true }
-            try loop.pass(waitMilliseconds: 60_000)
-            #expect(ran)
-        }
-    }
-
-    @Test func `wakes up for a timer, however long it would have waited`() throws {
-        var ran = false
-        loop.schedule(afterMilliseconds: 5) { ran = true }
-        for _ in 0..<100 where !ran { try loop.pass(waitMilliseconds: 60_000) }
-        #expect(ran)
-    }
-
-    @Test func `a timer that sets itself anew, due at once, runs once a pass`() throws {
-        var runs = 0
-        func again() {
-            runs += 1
-            loop.schedule(afterMilliseconds: 0) { again() }
-        }
-        again()
-        for pass in 1...3 {
-            try loop.pass(waitMilliseconds: 1000)
-            #expect(runs == pass + 1)
-        }
-    }
-
     @Test func `ends each pass with its gathered work, in the order of registration`() throws {
         var order: [String] = []
         let pair = SocketPair()
@@ -177,11 +105,83 @@ private final class Recorder: EventHandler {
         #expect(Array(order.suffix(2)) == ["first", "second"])
     }
 
+    @Test func `gives every ready descriptor its turn, however many there are`() throws {
+        // More than one call to the kernel answers.
+        let pairs = (0..<600).map { _ in SocketPair() }
+        let recorders = try pairs.map { pair in
+            let recorder = Recorder()
+            recorder.action = { [unowned pair] in pair.drain() }
+            try loop.register(pair.near, for: .readable, recorder)
+            pair.send()
+            return recorder
+        }
+        for _ in 0..<2 { try loop.pass(waitMilliseconds: 0) }
+        #expect(recorders.allSatisfy { $0.events == [.readable] })
+    }
+
+    @Test func `lets a handler deregister itself, and lets go of it then`() throws {
+        let pair = SocketPair()
+        weak var kept: Recorder?
+        do {
+            let recorder = Recorder()
+            kept = recorder
+            let registration = try loop.register(pair.near, for: .writable, recorder)
+            recorder.action = { [loop] in loop.deregister(registration) }
+        }
+        #expect(kept != nil)
+        for _ in 0..<2 { try loop.pass(waitMilliseconds: 0) }
+        #expect(kept == nil)
+    }
+
+    @Test func `has the clock of the beginning of the pass, all through it`() throws {
+        var seen: [Instant] = []
+        loop.schedule(at: loop.now) { [loop] in
+            seen.append(loop.now)
+            while Instant.now <= loop.now {}
+            seen.append(loop.now)
+        }
+        let before = loop.now
+        try loop.pass(waitMilliseconds: 1000)
+        #expect(seen.count == 2)
+        #expect(seen[0] == seen[1])
+        #expect(seen[0] > before)
+    }
+
     @Test func `is woken from another thread`() throws {
         let waker = loop.waker
         Thread.detachNewThread { waker.wake() }
         // Without the waker this pass would last an hour.
         try loop.pass(waitMilliseconds: 3_600_000)
+    }
+
+    @Test func `loses no wake-up, and needs only one pass for many`() throws {
+        var passes = 0
+        loop.atEndOfPass { passes += 1 }
+        for _ in 0..<10 {
+            let waker = loop.waker
+            let threads = DispatchGroup()
+            for _ in 0..<20 {
+                threads.enter()
+                Thread.detachNewThread {
+                    waker.wake()
+                    threads.leave()
+                }
+            }
+            threads.wait()
+            try loop.pass(waitMilliseconds: 3_600_000)
+        }
+        #expect(passes == 10)
+    }
+
+    @Test func `ends the pass in which it is stopped, and no earlier`() throws {
+        var ended = 0
+        loop.atEndOfPass { ended += 1 }
+        loop.schedule(at: loop.now) { [loop] in loop.stop() }
+        var ran = false
+        loop.schedule(at: loop.now) { ran = true }
+        try loop.run()
+        #expect(ran)
+        #expect(ended == 1)
     }
 
     @Test func `runs until it is stopped, and can run again`() throws {
@@ -191,28 +191,6 @@ private final class Recorder: EventHandler {
             loop.schedule(at: loop.now) { [loop] in loop.stop() }
             try loop.run()
             #expect(passes == 1)
-        }
-    }
-
-    @Test func `delivers signals as events`() async {
-        // On a thread of its own, and directed at it: signals to the process would meet the other tests' threads.
-        let seen = await withCheckedContinuation { continuation in
-            Thread.detachNewThread { continuation.resume(returning: Self.signalsSeen()) }
-        }
-        #expect(seen == [SIGUSR1, SIGUSR2])
-    }
-
-    private static func signalsSeen() -> [Int32] {
-        var seen: [Int32] = []
-        guard let loop = try? EventLoop(),
-            let signals = try? Signals([SIGUSR1, SIGUSR2], on: loop, { seen.append($0) })
-        else { return [] }
-        return withExtendedLifetime(signals) {
-            pthread_kill(pthread_self(), SIGUSR1)
-            try? loop.pass(waitMilliseconds: 10_000)
-            pthread_kill(pthread_self(), SIGUSR2)
-            try? loop.pass(waitMilliseconds: 10_000)
-            return seen
         }
     }
 }
