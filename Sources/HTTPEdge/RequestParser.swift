@@ -19,6 +19,8 @@ struct RequestParser {
     let limits: EdgeLimits
     /// The fields of the head that was parsed last.
     private(set) var fields: [HeaderField] = []
+    /// Whether that head, refused or not, asks by HEAD: no answer to it has a body.
+    private(set) var methodIsHead = false
 
     private var offset = 0
     private var hosts = 0
@@ -37,8 +39,14 @@ struct RequestParser {
         fields.reserveCapacity(limits.headerFields)
     }
 
-    /// Reads the head that starts at the beginning of `bytes`.
-    mutating func parse(_ bytes: Span<UInt8>) -> Outcome {
+    /// Reads the head that starts at the beginning of `received`.
+    ///
+    /// It looks at no byte beyond a limit, so the verdict is the same whatever has arrived behind it.
+    mutating func parse(_ received: Span<UInt8>) -> Outcome {
+        let bytes = received.extracting(first: limits.headBytes)
+        // One empty line before a request is ignored (RFC 9112 section 2.2).
+        let start = bytes.starts(with: "\r\n") ? 2 : 0
+        let line = bytes.extracting(first: start + limits.requestLineBytes + 2)
         fields.removeAll(keepingCapacity: true)
         offset = 0
         hosts = 0
@@ -48,12 +56,12 @@ struct RequestParser {
         saysClose = false
         saysKeepAlive = false
         authority = nil
+        methodIsHead = false
         var head = RequestHead()
         do throws(Stop) {
-            try requestLine(bytes, &head)
+            try requestLine(line, from: start, &head)
             while try field(bytes, &head) {}
             head.bytes = offset
-            guard head.bytes <= limits.headBytes else { throw .refused(.headersTooLarge) }
             try framing(bytes, &head)
             return .head(head)
         } catch {
@@ -61,9 +69,8 @@ struct RequestParser {
             case .refused(let problem): return .refused(problem)
             case .incomplete:
                 // Only a line's end or a limit can settle it; the caller asks again when there is more.
-                // Around the request line: an empty line before it, and its CRLF.
-                if offset == 0, bytes.count > limits.requestLineBytes + 4 { return .refused(.uriTooLong) }
-                if bytes.count > limits.headBytes { return .refused(.headersTooLarge) }
+                if offset == 0, line.count == start + limits.requestLineBytes + 2 { return .refused(.uriTooLong) }
+                if bytes.count == limits.headBytes { return .refused(.headersTooLarge) }
                 return .incomplete
             }
         }
@@ -71,17 +78,15 @@ struct RequestParser {
 
     // MARK: Request line
 
-    private mutating func requestLine(_ bytes: Span<UInt8>, _ head: inout RequestHead) throws(Stop) {
-        // One empty line before a request is ignored (RFC 9112 section 2.2).
-        var at = 0
-        if bytes.count >= 1, bytes[0] == cr {
-            guard bytes.count >= 2 else { throw .incomplete }
-            if bytes[1] == lf { at = 2 }
-        }
-        let methodStart = at
+    private mutating func requestLine(
+        _ bytes: Span<UInt8>, from methodStart: Int, _ head: inout RequestHead
+    ) throws(Stop) {
+        if bytes.count == 1, bytes[0] == cr { throw .incomplete }  // the start of an empty line, perhaps
+        var at = methodStart
         at = try end(of: methodStart, in: bytes, while: isToken)
         guard bytes[at] == space, at > methodStart else { throw .refused(.badRequest) }
         let methodRange = methodStart..<at
+        methodIsHead = bytes.extracting(methodRange).equals("HEAD")
 
         let targetStart = at + 1
         at = try end(of: targetStart, in: bytes, while: isTarget)
@@ -95,10 +100,9 @@ struct RequestParser {
             throw .incomplete
         }
         guard bytes.extracting(version..<version + 5).equals("HTTP/"), isDigit(bytes[version + 5]),
-            bytes[version + 6] == UInt8(ascii: "."), isDigit(bytes[version + 7]), bytes[version + 8] == cr,
+            bytes[version + 6] == dot, isDigit(bytes[version + 7]), bytes[version + 8] == cr,
             bytes[version + 9] == lf
         else { throw .refused(.badRequest) }
-        guard version + 8 - methodStart <= limits.requestLineBytes else { throw .refused(.uriTooLong) }
         guard bytes[version + 5] == UInt8(ascii: "1") else { throw .refused(.versionNotSupported) }
         head.isHTTP10 = bytes[version + 7] == UInt8(ascii: "0")
 
@@ -123,8 +127,11 @@ struct RequestParser {
     private mutating func target(_ bytes: Span<UInt8>, _ target: Range<Int>, _ head: inout RequestHead) throws(Stop) {
         var path = target
         let text = bytes.extracting(target)
-        if text.starts(with: "http://") || text.starts(with: "https://") {
-            let start = target.lowerBound + (text.starts(with: "http://") ? 7 : 8)
+        let scheme =
+            text.extracting(first: 7).equalsIgnoringCase("http://")
+            ? 7 : text.extracting(first: 8).equalsIgnoringCase("https://") ? 8 : 0
+        if scheme > 0 {
+            let start = target.lowerBound + scheme
             var end = start
             while end < target.upperBound, bytes[end] != slash, bytes[end] != UInt8(ascii: "?") { end += 1 }
             guard end > start else { throw .refused(.badRequest) }
@@ -154,7 +161,7 @@ struct RequestParser {
         }
         // A line that starts with white space is a folded one (obs-fold), or hides behind the request line: no token.
         let nameEnd = try end(of: offset, in: bytes, while: isToken)
-        guard bytes[nameEnd] == UInt8(ascii: ":"), nameEnd > offset else { throw .refused(.badRequest) }
+        guard bytes[nameEnd] == colon, nameEnd > offset else { throw .refused(.badRequest) }
         var valueStart = nameEnd + 1
         while valueStart < bytes.count, isBlank(bytes[valueStart]) { valueStart += 1 }
         let lineEnd = try end(of: valueStart, in: bytes, while: isFieldValue)
@@ -222,10 +229,11 @@ struct RequestParser {
         guard hosts == 1 || (hosts == 0 && head.isHTTP10) else { throw .refused(.badRequest) }
         if hosts == 1 {
             guard isHost(bytes.extracting(host)) else { throw .refused(.badRequest) }
-            if let authority {
-                guard equalIgnoringCase(bytes.extracting(authority), bytes.extracting(host)) else {
-                    throw .refused(.badRequest)
-                }
+        }
+        if let authority {
+            let name = bytes.extracting(authority)
+            guard isHost(name), hosts == 0 || equalIgnoringCase(name, bytes.extracting(host)) else {
+                throw .refused(.badRequest)
             }
         }
         if codings > 0 {
@@ -258,47 +266,4 @@ struct RequestParser {
     private func completeOrRefuse(_ bytes: Span<UInt8>, from start: Int) throws(Stop) {
         for index in start..<max(start, bytes.count) where bytes[index] == lf { throw .refused(.badRequest) }
     }
-}
-
-private let cr = UInt8(ascii: "\r")
-private let lf = UInt8(ascii: "\n")
-private let space = UInt8(ascii: " ")
-private let slash = UInt8(ascii: "/")
-
-private func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") < 10 }
-
-private func isBlank(_ byte: UInt8) -> Bool { byte == space || byte == 0x09 }
-
-/// tchar (RFC 9110 section 5.6.2), one bit a character.
-private func isToken(_ byte: UInt8) -> Bool {
-    // 0x00–0x3F: ! # $ % & ' * + - . 0–9        0x40–0x7F: A–Z ^ _ ` a–z | ~
-    let low: UInt64 = 0x03FF_6CFA_0000_0000
-    let high: UInt64 = 0x57FF_FFFF_C7FF_FFFE
-    return byte < 64 ? low >> UInt64(byte) & 1 == 1 : byte < 128 && high >> UInt64(byte - 64) & 1 == 1
-}
-
-/// Visible ASCII but `#`: a fragment is never sent (RFC 9112 section 3.2).
-private func isTarget(_ byte: UInt8) -> Bool { byte > 0x20 && byte < 0x7F && byte != UInt8(ascii: "#") }
-
-/// field-vchar, SP, HTAB and obs-text (RFC 9110 section 5.5).
-private func isFieldValue(_ byte: UInt8) -> Bool { byte >= 0x20 && byte != 0x7F || byte == 0x09 }
-
-/// uri-host [ ":" port ]: no user, no path, no list, not empty.
-private func isHost(_ text: Span<UInt8>) -> Bool {
-    guard text.count > 0 else { return false }
-    for index in text.indices {
-        switch text[index] {
-        case 0...0x20, 0x7F..., UInt8(ascii: "@"), UInt8(ascii: "/"), UInt8(ascii: ","), UInt8(ascii: "?"),
-            UInt8(ascii: "#"), UInt8(ascii: "\\"), UInt8(ascii: "\""), UInt8(ascii: "<"), UInt8(ascii: ">"):
-            return false
-        default: break
-        }
-    }
-    return true
-}
-
-private func equalIgnoringCase(_ left: Span<UInt8>, _ right: Span<UInt8>) -> Bool {
-    guard left.count == right.count else { return false }
-    for index in left.indices where asciiLowercased(left[index]) != asciiLowercased(right[index]) { return false }
-    return true
 }

@@ -36,10 +36,20 @@ extension RequestCase {
         RequestCase(nil, "absolute-form", "GET http://shop.example/a HTTP/1.1\r\n\(host)\r\n"),
         RequestCase(nil, "absolute-form without a path", "GET http://shop.example HTTP/1.1\r\n\(host)\r\n"),
         RequestCase(nil, "absolute-form in https", "GET https://shop.example/a HTTP/1.1\r\n\(host)\r\n"),
+        RequestCase(nil, "absolute-form with a scheme in capitals", "GET HTTP://shop.example/ HTTP/1.1\r\n\(host)\r\n"),
+        RequestCase(
+            nil, "absolute-form with a query and no path", "GET http://shop.example?a=b HTTP/1.1\r\n\(host)\r\n"),
+        RequestCase(nil, "absolute-form without a host in HTTP/1.0", "GET http://shop.example/ HTTP/1.0\r\n\r\n"),
         RequestCase(nil, "an asterisk for OPTIONS", "OPTIONS * HTTP/1.1\r\n\(host)\r\n"),
         RequestCase(nil, "percent-encoding is left alone", "GET /%2e%2e/%00 HTTP/1.1\r\n\(host)\r\n"),
         RequestCase(nil, "a minor version above ours", "GET / HTTP/1.2\r\n\(host)\r\n"),
-        RequestCase(nil, "every method that is known", "PATCH / HTTP/1.1\r\n\(host)\r\n"),
+        RequestCase(nil, "GET", "GET / HTTP/1.1\r\n\(host)\r\n"),
+        RequestCase(nil, "HEAD", "HEAD / HTTP/1.1\r\n\(host)\r\n"),
+        RequestCase(nil, "POST", "POST / HTTP/1.1\r\n\(host)\r\n"),
+        RequestCase(nil, "PUT", "PUT / HTTP/1.1\r\n\(host)\r\n"),
+        RequestCase(nil, "PATCH", "PATCH / HTTP/1.1\r\n\(host)\r\n"),
+        RequestCase(nil, "DELETE", "DELETE / HTTP/1.1\r\n\(host)\r\n"),
+        RequestCase(nil, "OPTIONS", "OPTIONS / HTTP/1.1\r\n\(host)\r\n"),
         RequestCase(400, "two empty lines before the request", "\r\n\r\n" + get(host)),
         RequestCase(400, "a bare LF before the request", "\n" + get(host)),
         RequestCase(400, "white space before the method", " GET / HTTP/1.1\r\n\(host)\r\n"),
@@ -54,6 +64,8 @@ extension RequestCase {
         RequestCase(400, "an asterisk for GET", "GET * HTTP/1.1\r\n\(host)\r\n"),
         RequestCase(400, "absolute-form of another scheme", "GET ftp://shop.example/ HTTP/1.1\r\n\(host)\r\n"),
         RequestCase(400, "absolute-form without a host", "GET http:///a HTTP/1.1\r\n\(host)\r\n"),
+        RequestCase(400, "absolute-form with a user", "GET http://me@shop.example/ HTTP/1.1\r\n\(host)\r\n"),
+        RequestCase(400, "absolute-form with a user in HTTP/1.0", "GET http://me@shop.example/ HTTP/1.0\r\n\r\n"),
         RequestCase(400, "a fragment in the target", "GET /a#b HTTP/1.1\r\n\(host)\r\n"),
         RequestCase(400, "NUL in the target", "GET /\0 HTTP/1.1\r\n\(host)\r\n"),
         RequestCase(400, "a byte above ASCII in the target", "GET /é HTTP/1.1\r\n\(host)\r\n"),
@@ -80,6 +92,10 @@ extension RequestCase {
     private static let hosts = [
         RequestCase(nil, "a host with a port", get("Host: shop.example:8101\r\n")),
         RequestCase(nil, "a host that is an IPv6 address", get("Host: [::1]:80\r\n")),
+        RequestCase(nil, "a host that is an IPv6 address without a port", get("Host: [2001:DB8::192.0.2.1]\r\n")),
+        RequestCase(nil, "a host that is an IPv4 address", get("Host: 192.0.2.1:80\r\n")),
+        RequestCase(nil, "every character of a name in a host", get("Host: !$%&'()*+-.09;=AZ_az~\r\n")),
+        RequestCase(nil, "a host with a colon and no port", get("Host: shop.example:\r\n")),
         RequestCase(nil, "a host's name in capitals", get("HOST:shop.example\r\n")),
         RequestCase(nil, "no host in HTTP/1.0", "GET / HTTP/1.0\r\n\r\n"),
         RequestCase(nil, "absolute-form's host in other capitals", "GET http://SHOP.example/ HTTP/1.1\r\n\(host)\r\n"),
@@ -94,6 +110,16 @@ extension RequestCase {
         RequestCase(400, "two hosts in one field", get("Host: shop.example, other.example\r\n")),
         RequestCase(400, "a host with a space", get("Host: shop example\r\n")),
         RequestCase(400, "a host with a query", get("Host: shop.example?a\r\n")),
+        RequestCase(400, "a host with a port that is no number", get("Host: shop.example:8o\r\n")),
+        RequestCase(400, "a host with two ports", get("Host: shop.example:80:80\r\n")),
+        RequestCase(400, "a host that is a port only", get("Host: :80\r\n")),
+        RequestCase(400, "a host that is an IPv6 address without brackets", get("Host: ::1\r\n")),
+        RequestCase(400, "a host with a bracket that stays open", get("Host: [::1\r\n")),
+        RequestCase(400, "a host with nothing in brackets", get("Host: []\r\n")),
+        RequestCase(400, "a host with a name in brackets", get("Host: [shop.example]\r\n")),
+        RequestCase(400, "a host with something behind its bracket", get("Host: [::1]80\r\n")),
+        RequestCase(400, "a host with a byte above ASCII", get("Host: shöp.example\r\n")),
+        RequestCase(400, "a host with a character that no name has", get("Host: shop|example\r\n")),
         RequestCase(400, "another host than absolute-form's", "GET http://other.example/ HTTP/1.1\r\n\(host)\r\n"),
     ]
 
@@ -171,17 +197,40 @@ extension RequestCase {
 
     private static let connections = [
         RequestCase(nil, "a list of connection options", get(host + "Connection: keep-alive, x-other\r\n")),
+        RequestCase(nil, "a list of connection options with nothing in it", get(host + "Connection: , ,\r\n")),
         RequestCase(nil, "an upgrade that is not taken", get(host + "Connection: Upgrade\r\nUpgrade: h2c\r\n")),
     ]
+
+    /// A request whose head has so many bytes.
+    private static func head(of bytes: Int) -> String {
+        let rest = get(host + "X: \r\n").utf8.count
+        return get(host + "X: \(String(repeating: "a", count: bytes - rest))\r\n")
+    }
 
     private static let limits = [
         RequestCase(
             nil, "a request line of 8000 bytes", "GET /\(String(repeating: "a", count: 7986)) HTTP/1.1\r\n\(host)\r\n"),
         RequestCase(
             414, "a request line of 8001 bytes", "GET /\(String(repeating: "a", count: 7987)) HTTP/1.1\r\n\(host)\r\n"),
+        RequestCase(
+            414, "a request line of 8001 bytes of another version",
+            "GET /\(String(repeating: "a", count: 7987)) HTTP/2.0\r\n\(host)\r\n"),
+        RequestCase(
+            nil, "a request line of 8000 bytes behind an empty line",
+            "\r\nGET /\(String(repeating: "a", count: 7986)) HTTP/1.1\r\n\(host)\r\n"),
+        RequestCase(
+            414, "a request line that goes wrong beyond the limit", "GET /\(String(repeating: "a", count: 8100))\0"),
+        RequestCase(
+            400, "a request line that goes wrong before the limit", "GET /\(String(repeating: "a", count: 7900))\0"),
         RequestCase(414, "a request line without an end", "GET /\(String(repeating: "a", count: 20_000))"),
         RequestCase(nil, "64 fields", get(host + (1...63).map { "X-\($0): y\r\n" }.joined())),
         RequestCase(431, "65 fields", get(host + (1...64).map { "X-\($0): y\r\n" }.joined())),
+        RequestCase(nil, "a head of 16384 bytes", head(of: 16_384)),
+        RequestCase(431, "a head of 16385 bytes", head(of: 16_385)),
+        RequestCase(431, "a field that goes wrong beyond the limit", head(of: 16_500) + "X: \0\r\n"),
+        RequestCase(
+            431, "a field that goes wrong beyond the limit, in a line of its own",
+            get(host + "X: \(String(repeating: "a", count: 16_400))\r\nX\0: y\r\n")),
         RequestCase(431, "a field beyond the limit", get(host + "X: \(String(repeating: "a", count: 17_000))\r\n")),
         RequestCase(
             431, "a field without an end", "GET / HTTP/1.1\r\n\(host)X: \(String(repeating: "a", count: 17_000))"),

@@ -28,10 +28,33 @@ import Testing
         let bytes = example.bytes
         let whole = example.status ?? 200
         // Long messages are cut at a sample of places; what matters happens within the first 600 and the last 20 bytes.
-        for end in 0..<bytes.count where end < 600 || end % 97 == 0 || end > bytes.count - 20 {
-            let early = verdict(bytes[..<end])
-            #expect(early == 0 || early == whole, "\(example.what), cut at \(end)")
+        let cuts = (0..<bytes.count).filter { $0 < 600 || $0 % 97 == 0 || $0 > bytes.count - 20 }
+        let otherwise = cuts.filter { ![0, whole].contains(verdict(bytes[..<$0])) }
+        #expect(otherwise.isEmpty, "cut at these places")
+    }
+
+    @Test(arguments: RequestCase.all)
+    func `comes to no other verdict whatever follows`(_ example: RequestCase) {
+        for rest in ["\0", "GET / HTTP/1.1\r\n\r\n", String(repeating: "x", count: 20_000)] {
+            #expect(verdict(example.bytes[...] + Array(rest.utf8)) == example.status ?? 200, "\(rest.prefix(20))")
         }
+    }
+
+    @Test(arguments: [
+        ("/", "/", ""), ("/a/b", "/a/b", ""), ("/a?b=c", "/a", "b=c"), ("/a?b=c?d", "/a", "b=c?d"), ("/a?", "/a", ""),
+        ("/?", "/", ""), ("http://h/a?b", "/a", "b"), ("https://h/a/b", "/a/b", ""), ("HTTP://H/a", "/a", ""),
+        ("/http://other/", "/http://other/", ""), ("//other/a", "//other/a", ""),
+    ])
+    func `divides a target into path and query`(_ target: String, _ path: String, _ query: String) {
+        var parser = RequestParser(limits: EdgeLimits())
+        let bytes = Array("GET \(target) HTTP/1.1\r\nHost: h\r\n\r\n".utf8)
+        let outcome = parser.parse(bytes.span)
+        guard case .head(let head) = outcome else {
+            Issue.record("refused")
+            return
+        }
+        #expect(String(decoding: bytes[head.path], as: UTF8.self) == path)
+        #expect(String(decoding: bytes[head.query], as: UTF8.self) == query)
     }
 
     @Test(arguments: RequestCase.all.filter { $0.status == nil })
@@ -39,7 +62,8 @@ import Testing
         let bytes = example.bytes
         let body = example.message.components(separatedBy: "\r\n\r\n").dropFirst().joined(separator: "\r\n\r\n")
         let head = bytes.count - body.utf8.count
-        for end in max(0, head - 40)..<head { #expect(verdict(bytes[..<end]) == 0, "cut at \(end)") }
+        let early = (0..<head).filter { $0 < 600 || $0 > head - 40 }.filter { verdict(bytes[..<$0]) != 0 }
+        #expect(early.isEmpty, "cut at these places")
     }
 
     @Test func `says where a request's parts stand`() throws {
