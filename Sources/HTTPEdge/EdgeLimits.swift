@@ -26,4 +26,10 @@ package struct EdgeLimits: Sendable {
     package var lingerMilliseconds = 1000
 
     package init() {}
+
+    /// Whether a head that grows from `held` to `total` bytes reaches a length at which it is refused unless complete.
+    func areReached(from held: Int, to total: Int) -> Bool {
+        func passes(_ length: Int) -> Bool { held < length && total >= length }
+        return passes(requestLineBytes + 2) || passes(requestLineBytes + 4) || passes(headBytes)
+    }
 }

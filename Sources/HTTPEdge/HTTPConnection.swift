@@ -27,6 +27,8 @@ final class HTTPConnection: EventHandler {
         case handling
         /// An answer is going out that the socket did not take whole.
         case sending
+        /// Answered; what it has sent behind the request has its turn as soon as nobody else's bytes are being looked at.
+        case resuming
         /// The last answer is out; what still comes in is thrown away, so that closing doesn't reset it (RFC 9112 9.6).
         case lingering
         case closed
@@ -58,6 +60,9 @@ final class HTTPConnection: EventHandler {
     var continued = false
     /// The client has finished sending; it may still be reading.
     var inputEnded = false
+
+    /// Whether no request is under way, nor a part of one.
+    var isIdle: Bool { state == .receiving && input.isEmpty }
 
     init(_ descriptor: Int32, slot: UInt32, server: HTTPServer) {
         self.descriptor = descriptor

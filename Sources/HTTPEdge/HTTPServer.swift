@@ -26,30 +26,25 @@ package struct EdgeCounters {
 /// arrived whole is copied to its connection. Answers are composed in shared buffers and sent at once. So an idle
 /// connection holds no buffer, and in steady state no request allocates.
 package final class HTTPServer {
-    private static let acceptsPerPass = 256
-    private static let sweepMilliseconds = 500
-    private static let acceptPauseMilliseconds = 100
     /// What a client may send after its last answer before we stop listening.
     private static let lingerBytesMax = 1 << 20
 
-    private let loop: EventLoop
-    private let limits: EdgeLimits
+    let loop: EventLoop
+    let limits: EdgeLimits
     private unowned let handler: any HTTPHandler
-    package private(set) var counters = EdgeCounters()
+    package internal(set) var counters = EdgeCounters()
 
-    private var listeners: [Listener] = []
-    private var connections: [HTTPConnection?] = []
-    /// Answered in this pass, with input waiting behind the answer.
-    private var pipelined: [HTTPConnection] = []
-    private var serials: [UInt32] = []
-    private var freeSlots: [UInt32] = []
+    var listeners: [Listener] = []
+    var connections = ConnectionTable()
+    /// Answered, and about to go on with what waits behind the answer.
+    private var resuming: [HTTPConnection] = []
 
     private var parser: RequestParser
     private let scratch: UnsafeMutableRawBufferPointer
     private var writer = ResponseWriter()
     private var traces = TraceIDGenerator()
     /// Set by `drain`: every answer says `Connection: close`, and `whenDrained` runs when the last one is out.
-    private var whenDrained: (() -> Void)?
+    var whenDrained: (() -> Void)?
 
     /// A server that hands requests to `handler`, which must outlive it.
     package init(loop: EventLoop, limits: EdgeLimits = EdgeLimits(), handler: any HTTPHandler) {
@@ -59,71 +54,13 @@ package final class HTTPServer {
         parser = RequestParser(limits: limits)
         scratch = .allocate(byteCount: limits.messageBytes, alignment: 16)
         sweep()
-        loop.atEndOfPass { [weak self] in self?.resumePipelined() }
     }
 
-    deinit { scratch.deallocate() }
-
-    // MARK: Listening
-
-    /// Serves the connections of a listening socket; the server owns it from here.
-    package func serve(_ listener: Listener) throws(SystemError) {
-        listener.server = self
-        listener.registration = try loop.register(listener.descriptor, for: .readable, listener)
-        listeners.append(listener)
-    }
-
-    func accept(_ listener: Listener) {
-        for _ in 0..<Self.acceptsPerPass {
-            let descriptor = CLinux_accept(listener.descriptor)
-            if descriptor < 0 {
-                let code = errno
-                if code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM { pauseAccepting(listener) }
-                return  // EAGAIN: none left; ECONNABORTED and the like: the client went away
-            }
-            counters.accepted += 1
-            guard counters.open < limits.connections else {
-                counters.overflowed += 1
-                Glibc.close(descriptor)
-                continue
-            }
-            open(descriptor)
-        }
-    }
-
-    /// Out of descriptors: the waiting connection would make the listener ready for ever. Look again when some are free.
-    private func pauseAccepting(_ listener: Listener) {
-        guard let registration = listener.registration else { return }
-        loop.update(registration, for: [])
-        loop.schedule(afterMilliseconds: Self.acceptPauseMilliseconds) { [weak self, weak listener] in
-            guard let self, let registration = listener?.registration else { return }
-            loop.update(registration, for: .readable)
-        }
-    }
-
-    private func open(_ descriptor: Int32) {
-        var one: Int32 = 1
-        // Fails on a Unix socket, which has no Nagle to turn off.
-        setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, 4)
-        let slot: UInt32
-        if let free = freeSlots.popLast() {
-            slot = free
-        } else {
-            slot = UInt32(connections.count)
-            connections.append(nil)
-            serials.append(0)
-        }
-        let connection = HTTPConnection(descriptor, slot: slot, server: self)
-        do {
-            connection.registration = try loop.register(descriptor, for: .readable, connection)
-        } catch {
-            freeSlots.append(slot)
-            Glibc.close(descriptor)
-            return
-        }
-        connection.deadline = loop.now.advanced(milliseconds: limits.idleMilliseconds)
-        connections[Int(slot)] = connection
-        counters.open += 1
+    deinit {
+        whenDrained = nil
+        stopListening()
+        for slot in connections.slots { if let connection = connections[slot] { close(connection) } }
+        scratch.deallocate()
     }
 
     // MARK: Receiving
@@ -134,7 +71,7 @@ package final class HTTPServer {
         if readiness.contains(.readable), connection.state != .closed { receive(connection) }
     }
 
-    private func receive(_ connection: HTTPConnection) {
+    func receive(_ connection: HTTPConnection) {
         let held = connection.input.count
         // The longest message there may be: what is incomplete always has room for its rest, and what a client pipelines
         // behind a request that is being handled never has more.
@@ -153,7 +90,7 @@ package final class HTTPServer {
         }
         switch connection.state {
         case .receiving: understand(connection, received: count)
-        case .handling, .sending:
+        case .handling, .sending, .resuming:
             connection.input.append(UnsafeRawBufferPointer(rebasing: scratch[held..<held + count]))
             watch(connection)
         case .lingering:
@@ -163,16 +100,20 @@ package final class HTTPServer {
         }
     }
 
-    /// Handles the requests that are complete in what was held and what has just been received behind it.
+    /// Handles the requests that are complete in what was held and what has just been received behind it; nothing was
+    /// received where an answer lets the connection go on with what it holds.
     private func understand(_ connection: HTTPConnection, received: Int) {
         let held = connection.input.count
         let total = held + received
         if held > 0, received > 0 {
-            // Until the end of a line, of the body or of our patience there is nothing new to understand: a client
-            // that sends byte by byte doesn't get its head read byte by byte.
+            // Until the end of a line, of the body or of a limit there is nothing new to understand: a client that
+            // sends byte by byte doesn't get its head read byte by byte.
             let news = UnsafeRawBufferPointer(rebasing: scratch[held..<total])
-            let settled = connection.wanted > 0 ? total >= connection.wanted : news.contains(UInt8(ascii: "\n"))
-            guard settled || total > limits.requestLineBytes else { return connection.input.append(news) }
+            let settled =
+                connection.wanted > 0
+                ? total >= connection.wanted
+                : news.contains(UInt8(ascii: "\n")) || limits.areReached(from: held, to: total)
+            guard settled else { return connection.input.append(news) }
         }
         if held > 0 {
             connection.input.withUnsafeBytes { scratch.copyMemory(from: $0) }
@@ -186,12 +127,10 @@ package final class HTTPServer {
             start += taken
         }
         guard connection.state != .closed, connection.state != .lingering else { return }
-        if start < total {
-            connection.input.append(UnsafeRawBufferPointer(rebasing: scratch[start..<total]))
-            if connection.state == .receiving {
-                if connection.inputEnded { return close(connection) }
-                awaitMore(connection, fresh: start > 0 || held == 0)
-            }
+        if start < total { connection.input.append(UnsafeRawBufferPointer(rebasing: scratch[start..<total])) }
+        if connection.state == .receiving {
+            if connection.inputEnded { return close(connection) }
+            if start < total { awaitMore(connection, fresh: start > 0 || held == 0 || received == 0) }
         }
         watch(connection)
     }
@@ -206,15 +145,18 @@ package final class HTTPServer {
         case .refused(let problem):
             counters.malformed += 1
             begin(connection, head: nil, trace: traces.next())
-            respond(exchange(connection), problem)
+            respond(nextExchange(connection), problem)
             return raw.count
         case .head(let head):
             guard head.messageBytes <= raw.count else {
                 connection.wanted = head.messageBytes
                 if head.expectsContinue, !connection.continued, raw.count == head.bytes {
                     connection.continued = true
-                    _ = send(
+                    let sent = send(
                         connection.descriptor, continueLine.utf8Start, continueLine.utf8CodeUnitCount, noSignal)
+                    // One that can't be sent is done without: the client sends its body after a while. Half a one is
+                    // the end, as the rest would have to go out before the next answer.
+                    if sent > 0, sent < continueLine.utf8CodeUnitCount { close(connection) }
                 }
                 return 0
             }
@@ -228,7 +170,7 @@ package final class HTTPServer {
         parser.fields.withUnsafeBufferPointer { fields in
             let request = Request(head, bytes: bytes, fields: fields.span)
             begin(connection, head: head, trace: request.trace ?? traces.next())
-            handler.handle(request, exchange(connection))
+            handler.handle(request, nextExchange(connection))
         }
     }
 
@@ -237,15 +179,15 @@ package final class HTTPServer {
         connection.deadline = nil
         connection.continued = false
         connection.trace = trace
-        connection.isHead = head?.method == .head
+        connection.isHead = parser.methodIsHead
         connection.isHTTP10 = head?.isHTTP10 ?? false
         connection.keepAlive = head?.keepAlive ?? false
-        serials[Int(connection.slot)] &+= 1
     }
 
-    private func exchange(_ connection: HTTPConnection) -> Exchange {
+    private func nextExchange(_ connection: HTTPConnection) -> Exchange {
         Exchange(
-            slot: connection.slot, serial: serials[Int(connection.slot)], trace: connection.trace, arrivedAt: loop.now)
+            slot: connection.slot, serial: connections.nextSerial(of: connection.slot), trace: connection.trace,
+            arrivedAt: loop.now)
     }
 
     private func awaitMore(_ connection: HTTPConnection, fresh: Bool) {
@@ -265,9 +207,7 @@ package final class HTTPServer {
         _ exchange: Exchange, _ status: Status, _ contentType: ContentType = .json,
         headers: (inout ByteBuffer) -> Void, body: (inout ByteBuffer) -> Void
     ) {
-        guard serials[Int(exchange.slot)] == exchange.serial, let connection = connections[Int(exchange.slot)] else {
-            return
-        }
+        guard let connection = connections[exchange] else { return }
         precondition(connection.state == .handling, "an exchange was answered twice")
         if whenDrained != nil { connection.keepAlive = false }
         writer.compose(
@@ -314,23 +254,34 @@ package final class HTTPServer {
 
     /// The answer is out: on to the next request, or towards the end.
     private func finish(_ connection: HTTPConnection) {
-        guard connection.keepAlive else { return linger(connection) }
-        connection.state = .receiving
+        let more = !connection.input.isEmpty
+        // An answer that was on its way out when draining began has promised another request.
+        guard connection.keepAlive, more || whenDrained == nil else { return linger(connection) }
         connection.deadline = loop.now.advanced(milliseconds: limits.idleMilliseconds)
-        if !connection.input.isEmpty {
-            pipelined.append(connection)
-        } else if connection.inputEnded {
-            return close(connection)
+        if more || connection.inputEnded {
+            resume(connection)
+        } else {
+            connection.state = .receiving
         }
         watch(connection)
     }
 
-    /// Goes on with the connections that were answered in this pass and have sent more already.
+    /// Lets a connection go on with what it has sent behind the request that was answered.
     ///
-    /// At the end of the pass, because an answer may be given while another connection's bytes are in `scratch`.
-    private func resumePipelined() {
-        while let connection = pipelined.popLast() {
-            if connection.state == .receiving { understand(connection, received: 0) }
+    /// Not at once, because an answer may be given while another connection's bytes are in `scratch`; by a timer, because
+    /// it may be given at the very end of a pass.
+    private func resume(_ connection: HTTPConnection) {
+        connection.state = .resuming
+        if resuming.isEmpty { loop.schedule(at: loop.now) { [weak self] in self?.resumeAll() } }
+        resuming.append(connection)
+    }
+
+    private func resumeAll() {
+        let turn = resuming
+        resuming = []
+        for connection in turn where connection.state == .resuming {
+            connection.state = .receiving
+            understand(connection, received: 0)
         }
     }
 
@@ -345,16 +296,14 @@ package final class HTTPServer {
         watch(connection)
     }
 
-    private func close(_ connection: HTTPConnection) {
+    func close(_ connection: HTTPConnection) {
         guard connection.state != .closed else { return }
         connection.state = .closed
         if let registration = connection.registration { loop.deregister(registration) }
         Glibc.close(connection.descriptor)
         connection.input.release()
         connection.output.release()
-        serials[Int(connection.slot)] &+= 1
-        connections[Int(connection.slot)] = nil
-        freeSlots.append(connection.slot)
+        connections.remove(connection.slot)
         counters.open -= 1
         if counters.open == 0 { finishDraining() }
     }
@@ -364,7 +313,7 @@ package final class HTTPServer {
         var interest: Readiness = []
         switch connection.state {
         case .receiving, .lingering: interest = .readable
-        case .handling, .sending:
+        case .handling, .sending, .resuming:
             if connection.input.count < limits.messageBytes { interest = .readable }
             if connection.state == .sending { interest.formUnion(.writable) }
         case .closed: return
@@ -373,39 +322,6 @@ package final class HTTPServer {
         guard interest != connection.interest, let registration = connection.registration else { return }
         connection.interest = interest
         loop.update(registration, for: interest)
-    }
-
-    // MARK: Time
-
-    /// Closes what has waited too long. A sweep costs a look at each connection twice a second, a timer for each would
-    /// cost two heap operations a request.
-    private func sweep() {
-        for connection in connections {
-            guard let connection, let deadline = connection.deadline, deadline <= loop.now else { continue }
-            if connection.state == .sending || !connection.input.isEmpty { counters.timedOut += 1 }
-            close(connection)
-        }
-        loop.schedule(afterMilliseconds: Self.sweepMilliseconds) { [weak self] in self?.sweep() }
-    }
-
-    // MARK: Stopping
-
-    /// Stops listening, closes idle connections, lets every request that is under way have its answer (which says
-    /// `Connection: close`), and then calls `whenDrained`.
-    package func drain(_ whenDrained: @escaping () -> Void) {
-        self.whenDrained = whenDrained
-        for listener in listeners { listener.stop(loop) }
-        listeners = []
-        for connection in connections {
-            if let connection, connection.state == .receiving, connection.input.isEmpty { close(connection) }
-        }
-        if counters.open == 0 { finishDraining() }
-    }
-
-    private func finishDraining() {
-        guard let done = whenDrained else { return }
-        whenDrained = nil
-        done()
     }
 }
 

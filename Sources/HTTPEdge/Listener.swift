@@ -5,7 +5,7 @@ package import Shared
 /// A listening socket.
 package final class Listener: EventHandler {
     /// Connections the kernel queues while the loop is busy; somaxconn caps it (4096 on Linux since 5.4).
-    private static let backlog: Int32 = 4096
+    static let backlog = 4096
 
     let descriptor: Int32
     /// A Unix socket's path, which is removed when listening stops.
@@ -34,7 +34,7 @@ package final class Listener: EventHandler {
             close(descriptor)
             throw SystemError("bind to \(address)", code: EADDRNOTAVAIL)
         }
-        guard bound == 0, listen(descriptor, Self.backlog) == 0 else {
+        guard bound == 0, listen(descriptor, Int32(Self.backlog)) == 0 else {
             let error = SystemError("bind to \(address)")
             close(descriptor)
             throw error

@@ -1,36 +1,59 @@
 import EventLoop
 import Foundation
-import Glibc
 import HTTPEdge
 import Shared
 import TestSupport
 
-/// A server on a Unix socket, on a loop that the test turns by hand, and what its handler saw.
+/// A server on a loop that the test turns by hand, on a clock that the test moves, and what its handler saw.
 final class EdgeUnderTest: HTTPHandler {
+    enum Transport: CaseIterable { case unix, tcp }
+
+    private final class Clock {
+        var now = Instant.now
+    }
+
     let loop: EventLoop
     private(set) var server: HTTPServer!
+    private let clock: Clock
     private let directory: TemporaryDirectory
+    private(set) var address: SocketAddress
+
     /// Requests that reached the handler: method and path.
     private(set) var handled: [String] = []
     private(set) var bodies: [String] = []
     /// Exchanges that wait, where the handler defers its answers.
     var deferred: [Exchange] = []
     var defers = false
+    /// Runs in the handler before it looks at its request.
+    var whileHandling: ((EdgeUnderTest) -> Void)?
     /// Bytes of each answer's body.
     var answerBytes = 2
 
-    init(_ change: (inout EdgeLimits) -> Void = { _ in }) throws {
-        loop = try EventLoop()
+    /// With a clock that is ahead, no timer of the server's own ever wakes the loop.
+    init(
+        over transport: Transport = .unix, clockAheadMilliseconds: Int = 0,
+        _ change: (inout EdgeLimits) -> Void = { _ in }
+    ) throws {
+        let clock = Clock()
+        clock.now = clock.now.advanced(milliseconds: clockAheadMilliseconds)
+        self.clock = clock
+        loop = try EventLoop(clock: { clock.now })
         directory = try TemporaryDirectory()
         var limits = EdgeLimits()
         change(&limits)
+        address =
+            switch transport {
+            case .unix: .unix(path: directory.path("edge.sock"))
+            case .tcp: .tcp(host: "127.0.0.1", port: 0)
+            }
         server = HTTPServer(loop: loop, limits: limits, handler: self)
-        try server.serve(Listener(.unix(path: socketPath)))
+        let listener = try Listener(address)
+        if let port = listener.port { address = .tcp(host: "127.0.0.1", port: port) }
+        try server.serve(listener)
     }
 
-    private var socketPath: String { directory.path("edge.sock") }
-
     func handle(_ request: borrowing Request, _ exchange: Exchange) {
+        whileHandling?(self)
         handled.append("\(request.method) \(request.path.string)")
         bodies.append(request.body.string)
         if defers { deferred.append(exchange) } else { answer(exchange, "\(handled.count)") }
@@ -44,19 +67,35 @@ final class EdgeUnderTest: HTTPHandler {
         }
     }
 
-    /// Turns the loop until `condition` holds.
+    /// Turns the loop until `condition` holds; false where that takes more than ten seconds of nothing.
     @discardableResult
     func turn(until condition: () -> Bool) throws -> Bool {
-        try eventually(seconds: 10) {
+        for _ in 0..<2000 {
             try loop.pass(waitMilliseconds: 5)
-            return condition()
+            if condition() { return true }
         }
+        return false
     }
 
     /// Turns the loop a few times: whatever would happen at once has happened then.
-    func settle() throws { for _ in 0..<10 { try loop.pass(waitMilliseconds: 1) } }
+    func settle() throws { for _ in 0..<10 { try loop.pass(waitMilliseconds: 0) } }
 
-    func connect() throws -> EdgeClient { try EdgeClient(socketPath, self) }
+    /// Lets time go by, and the server look at its clock.
+    func advance(milliseconds: Int) throws {
+        clock.now = clock.now.advanced(milliseconds: milliseconds)
+        try loop.pass(waitMilliseconds: 0)
+    }
+
+    /// Sets a clock that is ahead right: from here on, what is due at once wakes the loop at once.
+    func correctClock() throws {
+        clock.now = .now
+        try loop.pass(waitMilliseconds: 0)
+    }
+
+    func connect() throws -> EdgeClient { try EdgeClient(address, self) }
+
+    /// Lets go of the server, as a program would that ends.
+    func dropServer() { server = nil }
 
     /// Sends a message on a connection of its own, and answers what came back until the server closed or has answered.
     func exchange(_ bytes: [UInt8], byteByByte: Bool = false) throws -> EdgeClient {
@@ -72,110 +111,8 @@ final class EdgeUnderTest: HTTPHandler {
         }
         try turn {
             client.receive()
-            return client.isClosed || !client.responses.isEmpty
+            return client.isClosed || client.text.contains("\r\n\r\n")
         }
         return client
-    }
-}
-
-/// A client that sends what it likes.
-final class EdgeClient {
-    private(set) var descriptor: Int32
-    private let edge: EdgeUnderTest
-    private(set) var received: [UInt8] = []
-    private(set) var isClosed = false
-
-    init(_ path: String, _ edge: EdgeUnderTest) throws {
-        self.edge = edge
-        descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0)
-        let code = SocketAddress.unix(path: path).withSockaddr { Glibc.connect(descriptor, $0, $1) }
-        guard code == 0 else { throw NSError(domain: "connect", code: Int(errno)) }
-    }
-
-    deinit { disconnect() }
-
-    func disconnect() {
-        if descriptor >= 0 { close(descriptor) }
-        descriptor = -1
-    }
-
-    /// No more is sent; answers are still read.
-    func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
-
-    /// Sends as much as the socket takes, and answers how much that was; a server that is done reading takes none.
-    @discardableResult
-    func send(_ bytes: [UInt8]) -> Int {
-        var sent = 0
-        while sent < bytes.count {
-            let count = bytes.withUnsafeBytes {
-                Glibc.send(descriptor, $0.baseAddress! + sent, bytes.count - sent, Int32(MSG_NOSIGNAL))
-            }
-            if count <= 0 { break }
-            sent += count
-            // The other end of a Unix socket must read before more fits.
-            if sent < bytes.count { try? edge.loop.pass(waitMilliseconds: 0) }
-        }
-        return sent
-    }
-
-    @discardableResult
-    func send(_ text: String) -> Int { send(Array(text.utf8)) }
-
-    /// Takes in what has arrived.
-    func receive() {
-        var chunk = [UInt8](repeating: 0, count: 65_536)
-        while !isClosed {
-            let count = recv(descriptor, &chunk, chunk.count, 0)
-            if count > 0 { received += chunk[0..<count] } else if count == 0 { isClosed = true } else { return }
-        }
-    }
-
-    var text: String { String(decoding: received, as: UTF8.self) }
-
-    /// The responses that have arrived whole.
-    var responses: [Response] { Response.all(in: text) }
-
-    /// Turns the loop until there are `count` responses, and answers them.
-    func responses(_ count: Int) throws -> [Response] {
-        try edge.turn {
-            receive()
-            return responses.count >= count || isClosed
-        }
-        return responses
-    }
-
-    /// Turns the loop until the server has closed; false where it hasn't within ten seconds.
-    func closes() throws -> Bool {
-        try edge.turn {
-            receive()
-            return isClosed
-        }
-    }
-}
-
-/// A response as it was sent.
-struct Response {
-    let status: Int
-    let fields: [String: String]
-    let body: String
-
-    static func all(in text: String) -> [Response] {
-        var rest = Substring(text)
-        var found: [Response] = []
-        while let end = rest.range(of: "\r\n\r\n") {
-            let lines = rest[..<end.lowerBound].components(separatedBy: "\r\n")
-            var fields: [String: String] = [:]
-            for line in lines.dropFirst() {
-                let parts = line.components(separatedBy: ": ")
-                fields[parts[0].lowercased()] = parts.dropFirst().joined(separator: ": ")
-            }
-            let status = Int(lines[0].split(separator: " ").dropFirst().first ?? "") ?? 0
-            let length = Int(fields["content-length"] ?? "0") ?? 0
-            let body = rest[end.upperBound...].utf8.prefix(length)
-            guard body.count == length else { break }
-            found.append(Response(status: status, fields: fields, body: String(decoding: Array(body), as: UTF8.self)))
-            rest = Substring(rest.utf8[body.endIndex...])
-        }
-        return found
     }
 }

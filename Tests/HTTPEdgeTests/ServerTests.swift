@@ -17,33 +17,6 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         #expect(edge.server.counters.accepted == 1)
     }
 
-    @Test func `answers pipelined requests in order, one at a time`() throws {
-        let edge = try EdgeUnderTest()
-        edge.defers = true
-        let client = try edge.connect()
-        client.send((1...50).map { "GET /\($0) HTTP/1.1\r\nHost: h\r\n\r\n" }.joined())
-        for number in 1...50 {
-            #expect(try edge.turn { edge.deferred.count == number })
-            try edge.settle()
-            #expect(edge.deferred.count == number, "a second request of the connection was handed on")
-            edge.answer(edge.deferred[number - 1], "\(number)")
-        }
-        #expect(
-            try client.responses(50).map(\.body)
-                == (1...50).map { "\($0)".padding(toLength: 2, withPad: ".", startingAt: 0) })
-        #expect(edge.handled == (1...50).map { "get /\($0)" })
-    }
-
-    @Test func `answers in the order of deciding, over many connections`() throws {
-        let edge = try EdgeUnderTest()
-        edge.defers = true
-        let clients = try (0..<20).map { _ in try edge.connect() }
-        for client in clients { client.send(get) }
-        #expect(try edge.turn { edge.deferred.count == 20 })
-        for (number, exchange) in edge.deferred.enumerated().reversed() { edge.answer(exchange, "\(number)") }
-        for client in clients { #expect(try client.responses(1).count == 1) }
-    }
-
     @Test func `takes a body that comes in pieces`() throws {
         let edge = try EdgeUnderTest()
         let client = try edge.connect()
@@ -61,7 +34,8 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         client.send("POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n")
         #expect(
             try edge.turn {
-                client.receive(); return client.text == "HTTP/1.1 100 Continue\r\n\r\n"
+                client.receive()
+                return client.text == "HTTP/1.1 100 Continue\r\n\r\n"
             })
         client.send("bo")
         try edge.settle()
@@ -87,6 +61,15 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         client.send("HEAD / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
         #expect(try client.closes())
         #expect(client.text.contains("Content-Length: 2\r\n"))
+        #expect(client.text.hasSuffix("\r\n\r\n"))
+    }
+
+    @Test func `sends no body to a HEAD that it refuses, either`() throws {
+        let edge = try EdgeUnderTest()
+        let client = try edge.connect()
+        client.send("HEAD / HTTP/1.1\r\n\r\n")
+        #expect(try client.closes())
+        #expect(client.text.hasPrefix("HTTP/1.1 400 Bad Request\r\n"))
         #expect(client.text.hasSuffix("\r\n\r\n"))
     }
 
@@ -136,39 +119,5 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         let answers = try client.responses(2).map { $0.fields["x-request-id"] }
         #expect(answers[0] == trace)
         #expect(answers[1]?.lowercased() != trace)
-    }
-
-    @Test func `answers a client that has finished sending, and closes then`() throws {
-        let edge = try EdgeUnderTest()
-        edge.defers = true
-        let client = try edge.connect()
-        client.send(get + get)
-        client.finishSending()
-        for number in 1...2 {
-            #expect(try edge.turn { edge.deferred.count == number })
-            try edge.settle()
-            edge.answer(edge.deferred[number - 1], "\(number)")
-        }
-        #expect(try client.closes())
-        #expect(client.responses.count == 2)
-    }
-
-    @Test func `drops an answer whose client has gone, also when another one has its place`() throws {
-        let edge = try EdgeUnderTest()
-        edge.defers = true
-        let gone = try edge.connect()
-        gone.send(get)
-        #expect(try edge.turn { edge.deferred.count == 1 })
-        gone.disconnect()
-        #expect(try edge.turn { edge.server.counters.open == 0 })
-        let other = try edge.connect()
-        other.send(get)
-        #expect(try edge.turn { edge.deferred.count == 2 })
-        edge.answer(edge.deferred[0], "for the one that has gone")
-        try edge.settle()
-        other.receive()
-        #expect(other.text.isEmpty)
-        edge.answer(edge.deferred[1], "ok")
-        #expect(try other.responses(1).map(\.body) == ["ok"])
     }
 }

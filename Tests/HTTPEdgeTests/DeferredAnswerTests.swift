@@ -1,0 +1,154 @@
+import EventLoop
+import Foundation
+import HTTPEdge
+import TestSupport
+import Testing
+
+private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+
+/// Answers given in another pass than the request came in, and what a client sends meanwhile.
+@Suite struct `A deferred answer` {
+    @Test func `answers pipelined requests in order, one at a time`() throws {
+        let edge = try EdgeUnderTest()
+        edge.defers = true
+        let client = try edge.connect()
+        client.send((1...50).map { "GET /\($0) HTTP/1.1\r\nHost: h\r\n\r\n" }.joined())
+        for number in 1...50 {
+            #expect(try edge.turn { edge.deferred.count == number })
+            try edge.settle()
+            #expect(edge.deferred.count == number, "a second request of the connection was handed on")
+            edge.answer(edge.deferred[number - 1], "\(number)")
+        }
+        #expect(
+            try client.responses(50).map(\.body)
+                == (1...50).map { "\($0)".padding(toLength: 2, withPad: ".", startingAt: 0) })
+        #expect(edge.handled == (1...50).map { "get /\($0)" })
+    }
+
+    @Test func `answers in the order of deciding, over many connections`() throws {
+        let edge = try EdgeUnderTest()
+        edge.defers = true
+        let clients = try (0..<20).map { _ in try edge.connect() }
+        for client in clients { client.send(get) }
+        #expect(try edge.turn { edge.deferred.count == 20 })
+        for (number, exchange) in edge.deferred.enumerated().reversed() { edge.answer(exchange, "\(number)") }
+        for client in clients { #expect(try client.responses(1).count == 1) }
+    }
+
+    @Test func `answers a client that has finished sending, and closes then`() throws {
+        let edge = try EdgeUnderTest()
+        edge.defers = true
+        let client = try edge.connect()
+        client.send(get + get)
+        client.finishSending()
+        for number in 1...2 {
+            #expect(try edge.turn { edge.deferred.count == number })
+            try edge.settle()
+            edge.answer(edge.deferred[number - 1], "\(number)")
+        }
+        #expect(try client.closes())
+        #expect(client.responses.count == 2)
+    }
+
+    @Test func `drops an answer whose client has gone, also when another one has its place`() throws {
+        let edge = try EdgeUnderTest()
+        edge.defers = true
+        let gone = try edge.connect()
+        gone.send(get)
+        #expect(try edge.turn { edge.deferred.count == 1 })
+        gone.disconnect()
+        #expect(try edge.turn { edge.server.counters.open == 0 })
+        let other = try edge.connect()
+        other.send(get)
+        #expect(try edge.turn { edge.deferred.count == 2 })
+        edge.answer(edge.deferred[0], "for the one that has gone")
+        try edge.settle()
+        other.receive()
+        #expect(other.text.isEmpty)
+        edge.answer(edge.deferred[1], "ok")
+        #expect(try other.responses(1).map(\.body) == ["ok"])
+    }
+
+    @Test func `given at the very end of a pass does not keep waiting what was pipelined behind it`() throws {
+        let edge = try EdgeUnderTest(clockAheadMilliseconds: 3_600_000)
+        edge.defers = true
+        let client = try edge.connect()
+        client.send(get + get)
+        try edge.correctClock()
+        // As a batch is refused that can't be sent.
+        edge.loop.atEndOfPass { [unowned edge] in
+            if edge.deferred.count == 1 { edge.answer(edge.deferred[0], "ok") }
+        }
+        #expect(try edge.turn { edge.deferred.count == 1 })
+        // Nothing but the answer itself can wake the loop for the second request.
+        let start = Instant.now
+        try edge.loop.pass(waitMilliseconds: 20_000)
+        #expect(edge.deferred.count == 2)
+        #expect(start.advanced(milliseconds: 10_000) > .now)
+    }
+
+    @Test(arguments: EdgeUnderTest.Transport.allCases)
+    func `does not lose what a client pipelined before it finished sending`(
+        _ transport: EdgeUnderTest.Transport
+    ) throws {
+        let edge = try EdgeUnderTest(over: transport)
+        edge.defers = true
+        let client = try edge.connect()
+        client.send(get + get + get)
+        client.finishSending()
+        #expect(try edge.turn { edge.deferred.count == 1 })
+        try edge.settle()
+        // The first answer comes late, the others at once.
+        edge.defers = false
+        edge.answer(edge.deferred[0], "1")
+        #expect(try client.closes())
+        #expect(client.responses.count == 3)
+        #expect(edge.server.counters.open == 0)
+    }
+
+    @Test func `does not lose what was pipelined to an end that comes in the same pass`() throws {
+        let edge = try EdgeUnderTest()
+        edge.defers = true
+        let client = try edge.connect()
+        client.send(get + get)
+        #expect(try edge.turn { edge.deferred.count == 1 })
+        edge.defers = false
+        // Answered between two passes, so that the end of input is the next thing that the loop sees.
+        edge.answer(edge.deferred[0], "1")
+        client.finishSending()
+        #expect(try client.closes())
+        #expect(client.responses.count == 2)
+    }
+
+    @Test func `lets those who were answered first have their next request first`() throws {
+        let edge = try EdgeUnderTest()
+        edge.defers = true
+        let clients = try (0..<5).map { _ in try edge.connect() }
+        for (number, client) in clients.enumerated() {
+            client.send(get + "GET /\(number) HTTP/1.1\r\nHost: h\r\n\r\n")
+            #expect(try edge.turn { edge.deferred.count == number + 1 })
+        }
+        for exchange in edge.deferred { edge.answer(exchange, "ok") }
+        #expect(try edge.turn { edge.handled.count == 10 })
+        #expect(edge.handled.suffix(5) == (0..<5).map { "get /\($0)" })
+    }
+
+    @Test func `to another client, given from within a handler, disturbs neither`() throws {
+        let edge = try EdgeUnderTest()
+        edge.defers = true
+        let waiting = try edge.connect()
+        waiting.send(get + "POST /behind HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nabcd")
+        #expect(try edge.turn { edge.deferred.count == 1 })
+        edge.defers = false
+        edge.whileHandling = { edge in
+            edge.whileHandling = nil
+            edge.answer(edge.deferred[0], "ok")
+        }
+        let asking = try edge.connect()
+        asking.send("POST /asking HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nefgh")
+        #expect(try asking.responses(1).count == 1)
+        #expect(try waiting.responses(2).count == 2)
+        #expect(edge.handled == ["get /", "post /asking", "post /behind"])
+        #expect(edge.bodies == ["", "efgh", "abcd"])
+    }
+}

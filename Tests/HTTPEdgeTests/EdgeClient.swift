@@ -1,0 +1,139 @@
+import EventLoop
+import Foundation
+import Glibc
+import Shared
+import TestSupport
+
+/// A client that sends what it likes.
+final class EdgeClient {
+    private(set) var descriptor: Int32
+    private let edge: EdgeUnderTest
+    private(set) var received: [UInt8] = []
+    private(set) var isClosed = false
+    /// Whether the server's end came as a reset, which may cost a client answers that it hasn't read.
+    private(set) var wasReset = false
+
+    init(_ address: SocketAddress, _ edge: EdgeUnderTest) throws {
+        self.edge = edge
+        descriptor = socket(address.family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        let code = address.withSockaddr { Glibc.connect(descriptor, $0, $1) }
+        guard code == 0 else {
+            let error = NSError(domain: "connect", code: Int(errno))
+            disconnect()
+            throw error
+        }
+        _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
+    }
+
+    deinit { disconnect() }
+
+    func disconnect() {
+        if descriptor >= 0 { close(descriptor) }
+        descriptor = -1
+    }
+
+    /// Goes without a goodbye, as a client whose machine lost its power and came back.
+    func reset() {
+        var now = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &now, socklen_t(MemoryLayout<linger>.size))
+        disconnect()
+    }
+
+    /// No more is sent; answers are still read.
+    func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
+
+    /// Sends as much as the socket takes, and answers how much that was; a server that is done reading takes none.
+    @discardableResult
+    func send(_ bytes: [UInt8]) -> Int {
+        var sent = 0
+        while sent < bytes.count {
+            let count = bytes.withUnsafeBytes {
+                Glibc.send(descriptor, $0.baseAddress! + sent, bytes.count - sent, Int32(MSG_NOSIGNAL))
+            }
+            if count <= 0 { break }
+            sent += count
+            // The other end of a Unix socket must read before more fits.
+            if sent < bytes.count { try? edge.loop.pass(waitMilliseconds: 0) }
+        }
+        return sent
+    }
+
+    /// Sends what the socket takes at once; a server that is done reading takes all, for all the client can tell.
+    func offer(_ bytes: [UInt8]) -> Int {
+        let count = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+        return count >= 0 ? count : errno == EAGAIN ? 0 : bytes.count
+    }
+
+    @discardableResult
+    func send(_ text: String) -> Int { send(Array(text.utf8)) }
+
+    /// Waits until all that was sent has reached the server's end, where it may wait to be read. A Unix socket's is there
+    /// when `send` returns; the kernel may carry a TCP segment a little later.
+    func awaitDelivery() {
+        guard case .tcp = edge.address else { return }
+        _ = eventually {
+            var pending: Int32 = 0
+            return ioctl(descriptor, UInt(TIOCOUTQ), &pending) == 0 && pending == 0
+        }
+    }
+
+    /// Takes in what has arrived.
+    func receive() {
+        var chunk = [UInt8](repeating: 0, count: 65_536)
+        while !isClosed {
+            let count = recv(descriptor, &chunk, chunk.count, 0)
+            if count < 0, errno == EAGAIN { return }
+            if count > 0 { received += chunk[0..<count] } else { isClosed = true }
+            wasReset = count < 0
+        }
+    }
+
+    var text: String { String(decoding: received, as: UTF8.self) }
+
+    /// The responses that have arrived whole.
+    var responses: [Response] { Response.all(in: text) }
+
+    /// Turns the loop until there are `count` responses, and answers them.
+    func responses(_ count: Int) throws -> [Response] {
+        try edge.turn {
+            receive()
+            return responses.count >= count || isClosed
+        }
+        return responses
+    }
+
+    /// Turns the loop until the server has closed; false where it doesn't.
+    func closes() throws -> Bool {
+        try edge.turn {
+            receive()
+            return isClosed
+        }
+    }
+}
+
+/// A response as it was sent.
+struct Response {
+    let status: Int
+    let fields: [String: String]
+    let body: String
+
+    static func all(in text: String) -> [Response] {
+        var rest = Substring(text)
+        var found: [Response] = []
+        while let end = rest.range(of: "\r\n\r\n") {
+            let lines = rest[..<end.lowerBound].components(separatedBy: "\r\n")
+            var fields: [String: String] = [:]
+            for line in lines.dropFirst() {
+                let parts = line.components(separatedBy: ": ")
+                fields[parts[0].lowercased()] = parts.dropFirst().joined(separator: ": ")
+            }
+            let status = Int(lines[0].split(separator: " ").dropFirst().first ?? "") ?? 0
+            let length = Int(fields["content-length"] ?? "0") ?? 0
+            let body = rest[end.upperBound...].utf8.prefix(length)
+            guard body.count == length else { break }
+            found.append(Response(status: status, fields: fields, body: String(decoding: Array(body), as: UTF8.self)))
+            rest = Substring(rest.utf8[body.endIndex...])
+        }
+        return found
+    }
+}

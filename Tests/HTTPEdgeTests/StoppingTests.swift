@@ -1,0 +1,121 @@
+import Foundation
+import HTTPEdge
+import TestSupport
+import Testing
+
+private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+
+@Suite struct `Stopping the server` {
+    @Test(arguments: EdgeUnderTest.Transport.allCases)
+    func `closes idle connections at once, and answers what is under way first`(
+        _ transport: EdgeUnderTest.Transport
+    ) throws {
+        let edge = try EdgeUnderTest(over: transport)
+        edge.defers = true
+        let idle = try edge.connect()
+        let busy = try edge.connect()
+        busy.send(get)
+        #expect(try edge.turn { edge.deferred.count == 1 && edge.server.counters.open == 2 })
+        var drained = false
+        edge.server.drain { drained = true }
+        #expect(try idle.closes())
+        #expect(!drained)
+        #expect(throws: (any Error).self) { _ = try edge.connect() }
+        edge.answer(edge.deferred[0], "ok")
+        #expect(try busy.responses(1).first?.fields["connection"] == "close")
+        #expect(try busy.closes())
+        busy.disconnect()
+        #expect(try edge.turn { drained })
+    }
+
+    @Test func `takes a request that was half received, and is done when the last answer is out`() throws {
+        let edge = try EdgeUnderTest()
+        let client = try edge.connect()
+        client.send("GET / HTTP/1.1\r\nHo")
+        try edge.settle()
+        var drained = false
+        edge.server.drain { drained = true }
+        client.send("st: h\r\n\r\n" + get)
+        #expect(try client.closes())
+        #expect(client.responses.map { $0.fields["connection"] } == ["close"])
+        #expect(edge.handled.count == 1)
+        client.disconnect()
+        #expect(try edge.turn { drained })
+    }
+
+    @Test(arguments: EdgeUnderTest.Transport.allCases)
+    func `takes a request that has arrived but was not read yet`(_ transport: EdgeUnderTest.Transport) throws {
+        let edge = try EdgeUnderTest(over: transport)
+        let client = try edge.connect()
+        client.send(get)
+        #expect(try client.responses(1).count == 1)
+        client.send(get)
+        client.awaitDelivery()
+        edge.server.drain {}
+        #expect(try client.closes())
+        #expect(client.responses.map { $0.fields["connection"] } == [nil, "close"])
+        #expect(!client.wasReset)
+    }
+
+    @Test(arguments: EdgeUnderTest.Transport.allCases)
+    func `takes a client that has connected but was not accepted yet`(_ transport: EdgeUnderTest.Transport) throws {
+        let edge = try EdgeUnderTest(over: transport)
+        let client = try edge.connect()
+        client.send(get)
+        client.awaitDelivery()
+        var drained = false
+        edge.server.drain { drained = true }
+        #expect(!drained)
+        #expect(try client.closes())
+        #expect(client.responses.map { $0.fields["connection"] } == ["close"])
+        client.disconnect()
+        #expect(try edge.turn { drained })
+    }
+
+    @Test func `does not wait for another request behind an answer that was going out`() throws {
+        let edge = try EdgeUnderTest()
+        edge.answerBytes = 3_000_000
+        let client = try edge.connect()
+        client.send(get)
+        try edge.settle()
+        var drained = false
+        edge.server.drain { drained = true }
+        #expect(try client.closes())
+        #expect(client.responses.map(\.body.utf8.count) == [3_000_000])
+        client.disconnect()
+        #expect(try edge.turn { drained })
+    }
+
+    @Test func `answers every request that was pipelined behind one under way only as far as it has said so`() throws {
+        let edge = try EdgeUnderTest()
+        edge.defers = true
+        let client = try edge.connect()
+        client.send(get + get)
+        #expect(try edge.turn { edge.deferred.count == 1 })
+        edge.server.drain {}
+        edge.answer(edge.deferred[0], "ok")
+        #expect(try client.closes())
+        // "close" says that nothing behind it was looked at: the client may send it again elsewhere.
+        #expect(client.responses.map { $0.fields["connection"] } == ["close"])
+        #expect(edge.handled.count == 1)
+    }
+
+    @Test func `is done at once where nobody is connected`() throws {
+        let edge = try EdgeUnderTest()
+        var drained = false
+        edge.server.drain { drained = true }
+        #expect(drained)
+    }
+
+    @Test(arguments: EdgeUnderTest.Transport.allCases)
+    func `a server that is let go of closes what it holds`(_ transport: EdgeUnderTest.Transport) throws {
+        let edge = try EdgeUnderTest(over: transport)
+        let client = try edge.connect()
+        client.send(get)
+        #expect(try client.responses(1).count == 1)
+        edge.dropServer()
+        client.receive()
+        #expect(client.isClosed)
+        #expect(throws: (any Error).self) { _ = try edge.connect() }
+    }
+}
