@@ -28,7 +28,7 @@ package final class Listener: EventHandler {
         var path: String?
         if case .unix(let name) = address {
             path = name
-            if !Self.isServed(address) { unlink(name) }
+            if Self.isAbandoned(name) { unlink(name) }
         }
         guard let bound = address.withSockaddr({ bind(descriptor, $0, $1) }) else {
             close(descriptor)
@@ -72,11 +72,17 @@ package final class Listener: EventHandler {
         if let path { unlink(path) }
     }
 
-    /// Whether somebody answers on a Unix socket: a file left by a killed process refuses connections.
-    private static func isServed(_ address: SocketAddress) -> Bool {
-        let probe = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    /// Whether a path is a Unix socket that its server left behind, killed before it could remove it.
+    ///
+    /// Anything else stays: a file by another name in the settings is somebody's data, and a connect that is not refused
+    /// (EAGAIN: the backlog is full) has found a server.
+    private static func isAbandoned(_ path: String) -> Bool {
+        var facts = stat()
+        guard lstat(path, &facts) == 0, facts.st_mode & S_IFMT == S_IFSOCK else { return false }
+        let type = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+        let probe = socket(AF_UNIX, type, 0)
         guard probe >= 0 else { return false }
         defer { close(probe) }
-        return address.withSockaddr { connect(probe, $0, $1) } == 0
+        return SocketAddress.unix(path: path).withSockaddr { connect(probe, $0, $1) } != 0 && errno == ECONNREFUSED
     }
 }
