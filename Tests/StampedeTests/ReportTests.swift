@@ -148,7 +148,7 @@ import Testing
     @Test func `do so in the order of their times`() {
         var random = SeededRandom()
         var queue = RetryQueue()
-        let times = (0..<500).map { _ in UInt64.random(in: 0...1000, using: &random) }
+        let times = (0..<500).map { _ in UInt64.random(in: 1...1000, using: &random) }
         for (buyer, time) in times.enumerated() { queue.insert(buyer, due: Instant(nanoseconds: time)) }
         #expect(queue.popDue(Instant(nanoseconds: (times.min() ?? 1) &- 1)) == nil)
         var popped: [UInt64] = []
