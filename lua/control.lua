@@ -1,14 +1,15 @@
-#!lua
+#!lua flags=allow-oom
 -- control.lua: pauses, resumes or closes a sale, and says so to the stream, so that SQLite knows it too.
+-- allow-oom: what frees entries, or stops a sale, must not wait for memory.
 --
 -- KEYS   1 sale (hash)  2 orders (stream)
 -- ARGV   1 pause | resume | close
--- Reply  1 done; 0 nothing done: there is no such sale
+-- Reply  1 done; 0 nothing done: there is no such sale. A sale without its stream is an error: SQLite would not learn
+--        of the change, and undo it when it completes this Redis
 
 local saved = redis.call('HMGET', KEYS[1], 'epoch', 'opens_at', 'closes_at', 'paused')
 if not saved[1] then return 0 end
-local kind = redis.call('TYPE', KEYS[2]).ok
-if kind ~= 'none' and kind ~= 'stream' then return redis.error_reply('ERR the orders are not a stream') end
+if redis.call('TYPE', KEYS[2]).ok ~= 'stream' then return redis.error_reply('ERR the sale has no orders stream') end
 
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -26,9 +27,6 @@ else
 end
 if closes_at == saved[3] and paused == saved[4] then return 1 end
 redis.call('HSET', KEYS[1], 'closes_at', closes_at, 'paused', paused)
--- A stream that is gone is not brought back empty: the fence must see that it is.
-if kind == 'stream' then
-    redis.call('XADD', KEYS[2], '*', 'v', '1', 'kind', 'set', 'opens_at', saved[2], 'closes_at', closes_at,
-        'paused', paused, 'at_ms', string.format('%d', now_ms), 'epoch', saved[1])
-end
+redis.call('XADD', KEYS[2], '*', 'v', '1', 'kind', 'set', 'opens_at', saved[2], 'closes_at', closes_at,
+    'paused', paused, 'at_ms', string.format('%d', now_ms), 'epoch', saved[1])
 return 1

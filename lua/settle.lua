@@ -1,5 +1,6 @@
-#!lua
+#!lua flags=allow-oom
 -- settle.lua: takes entries that SQLite has committed off the worker's pending list.
+-- allow-oom: what frees entries, or stops a sale, must not wait for memory.
 --
 -- KEYS   1 sale (hash)  2 orders (stream)
 -- ARGV   1 consumer group  2 position up to which every order is stored or accounted for  3 … entry ids, at least one

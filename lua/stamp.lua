@@ -1,5 +1,6 @@
-#!lua
+#!lua flags=allow-oom
 -- stamp.lua: lifts the fence of a sale: lets this Redis sell it, once it has been compared with SQLite.
+-- allow-oom: what frees entries, or stops a sale, must not wait for memory.
 --
 -- KEYS   1 sale (hash)  2 stock  3 position
 -- ARGV   1 run_id of this Redis  2 uuid  3 epoch  4 units left  5 last position, all as they were when compared

@@ -7,6 +7,10 @@ redis_strict=(
     --save '' --appendonly yes --appendfsync always --no-appendfsync-on-rewrite no --maxmemory-policy noeviction
 )
 
+# The caller's own settings are for the caller's own system.
+# shellcheck disable=SC2086  # one word each
+unset ${!SALE_@}
+
 # A free port of the loopback interface, below those that the kernel gives to clients (ip_local_port_range).
 free_port() {
     local port

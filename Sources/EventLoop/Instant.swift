@@ -15,9 +15,11 @@ package struct Instant: Comparable, Hashable, Sendable {
 
     package static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }
 
-    /// The instant `milliseconds` later.
+    /// The instant `milliseconds` later; earlier where they are negative, though never before the clock's zero.
     package func advanced(milliseconds: Int) -> Instant {
-        Instant(nanoseconds: nanoseconds + UInt64(milliseconds) * 1_000_000)
+        let distance = milliseconds.magnitude * 1_000_000
+        if milliseconds >= 0 { return Instant(nanoseconds: nanoseconds + UInt64(distance)) }
+        return Instant(nanoseconds: nanoseconds - min(nanoseconds, UInt64(distance)))
     }
 
     /// Whole microseconds from `earlier` to here; 0 where it is not earlier.

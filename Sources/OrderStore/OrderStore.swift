@@ -14,6 +14,7 @@ package final class OrderStore {
     private let isAccountedFor: Statement
     private let readPersisted: Statement
     private let updateProgress: Statement
+    private let findLastID: Statement
     private let updateSettings: Statement
     private let findSettingsID: Statement
     private let releaseLosses: Statement
@@ -21,6 +22,7 @@ package final class OrderStore {
     /// Opens the database for writing; makes it, or brings its schema up to date, where that is due.
     package init(path: String) throws(StoreError) {
         database = try Database(path, .write)
+        try Schema.refuseForeign(database)
         // WAL with FULL syncs the log after each commit: what is committed survives a power cut (sqlite.org/pragma.html).
         try database.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")
         try Schema.migrate(database)
@@ -60,6 +62,7 @@ package final class OrderStore {
         readPersisted = try Statement(database.handle, "SELECT persisted_position FROM sales WHERE sale = ?")
         updateProgress = try Statement(
             database.handle, "UPDATE sales SET persisted_position = ?2, last_stream_id = ?3 WHERE sale = ?1")
+        findLastID = try Statement(database.handle, "SELECT last_stream_id FROM sales WHERE sale = ?")
         updateSettings = try Statement(
             database.handle,
             """
@@ -90,7 +93,8 @@ package final class OrderStore {
             for entry in entries { applied.outcomes.append(try apply(sale, entry)) }
             applied.persistedPosition = try persistedPosition(sale)
             if let last = entries.last {
-                try updateProgress.run([.text("\(sale)"), .integer(applied.persistedPosition), .text(last.id)])
+                let id = try progress(sale, to: last.id)
+                try updateProgress.run([.text("\(sale)"), .integer(applied.persistedPosition), .text(id)])
             }
             beforeCommit()
             return applied
@@ -102,7 +106,8 @@ package final class OrderStore {
         do throws(OrderEvent.Malformed) {
             event = try entry.event(of: sale)
         } catch {
-            return try reject(sale, entry, .malformed, error.message)
+            return try reject(
+                sale, entry, .malformed, error.message, entry.number("position"), entry.number("quantity"))
         }
         switch event {
         case .create(let record): return try store(record, entry)
@@ -159,7 +164,7 @@ package final class OrderStore {
         try findOrders.query([
             .text("\(sale)"), .integer(order.id.position), .text(order.buyer), .text(order.key),
         ]) { stored.append(Order(sale: sale, $0)) }
-        if stored == [order] { return .alreadyStored }
+        if stored.count == 1, stored[0].tellsTheSame(as: order) { return .alreadyStored }
         if let other = stored.first {
             let what = other.id == order.id ? "position \(order.id.position)" : "this buyer and key"
             return try reject(
@@ -181,13 +186,27 @@ package final class OrderStore {
     }
 
     private func reject(
-        _ sale: SaleID, _ entry: StreamEntry, _ reason: Rejection.Reason, _ message: String, _ order: Order? = nil
+        _ sale: SaleID, _ entry: StreamEntry, _ reason: Rejection.Reason, _ message: String, _ order: Order
+    ) throws(StoreError) -> Outcome {
+        try reject(sale, entry, reason, message, order.id.position, order.quantity)
+    }
+
+    private func reject(
+        _ sale: SaleID, _ entry: StreamEntry, _ reason: Rejection.Reason, _ message: String, _ position: Int? = nil,
+        _ quantity: Int? = nil
     ) throws(StoreError) -> Outcome {
         try insertDeadLetter.run([
             .text("\(sale)"), .text(entry.id), .text(reason.rawValue), .text(message),
-            .optional(order?.id.position), .optional(order?.quantity), .integer(UnixMilliseconds.now.value),
+            .optional(position), .optional(quantity), .integer(UnixMilliseconds.now.value),
         ])
         return .rejected(Rejection(reason: reason, message: message))
+    }
+
+    /// The id to go on after: an entry that is delivered again does not set it back.
+    private func progress(_ sale: SaleID, to id: String) throws(StoreError) -> String {
+        var last = ""
+        try findLastID.query([.text("\(sale)")]) { last = $0.text(0) }
+        return StreamID(last) < StreamID(id) ? id : last
     }
 
     /// The stored persisted position, carried on as far as it goes.
@@ -211,7 +230,24 @@ extension OrderStore {
     package func sales() throws(StoreError) -> [SaleID] { try database.sales() }
 }
 
+extension Order {
+    /// Whether both are one order. The trace is not part of it: an order that is put onto the stream again, because only the
+    /// buyers hash still had it, has lost its own.
+    fileprivate func tellsTheSame(as other: Order) -> Bool {
+        var same = other
+        same.trace = trace
+        return self == same
+    }
+}
+
 extension OrderStore {
+    /// The last entry of a sale's stream that has been taken in; nil where the sale is not stored.
+    package func lastStreamID(_ sale: SaleID) throws(StoreError) -> String? {
+        var last: String?
+        try findLastID.query([.text("\(sale)")]) { last = $0.text(0) }
+        return last
+    }
+
     /// Marks that the sale's state in Redis is about to be rebuilt: answers the new epoch, higher than any before.
     package func beginEpoch(_ sale: SaleID, above other: Int) throws(StoreError) -> Int {
         try database.transaction { () throws(StoreError) in

@@ -81,10 +81,14 @@ enum Schema {
     /// The user_version that this release writes and reads.
     static var version: Int { steps.count }
 
-    /// Brings a writable database up to date, or refuses one that isn't ours.
+    /// Refuses a file that isn't ours, before anything about it is changed; an empty one may become ours.
+    static func refuseForeign(_ database: Database) throws(StoreError) {
+        if try database.integer("SELECT count(*) FROM sqlite_schema") > 0 { try check(database) }
+    }
+
+    /// Brings a writable database up to date.
     static func migrate(_ database: Database) throws(StoreError) {
-        let isNew = try database.integer("SELECT count(*) FROM sqlite_schema") == 0
-        if isNew {
+        if try database.integer("SELECT count(*) FROM sqlite_schema") == 0 {
             try database.execute("PRAGMA application_id = \(applicationID)")
         }
         try check(database)

@@ -12,6 +12,16 @@ package struct StreamEntry: Sendable {
         self.fields = fields
     }
 
+    /// A field that reads as a number from 1, for an entry that can't be understood as a whole.
+    func number(_ name: String) -> Int? {
+        guard let fields else { return nil }
+        for index in stride(from: 0, to: fields.count - 1, by: 2) where fields[index] == Array(name.utf8) {
+            let text = String(decoding: fields[index + 1], as: UTF8.self)
+            return text.withBytes { $0.decimal }.flatMap { $0 >= 1 && $0 <= Limits.stockMax ? $0 : nil }
+        }
+        return nil
+    }
+
     /// What it says.
     package func event(of sale: SaleID) throws(OrderEvent.Malformed) -> OrderEvent {
         guard let fields else { throw OrderEvent.Malformed(message: "the entry was deleted from the stream") }
@@ -49,15 +59,15 @@ package enum Outcome: Equatable, Sendable {
 }
 
 /// A stream entry's id, `ms-seq`, in the order in which Redis gives them.
-struct StreamID: Comparable {
+package struct StreamID: Comparable {
     private let parts: (Int, Int)
 
     /// Anything that is no id comes before every id.
-    init(_ text: String) {
+    package init(_ text: String) {
         let words = text.split(separator: "-")
         parts = words.count == 2 ? (Int(words[0]) ?? 0, Int(words[1]) ?? 0) : (0, 0)
     }
 
-    static func == (left: StreamID, right: StreamID) -> Bool { left.parts == right.parts }
-    static func < (left: StreamID, right: StreamID) -> Bool { left.parts < right.parts }
+    package static func == (left: StreamID, right: StreamID) -> Bool { left.parts == right.parts }
+    package static func < (left: StreamID, right: StreamID) -> Bool { left.parts < right.parts }
 }

@@ -12,6 +12,8 @@ package struct Comparison: Sendable {
         /// The same name, another sale.
         case uuid(redis: String, sqlite: String)
         case stockTotal(redis: Int, sqlite: Int)
+        /// Opening time, closing time or pause.
+        case settings(redis: SaleSettings, sqlite: SaleSettings)
         /// A win that is not stored: the worker's backlog, or a loss where it has none.
         case orderNotInSQLite(position: Int)
         case orderNotInRedis(position: Int)
@@ -21,6 +23,8 @@ package struct Comparison: Sendable {
         case gap(from: Int, through: Int)
         /// A buyer's field that can't be read, or a position that two fields claim.
         case unreadableBuyer(String)
+        /// More units in orders and dead letters than there are.
+        case tooMany(units: Int)
         /// Units left against those that the orders leave.
         case unitsLeft(redis: Int, expected: Int)
         case lastPosition(redis: Int, expected: Int)
@@ -63,6 +67,10 @@ package struct Comparison: Sendable {
         }
         if status.stockTotal != sqlite.record.stockTotal {
             differences.append(.stockTotal(redis: status.stockTotal, sqlite: sqlite.record.stockTotal))
+        }
+        let settings = SaleSettings(opensAt: status.opensAt, closesAt: status.closesAt, paused: status.paused)
+        if settings != sqlite.record.settings {
+            differences.append(.settings(redis: settings, sqlite: sqlite.record.settings))
         }
         if !redis.hasStream { differences.append(.noStream) }
         differences += redis.unreadableBuyers.map { .unreadableBuyer($0) }
@@ -140,6 +148,8 @@ extension Comparison.Difference: CustomStringConvertible {
         case .uuid(let redis, let sqlite):
             "two different sales of one name: uuid \(redis) in Redis, \(sqlite) in SQLite"
         case .stockTotal(let redis, let sqlite): "stock_total is \(redis) in Redis, \(sqlite) in SQLite"
+        case .settings(let redis, let sqlite):
+            "the sale is \(Self.text(redis)) in Redis, \(Self.text(sqlite)) in SQLite"
         case .orderNotInSQLite(let position): "position \(position) is in Redis and not in SQLite"
         case .orderNotInRedis(let position): "position \(position) is in SQLite and not in Redis"
         case .content(let position, let redis, let sqlite):
@@ -147,9 +157,15 @@ extension Comparison.Difference: CustomStringConvertible {
         case .gap(let first, let last): "positions \(first) to \(last) are in neither"
         case .unreadableBuyer(let buyer): "the wins of buyer \(buyer) in Redis can't be read, or repeat a position"
         case .unitsLeft(let redis, let expected): "Redis has \(redis) units left; the orders leave \(expected)"
+        case .tooMany(let units): "orders and dead letters are \(units) units more than there are"
         case .lastPosition(let redis, let expected):
             "Redis' last position is \(redis); the orders' last is \(expected)"
         case .soldSum(let kept, let counted): "SQLite counts \(kept) units sold; its orders add up to \(counted)"
         }
+    }
+
+    private static func text(_ settings: SaleSettings) -> String {
+        let times = "from \(settings.opensAt?.rfc3339 ?? "-") to \(settings.closesAt?.rfc3339 ?? "-")"
+        return settings.paused ? "paused, \(times)" : times
     }
 }

@@ -57,6 +57,7 @@ package struct RepairPlan: Equatable, Sendable {
         let conflicts = comparison.differences.filter { !$0.isRepairable }
         guard conflicts.isEmpty else { return .conflict(conflicts) }
         let plan = RepairPlan(comparison.differences, redis, sqlite, witness)
+        guard plan.remaining >= 0 else { return .conflict([.tooMany(units: -plan.remaining)]) }
         return comparison.isEqual && plan.loss == nil ? .nothing : .repair(plan)
     }
 
@@ -95,7 +96,7 @@ package struct RepairPlan: Equatable, Sendable {
         let positions = position + 1...witness.position
         // What had been sold by then and is not known now; an order has at least one unit.
         let missing = max(positions.count, total - witness.remaining - units - withheld)
-        let lost = min(missing, total - units - withheld)
+        let lost = max(0, min(missing, total - units - withheld))
         loss = StoredSale.Loss(positions: positions, units: lost, isReleased: false)
         position = witness.position
         withheld += lost
@@ -126,8 +127,8 @@ extension Comparison.Difference {
     /// Whether the union of both settles it.
     fileprivate var isRepairable: Bool {
         switch self {
-        case .notInRedis, .noStream, .orderNotInSQLite, .orderNotInRedis, .unitsLeft, .lastPosition: true
-        case .notInSQLite, .uuid, .stockTotal, .content, .gap, .unreadableBuyer, .soldSum: false
+        case .notInRedis, .noStream, .settings, .orderNotInSQLite, .orderNotInRedis, .unitsLeft, .lastPosition: true
+        case .notInSQLite, .uuid, .stockTotal, .content, .gap, .unreadableBuyer, .soldSum, .tooMany: false
         }
     }
 }

@@ -109,7 +109,8 @@ extension Command {
 
 extension BlockingRedis {
     /// Stream entries that the group has not acknowledged, or not seen.
-    fileprivate func unacknowledged(_ sale: SaleID) throws(RedisError) -> Int {
+    func unacknowledged(_ sale: SaleID) throws(RedisError) -> Int {
+        guard try command(["EXISTS", RedisArgument(SaleKeys(sale).orders)]).integer == 1 else { return 0 }
         let reply = try command(["XINFO", "GROUPS", RedisArgument(SaleKeys(sale).orders)])
         let groups = reply.value
         guard groups.count > 0 else {

@@ -1,3 +1,4 @@
+import OrderStore
 import RedisClient
 import Shared
 
@@ -31,6 +32,10 @@ extension Command {
         let opensAt = try TimeArgument(arguments, "--opens-at")
         let closesAt = try TimeArgument(arguments, "--closes-at")
 
+        if let path = try context.existingDatabase(), try StoreReader(path: path).account(of: sale) != nil {
+            throw CommandFailure(
+                "SQLite has a sale \(sale); if Redis has lost it, the worker brings it back", ExitCode.cantCreate)
+        }
         let redis = try context.redis()
         let now = try redis.time()
         let new = NewSale(

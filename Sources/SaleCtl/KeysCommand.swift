@@ -78,7 +78,7 @@ extension Command {
             return ExitCode.ok
         }
         for number in 1...count {
-            print(mint.token(subject: "\(subject)\(number)", issuedAt: now, expiresAt: now + lifeSeconds))
+            Output.line(mint.token(subject: "\(subject)\(number)", issuedAt: now, expiresAt: now + lifeSeconds))
         }
         return ExitCode.ok
     }

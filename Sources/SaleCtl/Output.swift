@@ -19,14 +19,24 @@ enum Output {
     }
 
     /// Prints a line at once, also into a pipe.
-    static func line(_ text: String) {
-        Swift.print(text)
-        fflush(nil)
+    static func line(_ text: String) { write(text + "\n") }
+
+    /// Prints text as it is; where nobody takes it, there is nothing left to do.
+    static func write(_ text: String) {
+        let bytes = Array(text.utf8)
+        var written = 0
+        while written < bytes.count {
+            let count = bytes.withUnsafeBytes { Glibc.write(1, $0.baseAddress! + written, bytes.count - written) }
+            if count < 0, errno == EINTR { continue }
+            if count < 0, errno == EPIPE { exit(ExitCode.ok) }  // as in `salectl watch ID | head`
+            if count < 0 { Program.fail("salectl", "the output can't be written: \(FileError())", ExitCode.io) }
+            written += count
+        }
     }
 
     static func error(_ text: String) {
         let bytes = Array("\(text)\n".utf8)
-        _ = write(2, bytes, bytes.count)
+        _ = Glibc.write(2, bytes, bytes.count)
     }
 
     static var isTerminal: Bool { isatty(1) == 1 }

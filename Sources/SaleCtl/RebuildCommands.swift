@@ -25,6 +25,16 @@ extension Command {
             throw CommandFailure(
                 "a worker holds \(path).lock, and does this by itself; see its log", ExitCode.temporaryFailure)
         }
+        if try redis.status(sale, allowingGaps: true)?.servingRunID == redis.facts.runID {
+            report(.served, json: arguments.has("--json"))
+            return ExitCode.ok
+        }
+        let unread = try redis.unacknowledged(sale)
+        guard unread == 0 else {
+            throw CommandFailure(
+                "\(unread) stream entries are not stored yet; start the worker: it stores them, and does this by itself",
+                ExitCode.temporaryFailure)
+        }
         return try withExtendedLifetime(lock) {
             let reconciler = Reconciler(redis: redis, store: try OrderStore(path: path))
             // One look completes it, the next one lifts the fence.

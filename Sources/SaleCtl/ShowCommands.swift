@@ -67,15 +67,15 @@ extension Command {
             } else {
                 let text = watchLine(report, since: last)
                 if Output.isTerminal {
-                    print("\r\u{1B}[K\(text)", terminator: "")
-                    fflush(nil)
+                    Output.write("\r\u{1B}[K\(text)")
                 } else {
                     Output.line(text)
                 }
             }
             last = report
             if let end, UnixMilliseconds.now.value + every > end { break }
-            usleep(UInt32(every) * 1000)
+            sleep(UInt32(every / 1000))
+            usleep(UInt32(every % 1000) * 1000)
         }
         if Output.isTerminal, !arguments.has("--json") { Output.line("") }
         return ExitCode.ok

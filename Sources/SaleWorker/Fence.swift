@@ -21,6 +21,8 @@ final class Fence {
     /// Sales that the Redis at the other end may sell.
     private var lifted: Set<SaleID> = []
     private var nextLook: [SaleID: Instant] = [:]
+    /// Sales that have been completed and not looked at since.
+    private var repaired: Set<SaleID> = []
     /// What was said last of a sale that stays fenced, so that it is said once.
     private var said: [SaleID: String] = [:]
 
@@ -61,7 +63,8 @@ final class Fence {
                 $0.appendMember("orders", orders)
             }
         case .completed(let plan, let epoch):
-            nextLook[sale] = now
+            // The next look comes at once, and only once: what a repair did not settle must not be repaired in a circle.
+            if repaired.insert(sale).inserted { nextLook[sale] = now }
             completed(sale, plan, epoch)
         case .kept(let reasons): keep(sale, reasons)
         case .changed: break
@@ -70,6 +73,7 @@ final class Fence {
 
     private func lift(_ sale: SaleID) {
         lifted.insert(sale)
+        repaired.remove(sale)
         nextLook[sale] = nil
         said[sale] = nil
     }

@@ -78,7 +78,8 @@ final class Processor {
         let keys = SaleKeys(sale)
         try redis.run(
             .deadletter, keys: [keys.orders, keys.deadLetters],
-            [RedisArgument(SaleKeys.group), RedisArgument(entry.id)] + letter.arguments)
+            [RedisArgument(SaleKeys.group), RedisArgument(entry.id), entry.fields == nil ? "1" : "0"]
+                + letter.arguments)
         failpoint?.reached(.afterDeadLetter)
         log.write(.error, "dead_letter") {
             $0.appendMember("sale", "\(sale)")

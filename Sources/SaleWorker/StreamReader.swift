@@ -32,15 +32,19 @@ struct StreamReader {
     /// The sales it reads.
     var sales: [SaleID] { phases.keys.sorted { $0.description < $1.description } }
 
-    /// Starts reading a sale from the group's beginning, making the group where there is none.
+    /// Starts reading a sale behind the last entry that is stored, making the group where there is none.
     ///
-    /// From entry 0, never `$`: a group that began at the end would skip what is there.
-    mutating func begin(_ sale: SaleID, on redis: BlockingRedis) throws(RedisError) {
+    /// From entry 0, never `$`: a group that began at the end would skip what is there. A group that is ahead of what is
+    /// stored (the database was restored from an older copy) is set back: what it has acknowledged is not there any more.
+    mutating func begin(_ sale: SaleID, after stored: String, on redis: BlockingRedis) throws(RedisError) {
         guard phases[sale] == nil else { return }
-        do throws(RedisError) {
+        // Looked for first: a Redis without memory refuses to make a group, also one that is there.
+        if let delivered = try Self.lastDelivered(sale, on: redis) {
+            if StreamID(stored) < StreamID(delivered) {
+                try redis.command(["XGROUP", "SETID", Self.stream(sale), Self.group, RedisArgument(stored)])
+            }
+        } else {
             try redis.command(["XGROUP", "CREATE", Self.stream(sale), Self.group, "0"])
-        } catch {
-            guard error.code == .groupExists else { throw error }
         }
         phases[sale] = .ownPending
     }
@@ -85,7 +89,9 @@ struct StreamReader {
                 throw RedisError(.unexpectedReply, "XAUTOCLAIM", "not a cursor and entries")
             }
             phases[sale] = next == "0-0" ? .new : .claiming(next)
-            return try Self.entries(value[1])
+            // Redis 7.0 takes entries that were deleted off the pending list by itself, and only says so (XAUTOCLAIM).
+            let deleted = value.count > 2 ? value[2].strings : []
+            return try Self.entries(value[1]) + deleted.map { StreamEntry(id: $0, fields: nil) }
         }
     }
 
@@ -111,6 +117,21 @@ struct StreamReader {
         let value = reply.value
         guard value.count == 1, value[0].count == 4 else { return 1 }
         return value[0][3].integer ?? 1
+    }
+
+    /// The last entry that the group has been given; nil where there is no group.
+    private static func lastDelivered(_ sale: SaleID, on redis: BlockingRedis) throws(RedisError) -> String? {
+        let reply = try redis.command(["XINFO", "GROUPS", stream(sale)])
+        let groups = reply.value
+        for index in 0..<groups.count {
+            let words = groups[index]
+            var facts: [String: String] = [:]
+            for at in stride(from: 0, to: words.count - 1, by: 2) {
+                facts[words[at].string ?? ""] = words[at + 1].string
+            }
+            if facts["name"] == SaleKeys.group { return facts["last-delivered-id"] ?? "0-0" }
+        }
+        return nil
     }
 
     // MARK: Replies

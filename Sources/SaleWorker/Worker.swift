@@ -15,6 +15,8 @@ final class Worker {
     private static let sentinelMilliseconds = 1000
     /// How long a read waits for new entries; a new sale is found, and SIGTERM obeyed, after at most this and the above.
     private static let blockMilliseconds = 100
+    /// How long a sale that can't be worked on is left alone.
+    private static let asideMilliseconds = 1000
 
     private let configuration: WorkerConfiguration
     private let store: OrderStore
@@ -27,6 +29,7 @@ final class Worker {
     private var nextDiscovery = Instant(nanoseconds: 0)
     private var nextSentinel = Instant(nanoseconds: 0)
     private var isIdle = false
+    private var asideUntil: [SaleID: Instant] = [:]
     private var backoff = Backoff()
     private var random = SystemRandomNumberGenerator()
     /// What was said last of a failure, so that a lasting one is said once.
@@ -52,11 +55,11 @@ final class Worker {
             try checkPrimary(redis, now: now)
             try discover(redis, now: now)
             reader.claimAgain(now: now)
-            try readOlder(redis)
-            let busy = try readNew(redis)
+            try readOlder(redis, now: now)
+            let busy = try readNew(redis, now: now)
             // A sale whose stream has just been read to its end, however busy the others are.
             for sale in reader.sales where !busy.contains(sale) {
-                try fence.consider(sale, on: redis, now: now)
+                try apart(sale, now: now) { try fence.consider(sale, on: redis, now: now) }
             }
             if complaint != nil { log.write(.info, "recovered") }
             complaint = nil
@@ -105,17 +108,40 @@ final class Worker {
         let there = Set(try redis.sales())
         for sale in reader.sales where !there.contains(sale) { reader.end(sale) }
         for sale in there where !reader.sales.contains(sale) {
-            // A sale whose stream is gone has nothing to read, and making a group would bring an empty one back.
-            let stream = RedisArgument(SaleKeys(sale).orders)
-            guard try redis.command(["EXISTS", stream]).integer == 1 else {
-                fence.reconsider(sale)
-                try fence.consider(sale, on: redis, now: now)
-                continue
-            }
-            try reader.begin(sale, on: redis)
-            log.write(.info, "sale_found") { $0.appendMember("sale", "\(sale)") }
+            try apart(sale, now: now) { try begin(sale, redis, now: now) }
         }
         try restoreLost(there, redis, now: now)
+    }
+
+    private func begin(_ sale: SaleID, _ redis: BlockingRedis, now: Instant) throws {
+        // A sale whose stream is gone has nothing to read, and making a group would bring an empty one back.
+        let stream = RedisArgument(SaleKeys(sale).orders)
+        guard try redis.command(["EXISTS", stream]).integer == 1 else {
+            fence.reconsider(sale)
+            try fence.consider(sale, on: redis, now: now)
+            return
+        }
+        try reader.begin(sale, after: store.lastStreamID(sale) ?? "0-0", on: redis)
+        log.write(.info, "sale_found") { $0.appendMember("sale", "\(sale)") }
+    }
+
+    /// Works on one sale so that what is wrong with it stays with it: a key of another type, or a reply that can't be used,
+    /// sets the sale aside for a second, and the others go on.
+    private func apart(_ sale: SaleID, now: Instant, _ work: () throws -> Void) throws {
+        if let until = asideUntil[sale], now < until { return }
+        do {
+            try work()
+            asideUntil[sale] = nil
+        } catch let error as RedisError where error.code == .other || error.code == .unexpectedReply {
+            if asideUntil.updateValue(now.advanced(milliseconds: Self.asideMilliseconds), forKey: sale) == nil {
+                log.write(.error, "sale_set_aside") {
+                    $0.appendMember("sale", "\(sale)")
+                    $0.appendMember("message", error.description)
+                    $0.appendMember("hint", "it is tried again every second; the other sales go on")
+                }
+            }
+            reader.end(sale)
+        }
     }
 
     /// Has sales that SQLite knows and Redis doesn't brought back.
@@ -128,29 +154,40 @@ final class Worker {
                     $0.appendMember("hint", "Redis has forgotten it; it is completed from SQLite")
                 }
             }
-            fence.reconsider(sale)
-            try fence.consider(sale, on: redis, now: now)
+            try apart(sale, now: now) {
+                // Only the list of all sales has forgotten it.
+                if try redis.command(["EXISTS", RedisArgument(SaleKeys(sale).sale)]).integer == 1 {
+                    try redis.command(["SADD", RedisArgument(SaleKeys.sales), RedisArgument("\(sale)")])
+                } else {
+                    fence.reconsider(sale)
+                    try fence.consider(sale, on: redis, now: now)
+                }
+            }
         }
         lost = missing
     }
 
     // MARK: Reading
 
-    private func readOlder(_ redis: BlockingRedis) throws {
+    private func readOlder(_ redis: BlockingRedis, now: Instant) throws {
         for sale in reader.sales {
-            while !reader.isCaughtUp(sale) {
-                try processor.process(sale, reader.older(sale, on: redis), on: redis)
-                log.flush()
+            try apart(sale, now: now) {
+                while !reader.isCaughtUp(sale) {
+                    try processor.process(sale, reader.older(sale, on: redis), on: redis)
+                    log.flush()
+                }
             }
         }
     }
 
     /// Answers the sales that had new entries.
-    private func readNew(_ redis: BlockingRedis) throws -> Set<SaleID> {
+    private func readNew(_ redis: BlockingRedis, now: Instant) throws -> Set<SaleID> {
         // The first read after work does not wait, so that a fence is looked at as soon as the stream is at its end.
         let batches = try reader.new(on: redis, waitMilliseconds: isIdle ? Self.blockMilliseconds : 0)
         isIdle = batches.isEmpty
-        for (sale, entries) in batches { try processor.process(sale, entries, on: redis) }
+        for (sale, entries) in batches {
+            try apart(sale, now: now) { try processor.process(sale, entries, on: redis) }
+        }
         return Set(batches.map(\.sale))
     }
 

@@ -17,6 +17,8 @@ package enum ExitCode {
     package static let osError: Int32 = 71
     /// EX_CANTCREAT: a file or a socket can't be made.
     package static let cantCreate: Int32 = 73
+    /// EX_IOERR: what was to be written could not be.
+    package static let io: Int32 = 74
     /// EX_TEMPFAIL: done, or under way, and not yet certain: look again.
     package static let temporaryFailure: Int32 = 75
     /// EX_NOPERM: not allowed.

@@ -80,7 +80,7 @@ final class Buyers {
 
     /// Whether a buyer is among the share that presses again: spread evenly, the same in every run.
     static func retries(_ buyer: Int, perMillion: Int) -> Bool {
-        UInt64(buyer) &* 0x9E37_79B9_7F4A_7C15 >> 32 % 1_000_000 < UInt64(perMillion)
+        (UInt64(buyer) &* 0x9E37_79B9_7F4A_7C15 >> 32) % 1_000_000 < UInt64(perMillion)
     }
 
     func pressed(_ buyer: Int, due: Instant) { firstPress[buyer] = due.nanoseconds }

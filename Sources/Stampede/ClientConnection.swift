@@ -148,6 +148,7 @@ final class ClientConnection: EventHandler {
             guard held + count < room.count else { return fail() }
             received.append(bytes)
         case .malformed: fail()
+        case .answer(let answer) where answer.bytes != bytes.count: fail()  // more than was asked for
         case .answer(let answer):
             state = .idle
             owner.answered(self, answer, bytes)

@@ -210,7 +210,23 @@ final class Stampede {
         for connection in connections where connection.state == .busy {
             if loop.now > connection.invoked.advanced(milliseconds: Self.answerMilliseconds) { connection.abandon() }
         }
+        giveUp()
         loop.schedule(afterMilliseconds: Self.sweepMilliseconds) { [weak self] in self?.sweep() }
+    }
+
+    /// Where no connection is to be had, buyers who were due give up as others do.
+    private func giveUp() {
+        guard idleConnections.isEmpty, !connections.contains(where: { $0.state == .busy }) else { return }
+        let now = loop.now
+        while let buyer = retries.popDue(now.advanced(milliseconds: -Self.patienceMilliseconds)) {
+            if extra.remove(buyer) != nil { extraPresses -= 1 }
+            if !buyers.isAnswered(buyer) { buyers.failed(buyer, at: now) }
+        }
+        while next < buyers.count, due(next).advanced(milliseconds: Self.patienceMilliseconds) <= now {
+            buyers.pressed(next, due: due(next))
+            buyers.failed(next, at: now)
+            next += 1
+        }
     }
 
     private func report() {

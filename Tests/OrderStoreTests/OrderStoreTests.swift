@@ -68,6 +68,31 @@ import Testing
         #expect(try store.account(of: sale)?.deadLetters == [.init(position: 2, quantity: 2)])
     }
 
+    @Test func `an order whose trace was lost on the way is still the same order`() throws {
+        let store = try OrderStore(path: path)
+        _ = try store.apply(sale, [TestEvents.create(), TestEvents.order(1)])
+        let fields = (TestEvents.order(1).fields ?? []).map {
+            $0 == Array(String(repeating: "a", count: 32).utf8) ? Array(String(repeating: "0", count: 32).utf8) : $0
+        }
+        #expect(try store.apply(sale, [StreamEntry(id: "9-0", fields: fields)]).outcomes == [.alreadyStored])
+    }
+
+    @Test func `an order that can't be understood is accounted for where its position can be read`() throws {
+        let store = try OrderStore(path: path)
+        let poison = TestEvents.entry("3-0", [("v", "1"), ("kind", "refund"), ("position", "2"), ("quantity", "1")])
+        let applied = try store.apply(sale, [TestEvents.create(), TestEvents.order(1), poison, TestEvents.order(3)])
+        #expect(applied.persistedPosition == 3)
+        #expect(try store.account(of: sale)?.deadLetters == [.init(position: 2, quantity: 1)])
+    }
+
+    @Test func `an entry that comes again does not set the progress back`() throws {
+        let store = try OrderStore(path: path)
+        _ = try store.apply(
+            sale, [TestEvents.create(), TestEvents.order(1, id: "20-0"), TestEvents.order(2, id: "100-0")])
+        _ = try store.apply(sale, [TestEvents.order(1, id: "20-0")])
+        #expect(try store.lastStreamID(sale) == "100-0")
+    }
+
     @Test func `another sale of the same name is a contradiction`() throws {
         let store = try OrderStore(path: path)
         let applied = try store.apply(sale, [TestEvents.create(), TestEvents.create("2-0", uuid: "uuid-2")])
@@ -163,6 +188,7 @@ import Testing
         _ = try SQLiteShell.run(path, "CREATE TABLE theirs (x)")
         #expect { _ = try OrderStore(path: path) } throws: { "\($0)".contains("not a database of this system") }
         #expect(try SQLiteShell.run(path, "SELECT name FROM sqlite_schema") == ["theirs"])
+        #expect(try SQLiteShell.run(path, "PRAGMA journal_mode") == ["delete"])
     }
 
     @Test func `that is no database is refused`() throws {

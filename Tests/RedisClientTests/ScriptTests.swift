@@ -112,7 +112,7 @@ import Testing
         for _ in 0..<2 {
             try redis.run(
                 .deadletter, keys: [keys.orders, keys.deadLetters],
-                [group, id, "dlq_reason", "malformed", "kind", RedisArgument([0xFF, 0x00, 0x0A])])
+                [group, id, "0", "dlq_reason", "malformed", "kind", RedisArgument([0xFF, 0x00, 0x0A])])
         }
         let letters = try redis.command(["XRANGE", RedisArgument(keys.deadLetters), "-", "+"])
         #expect(letters.value.count == 1)

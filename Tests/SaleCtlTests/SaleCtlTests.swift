@@ -63,6 +63,19 @@ private final class Operator {
         #expect(again.errors.contains("on Redis already"))
     }
 
+    @Test func `prints nothing into the void, and says when it can't print`() throws {
+        let operate = try Operator()
+        try TestSale.create(operate.redis)
+        let salectl = ChildProcess.product("salectl").path
+        let shell = URL(fileURLWithPath: "/bin/bash")
+        let environment = ["SALE_REDIS_URL": operate.server.url]
+        let piped = try ChildProcess.run(
+            shell, ["-c", "\(salectl) watch demo --every 10ms | head -n 2"], environment: environment)
+        #expect(piped.output.split(separator: "\n").count == 2)
+        let full = try ChildProcess.run(shell, ["-c", "\(salectl) ls > /dev/full"], environment: environment)
+        #expect(full.code == ExitCode.io)
+    }
+
     @Test func `pauses, resumes and closes a sale`() throws {
         let operate = try Operator()
         let sale = try TestSale.create(operate.redis)

@@ -102,6 +102,8 @@ import Testing
         ("it is another sale", ["HSET", "", "uuid", "another"], "two different sales of one name"),
         ("a win was altered", ["HSET", "buyers", "buyer-0", "key-0 1 2 3 1"], "position 1 is"),
         ("a win can't be read", ["HSET", "buyers", "buyer-0", "rubbish"], "can't be read"),
+        ("a win has no units", ["HSET", "buyers", "x", "k 5 0 1 1"], "can't be read"),
+        ("a win has too many", ["HSET", "buyers", "x", "k 5 9223372036854775807 1 1"], "can't be read"),
     ])
     func `stays where the two contradict each other, and the log says how`(
         _ what: String, _ change: [String], _ reason: String
@@ -116,6 +118,19 @@ import Testing
         #expect(worker.errors.contains(reason), "\(what): \(worker.errors)")
         #expect(try buy(under) == "F")
         #expect(try under.reconciled(Self.sale) == false)
+    }
+
+    @Test func `a pause outlives a Redis that is older than it`() throws {
+        let under = try WorkerUnderTest()
+        try TestSale.create(under.redis, stock: 10)
+        let worker = try under.start()
+        #expect(try under.redis.control(Self.sale, .pause))
+        #expect(under.drained(Self.sale))
+        let key = RedisArgument(SaleKeys(Self.sale).sale)
+        try under.redis.command(["HSET", key, "paused", "0", "serving_run_id", "an earlier life"])
+        try under.redis.command(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"])
+        #expect(eventually { worker.errors.contains("fence_lifted") }, "\(worker.errors)")
+        #expect(try buy(under) == "P")
     }
 
     @Test func `a pause outlives a Redis that is emptied`() throws {

@@ -116,6 +116,17 @@ import Testing
         #expect(gap == .conflict([.gap(from: 2, through: 2)]))
     }
 
+    @Test func `is not made where there would be fewer units than none`() {
+        let found = plan { _, sqlite in sqlite.deadLetters = [.init(position: 4, quantity: 99)] }
+        #expect(found == .conflict([.tooMany(units: 92)]))
+    }
+
+    @Test func `brings back times and pause as SQLite has them`() throws {
+        let plan = try repair { _, sqlite in sqlite.record.settings.paused = true }
+        #expect(plan.remaining == 7)
+        #expect(plan.fields.isEmpty)
+    }
+
     @Test func `loses no order of either side, whatever they have forgotten`() throws {
         var random = SeededRandom()
         for _ in 0..<2000 {

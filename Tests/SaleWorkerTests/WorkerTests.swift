@@ -30,9 +30,13 @@ import Testing
         let sale = try TestSale.create(under.redis, stock: 100)
         let killed = try under.start(["SALE_WORKER_FAILPOINT": "\(step.rawValue):\(nth)"])
         // Two poison entries among the orders, so that every step is passed twice.
+        var rubbish = 0
         for round in 0..<20 where killed.isRunning {
             try under.sell(sale, to: round * 2..<round * 2 + 2)
-            if round == 3 || round == 5 { try under.add(sale, ["rubbish", RedisArgument(round)]) }
+            if round == 3 || round == 5 {
+                try under.add(sale, ["rubbish", RedisArgument(round)])
+                rubbish += 1
+            }
             _ = eventually(seconds: 0.1) { !killed.isRunning }
         }
         #expect(eventually { !killed.isRunning }, "the step was never reached: the run proves nothing")
@@ -44,6 +48,7 @@ import Testing
         #expect(try under.account(sale)?.orders.map(\.id.position) == Array(1...sold))
         let poison = try under.deadLetters(sale).map { $0.last?.value }
         #expect(Set(poison).count == poison.count, "an entry is with the dead letters twice")
+        #expect(poison.count == rubbish)
         #expect(try under.reconciled(sale))
     }
 
@@ -60,6 +65,74 @@ import Testing
         try under.start()
         #expect(under.drained(sale))
         #expect(try under.account(sale)?.sold == 10)
+    }
+
+    @Test func `stores the other sales while one can't be worked on`() throws {
+        let under = try WorkerUnderTest()
+        try under.redis.command(["SADD", "sales", "broken"])
+        try under.redis.command(["SET", "sale:{broken}:orders", "not a stream"])
+        let poisoned = try TestSale.create(under.redis, "aa-poisoned")
+        try under.redis.command(["SET", RedisArgument(SaleKeys(poisoned).deadLetters), "not a stream"])
+        try under.add(poisoned, ["rubbish", "1"])
+        let good = try TestSale.create(under.redis, "good")
+        try under.sell(good, to: 0..<5)
+        let worker = try under.start()
+        #expect(under.drained(good))
+        #expect(try under.account(good)?.sold == 5)
+        #expect(eventually { worker.errors.contains("sale_set_aside") })
+        try under.redis.command(["DEL", RedisArgument(SaleKeys(poisoned).deadLetters)])
+        #expect(under.drained(poisoned))
+        #expect(try under.deadLetters(poisoned).count == 1)
+    }
+
+    @Test func `catches up a database that was restored from an older copy, or is gone`() throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 10)
+        for kept in [true, false] {
+            try under.sell(sale, to: 0..<(kept ? 3 : 5))
+            let first = try under.start()
+            #expect(under.drained(sale))
+            first.signal()
+            first.wait()
+            let files = ["", "-wal", "-shm"].map { under.database + $0 }
+            if kept {
+                _ = try SQLiteShell.run(under.database, "DELETE FROM orders WHERE position > 1")
+                _ = try SQLiteShell.run(
+                    under.database,
+                    "UPDATE sales SET sold = 1, persisted_position = 1, last_stream_id = '0-1'")
+            } else {
+                for file in files { unlink(file) }
+            }
+            let second = try under.start()
+            #expect(eventually { (try? under.account(sale)?.sold) == (kept ? 3 : 5) }, "\(second.errors)")
+            second.signal()
+            second.wait()
+        }
+        #expect(try under.deadLetters(sale).isEmpty)
+    }
+
+    @Test func `finds a sale that the list of all sales has forgotten`() throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 10)
+        try under.start()
+        #expect(under.drained(sale))
+        try under.redis.command(["SREM", "sales", "demo"])
+        try under.sell(sale, to: 0..<2)
+        #expect(under.drained(sale))
+        #expect(try eventually { try under.redis.sales() == [sale] })
+    }
+
+    @Test func `acknowledges, and obeys the operator, on a Redis that has no memory left`() throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 10)
+        try under.sell(sale, to: 0..<3)
+        try under.add(sale, ["rubbish", "1"])
+        try under.redis.command(["XGROUP", "CREATE", RedisArgument(SaleKeys(sale).orders), "workers", "0"])
+        try under.redis.command(["CONFIG", "SET", "maxmemory", "1"])
+        let worker = try under.start()
+        #expect(under.drained(sale), "\(worker.errors)")
+        #expect(try under.deadLetters(sale).count == 1)
+        #expect(try under.redis.control(sale, .pause))
     }
 
     @Test func `goes on when its group has been destroyed`() throws {
@@ -103,7 +176,8 @@ import Testing
         #expect(worker.isRunning)
         try disk.makeRoom()
         #expect(under.drained(sale))
-        #expect(try under.account(sale)?.sold == 5000 || under.reconciled(sale))
+        #expect(try under.account(sale)?.sold == 5000)
+        #expect(try under.reconciled(sale))
         worker.signal(SIGTERM)
         #expect(worker.wait() == 0)
     }

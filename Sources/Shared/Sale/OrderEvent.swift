@@ -24,7 +24,7 @@ package enum OrderEvent: Equatable, Sendable {
     package init(sale: SaleID, fields: [(name: String, value: String)]) throws(Malformed) {
         var values: [String: String] = [:]
         for (name, value) in fields where values.updateValue(value, forKey: name) != nil {
-            throw Malformed(message: "field \(name) occurs twice")
+            throw Malformed(message: "field \(name.prefix(32)) occurs twice")
         }
         let reader = FieldReader(values: values)
         let version = try reader.integer("v", in: 0...Int.max)

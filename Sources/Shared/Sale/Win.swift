@@ -25,8 +25,11 @@ package struct Win: Equatable, Sendable {
         var wins: [Win] = []
         for part in text.split(separator: ";", omittingEmptySubsequences: false) {
             let words = part.split(separator: " ", omittingEmptySubsequences: false)
-            guard words.count == 5, let position = Int(words[1]), let quantity = Int(words[2]), let at = Int(words[3]),
-                let epoch = Int(words[4])
+            guard words.count == 5, IdempotencyKey.isValid(String(words[0])), let position = Int(words[1]),
+                position >= 1,
+                let quantity = Int(words[2]), (1...Limits.quantityMax).contains(quantity), let at = Int(words[3]),
+                at >= 0,
+                let epoch = Int(words[4]), epoch >= 1
             else { return nil }
             wins.append(
                 Win(
