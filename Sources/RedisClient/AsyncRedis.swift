@@ -108,7 +108,7 @@ package final class AsyncRedis {
         guard let link, isReady else { preconditionFailure("a command was sent while Redis is down") }
         call.compose(asText: asText, into: &command)
         let reply = Fate()
-        link.send(command, asText ? "EVAL" : "EVALSHA") { [weak self] answer in
+        link.send(&command, asText ? "EVAL" : "EVALSHA") { [weak self] answer in
             switch answer {
             case .failure(let error) where error.code == .noScript && self?.isReady == true:
                 self?.run(call, asText: true, completion, confirmed: confirmed)
@@ -139,7 +139,7 @@ package final class AsyncRedis {
     private func askReplicas(_ link: RedisLink, _ done: @escaping (Int?) -> Void) {
         command.removeAll()
         command.appendCommand(["WAIT", RedisArgument(replicas), RedisArgument(Self.confirmationMilliseconds)])
-        link.send(command, "WAIT") { answer in
+        link.send(&command, "WAIT") { answer in
             switch answer {
             case .reply(let value): done(value.integer ?? 0)
             case .failure: done(nil)
@@ -160,7 +160,7 @@ package final class AsyncRedis {
         // A command first: WAIT asks about what the connection has seen, which may be nothing for a while.
         command.removeAll()
         command.appendCommand(["PING"])
-        link.send(command, "PING") { _ in }
+        link.send(&command, "PING") { _ in }
         askReplicas(link) { [weak self] count in
             guard let self, link === self.link, let count else { return }
             if count >= replicas { return become(.ready(facts)) }
@@ -181,7 +181,7 @@ package final class AsyncRedis {
         guard let link, isReady else { preconditionFailure("a command was sent while Redis is down") }
         command.removeAll()
         command.appendCommand(arguments)
-        link.send(command, operation, completion)
+        link.send(&command, operation, completion)
     }
 
     /// Writes what has been sent in this pass, but not from within an answer. Called at the end of every pass anyway.
@@ -258,7 +258,7 @@ package final class AsyncRedis {
         guard let link else { return }
         command.removeAll()
         command.appendCommand(arguments)
-        link.send(command, operation) { [weak self] answer in
+        link.send(&command, operation) { [weak self] answer in
             guard let self else { return }
             switch answer {
             case .reply(let value): body(self, value)

@@ -119,11 +119,15 @@ final class RedisLink: EventHandler {
     // MARK: Commands
 
     /// Hands over a command in its RESP form; it leaves at the next `flush`.
-    func send(_ command: borrowing ByteBuffer, _ operation: StaticString, _ completion: @escaping Completion) {
+    ///
+    /// hiredis looks for a further argument behind the last one, with strchr and no regard for the length (async.c,
+    /// nextArgument), so a NUL has to stand there.
+    func send(_ command: inout ByteBuffer, _ operation: StaticString, _ completion: @escaping Completion) {
         guard let context, !isEnding else { preconditionFailure("a command was sent on a link that is ending") }
         if unanswered == 0 { lastProgress = loop.now }
         unanswered += 1
         let call = Unmanaged.passRetained(Call(operation, completion)).toOpaque()
+        command.terminate()
         // Formatted by us: redisAsyncCommandArgv prints every argument's length with snprintf and allocates the text.
         let code = command.withUnsafeBytes {
             redisAsyncFormattedCommand(
@@ -162,6 +166,7 @@ final class RedisLink: EventHandler {
         subscription = message
         var command = ByteBuffer(capacity: 64)
         command.appendCommand(["SUBSCRIBE", RedisArgument(channel)])
+        command.terminate()
         // hiredis calls back for every message, so what it is given is not consumed by the first, as a call is.
         let code = command.withUnsafeBytes {
             redisAsyncFormattedCommand(

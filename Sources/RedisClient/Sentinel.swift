@@ -77,7 +77,7 @@ final class SentinelQuery {
     private func put() {
         var command = ByteBuffer(capacity: 128)
         command.appendCommand(Sentinel.question(name))
-        link?.send(command, "SENTINEL") { [weak self] answer in
+        link?.send(&command, "SENTINEL") { [weak self] answer in
             guard let self else { return }
             switch answer {
             case .failure(let error): if error.code != .connectionLost { next(error) }

@@ -61,8 +61,8 @@ final class Stampede {
             connections.append(connection)
             connection.connect()
         }
-        sweep()
         start = .now
+        sweep()
         report()
         loop.atEndOfPass { [weak self] in self?.press() }
         try loop.run()

@@ -1,3 +1,4 @@
+import Glibc
 import Shared
 import TestSupport
 import Testing
@@ -122,5 +123,16 @@ import Testing
         #expect("ab".withBytes { $0.starts(with: "ab") && $0.starts(with: "") && !$0.starts(with: "abc") })
         #expect("abcabc".withBytes { $0.firstIndex(of: UInt8(ascii: "c"), from: 3) } == 5)
         #expect("ab".withBytes { $0.firstIndex(of: UInt8(ascii: "c")) } == nil)
+    }
+
+    @Test func `puts a NUL behind its bytes for C, without counting it, whatever was there before`() {
+        var buffer = ByteBuffer(capacity: 16)
+        buffer.append("0123456789abcde$")
+        buffer.removeAll()
+        buffer.append("0123456789abcde")
+        buffer.terminate()
+        #expect(buffer.count == 15)
+        let length = buffer.withUnsafeBytes { strlen($0.baseAddress!.assumingMemoryBound(to: CChar.self)) }
+        #expect(length == 15)
     }
 }

@@ -64,6 +64,12 @@ package struct ByteBuffer: ~Copyable {
         capacity = larger
     }
 
+    /// Puts a NUL behind the bytes, not counted among them: for C that reads a little further than it is told.
+    package mutating func terminate() {
+        reserve(1)
+        base[count] = 0
+    }
+
     /// Forgets the bytes and keeps the memory.
     @inlinable package mutating func removeAll() { count = 0 }
 
