@@ -79,7 +79,7 @@ local function decide(i, buyer, key, quantity, trace)
     if ended then return 'E' end
     if not_open then return 'N' end
     if bought + quantity > max_per_buyer then return 'L', table.concat(positions, ',') end
-    if left == 0 then return 'O' end
+    if left <= 0 then return 'O' end
     if paused then return 'P' end
     if quantity > left then return 'I', left end
 

@@ -13,7 +13,8 @@
 
 local saved = redis.call('HMGET', KEYS[1], 'uuid', 'serving_run_id')
 if saved[1] and saved[1] ~= ARGV[3] then return 0 end
-if saved[2] == ARGV[1] then return 0 end
+-- A sale that lacks a part sells nothing, whoever serves it (purchase.lua).
+if saved[2] == ARGV[1] and redis.call('EXISTS', KEYS[2], KEYS[3], KEYS[5]) == 3 then return 0 end
 local kinds = { 'hash', 'string', 'string', 'hash', 'stream', 'set' }
 for i = 1, 6 do
     local kind = redis.call('TYPE', KEYS[i]).ok

@@ -7,7 +7,7 @@ package enum Invariant: String, CaseIterable, Sendable {
     case neverOversold = "never_oversold"
     /// With enough demand every unit is sold.
     case neverUndersold = "never_undersold"
-    /// Every confirmed order is in SQLite, with the same content.
+    /// Every confirmed order is in SQLite, at the position and for the buyer that was told.
     case confirmedIsStored = "confirmed_is_stored"
     /// Every stored order was asked for by somebody who may have won.
     case storedWasAsked = "stored_was_asked"

@@ -70,7 +70,11 @@ package final class OrderStore {
             """)
         findSettingsID = try Statement(database.handle, "SELECT settings_stream_id FROM sales WHERE sale = ?")
         releaseLosses = try Statement(
-            database.handle, "UPDATE losses SET released_at_ms = ?2 WHERE sale = ?1 AND released_at_ms IS NULL")
+            database.handle,
+            """
+            UPDATE losses SET released_at_ms = ?2
+            WHERE sale = ?1 AND released_at_ms IS NULL AND recorded_at_ms <= ?2
+            """)
     }
 
     /// What a batch came to.
@@ -113,8 +117,9 @@ package final class OrderStore {
         case .create(let record): return try store(record, entry)
         case .order(let order): return try store(order, entry)
         case .set(let settings): return try store(sale, settings, entry)
-        case .release:
-            try releaseLosses.run([.text("\(sale)"), .integer(UnixMilliseconds.now.value)])
+        case .release(_, let at):
+            // Only what had been recorded by then: the event may come again, after another loss.
+            try releaseLosses.run([.text("\(sale)"), .integer(at.value)])
             return .stored
         }
     }

@@ -6,6 +6,15 @@ extension BlockingRedis {
     /// Buyers that one call of repair.lua takes: two words each of Lua's stack of 8000.
     private static let fieldsMax = 1000
 
+    /// Whether stock, position and stream of a sale are all there; without one of them it sells nothing.
+    package func isComplete(_ sale: SaleID) throws(RedisError) -> Bool {
+        let keys = SaleKeys(sale)
+        let reply = try command([
+            "EXISTS", RedisArgument(keys.stock), RedisArgument(keys.position), RedisArgument(keys.orders),
+        ])
+        return reply.integer == 3
+    }
+
     /// The highest position that any API process has told a buyer of; nil where none has.
     package func witness(_ sale: SaleID) throws(RedisError) -> Witness? {
         let reply = try command(["HVALS", RedisArgument(SaleKeys(sale).witnesses)])

@@ -36,7 +36,7 @@ package struct Reconciler {
             guard error.code == .unexpectedReply else { throw error }
             return .kept(["Redis lacks a part of the sale: \(error.message)"])
         }
-        if status?.servingRunID == redis.facts.runID { return .served }
+        if let status, status.servingRunID == redis.facts.runID, try redis.isComplete(sale) { return .served }
         let live: RedisSale?
         do {
             live = try RedisSale.read(sale, from: redis)

@@ -49,13 +49,14 @@ package final class BlockingRedis {
         redisSetTimeout(made, limit)
     }
 
-    /// The server to talk to: itself, or the one that the first Sentinel to answer names.
+    /// The server to talk to: itself, or the one that a Sentinel names.
     package static func resolve(_ location: RedisEndpoint.Location) throws(RedisError) -> SocketAddress {
         switch location {
         case .server(let address): return address
         case .primary(let name, let sentinels):
             var failure = RedisError(.cannotConnect, "SENTINEL", "no Sentinel is named")
-            for sentinel in sentinels {
+            // In any order: one that is cut off with an old primary must not be asked first for ever.
+            for sentinel in sentinels.shuffled() {
                 do throws(RedisError) {
                     let connection = try BlockingRedis(
                         connectingTo: sentinel, timeoutMilliseconds: Sentinel.timeoutMilliseconds)

@@ -92,7 +92,12 @@ final class RedisLink: EventHandler {
         redisAsyncSetConnectCallback(made) { context, status in
             let link = RedisLink.from(context?.pointee.data)
             link.connected = status == REDIS_OK
-            if link.connected { return link.connectEnded(nil) }
+            if link.connected {
+                // hiredis goes on with its context when this returns: nothing may be written, and fail, meanwhile.
+                link.answering = true
+                defer { link.answering = false }
+                return link.connectEnded(nil)
+            }
             let error = link.failure(.cannotConnect, "connect", context)
             // hiredis frees the context when this returns, and must find it then.
             link.isEnding = true

@@ -89,7 +89,7 @@ final class SentinelQuery {
                 }
             }
         }
-        link?.flush()
+        loop.schedule(at: loop.now) { [weak self] in self?.link?.flush() }
     }
 
     private func next(_ error: RedisError) {
@@ -153,7 +153,7 @@ final class SentinelWatch {
             guard let self, let primary = Sentinel.announced(message, name: name) else { return }
             announced(primary)
         }
-        link?.flush()
+        loop.schedule(at: loop.now) { [weak self] in self?.link?.flush() }
     }
 
     private func again() {

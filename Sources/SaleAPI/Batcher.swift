@@ -237,9 +237,12 @@ final class Batcher {
             let decision = batch.decisions[index]
             let purchase = batch.purchases[index]
             metrics.count(decision)
-            if case .secured(let position, _) = decision {
-                lastPosition = position
+            switch decision {
+            case .secured(let position, _):
+                lastPosition = max(lastPosition, position)
                 logWin(sale, position, purchase)
+            case .replayed(let position, _): lastPosition = max(lastPosition, position)
+            default: break
             }
             guard index >= batch.expired else { continue }
             metrics.decisionLatency.record(microseconds: loop.now.microseconds(since: purchase.exchange.arrivedAt))

@@ -25,6 +25,7 @@ extension Command {
         let sale = try Arguments.sale(arguments.words[0])
         let faults = try faults(arguments.value("--met") ?? "")
         let attempts = try attempts(arguments.required("--log"))
+        guard !attempts.isEmpty else { throw CommandFailure("the log is empty: it proves nothing", ExitCode.data) }
         guard let path = try context.existingDatabase(), let stored = try StoreReader(path: path).account(of: sale)
         else {
             throw CommandFailure("SQLite has no sale \(sale)", ExitCode.noInput)
@@ -113,16 +114,27 @@ extension BlockingRedis {
         guard try command(["EXISTS", RedisArgument(SaleKeys(sale).orders)]).integer == 1 else { return 0 }
         let reply = try command(["XINFO", "GROUPS", RedisArgument(SaleKeys(sale).orders)])
         let groups = reply.value
-        guard groups.count > 0 else {
-            let length = try command(["XLEN", RedisArgument(SaleKeys(sale).orders)])
-            return length.integer ?? 0
+        for index in 0..<groups.count {
+            let words = groups[index]
+            var numbers: [String: Int] = [:]
+            var texts: [String: String] = [:]
+            for at in stride(from: 0, to: words.count - 1, by: 2) {
+                let name = words[at].string ?? ""
+                numbers[name] = words[at + 1].integer
+                texts[name] = words[at + 1].string
+            }
+            guard texts["name"] == SaleKeys.group else { continue }
+            // Redis does not know the lag of a group that was set back, or of a stream that lost entries.
+            let pending = numbers["pending"] ?? 0
+            if let lag = numbers["lag"] { return pending + lag }
+            return try pending + entries(of: sale, after: texts["last-delivered-id"] ?? "0-0")
         }
-        var pending = 0
-        let group = groups[0]
-        for index in stride(from: 0, to: group.count - 1, by: 2) {
-            let name = group[index].string
-            if name == "pending" || name == "lag" { pending += group[index + 1].integer ?? 0 }
-        }
-        return pending
+        return try entries(of: sale, after: "0-0")
+    }
+
+    private func entries(of sale: SaleID, after id: String) throws(RedisError) -> Int {
+        let reply = try command(["XRANGE", RedisArgument(SaleKeys(sale).orders), RedisArgument("(\(id)"), "+"])
+        let value = reply.value
+        return value.count
     }
 }

@@ -10,9 +10,9 @@ import Shared
 /// The run_id of a Redis can't change while a connection to it lives, so a sale is looked at once per connection, and then
 /// only while it stays fenced.
 final class Fence {
-    /// How long a fenced sale is left alone first: the API processes, which connect again within a second, say how far
+    /// How long a fenced sale is left alone first: the API processes, which connect again within about two seconds, say how far
     /// they have told buyers of wins, in case neither store knows it any more.
-    private static let witnessMilliseconds = 1500
+    private static let witnessMilliseconds = 2500
     /// A comparison reads every buyer; a sale that stays fenced is looked at again once a second.
     private static let retryMilliseconds = 1000
 
@@ -116,6 +116,7 @@ extension BlockingRedis {
     fileprivate func isServed(_ sale: SaleID) throws(RedisError) -> Bool {
         let reply = try command(["HGET", RedisArgument(SaleKeys(sale).sale), "serving_run_id"])
         let value = reply.value
-        return value.string == facts.runID
+        guard value.string == facts.runID else { return false }
+        return try isComplete(sale)
     }
 }

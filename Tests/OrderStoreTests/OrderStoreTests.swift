@@ -142,7 +142,11 @@ import Testing
         try store.record(.init(positions: 2...4, units: 5, isReleased: false), of: sale)
         #expect(try store.apply(sale, [TestEvents.order(5)]).persistedPosition == 5)
         #expect(try store.account(of: sale)?.withheld == 5)
-        let release = TestEvents.entry("99-0", [("v", "1"), ("kind", "release"), ("units", "5"), ("at_ms", "1")])
+        let earlier = TestEvents.entry("98-0", [("v", "1"), ("kind", "release"), ("units", "1"), ("at_ms", "1")])
+        _ = try store.apply(sale, [earlier])
+        #expect(try store.account(of: sale)?.withheld == 5)
+        let release = TestEvents.entry(
+            "99-0", [("v", "1"), ("kind", "release"), ("units", "5"), ("at_ms", "9000000000000")])
         #expect(try store.apply(sale, [release]).outcomes == [.stored])
         #expect(try store.account(of: sale)?.withheld == 0)
         #expect(try store.beginEpoch(sale, above: 1) == 2)

@@ -85,7 +85,7 @@ private final class ConfirmingClient {
         replica.resume()
     }
 
-    @Test func `is asked about too early by a connection that a blocking read has woken, unless it says PING`() throws {
+    @Test func `is not taken for given by a connection that a blocking read has woken, once it has said PING`() throws {
         let primary = try RedisServer(RedisServer.followed())
         let replica = try primary.replica()
         let client = try ConfirmingClient(primary)
@@ -103,16 +103,15 @@ private final class ConfirmingClient {
         }
         try other.command(["XADD", "s", "*", "a", "b"])
         #expect(try client.turn { woken })
-        func acknowledged(sayingPing: Bool) throws -> Int? {
+        func acknowledged() throws -> Int? {
             var count: Int?
-            if sayingPing { client.redis.send(["PING"], "PING") { _ in } }
+            client.redis.send(["PING"], "PING") { _ in }
             client.redis.send(["WAIT", "1", "50"], "WAIT") { if case .reply(let value) = $0 { count = value.integer } }
             _ = try client.turn { count != nil }
             return count
         }
-        // The replica stands still: it can't have the entry. Without PING Redis says that it does.
-        #expect(try acknowledged(sayingPing: false) == 1)
-        #expect(try acknowledged(sayingPing: true) == 0)
+        // The replica stands still: it can't have the entry. Without PING, Redis 7.0.15 may say that it does.
+        #expect(try acknowledged() == 0)
         replica.resume()
     }
 }

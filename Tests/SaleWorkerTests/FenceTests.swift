@@ -79,6 +79,19 @@ import Testing
         #expect(try under.reconciled(Self.sale))
     }
 
+    @Test(arguments: ["orders", "stock", "position"])
+    func `a part that a living Redis loses is brought back, too`(_ part: String) throws {
+        let under = try WorkerUnderTest()
+        try TestSale.create(under.redis, stock: 10)
+        try under.sell(Self.sale, to: 0..<3)
+        let worker = try under.start()
+        #expect(under.drained(Self.sale))
+        try under.redis.command(["DEL", RedisArgument("sale:{demo}:\(part)")])
+        if part != "orders" { try under.redis.command(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]) }
+        #expect(eventually { worker.errors.contains("fence_lifted") }, "\(worker.errors)")
+        #expect(try buy(under) == "S4")
+    }
+
     @Test func `an order that neither SQLite nor the stream has, but a buyer, is stored`() throws {
         let under = try WorkerUnderTest()
         let keys = SaleKeys(Self.sale)

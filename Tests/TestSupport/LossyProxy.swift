@@ -56,9 +56,12 @@ package final class LossyProxy: Sendable {
             requests.signal()
         }
         Thread.detachNewThread {
-            pump(from: server, to: client) { first in
+            pump(from: server, to: client) { chunk in
                 let lose = state.losing.withLock { losing in
-                    guard losing, first == UInt8(ascii: "*") else { return false }
+                    // At the front, or behind the reply to something else.
+                    let starts =
+                        [chunk.first == UInt8(ascii: "*")] + zip(chunk, chunk.dropFirst()).map { $0 == 10 && $1 == 42 }
+                    guard losing, starts.contains(true) else { return false }
                     losing = false
                     return true
                 }
@@ -71,11 +74,13 @@ package final class LossyProxy: Sendable {
         }
     }
 
-    private static func pump(from source: Int32, to target: Int32, _ passes: (_ firstByte: UInt8) -> Bool) {
+    private static func pump(from source: Int32, to target: Int32, _ passes: (ArraySlice<UInt8>) -> Bool) {
         var chunk = [UInt8](repeating: 0, count: 65_536)
         while true {
             let count = recv(source, &chunk, chunk.count, 0)
-            guard count > 0, passes(chunk[0]), send(target, chunk, count, Int32(MSG_NOSIGNAL)) == count else { break }
+            guard count > 0, passes(chunk[..<count]), send(target, chunk, count, Int32(MSG_NOSIGNAL)) == count else {
+                break
+            }
         }
         shutdown(source, Int32(SHUT_RDWR))
         shutdown(target, Int32(SHUT_RDWR))

@@ -7,7 +7,7 @@ package enum OrderEvent: Equatable, Sendable {
     /// The sale's times or its pause were changed; written by control.lua.
     case set(SaleSettings)
     /// Units that were withheld are on sale again; written by release.lua.
-    case release(units: Int)
+    case release(units: Int, at: UnixMilliseconds)
 
     /// The schema version this release writes and reads.
     package static let version = 1
@@ -35,7 +35,10 @@ package enum OrderEvent: Equatable, Sendable {
         case "create": self = .create(try SaleRecord(sale: sale, reader))
         case "order": self = .order(try Order(sale: sale, reader))
         case "set": self = .set(try SaleSettings(reader))
-        case "release": self = .release(units: try reader.integer("units", in: 1...Limits.stockMax))
+        case "release":
+            self = .release(
+                units: try reader.integer("units", in: 1...Limits.stockMax),
+                at: UnixMilliseconds(try reader.integer("at_ms", in: 0...Int.max)))
         case let kind: throw Malformed(message: "kind \(kind.prefix(32)) is unknown to this release")
         }
     }
