@@ -26,8 +26,5 @@ package struct StoreError: Error, CustomStringConvertible {
     /// A row contradicts a constraint: trying again would not help.
     package var isConstraint: Bool { primaryCode == SQLITE_CONSTRAINT }
 
-    /// The disk has no room left.
-    package var isDiskFull: Bool { primaryCode == SQLITE_FULL }
-
     package var description: String { "\(message) (SQLite \(code), \(operation))" }
 }

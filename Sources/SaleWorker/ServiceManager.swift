@@ -14,9 +14,6 @@ struct ServiceManager {
 
     func notify(_ state: State, status: String) { send("\(state.rawValue)\nSTATUS=\(status)\n") }
 
-    /// Says what it is doing, in words.
-    func notify(status: String) { send("STATUS=\(status)\n") }
-
     private func send(_ message: String) {
         guard let socketPath else { return }
         var address = sockaddr_un()
