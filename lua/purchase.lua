@@ -5,7 +5,7 @@
 -- ARGV   1 run_id of the Redis that the caller is connected to
 --        2 the sale's name
 --        then four for each purchase: buyer, idempotency key, quantity, trace-id
--- Reply  { epoch, units left, now_ms, secured_at_ms, opens_at_ms, codes, detail … }
+-- Reply  { epoch, units left, now_ms, secured_at_ms, opens_at_ms, codes, uuid, detail … }
 --        codes has one letter a purchase; these letters bring a detail each, in order:
 --          S secured       its position
 --          R replayed      "position at_ms": this buyer and key have won before, with this quantity
@@ -26,12 +26,12 @@
 
 local count = (#ARGV - 2) / 4
 local saved = redis.call('HMGET', KEYS[1], 'epoch', 'serving_run_id', 'max_per_buyer', 'opens_at', 'closes_at',
-    'paused', 'last_at_ms')
+    'paused', 'last_at_ms', 'uuid')
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local function all(code)
-    return { tonumber(saved[1]) or 0, 0, now_ms, now_ms, 0, string.rep(code, count) }
+    return { tonumber(saved[1]) or 0, 0, now_ms, now_ms, 0, string.rep(code, count), '' }
 end
 
 if not saved[1] then return all('U') end
@@ -96,7 +96,7 @@ local function decide(i, buyer, key, quantity, trace)
     return 'S', position
 end
 
-local reply = { tonumber(epoch), left, now_ms, secured_at_ms, opens_at, '' }
+local reply = { tonumber(epoch), left, now_ms, secured_at_ms, opens_at, '', saved[8] or '' }
 local codes = {}
 for i = 1, count do
     local at = i * 4 - 1

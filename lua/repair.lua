@@ -6,7 +6,8 @@
 -- ARGV   1 run_id of this Redis  2 the sale's name  3 uuid  4 title  5 stock_total  6 max_per_buyer
 --        7 opens_at in ms or 0  8 closes_at in ms or 0  9 paused  10 pseudonym key  11 epoch  12 units left
 --        13 last position  14 persisted_position  15 last_at_ms  16 units withheld
---        17 … buyer and its wins, in pairs
+--        17 18 the last stream id that SQLite has taken in: its milliseconds and its number
+--        19 … buyer and its wins, in pairs
 -- Reply  1 done; 0 nothing done: this Redis serves the sale, or has another sale of that name
 --
 -- Called several times for many buyers; each call repeats the rest.
@@ -28,13 +29,16 @@ redis.call('HSET', KEYS[1], 'uuid', ARGV[3], 'title', ARGV[4], 'stock_total', AR
     'schema', '1', 'serving_run_id', '', 'last_at_ms', ARGV[15], 'persisted_position', ARGV[14], 'withheld', ARGV[16])
 redis.call('SET', KEYS[2], ARGV[12])
 redis.call('SET', KEYS[3], ARGV[13])
-if #ARGV > 16 then redis.call('HSET', KEYS[4], unpack(ARGV, 17)) end
+if #ARGV > 18 then redis.call('HSET', KEYS[4], unpack(ARGV, 19)) end
 if redis.call('EXISTS', KEYS[5]) == 0 then
     local time = redis.call('TIME')
-    redis.call('XADD', KEYS[5], '*', 'v', '1', 'kind', 'create', 'sale', ARGV[2], 'uuid', ARGV[3], 'title', ARGV[4],
+    local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+    -- Where the clock was set back meanwhile: an id at or below the last would be taken for an entry that is known.
+    local id = '*'
+    if now_ms <= tonumber(ARGV[17]) then id = ARGV[17] .. '-' .. string.format('%d', tonumber(ARGV[18]) + 1) end
+    redis.call('XADD', KEYS[5], id, 'v', '1', 'kind', 'create', 'sale', ARGV[2], 'uuid', ARGV[3], 'title', ARGV[4],
         'stock', ARGV[5], 'max_per_buyer', ARGV[6], 'opens_at', ARGV[7], 'closes_at', ARGV[8],
-        'pseudonym_key', ARGV[10], 'at_ms', string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000)),
-        'epoch', ARGV[11])
+        'pseudonym_key', ARGV[10], 'at_ms', string.format('%d', now_ms), 'epoch', ARGV[11])
 end
 redis.call('SADD', KEYS[6], ARGV[2])
 return 1

@@ -8,6 +8,10 @@ package enum Fault: String, CaseIterable, Sendable {
     case unavailable
     /// A win was answered again.
     case replayed
+    /// An answer took a tenth of a second, or longer.
+    case slow
+
+    private static let slowNanoseconds = 100_000_000
 
     /// Whether the history shows it.
     package func isMet(in attempts: [Attempt]) -> Bool {
@@ -17,6 +21,7 @@ package enum Fault: String, CaseIterable, Sendable {
             case .pending: attempt.status == 202
             case .unavailable: attempt.status == 503
             case .replayed: attempt.status == 200
+            case .slow: attempt.responded.map { $0 - attempt.invoked >= Self.slowNanoseconds } ?? false
             }
         }
     }

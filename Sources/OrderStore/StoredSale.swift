@@ -7,6 +7,8 @@ package struct StoredSale: Equatable, Sendable {
     /// Units in orders, as the table counts them.
     package var sold: Int
     package var persistedPosition: Int
+    /// The last entry of its stream that has been taken in.
+    package var lastStreamID = StreamID("0-0")
     /// By position.
     package var orders: [Order] = []
     /// Orders among the dead letters.
@@ -73,7 +75,7 @@ extension Database {
             handle,
             """
             SELECT uuid, title, stock_total, max_per_buyer, opens_at_ms, closes_at_ms, paused, pseudonym_key, epoch,
-                created_at_ms, sold, persisted_position FROM sales WHERE sale = ?
+                created_at_ms, sold, persisted_position, last_stream_id FROM sales WHERE sale = ?
             """)
         try head.query([.text("\(sale)")]) { row in
             let settings = SaleSettings(
@@ -84,6 +86,7 @@ extension Database {
                 maxPerBuyer: row.integer(3), settings: settings, pseudonymKey: row.text(7), epoch: row.integer(8),
                 createdAt: UnixMilliseconds(row.integer(9)))
             stored = StoredSale(record: record, sold: row.integer(10), persistedPosition: row.integer(11))
+            stored?.lastStreamID = StreamID(row.text(12))
         }
         guard var stored else { return nil }
         let orders = try Statement(handle, "SELECT \(Order.columns) FROM orders WHERE sale = ? ORDER BY position")

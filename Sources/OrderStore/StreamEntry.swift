@@ -59,15 +59,19 @@ package enum Outcome: Equatable, Sendable {
 }
 
 /// A stream entry's id, `ms-seq`, in the order in which Redis gives them.
-package struct StreamID: Comparable {
-    private let parts: (Int, Int)
+package struct StreamID: Comparable, Sendable {
+    package let milliseconds: Int
+    /// Which of the entries of that millisecond, from 0.
+    package let number: Int
 
     /// Anything that is no id comes before every id.
     package init(_ text: String) {
         let words = text.split(separator: "-")
-        parts = words.count == 2 ? (Int(words[0]) ?? 0, Int(words[1]) ?? 0) : (0, 0)
+        milliseconds = words.count == 2 ? Int(words[0]) ?? 0 : 0
+        number = words.count == 2 ? Int(words[1]) ?? 0 : 0
     }
 
-    package static func == (left: StreamID, right: StreamID) -> Bool { left.parts == right.parts }
-    package static func < (left: StreamID, right: StreamID) -> Bool { left.parts < right.parts }
+    package static func < (left: StreamID, right: StreamID) -> Bool {
+        (left.milliseconds, left.number) < (right.milliseconds, right.number)
+    }
 }

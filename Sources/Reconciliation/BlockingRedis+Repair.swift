@@ -15,13 +15,15 @@ extension BlockingRedis {
         return reply.integer == 3
     }
 
-    /// The highest position that any API process has told a buyer of; nil where none has.
-    package func witness(_ sale: SaleID) throws(RedisError) -> Witness? {
+    /// The highest position that any API process has told a buyer of in the sale with this uuid; nil where none has. An API
+    /// process that has outlived another sale of the name still speaks of that one.
+    package func witness(_ sale: SaleID, uuid: String) throws(RedisError) -> Witness? {
         let reply = try command(["HVALS", RedisArgument(SaleKeys(sale).witnesses)])
         let values = reply.value.strings
         return values.compactMap { text -> Witness? in
-            let words = text.split(separator: " ").map { Int($0) }
-            guard words.count == 2, let position = words[0], let remaining = words[1] else { return nil }
+            let words = text.split(separator: " ")
+            guard words.count == 3, words[0] == uuid, let position = Int(words[1]), let remaining = Int(words[2])
+            else { return nil }
             return Witness(position: position, remaining: remaining)
         }.max { $0.position < $1.position }
     }
@@ -38,6 +40,7 @@ extension BlockingRedis {
             RedisArgument(record.settings.paused ? 1 : 0), RedisArgument(record.pseudonymKey), RedisArgument(epoch),
             RedisArgument(plan.remaining), RedisArgument(plan.position), RedisArgument(stored.persistedPosition),
             RedisArgument(plan.lastAt.value), RedisArgument(plan.withheld),
+            RedisArgument(stored.lastStreamID.milliseconds), RedisArgument(stored.lastStreamID.number),
         ]
         var start = 0
         repeat {

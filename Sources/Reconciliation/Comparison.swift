@@ -18,7 +18,7 @@ package struct Comparison: Sendable {
         case orderNotInSQLite(position: Int)
         case orderNotInRedis(position: Int)
         /// Both have the position, with other content.
-        case content(position: Int, redis: String, sqlite: String)
+        case content(position: Int, redis: Content, sqlite: Content)
         /// Positions below the last that neither has.
         case gap(from: Int, through: Int)
         /// A buyer's field that can't be read, or a position that two fields claim.
@@ -32,7 +32,35 @@ package struct Comparison: Sendable {
         case soldSum(kept: Int, counted: Int)
     }
 
+    /// What one side knows of an order.
+    package struct Content: Equatable, Sendable {
+        package var buyer: String
+        package var key: String
+        package var quantity: Int
+        package var securedAt: UnixMilliseconds
+        package var epoch: Int
+
+        package init(buyer: String, key: String, quantity: Int, securedAt: UnixMilliseconds, epoch: Int) {
+            self.buyer = buyer
+            self.key = key
+            self.quantity = quantity
+            self.securedAt = securedAt
+            self.epoch = epoch
+        }
+    }
+
+    /// One position, as either side has it.
+    package struct Line: Equatable, Sendable {
+        package var position: Int
+        package var redis: Content?
+        package var sqlite: Content?
+        /// SQLite has a dead letter in place of an order.
+        package var isDeadLetter: Bool
+    }
+
     package let sale: SaleID
+    /// Every position that either side has, in order.
+    package private(set) var lines: [Line] = []
     package private(set) var differences: [Difference] = []
     package private(set) var orders = 0
     package private(set) var units = 0
@@ -88,20 +116,19 @@ package struct Comparison: Sendable {
         for position in Set(redis.wins.keys).union(stored.keys).union(letters.keys).sorted() {
             addGap(from: last + 1, through: position - 1, sqlite.losses)
             last = position
-            switch (redis.wins[position], stored[position]) {
-            case (let win?, let order?):
-                units += order.quantity
-                let (ours, theirs) = (Self.content(win), Self.content(order))
+            let line = Line(
+                position: position, redis: redis.wins[position].map { Content($0) },
+                sqlite: stored[position].map { Content($0) }, isDeadLetter: letters[position] != nil)
+            lines.append(line)
+            // A dead letter whose buyer Redis has forgotten: its units stay sold.
+            units += (line.sqlite ?? line.redis)?.quantity ?? letters[position] ?? 0
+            switch (line.redis, line.sqlite) {
+            case (let ours?, let theirs?):
                 if ours != theirs { differences.append(.content(position: position, redis: ours, sqlite: theirs)) }
-            case (let win?, nil):
-                units += win.win.quantity
-                if letters[position] == nil { differences.append(.orderNotInSQLite(position: position)) }
-            case (nil, let order?):
-                units += order.quantity
-                differences.append(.orderNotInRedis(position: position))
-            case (nil, nil):
-                // A dead letter whose buyer Redis has forgotten: its units stay sold.
-                units += letters[position] ?? 0
+            case (_?, nil):
+                if !line.isDeadLetter { differences.append(.orderNotInSQLite(position: position)) }
+            case (nil, _?): differences.append(.orderNotInRedis(position: position))
+            case (nil, nil): break
             }
         }
         if let lost = sqlite.losses.map(\.positions.upperBound).max(), lost > last {
@@ -127,15 +154,22 @@ package struct Comparison: Sendable {
         }
         if next <= last { differences.append(.gap(from: next, through: last)) }
     }
+}
 
-    static func content(_ win: RedisSale.BuyerWin) -> String {
-        let (buyer, win) = (win.buyer, win.win)
-        return "\(buyer) \(win.key) \(win.quantity) \(win.securedAt.value) \(win.epoch)"
+extension Comparison.Content: CustomStringConvertible {
+    fileprivate init(_ win: RedisSale.BuyerWin) {
+        self.init(
+            buyer: win.buyer, key: win.win.key, quantity: win.win.quantity, securedAt: win.win.securedAt,
+            epoch: win.win.epoch)
     }
 
-    static func content(_ order: Order) -> String {
-        "\(order.buyer) \(order.key) \(order.quantity) \(order.securedAt.value) \(order.epoch)"
+    fileprivate init(_ order: Order) {
+        self.init(
+            buyer: order.buyer, key: order.key, quantity: order.quantity, securedAt: order.securedAt,
+            epoch: order.epoch)
     }
+
+    package var description: String { "\(buyer) \(key) \(quantity) \(securedAt.value) \(epoch)" }
 }
 
 extension Comparison.Difference: CustomStringConvertible {

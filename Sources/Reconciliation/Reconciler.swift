@@ -46,7 +46,8 @@ package struct Reconciler {
         guard let stored = try store.account(of: sale) else {
             return .kept([Comparison.Difference.notInSQLite.description])
         }
-        switch RepairPlan.make(redis: live, sqlite: stored, witness: try redis.witness(sale)) {
+        switch RepairPlan.make(redis: live, sqlite: stored, witness: try redis.witness(sale, uuid: stored.record.uuid))
+        {
         case .conflict(let differences): return .kept(differences.map(\.description))
         case .repair(let plan):
             let epoch = try store.beginEpoch(sale, above: live?.status.epoch ?? 0)

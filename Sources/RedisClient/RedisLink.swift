@@ -121,6 +121,13 @@ final class RedisLink: EventHandler {
         return RedisError(code, operation, text.isEmpty ? "the connection was closed" : text)
     }
 
+    /// Has the kernel ask after 15 s of silence whether the other end is still there, and end the connection when three
+    /// questions, 5 s apart, have no answer (net.c, redisKeepAlive).
+    func keepAlive() {
+        guard let context, !isEnding else { return }
+        redisEnableKeepAlive(&context.pointee.c)
+    }
+
     // MARK: Commands
 
     /// Hands over a command in its RESP form; it leaves at the next `flush`.

@@ -121,6 +121,7 @@ final class SentinelWatch {
     private let sentinels: [SocketAddress]
     private let announced: (SocketAddress) -> Void
     private var link: RedisLink?
+    private var connecting: TimerID?
     private var index = 0
 
     init(
@@ -143,12 +144,16 @@ final class SentinelWatch {
                 sentinel, loop: loop,
                 connectEnded: { [weak self] error in if error == nil { self?.subscribe() } else { self?.again() } },
                 disconnected: { [weak self] _ in self?.again() })
+            connecting = loop.schedule(afterMilliseconds: Sentinel.timeoutMilliseconds) { [weak self] in self?.again() }
         } catch {
             again()
         }
     }
 
     private func subscribe() {
+        if let connecting { loop.cancel(connecting) }
+        // It may be silent for weeks, so TCP has to say when nobody is there any more.
+        link?.keepAlive()
         link?.subscribe(Sentinel.switchChannel) { [weak self] message in
             guard let self, let primary = Sentinel.announced(message, name: name) else { return }
             announced(primary)
@@ -157,7 +162,10 @@ final class SentinelWatch {
     }
 
     private func again() {
+        if let connecting { loop.cancel(connecting) }
+        let ended = link
         link = nil
+        ended?.close()
         loop.schedule(afterMilliseconds: Self.retryMilliseconds) { [weak self] in self?.start() }
     }
 }

@@ -23,6 +23,8 @@ final class Batch {
     var decidedAt = UnixMilliseconds(0)
     /// Units left after the batch.
     var remaining = 0
+    /// The uuid of the sale that decided it.
+    var uuid = ""
     /// How many from the front have been answered because their time was up.
     var expired = 0
     /// It was sent and the answer lost: it may have been decided, and only a decision can tell.

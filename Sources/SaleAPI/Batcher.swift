@@ -211,6 +211,7 @@ final class Batcher {
         }
         batch.decidedAt = reply.now
         batch.remaining = reply.remaining
+        batch.uuid = reply.uuid
     }
 
     private func settle(_ sale: SaleID, _ lane: Lane, _ batch: Batch, _ confirmation: AsyncRedis.Confirmation) {
@@ -249,7 +250,9 @@ final class Batcher {
             answers.decided(
                 decision, sale, quantity: purchase.quantity, now: batch.decidedAt, known: known, purchase.exchange)
         }
-        if lastPosition > 0 { witnesses.told(sale, position: lastPosition, remaining: batch.remaining) }
+        if lastPosition > 0 {
+            witnesses.told(sale, uuid: batch.uuid, position: lastPosition, remaining: batch.remaining)
+        }
     }
 
     private func failed(_ sale: SaleID, _ lane: Lane, _ error: RedisError) {

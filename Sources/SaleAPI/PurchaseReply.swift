@@ -25,6 +25,8 @@ enum Decision: Equatable {
 struct PurchaseReply: ~Copyable {
     private(set) var now = UnixMilliseconds(0)
     private(set) var remaining = 0
+    /// The uuid of the sale; "" where the batch was turned away.
+    private(set) var uuid = ""
     private var securedAt = UnixMilliseconds(0)
     private var opensAt = UnixMilliseconds(0)
     private var codes = ByteBuffer(capacity: 1024)
@@ -32,7 +34,7 @@ struct PurchaseReply: ~Copyable {
     private var nextDetail = 0
 
     /// Index of the first detail in the reply.
-    private static let detailStart = 6
+    private static let detailStart = 7
 
     /// Reads the head of a reply to `count` purchases; false where it is not of the form that purchase.lua promises.
     mutating func begin(_ reply: borrowing RedisValue, count: Int) -> Bool {
@@ -49,6 +51,7 @@ struct PurchaseReply: ~Copyable {
         let letters = reply[5]
         letters.withBytes { if let letters = $0 { codes.append(letters) } }
         guard codes.count == count else { return false }
+        readUUID(reply[6])
         return codes.withBytes { codes in
             var details = Self.detailStart
             for index in codes.indices {
@@ -61,6 +64,14 @@ struct PurchaseReply: ~Copyable {
                 }
             }
             return details == reply.count
+        }
+    }
+
+    /// Makes a new string only where the last reply was of another sale.
+    private mutating func readUUID(_ value: borrowing RedisValue) {
+        value.withBytes { bytes in
+            guard let bytes else { return }
+            if !uuid.withBytes({ bytes.equals($0) }) { uuid = bytes.string }
         }
     }
 

@@ -11,6 +11,7 @@ final class Witnesses {
     private static let publishMilliseconds = 500
 
     private struct Witness {
+        var uuid: String
         var position: Int
         var remaining: Int
     }
@@ -27,10 +28,10 @@ final class Witnesses {
         tick()
     }
 
-    /// A buyer is being told of `position`; `remaining` units were left after it.
-    func told(_ sale: SaleID, position: Int, remaining: Int) {
-        if let known = told[sale], known.position >= position { return }
-        told[sale] = Witness(position: position, remaining: remaining)
+    /// A buyer is being told of `position` in the sale with this uuid; `remaining` units were left after it.
+    func told(_ sale: SaleID, uuid: String, position: Int, remaining: Int) {
+        if let known = told[sale], known.uuid == uuid, known.position >= position { return }
+        told[sale] = Witness(uuid: uuid, position: position, remaining: remaining)
     }
 
     /// Writes what is known; called at once on a new connection.
@@ -39,7 +40,8 @@ final class Witnesses {
         for (sale, witness) in told {
             let call = ScriptCall(.witness)
             call.begin(
-                keys: [SaleKeys(sale).witnesses], [process, "\(witness.position)", "\(witness.remaining)"])
+                keys: [SaleKeys(sale).witnesses],
+                [process, witness.uuid, "\(witness.position)", "\(witness.remaining)"])
             // A failure is made good by the next time.
             redis.run(call, { _ in })
         }

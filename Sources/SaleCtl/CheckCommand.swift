@@ -39,13 +39,15 @@ extension Command {
             differences: Comparison(sale, redis: live, sqlite: stored).differences.map(\.description))
         let violations = Checker(attempts: attempts, stored: stored, rest: rest).violations
         let missed = faults.filter { !$0.isMet(in: attempts) }
+        let times = AnswerTimes(attempts)
         let verdict = !violations.isEmpty ? "red" : missed.isEmpty ? "green" : "invalid"
         if arguments.has("--json") {
-            Output.line(json(verdict, attempts.count, stored.orders.count, violations, missed))
+            Output.line(json(verdict, attempts.count, stored.orders.count, times, violations, missed))
         } else {
             Output.print([
                 ("verdict", verdict), ("attempts", "\(attempts.count)"), ("orders", "\(stored.orders.count)"),
-                ("violations", "\(violations.count)"),
+                ("slowest answer", "\(times.slowestAnswer / 1_000_000) ms"),
+                ("longest silence", "\(times.longestSilence / 1_000_000) ms"), ("violations", "\(violations.count)"),
             ])
             for violation in violations.prefix(shownMax) { Output.line("  \(violation)") }
             if violations.count > shownMax {
@@ -79,31 +81,26 @@ extension Command {
     }
 
     private static func json(
-        _ verdict: String, _ attempts: Int, _ orders: Int, _ violations: [Violation], _ missed: [Fault]
+        _ verdict: String, _ attempts: Int, _ orders: Int, _ times: AnswerTimes, _ violations: [Violation],
+        _ missed: [Fault]
     ) -> String {
         var text = ByteBuffer(capacity: 1024)
         text.append("{")
         text.appendMember("verdict", verdict)
         text.appendMember("attempts", attempts)
         text.appendMember("orders", orders)
-        text.appendMember("violations")
-        text.append("[")
-        for (index, violation) in violations.enumerated() {
-            text.append(index > 0 ? ",{" : "{")
+        text.appendMember("slowest_answer_ms", times.slowestAnswer / 1_000_000)
+        text.appendMember("longest_silence_ms", times.longestSilence / 1_000_000)
+        text.appendMember("violations", each: violations) { text, violation in
+            text.append("{")
             text.appendMember("invariant", violation.invariant.rawValue)
             text.appendMember("message", violation.message)
             text.appendMember("line")
             if let line = violation.line { text.append(decimal: line) } else { text.append("null") }
             text.append("}")
         }
-        text.append("]")
-        text.appendMember("never_met")
-        text.append("[")
-        for (index, fault) in missed.enumerated() {
-            if index > 0 { text.append(",") }
-            text.append(json: fault.rawValue)
-        }
-        text.append("]}")
+        text.appendMember("never_met", missed.map(\.rawValue))
+        text.append("}")
         return text.string
     }
 }

@@ -167,16 +167,14 @@ private struct Doctor {
         var text = ByteBuffer(capacity: 2048)
         text.append("{")
         text.appendMember("healthy", isHealthy)
-        text.appendMember("findings")
-        text.append("[")
-        for (index, finding) in findings.enumerated() {
-            text.append(index > 0 ? ",{" : "{")
+        text.appendMember("findings", each: findings) { text, finding in
+            text.append("{")
             text.appendMember("verdict", finding.verdict.rawValue)
             text.appendMember("subject", finding.subject)
             text.appendMember("detail", finding.detail)
             text.append("}")
         }
-        text.append("]}")
+        text.append("}")
         return text.string
     }
 }

@@ -61,7 +61,8 @@ extension Command {
             throw CommandFailure("SQLite has no sale \(sale)", ExitCode.noInput)
         }
         let live = try RedisSale.read(sale, from: redis)
-        switch RepairPlan.make(redis: live, sqlite: stored, witness: try redis.witness(sale)) {
+        switch RepairPlan.make(redis: live, sqlite: stored, witness: try redis.witness(sale, uuid: stored.record.uuid))
+        {
         case .nothing: report(.lifted(orders: stored.orders.count), json: json)
         case .repair(let plan): report(.completed(plan, epoch: stored.record.epoch + 1), json: json)
         case .conflict(let differences):
@@ -103,12 +104,8 @@ extension Command {
             text.append(":")
             text.append(value)
         }
-        text.append(",\"differences\":[")
-        for (index, reason) in reasons.enumerated() {
-            if index > 0 { text.append(",") }
-            text.append(json: reason)
-        }
-        text.append("]}")
+        text.appendMember("differences", reasons)
+        text.append("}")
         Output.line(text.string)
     }
 

@@ -13,6 +13,8 @@ extension Command {
             Compares every order, the units left, the last position and the sale's identity. Exit code 0: they tell the same
             story; 1: they differ, and each difference is named. Orders that the worker has not stored yet are differences
             too: a sale that is selling is compared best a moment later.
+
+              --json   as JSON, with `lines`: every position, as either side has it
             """
     ) { line, context in
         let arguments = try Arguments(line, options: [], flags: ["--json"], words: 1...1)
@@ -61,13 +63,28 @@ extension Command {
         text.appendMember("units", comparison.units)
         text.appendMember("dead_letters", comparison.deadLetters)
         text.appendMember("withheld", comparison.withheld)
-        text.appendMember("differences")
-        text.append("[")
-        for (index, difference) in comparison.differences.enumerated() {
-            if index > 0 { text.append(",") }
-            text.append(json: difference.description)
+        text.appendMember("differences", comparison.differences.map(\.description))
+        text.appendMember("lines", each: comparison.lines) { text, line in
+            text.append("{")
+            text.appendMember("position", line.position)
+            append("redis", line.redis, to: &text)
+            append("sqlite", line.sqlite, to: &text)
+            text.appendMember("dead_letter", line.isDeadLetter)
+            text.append("}")
         }
-        text.append("]}")
+        text.append("}")
         return text.string
+    }
+
+    private static func append(_ name: StaticString, _ side: Comparison.Content?, to text: inout ByteBuffer) {
+        text.appendMember(name)
+        guard let side else { return text.append("null") }
+        text.append("{")
+        text.appendMember("buyer", side.buyer)
+        text.appendMember("key", side.key)
+        text.appendMember("quantity", side.quantity)
+        text.appendMember("secured_at", time: side.securedAt)
+        text.appendMember("epoch", side.epoch)
+        text.append("}")
     }
 }

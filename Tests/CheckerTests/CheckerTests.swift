@@ -155,12 +155,22 @@ private struct History {
         #expect(violated { $0.rest.differences = ["position 1 is …"] } == [.nothingPending])
     }
 
+    @Test func `tells how long buyers waited for an answer, and all of them for a decision`() {
+        let times = AnswerTimes(History.good().attempts)
+        // Buyer 4 waited from 60 to 90; between 30 and 80 nobody was told a decision, as a 503 is none.
+        #expect(times.slowestAnswer == 30)
+        #expect(times.longestSilence == 50)
+        #expect(AnswerTimes([]).longestSilence == 0)
+    }
+
     @Test func `knows whether a run has met its fault`() {
         let attempts = History.good().attempts
         #expect(Fault.lost.isMet(in: attempts))
         #expect(Fault.unavailable.isMet(in: attempts))
         #expect(Fault.replayed.isMet(in: attempts))
         #expect(!Fault.pending.isMet(in: attempts))
+        #expect(!Fault.slow.isMet(in: attempts))
+        #expect(Fault.slow.isMet(in: [History.attempt(1, at: 0, 100_000_000, 201, 1)]))
     }
 
     @Test func `reads a log as the load client writes it, and says which line is none`() throws {

@@ -84,7 +84,7 @@ import Testing
     }
 
     @Test func `is read letter by letter`() throws {
-        let decisions = try read("return {1,5,1000,2000,3000,'SRLIKENOPUF',7,'3 900','1,2',4}", count: 11)
+        let decisions = try read("return {1,5,1000,2000,3000,'SRLIKENOPUF','u',7,'3 900','1,2',4}", count: 11)
         #expect(
             decisions == [
                 .secured(position: 7, at: UnixMilliseconds(2000)), .replayed(position: 3, at: UnixMilliseconds(900)),
@@ -94,8 +94,10 @@ import Testing
     }
 
     @Test(arguments: [
-        ("return {}", 1), ("return 'OK'", 1), ("return {1,5,1000,2000,0,'O'}", 2), ("return {1,5,1000,2000,0,'X'}", 1),
-        ("return {1,5,1000,2000,0,'S'}", 1), ("return {1,5,1000,2000,0,'O',1}", 1), ("return {1,'x',1,2,0,'O'}", 1),
+        ("return {}", 1), ("return 'OK'", 1), ("return {1,5,1000,2000,0,'O','u'}", 2),
+        ("return {1,5,1000,2000,0,'X','u'}", 1), ("return {1,5,1000,2000,0,'O'}", 1),
+        ("return {1,5,1000,2000,0,'S','u'}", 1), ("return {1,5,1000,2000,0,'O','u',1}", 1),
+        ("return {1,'x',1,2,0,'O','u'}", 1),
     ])
     func `of another form is refused whole`(_ lua: String, _ count: Int) throws {
         #expect(try read(lua, count: count) == nil)

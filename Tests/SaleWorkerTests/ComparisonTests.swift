@@ -59,7 +59,7 @@ import Testing
         #expect(differences { redis, _ in redis.wins[2] = nil } == [.orderNotInRedis(position: 2)])
         #expect(differences { redis, _ in redis.unreadableBuyers = ["b"] } == [.unreadableBuyer("b")])
         let altered = differences { redis, _ in redis.wins[1]?.buyer = "x" }
-        #expect(altered == [.content(position: 1, redis: "x k 1 1000 1", sqlite: "b1 k 1 1000 1")])
+        #expect(altered == [.content(position: 1, redis: TestStores.content("x"), sqlite: TestStores.content("b1"))])
         let gap = differences { redis, sqlite in
             redis.wins[2] = nil
             sqlite.orders.remove(at: 1)

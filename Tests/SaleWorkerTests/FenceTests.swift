@@ -146,6 +146,25 @@ import Testing
         #expect(try buy(under) == "P")
     }
 
+    @Test func `a stream that is made again goes on behind the ids of the lost one, though the clock was set back`()
+        throws
+    {
+        let under = try WorkerUnderTest()
+        try TestSale.create(under.redis, stock: 10)
+        let worker = try under.start()
+        let orders = RedisArgument(SaleKeys(Self.sale).orders)
+        // In the year 2096, whose clock Redis had for a while.
+        try under.redis.command([
+            "XADD", orders, "4000000000000-7", "v", "1", "kind", "set", "opens_at", "0", "closes_at", "0", "paused",
+            "0", "at_ms", "4000000000000", "epoch", "1",
+        ])
+        #expect(eventually { (try? under.account(Self.sale))??.lastStreamID == StreamID("4000000000000-7") })
+        try under.redis.command(["DEL", orders])
+        #expect(eventually { worker.errors.contains("fence_lifted") }, "\(worker.errors)")
+        #expect(try under.redis.control(Self.sale, .pause))
+        #expect(eventually { (try? under.account(Self.sale))??.record.settings.paused == true }, "\(worker.errors)")
+    }
+
     @Test func `a pause outlives a Redis that is emptied`() throws {
         let under = try WorkerUnderTest()
         try TestSale.create(under.redis, stock: 10)
@@ -159,9 +178,12 @@ import Testing
 
     @Test func `what both have lost, and an API process has told, is never sold again until it is released`() throws {
         let under = try restarted { redis, keys in
-            // Emptied before the worker had stored the last three; an API process tells of them when it connects.
+            // Emptied before the worker had stored the last three; an API process tells of them when it connects. Another
+            // one still speaks of an earlier sale of this name.
+            let uuid = try redis.status(Self.sale)?.uuid ?? ""
             try redis.command(["FLUSHALL"])
-            try redis.command(["HSET", RedisArgument(keys.witnesses), "an-api", "7 3"])
+            let told = RedisArgument(keys.witnesses)
+            try redis.command(["HSET", told, "an-api", RedisArgument("\(uuid) 7 3"), "an-old-one", "another 9 1"])
         }
         let worker = try under.start()
         #expect(eventually { worker.errors.contains("fence_lifted") }, "\(worker.errors)")

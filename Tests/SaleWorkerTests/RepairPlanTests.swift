@@ -107,7 +107,9 @@ import Testing
     @Test func `is not made where the two contradict each other`() {
         #expect(plan { redis, _ in redis.status.uuid = "x" } == .conflict([.uuid(redis: "x", sqlite: "u")]))
         let altered = plan { redis, _ in redis.wins[1] = TestStores.win(1, buyer: "x") }
-        #expect(altered == .conflict([.content(position: 1, redis: "x k 1 1000 1", sqlite: "b1 k 1 1000 1")]))
+        #expect(
+            altered
+                == .conflict([.content(position: 1, redis: TestStores.content("x"), sqlite: TestStores.content("b1"))]))
         let gap = plan { redis, sqlite in
             redis.wins[2] = nil
             sqlite.orders.remove(at: 1)

@@ -18,6 +18,10 @@ enum TestStores {
             win: Win(key: "k", position: position, quantity: quantity, securedAt: UnixMilliseconds(1000), epoch: 1))
     }
 
+    static func content(_ buyer: String) -> Comparison.Content {
+        Comparison.Content(buyer: buyer, key: "k", quantity: 1, securedAt: UnixMilliseconds(1000), epoch: 1)
+    }
+
     static func equal() -> (redis: RedisSale, sqlite: StoredSale) {
         let status = SaleStatus(
             sale: sale, uuid: "u", title: "t", stockTotal: 10, remaining: 7, position: 3, maxPerBuyer: 1, opensAt: nil,

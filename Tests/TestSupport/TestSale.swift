@@ -57,7 +57,7 @@ package enum TestSale {
                 })
         let value = reply.value
         var details: [String] = []
-        for index in 6..<value.count {
+        for index in 7..<value.count {
             let detail = value[index]
             details.append(detail.string ?? String(detail.integer ?? -1))
         }

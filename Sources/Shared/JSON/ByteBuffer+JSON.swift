@@ -50,6 +50,25 @@ extension ByteBuffer {
         append(value ? "true" : "false")
     }
 
+    package mutating func appendMember(_ name: StaticString, _ values: [String]) {
+        appendMember(name, each: values) { $0.append(json: $1) }
+    }
+
+    /// An array; `body` appends one element.
+    package mutating func appendMember<T>(
+        _ name: StaticString, each elements: some Sequence<T>, _ body: (inout ByteBuffer, T) -> Void
+    ) {
+        appendMember(name)
+        append(UInt8(ascii: "["))
+        var isFirst = true
+        for element in elements {
+            if !isFirst { append(UInt8(ascii: ",")) }
+            isFirst = false
+            body(&self, element)
+        }
+        append(UInt8(ascii: "]"))
+    }
+
     /// A time as RFC 3339 text, or null where it is unset.
     package mutating func appendMember(_ name: StaticString, time: UnixMilliseconds?) {
         appendMember(name)

@@ -1,0 +1,60 @@
+# shellcheck shell=bash disable=SC2154
+# Four hosts on one machine, in network and mount namespaces that nobody else sees; sourced by run.sh.
+#
+# Each host has two links: back, for Redis and the Sentinels, and front, for buyers. The addresses are those set aside for
+# documentation (RFC 5737). Each has a disk of its own, in memory, which can be filled.
+
+hosts=(0 1 2 3)
+back_net=198.51.100 front_net=203.0.113
+
+make_network() {
+    local host side net
+    mount -t tmpfs none /run # where ip keeps the names of namespaces
+    ip link set lo up
+    for side in back front; do
+        net=${side}_net
+        ip link add "$side" type bridge
+        ip link set "$side" up
+        ip addr add "${!net}.254/24" dev "$side"
+    done
+    for host in "${hosts[@]}"; do
+        ip netns add "host-$host"
+        ip -n "host-$host" link set lo up
+        for side in back front; do
+            net=${side}_net
+            ip link add "$side-$host" type veth peer name "$side" netns "host-$host"
+            ip link set "$side-$host" master "$side" up
+            ip -n "host-$host" link set "$side" up
+            ip -n "host-$host" addr add "${!net}.$((host + 1))/24" dev "$side"
+        done
+        mkdir -p "$(disk "$host")"
+        mount -t tmpfs -o size=256m none "$(disk "$host")"
+    done
+}
+
+back_address() { echo "$back_net.$(($1 + 1))"; }
+front_address() { echo "$front_net.$(($1 + 1))"; }
+
+# Runs a command on a host.
+on() {
+    local host=$1
+    shift
+    nsenter --net="/run/netns/host-$host" "$@"
+}
+
+# Cuts a host's back link: packets vanish, as with a cable pulled at the switch.
+cut_link() { ip link set "back-$1" nomaster; }
+mend_link() { ip link set "back-$1" master back; }
+
+# What host $1 sends to host $2 vanishes; what it receives does not.
+lose_answers() { ip -n "host-$1" route add blackhole "$(back_address "$2")/32"; }
+pass_answers() { ip -n "host-$1" route del blackhole "$(back_address "$2")/32"; }
+
+disk() { echo "$dir/disk-$1"; }
+# Leaves next to no room on a host's disk (64 KiB, since it may be written to meanwhile), and makes it again.
+fill_disk() {
+    local used
+    used=$(df -k --output=used "$(disk "$1")" | tail -n 1)
+    mount -o "remount,size=$((used + 64))k" "$(disk "$1")"
+}
+free_disk() { mount -o remount,size=256m "$(disk "$1")"; }

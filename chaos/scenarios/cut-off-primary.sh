@@ -1,0 +1,20 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+# the primary and an API process are cut off together, and come back after the failover
+met=unavailable,pending
+prepare() {
+    # Hosts 0 and 1 have an API process.
+    until [ "$(primary)" != 2 ]; do
+        ask_sentinel 0 SENTINEL FAILOVER sale >/dev/null || true
+        wait_for 'a failover' is_primary_other_than 2
+        wait_for 'that everything is whole' is_whole
+    done
+}
+strike() {
+    local old
+    old=$(primary)
+    cut_link "$old"
+    wait_for 'a failover' is_primary_other_than "$old"
+    # The API process that is left with it goes on asking.
+    sleep_between 500 2000
+    mend_link "$old"
+}

@@ -1,0 +1,12 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+# a host with a replica is cut off for three seconds, and with it the API process there, where there is one
+met=replayed
+strike() {
+    local host
+    host=$(replicas | shuf -n 1 --random-source=<(yes "$RANDOM"))
+    cut_link "$host"
+    sleep 3
+    reachable=$(ask_redis "$(primary)" INFO replication | tr -d '\r' | grep -c 'state=online.*lag=[01]$')
+    mend_link "$host"
+}
+was_met() { [ "$reachable" = 1 ]; }

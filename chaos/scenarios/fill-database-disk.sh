@@ -1,0 +1,17 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+# the database's disk is full for three seconds: nothing is acknowledged meanwhile
+met=replayed
+prepare() {
+    # A worker that stops empties SQLite's log of changes, so that the next order needs room.
+    finish worker-0
+    finish worker-1
+    start_worker 0
+    start_worker 1
+    before=$(times_logged worker store_failed)
+}
+strike() {
+    fill_disk 3
+    sleep 3
+    free_disk 3
+}
+was_met() { [ "$(times_logged worker store_failed)" -gt "$before" ]; }

@@ -1,0 +1,13 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+# the primary's disk is full: it can't write its log, ends, and is replaced; then there is room again
+met=unavailable
+strike() {
+    local old
+    old=$(primary)
+    fill_disk "$old"
+    wait_for 'a failover' is_primary_other_than "$old"
+    wait "${id_of[redis-$old]}" 2>/dev/null || true
+    free_disk "$old"
+    start_redis "$old"
+}
+was_met() { grep -q 'AOF write error' "$dir"/redis-*.log; }

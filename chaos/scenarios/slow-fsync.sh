@@ -1,0 +1,10 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+# each flush of the primary's append-only file takes 100 ms, for three seconds
+met=slow
+strike() {
+    local host
+    host=$(primary)
+    ask_redis "$host" DEBUG AOF-FLUSH-SLEEP 100000 >/dev/null
+    sleep 3
+    ask_redis "$host" DEBUG AOF-FLUSH-SLEEP 0 >/dev/null
+}

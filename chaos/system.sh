@@ -1,0 +1,153 @@
+# shellcheck shell=bash disable=SC2154
+# The system that is broken: Redis and a Sentinel on hosts 0 to 2, an API process on 0 and 1, both workers on 3; sourced by
+# run.sh. Everything ends with the namespace of processes that it runs in.
+
+# What runs, by name.
+declare -A id_of
+
+# start NAME HOST COMMAND…: runs it on the host, in the background; its output is added to NAME.log.
+start() {
+    local name=$1 host=$2
+    shift 2
+    # Each of these becomes the next, so that the id is that of the command.
+    CHAOS_CLOCK=$dir/clock/$name LD_PRELOAD=$dir/clock.so nsenter --net="/run/netns/host-$host" "$@" \
+        >>"$dir/$name.log" 2>&1 </dev/null &
+    id_of[$name]=$!
+}
+
+# kill -9 of what runs under a name, without the shell's word about it.
+destroy() {
+    kill -KILL "${id_of[$1]}"
+    wait "${id_of[$1]}" 2>/dev/null || true
+}
+# Has it end by itself.
+finish() {
+    kill -TERM "${id_of[$1]}"
+    wait "${id_of[$1]}" 2>/dev/null || true
+}
+freeze() { kill -STOP "${id_of[$1]}"; }
+thaw() { kill -CONT "${id_of[$1]}"; }
+
+# Sets the wall clock of what runs under a name ahead by so many seconds, or back.
+set_clock() { printf '%+020d' "$2" | dd of="$dir/clock/$1" conv=notrunc status=none; }
+
+# wait_for WHAT COMMAND…: until the command succeeds, at most 60 s.
+wait_for() {
+    local what=$1
+    shift
+    for _ in $(seq 600); do
+        "$@" >/dev/null 2>&1 && return 0
+        sleep 0.1
+    done
+    printf 'script/chaos: %s did not happen within 60 s; logs are in %s\n' "$what" "$dir" >&2
+    exit 1
+}
+
+# A random number of milliseconds from $1 to $2 is slept.
+sleep_between() {
+    local milliseconds=$(($1 + RANDOM % ($2 - $1)))
+    sleep "$((milliseconds / 1000)).$(printf %03d "$((milliseconds % 1000))")"
+}
+
+# MARK: Starting
+
+# Started again, a server follows whoever the Sentinels say: they rewrite its redis.conf.
+start_redis() { start "redis-$1" "$1" redis-server "$(disk "$1")/redis.conf"; }
+start_sentinel() { start "sentinel-$1" "$1" redis-server "$(disk "$1")/sentinel.conf" --sentinel; }
+# start_api HOST [FOLDER]: FOLDER holds the programs of another release.
+start_api() { SALE_LISTEN=$(front_address "$1"):8101 start "api-$1" "$1" "${2:-$bin}/sale-api"; }
+start_worker() { SALE_WORKER_NAME=worker-$1 start "worker-$1" 3 "$bin/sale-worker"; }
+
+start_system() {
+    local host sentinels=() name
+    mkdir -p "$dir/clock"
+    gcc -shared -fPIC -O2 -o "$dir/clock.so" chaos/clock.c
+    for name in redis-{0,1,2} sentinel-{0,1,2} api-{0,1} worker-{0,1}; do printf '%+020d' 0 >"$dir/clock/$name"; done
+    for host in 0 1 2; do
+        {
+            printf 'bind %s 127.0.0.1\nport 6379\nprotected-mode no\n' "$(back_address "$host")"
+            printf 'dir %s\nenable-debug-command local\n' "$(disk "$host")"
+            printf 'save ""\nappendonly yes\nappendfsync always\nno-appendfsync-on-rewrite no\n'
+            printf 'maxmemory-policy noeviction\nmin-replicas-to-write 1\nrepl-backlog-size 64mb\n'
+            printf 'repl-diskless-sync-delay 0\n'
+            [ "$host" = 0 ] || printf 'replicaof %s 6379\n' "$(back_address 0)"
+        } >"$(disk "$host")/redis.conf"
+        {
+            printf 'bind %s 127.0.0.1\nport 26379\nprotected-mode no\n' "$(back_address "$host")"
+            printf 'dir %s\nsentinel monitor sale %s 6379 2\n' "$(disk "$host")" "$(back_address 0)"
+            printf 'sentinel down-after-milliseconds sale 2000\nsentinel failover-timeout sale 6000\n'
+        } >"$(disk "$host")/sentinel.conf"
+        start_redis "$host"
+        start_sentinel "$host"
+        sentinels+=("$(back_address "$host"):26379")
+    done
+    export SALE_REDIS_URL SALE_REDIS_REPLICAS=1 SALE_JWT_JWKS_FILE=$dir/keys/jwks.json SALE_DATABASE
+    SALE_REDIS_URL=redis+sentinel://$(IFS=, && echo "${sentinels[*]}")/sale
+    SALE_DATABASE=$(disk 3)/sale.db
+    "$bin/salectl" keys init "$dir/keys" >/dev/null
+    wait_for 'that the Sentinels know each other' sentinels_agree
+    start_api 0
+    start_api 1
+    start_worker 0
+    start_worker 1
+    wait_for 'that everything is up' is_whole
+}
+
+# MARK: Asking
+
+# Asks a Redis or a Sentinel, which may stand still, on its own host, which may be cut off.
+ask_redis() {
+    local host=$1
+    shift
+    on "$host" timeout 2 redis-cli "$@"
+}
+ask_sentinel() {
+    local host=$1
+    shift
+    on "$host" timeout 2 redis-cli -p 26379 "$@"
+}
+
+# The host of the server that most Sentinels call the primary.
+primary() {
+    local host address
+    address=$(for host in 0 1 2; do
+        ask_sentinel "$host" SENTINEL get-master-addr-by-name sale | head -n 1
+    done | sort | uniq -c | sort -rn | awk 'NR == 1 { print $2 }')
+    echo $((${address##*.} - 1))
+}
+# The hosts of the others.
+replicas() {
+    local host first
+    first=$(primary)
+    for host in 0 1 2; do [ "$host" = "$first" ] || echo "$host"; done
+}
+sentinels_agree() {
+    local host
+    for host in 0 1 2; do
+        # For 30 s after its clock has jumped a Sentinel only looks on (TILT).
+        ask_sentinel "$host" INFO sentinel | tr -d '\r' | grep -qx 'sentinel_tilt:0' || return 1
+        ask_sentinel "$host" SENTINEL MASTER sale | grep -A 1 '^num-slaves$' | grep -qx 2 || return 1
+        ask_sentinel "$host" SENTINEL CKQUORUM sale | grep -q '^OK' || return 1
+    done
+}
+# Two replicas follow the primary, the Sentinels see everybody, and both API processes can sell.
+is_whole() {
+    local host
+    [ "$(ask_redis "$(primary)" INFO replication | grep -c 'state=online')" = 2 ] || return 1
+    sentinels_agree || return 1
+    for host in 0 1; do curl -sf -m 2 "http://$(front_address "$host"):8101/readyz" || return 1; done
+}
+is_primary_other_than() {
+    local now
+    now=$(primary)
+    [ "$now" != "$1" ] && ask_redis "$now" ROLE | grep -q master
+}
+# What a counter of Redis has counted, on all three: errorstat_NOSCRIPT and the like.
+errors_counted() {
+    local host
+    for host in 0 1 2; do ask_redis "$host" INFO errorstats; done |
+        tr -d '\r' | awk -F= -v name="errorstat_$1:count" '$1 == name { sum += $2 } END { print sum + 0 }'
+}
+# How often a program has logged an event.
+times_logged() { cat "$dir/$1"*.log | grep -c "\"event\":\"$2\"" || true; }
+is_drained() { "$bin/salectl" show "$1" --json | jq -e '.backlog == 0 and .state != "fenced"'; }
