@@ -100,7 +100,8 @@ package struct Checker {
     private mutating func checkStock() {
         let total = stored.record.stockTotal
         if storedUnits > total { violate(.neverOversold, "\(storedUnits) units are stored of \(total)") }
-        let told = Set(attempts.filter(\.won).compactMap(\.position))
+        // Each answer to a key is a unit that was promised, also where two keys were told of one position.
+        let told = Set(attempts.filter(\.won).map { "\($0.key) \($0.position ?? 0)" })
         if told.count > total { violate(.neverOversold, "\(told.count) orders were confirmed of \(total) units") }
         // Where somebody has no final answer, a unit may rightly be left.
         let keys = Set(attempts.map(\.key))

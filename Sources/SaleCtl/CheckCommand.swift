@@ -26,17 +26,19 @@ extension Command {
         let faults = try faults(arguments.value("--met") ?? "")
         let attempts = try attempts(arguments.required("--log"))
         guard !attempts.isEmpty else { throw CommandFailure("the log is empty: it proves nothing", ExitCode.data) }
-        guard let path = try context.existingDatabase(), let stored = try StoreReader(path: path).account(of: sale)
-        else {
-            throw CommandFailure("SQLite has no sale \(sale)", ExitCode.noInput)
+        guard let path = try context.existingDatabase() else {
+            throw CommandFailure("there is no database", ExitCode.noInput)
         }
+        let account = try StoreReader(path: path).account(of: sale)
         let redis = try context.redis()
         guard let live = try RedisSale.read(sale, from: redis) else {
             throw CommandFailure("Redis has no sale \(sale)", ExitCode.noInput)
         }
+        // Where SQLite has never heard of the sale, whatever was confirmed is not stored: that is an answer, and it is red.
+        let stored = account ?? StoredSale(nothingOf: live.status)
         let rest = RedisRest(
             remaining: live.status.remaining, pending: try redis.unacknowledged(sale),
-            differences: Comparison(sale, redis: live, sqlite: stored).differences.map(\.description))
+            differences: Comparison(sale, redis: live, sqlite: account).differences.map(\.description))
         let violations = Checker(attempts: attempts, stored: stored, rest: rest).violations
         let missed = faults.filter { !$0.isMet(in: attempts) }
         let times = AnswerTimes(attempts)
@@ -102,6 +104,18 @@ extension Command {
         text.appendMember("never_met", missed.map(\.rawValue))
         text.append("}")
         return text.string
+    }
+}
+
+extension StoredSale {
+    /// A sale of which SQLite has nothing.
+    fileprivate init(nothingOf status: SaleStatus) {
+        let record = SaleRecord(
+            sale: status.sale, uuid: status.uuid, title: status.title, stockTotal: status.stockTotal,
+            maxPerBuyer: status.maxPerBuyer,
+            settings: SaleSettings(opensAt: status.opensAt, closesAt: status.closesAt, paused: status.paused),
+            pseudonymKey: "", epoch: status.epoch, createdAt: UnixMilliseconds(0))
+        self.init(record: record, sold: 0, persistedPosition: 0)
     }
 }
 

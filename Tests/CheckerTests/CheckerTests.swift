@@ -68,6 +68,11 @@ private struct History {
         #expect(found.contains(.neverOversold))
     }
 
+    @Test func `sees a unit that was promised to two buyers, though it is stored once`() {
+        let found = violated { $0.attempts[5] = History.attempt(4, at: 60, 90, 201, 3) }
+        #expect(found == [.neverOversold, .confirmedIsStored, .sameAnswerForEver])
+    }
+
     @Test func `sees a unit that was never sold although somebody wanted it`() {
         let found = violated {
             $0.stored.orders.removeLast()
