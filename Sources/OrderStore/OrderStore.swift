@@ -35,7 +35,7 @@ package final class OrderStore {
         insertOrder = try Statement(
             database.handle,
             """
-            INSERT INTO orders (sale, position, order_id, buyer, quantity, key, trace, secured_at_ms, epoch, stream_id)
+            INSERT \(PlantedBug.overwriteOrders.isActive ? "OR REPLACE" : "") INTO orders (sale, position, order_id, buyer, quantity, key, trace, secured_at_ms, epoch, stream_id)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """)
         findSale = try Statement(
@@ -169,6 +169,7 @@ package final class OrderStore {
         try findOrders.query([
             .text("\(sale)"), .integer(order.id.position), .text(order.buyer), .text(order.key),
         ]) { stored.append(Order(sale: sale, $0)) }
+        if PlantedBug.overwriteOrders.isActive { stored = [] }
         if stored.count == 1, stored[0].tellsTheSame(as: order) { return .alreadyStored }
         if let other = stored.first {
             let what = other.id == order.id ? "position \(order.id.position)" : "this buyer and key"

@@ -65,6 +65,7 @@ enum SaleAPIMain {
             $0.appendMember("redis", "\(configuration.redis.location)")
             $0.appendMember("durability", configuration.durability.rawValue)
         }
+        log.confess(configuration.plantedBug)
         try api.start(listener)
         try withExtendedLifetime(signals) { () throws(SystemError) in try loop.run() }
         log.write(.info, "stop")

@@ -26,6 +26,9 @@ final class Processor {
         failpoint?.reached(.afterRead)
         // An entry that only the primary has may be taken back by a failover, and its unit sold again.
         try redis.confirm(replicas: replicas)
+        if PlantedBug.acknowledgeBeforeCommit.isActive {
+            try settle(sale, entries.map { RedisArgument($0.id) }, persisted: 0, on: redis)
+        }
         let applied = try store.apply(sale, entries, beforeCommit: { failpoint?.reached(.beforeCommit) })
         failpoint?.reached(.afterCommit)
 

@@ -56,6 +56,7 @@ enum SaleWorkerMain {
                 $0.appendMember("redis", "\(configuration.redis.location)")
                 $0.appendMember("worker", configuration.name)
             }
+            log.confess(configuration.plantedBug)
             log.flush()
             guard let lock = try takeLock(configuration, manager, log, loop, until: { stopping }) else { return }
             let worker = Worker(configuration, store: open(configuration.database), log: log)

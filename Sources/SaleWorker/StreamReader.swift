@@ -40,11 +40,12 @@ struct StreamReader {
         guard phases[sale] == nil else { return }
         // Looked for first: a Redis without memory refuses to make a group, also one that is there.
         if let delivered = try Self.lastDelivered(sale, on: redis) {
-            if StreamID(stored) < StreamID(delivered) {
+            if StreamID(stored) < StreamID(delivered), !PlantedBug.noSetBack.isActive {
                 try redis.command(["XGROUP", "SETID", Self.stream(sale), Self.group, RedisArgument(stored)])
             }
         } else {
-            try redis.command(["XGROUP", "CREATE", Self.stream(sale), Self.group, "0"])
+            let start: RedisArgument = PlantedBug.groupFromEnd.isActive ? "$" : "0"
+            try redis.command(["XGROUP", "CREATE", Self.stream(sale), Self.group, start])
         }
         phases[sale] = .ownPending
     }
@@ -101,7 +102,8 @@ struct StreamReader {
     ) throws(RedisError) -> [(sale: SaleID, entries: [StreamEntry])] {
         let ready = sales.filter(isCaughtUp)
         guard !ready.isEmpty else { return [] }
-        let block: [RedisArgument] = waitMilliseconds > 0 ? ["BLOCK", RedisArgument(waitMilliseconds)] : []
+        var block: [RedisArgument] = waitMilliseconds > 0 ? ["BLOCK", RedisArgument(waitMilliseconds)] : []
+        if PlantedBug.noAckRead.isActive { block.append("NOACK") }
         let reply = try redis.command(
             ["XREADGROUP", "GROUP", Self.group, consumer, "COUNT", RedisArgument(Self.entriesMax)] + block
                 + ["STREAMS"] + ready.map(Self.stream) + ready.map { _ in ">" })

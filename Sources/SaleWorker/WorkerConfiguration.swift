@@ -8,7 +8,9 @@ struct WorkerConfiguration {
     var database: String
     var name: String
     var logLevel: Log.Level
+    /// Always nil in a release build.
     var failpoint: Failpoint?
+    var plantedBug: PlantedBug?
 
     static let settings: [Setting] = [
         .redisURL, .redisPasswordFile, .redisReplicas, .database, .workerName, .logLevel,
@@ -20,12 +22,15 @@ struct WorkerConfiguration {
         database = try environment.required(.database)
         name = environment.explicit(.workerName) ?? Self.hostName()
         logLevel = try environment.logLevel()
-        if let text = environment[.failpoint] {
-            guard let failpoint = Failpoint(text) else {
-                throw ConfigurationError(.failpoint, "is \"\(text)\"; it must be a step, or step:N")
+        plantedBug = try environment.plantedBug()
+        #if DEBUG
+            if let text = environment[.failpoint] {
+                guard let failpoint = Failpoint(text) else {
+                    throw ConfigurationError(.failpoint, "is \"\(text)\"; it must be a step, or step:N")
+                }
+                self.failpoint = failpoint
             }
-            self.failpoint = failpoint
-        }
+        #endif
     }
 
     private static func hostName() -> String {

@@ -42,8 +42,13 @@ package struct Setting: Sendable {
     package static let workerName = Setting(
         "SALE_WORKER_NAME", default: "host name", "consumer name; stable, so a restart drains its own pending entries")
     package static let logLevel = Setting("SALE_LOG_LEVEL", default: "info", "debug, info, warning or error")
-    package static let failpoint = Setting(
-        "SALE_WORKER_FAILPOINT", default: nil, "tests only: the step at which the worker kills itself")
+
+    #if DEBUG
+        // For tests only; a release build does not know them.
+        package static let failpoint = Setting(
+            "SALE_WORKER_FAILPOINT", default: nil, "the step at which the worker kills itself")
+        package static let plantedBug = Setting("SALE_PLANTED_BUG", default: nil, "a bug that is wanted (`PlantedBug`)")
+    #endif
 
     /// The table that `--help` prints, one setting in two lines.
     package static func table(_ settings: [Setting]) -> String {

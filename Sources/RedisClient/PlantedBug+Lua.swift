@@ -1,0 +1,54 @@
+#if DEBUG
+    import LuaScripts
+    import Shared
+
+    /// The planted bugs of purchase.lua: its text is changed where it is loaded, so that lua/ has none of them.
+    extension PlantedBug {
+        /// A script's text, with the bug that is planted in it, if any.
+        static func planted(in script: LuaScript) -> [UInt8] {
+            guard script.name == LuaScript.purchase.name, let bug = allCases.first(where: \.isActive) else {
+                return script.source
+            }
+            var text = String(decoding: script.source, as: UTF8.self)
+            for change in bug.changes {
+                guard let place = text.firstRange(of: change.right) else {
+                    preconditionFailure("purchase.lua has no \"\(change.right)\" for \(bug.rawValue) to change")
+                }
+                text.replaceSubrange(place, with: change.wrong)
+            }
+            return Array(text.utf8)
+        }
+
+        /// What stands in purchase.lua, and what the bug puts in its place.
+        private var changes: [(right: String, wrong: String)] {
+            switch self {
+            case .noFence: [("if saved[2] ~= ARGV[1] then return all('F') end", "")]
+            case .noStockCheck:
+                [
+                    ("if left <= 0 then return 'O' end", ""),
+                    ("if quantity > left then return 'I', left end", ""),
+                ]
+            case .soldOutEarly: [("if left <= 0 then", "if left < 10 then")]
+            case .takeBeforeChecks:
+                [
+                    (
+                        "codes[i] = code",
+                        """
+                        codes[i] = code
+                        if code ~= 'S' then
+                            left = left - quantity
+                            redis.call('DECRBY', KEYS[2], quantity)
+                        end
+                        """
+                    )
+                ]
+            case .forgetKeys: [("if won_key == key then", "if false then")]
+            case .positionByClock: [("position = position + 1", "position = now_ms + #events")]
+            case .countdownPositions: [("position = position + 1", "position = left + 1")]
+            case .trimStream: [("'XADD', KEYS[5], '*'", "'XADD', KEYS[5], 'MAXLEN', '10', '*'")]
+            case .skipWait, .noAOF, .groupFromEnd, .noSetBack, .noAckRead, .acknowledgeBeforeCommit, .overwriteOrders:
+                []
+            }
+        }
+    }
+#endif
