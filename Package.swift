@@ -98,7 +98,7 @@ let package = Package(
         .testTarget(
             name: "StampedeTests", dependencies: ["Shared", "Stampede", "TestSupport"], swiftSettings: settings),
         .testTarget(
-            name: "SystemTests", dependencies: ["OrderStore", "RedisClient", "Shared", "TestSupport"],
+            name: "SystemTests", dependencies: ["Checker", "OrderStore", "RedisClient", "Shared", "TestSupport"],
             swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]

@@ -4,22 +4,30 @@ import RedisClient
 import Shared
 import TestSupport
 
-/// The whole system on Unix sockets in one directory: a real Redis, or a fleet of them, API processes, a worker, and the
-/// load client.
+/// The whole system on Unix sockets in one directory: a real Redis, a pair or a fleet of them, API processes, a worker, and
+/// the load client.
 final class SaleSystem {
-    /// The only Redis, where there is no fleet.
+    /// The only Redis, where there is no fleet and no pair.
     private(set) var redis: RedisServer!
     let fleet: RedisFleet?
+    let pair: RedisPair?
     let directory: TemporaryDirectory
     private(set) var apis: [ChildProcess] = []
     private(set) var worker: ChildProcess?
+    private let bug: PlantedBug?
     private var environment: [String: String]
     private var logins: [String: [String: String]] = [:]
     private var started = 0
 
-    init(apis count: Int, fleet: RedisFleet? = nil, redis given: RedisServer? = nil) throws {
+    /// `bug` is planted in the API processes and the worker.
+    init(
+        apis count: Int, fleet: RedisFleet? = nil, pair: RedisPair? = nil, redis given: RedisServer? = nil,
+        bug: PlantedBug? = nil
+    ) throws {
         self.fleet = fleet
-        let redis = try given ?? (fleet == nil ? RedisServer() : nil)
+        self.pair = pair
+        self.bug = bug
+        let redis = try given ?? (fleet == nil && pair == nil ? RedisServer() : nil)
         self.redis = redis
         directory = try redis?.directory ?? TemporaryDirectory()
         let secret = Data(Crypto.randomBytes(32)).base64EncodedString()
@@ -28,7 +36,8 @@ final class SaleSystem {
         try #"{"keys":[{"kty":"oct","kid":"test","alg":"HS256","k":"\#(secret)"}]}"#
             .write(toFile: directory.path("jwks.json"), atomically: true, encoding: .utf8)
         environment = [
-            "SALE_REDIS_URL": fleet?.url ?? redis?.url ?? "", "SALE_REDIS_REPLICAS": fleet == nil ? "0" : "1",
+            "SALE_REDIS_URL": fleet?.url ?? pair?.url ?? redis?.url ?? "",
+            "SALE_REDIS_REPLICAS": redis == nil ? "1" : "0",
             "SALE_JWT_JWKS_FILE": directory.path("jwks.json"),
             "SALE_DATABASE": directory.path("sale.db"), "SALE_WORKER_NAME": "worker",
         ]
@@ -49,30 +58,57 @@ final class SaleSystem {
         environment.merging(logins[user] ?? [:]) { $1 }
     }
 
-    /// A connection to the primary.
-    func connect() throws -> BlockingRedis { try fleet?.connect() ?? redis.connect() }
+    /// The settings of an API process or the worker, which may have a bug.
+    private func settings(ofServer user: String) -> [String: String] {
+        settings(user).merging(bug.map { ["SALE_PLANTED_BUG": $0.rawValue] } ?? [:]) { $1 }
+    }
 
-    /// Starts API process `index`, or starts it again.
-    func startAPI(_ index: Int) throws {
+    /// A connection to the primary.
+    func connect() throws -> BlockingRedis { try fleet?.connect() ?? pair?.connect() ?? redis.connect() }
+
+    /// Starts API process `index`, or starts it again, and waits until it has said what it thinks of Redis.
+    func startAPI(_ index: Int, says event: String = "redis_ready") throws {
         started += 1
         let socket = apiSocket(index)
         let api = try ChildProcess(
             ChildProcess.product("sale-api"),
-            environment: settings("api").merging(["SALE_LISTEN": "unix:\(socket)"]) { $1 },
+            environment: settings(ofServer: "api").merging(["SALE_LISTEN": "unix:\(socket)"]) { $1 },
             errorLog: directory.url.appendingPathComponent("api-\(started).log"))
         if index < apis.count { apis[index] = api } else { apis.append(api) }
-        let ready = eventually { api.errors.contains("redis_ready") || !api.isRunning }
+        let ready = eventually { api.errors.contains(event) || !api.isRunning }
         guard ready, api.isRunning else { throw Failure("sale-api did not start: \(api.errors)") }
     }
 
-    func startWorker() throws {
+    /// Starts the worker; `variables` add to its settings.
+    func startWorker(_ variables: [String: String] = [:]) throws {
         started += 1
         let child = try ChildProcess(
-            ChildProcess.product("sale-worker"), environment: settings("worker"),
+            ChildProcess.product("sale-worker"), environment: settings(ofServer: "worker").merging(variables) { $1 },
             errorLog: directory.url.appendingPathComponent("worker-\(started).log"))
         worker = child
         let ready = eventually { child.errors.contains("\"start\"") || !child.isRunning }
         guard ready, child.isRunning else { throw Failure("sale-worker did not start: \(child.errors)") }
+    }
+
+    /// Orders that the API processes which run now have told of.
+    var wins: Int { apis.reduce(0) { $0 + $1.errors.components(separatedBy: "\"win\"").count - 1 } }
+
+    func killAPI(_ index: Int) {
+        apis[index].signal(SIGKILL)
+        apis[index].wait()
+    }
+
+    /// Ends the worker as an operator does.
+    func stopWorker() {
+        worker?.signal(SIGTERM)
+        worker?.wait()
+    }
+
+    /// The value of one of an API process' metrics; 0 where it can't be had.
+    func metric(_ name: String, ofAPI index: Int = 0) -> Int {
+        let answer = try? UnixHTTPClient(apiSocket(index)).ask("GET", "/metrics")
+        let line = answer?.body.split(separator: "\n").first { $0.hasPrefix("\(name) ") }
+        return line.flatMap { Int($0.dropFirst(name.count + 1)) } ?? 0
     }
 
     private func apiSocket(_ index: Int) -> String { directory.path("api-\(index).sock") }
@@ -119,10 +155,13 @@ final class SaleSystem {
 
     // MARK: What is stored
 
+    /// The SQLite file.
+    var database: String { directory.path("sale.db") }
+
     /// Rows of a query, read from SQLite as anybody may.
     func query(_ sql: String) throws -> [String] {
         let result = try ChildProcess.run(
-            URL(fileURLWithPath: "/usr/bin/sqlite3"), ["-readonly", directory.path("sale.db"), sql])
+            URL(fileURLWithPath: "/usr/bin/sqlite3"), ["-readonly", database, sql])
         return result.output.split(separator: "\n").map(String.init)
     }
 

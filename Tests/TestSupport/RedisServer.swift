@@ -8,7 +8,7 @@ package final class RedisServer: @unchecked Sendable {
     // One test drives it.
     package let directory: TemporaryDirectory
     private var process: ChildProcess
-    private let settings: [String]
+    private var settings: [String]
 
     /// The settings that strict durability asks for.
     package static let strict = [
@@ -79,10 +79,11 @@ package final class RedisServer: @unchecked Sendable {
         process.wait()
     }
 
-    /// Starts the server again on the same data, after `crash`.
-    package func restart() throws {
+    /// Starts the server again on the same data, after `crash`; with other settings, where they are given.
+    package func restart(_ settings: [String]? = nil) throws {
+        if let settings { self.settings = settings }
         unlink(socket)
-        process = try Self.start(directory, settings)
+        process = try Self.start(directory, self.settings)
         try awaitReady()
     }
 

@@ -1,0 +1,215 @@
+import Foundation
+import RedisClient
+import Shared
+import TestSupport
+
+/// A sale of a hundred units, and what goes wrong with it. The system withstands each of these; with the right bug planted,
+/// it does not.
+enum Schedule: CaseIterable {
+    /// The worker starts when everything is sold.
+    case workerComesLate
+    /// The worker is killed before it commits.
+    case workerIsKilled
+    /// The worker's consumer group is destroyed while orders wait in it.
+    case groupIsLost
+    /// Somebody holds SQLite's lock while it sells.
+    case databaseIsLocked
+    /// SQLite's file is replaced by an older copy.
+    case databaseIsOlder
+    /// An order appears on the stream that contradicts one that is stored.
+    case strayOrder
+    /// The replica stands still for a moment, and then has to take the primary's place.
+    case failover
+    /// The machine of Redis and the API restarts in mid-sale, and Redis comes up with an older copy of its data.
+    case redisIsOlder
+    /// Redis was started without an append-only file; the machine restarts in mid-sale, with the setting mended.
+    case redisWithoutLog
+
+    private static let stock = 100
+    private static let buyers = 300
+    /// Three seconds of buyers, of whom the first second's find something: time to strike.
+    private static let steadily = ["--buyers", "\(buyers)", "--over", "3s", "--connections", "32"]
+    /// Orders after which it is struck: some are sold, and most are not.
+    private static let some = 20
+
+    /// Runs it, with a bug or without one, until everything is at rest; answers what the check says.
+    func verdict(with bug: PlantedBug?) throws -> SaleSystem.Verdict {
+        switch self {
+        case .workerComesLate: try workerComesLate(bug)
+        case .workerIsKilled: try workerIsKilled(bug)
+        case .groupIsLost: try groupIsLost(bug)
+        case .databaseIsLocked: try databaseIsLocked(bug)
+        case .databaseIsOlder: try databaseIsOlder(bug)
+        case .strayOrder: try strayOrder(bug)
+        case .failover: try failover(bug)
+        case .redisIsOlder: try redisIsOlder(bug)
+        case .redisWithoutLog: try redisWithoutLog(bug)
+        }
+    }
+
+    /// Makes the sale, and has the worker take note of it. A buyer may win twice, with two keys.
+    private func begin(_ system: SaleSystem) throws -> SaleID {
+        let sale = try TestSale.create(system.connect(), stock: Self.stock, maxPerBuyer: 2)
+        try system.startWorker()
+        try system.awaitRest(sale)
+        return sale
+    }
+
+    /// Waits until some units have been sold.
+    private func awaitSelling(_ system: SaleSystem, _ sale: SaleID) throws {
+        try waitUntil("units are sold") { try system.connect().status(sale)?.position ?? 0 > Self.some }
+    }
+
+    private func waitUntil(_ what: String, _ condition: () throws -> Bool) throws {
+        guard try eventually(condition) else { throw SaleSystem.Failure("it was awaited in vain that \(what)") }
+    }
+
+    // MARK: The worker and SQLite
+
+    private func workerComesLate(_ bug: PlantedBug?) throws -> SaleSystem.Verdict {
+        let system = try SaleSystem(apis: 2, bug: bug)
+        let sale = try begin(system)
+        system.stopWorker()
+        let run = try system.stampede(
+            sale, ["--buyers", "\(Self.buyers)", "--connections", "16", "--retry-share", "0.5"])
+        try system.startWorker()
+        try system.awaitRest(sale)
+        return try system.check(sale, run, met: "replayed")
+    }
+
+    private func workerIsKilled(_ bug: PlantedBug?) throws -> SaleSystem.Verdict {
+        let system = try SaleSystem(apis: 1, bug: bug)
+        let sale = try begin(system)
+        system.stopWorker()
+        try system.startWorker(["SALE_WORKER_FAILPOINT": "before_commit"])
+        let run = try system.stampede(sale, ["--buyers", "\(Self.buyers)", "--connections", "16"])
+        try waitUntil("the worker has killed itself") { system.worker?.isRunning == false }
+        try system.startWorker()
+        try system.awaitRest(sale)
+        return try system.check(sale, run)
+    }
+
+    private func groupIsLost(_ bug: PlantedBug?) throws -> SaleSystem.Verdict {
+        let system = try SaleSystem(apis: 1, bug: bug)
+        let sale = try begin(system)
+        system.stopWorker()
+        let run = try system.stampede(sale, ["--buyers", "\(Self.buyers)", "--connections", "16"])
+        try system.connect().command([
+            "XGROUP", "DESTROY", RedisArgument(SaleKeys(sale).orders), RedisArgument(SaleKeys.group),
+        ])
+        try system.startWorker()
+        try system.awaitRest(sale)
+        return try system.check(sale, run)
+    }
+
+    private func databaseIsLocked(_ bug: PlantedBug?) throws -> SaleSystem.Verdict {
+        let system = try SaleSystem(apis: 1, bug: bug)
+        let sale = try begin(system)
+        let run = try system.stampede(sale, Self.steadily) {
+            let lock = try SQLiteLock(system.database)
+            try waitUntil("the worker fails to store") { system.worker?.errors.contains("store_failed") == true }
+            lock.release()
+        }
+        try system.awaitRest(sale)
+        return try system.check(sale, run)
+    }
+
+    private func databaseIsOlder(_ bug: PlantedBug?) throws -> SaleSystem.Verdict {
+        let system = try SaleSystem(apis: 1, bug: bug)
+        let sale = try begin(system)
+        let copy = system.directory.path("older.db")
+        _ = try SQLiteShell.run(system.database, ".backup \(copy)")
+        let run = try system.stampede(sale, ["--buyers", "\(Self.buyers)", "--connections", "16"])
+        try system.awaitRest(sale)
+        system.stopWorker()
+        for suffix in ["", "-wal", "-shm"] { unlink(system.database + suffix) }
+        try FileManager.default.copyItem(atPath: copy, toPath: system.database)
+        try system.startWorker()
+        try system.awaitRest(sale)
+        return try system.check(sale, run)
+    }
+
+    private func strayOrder(_ bug: PlantedBug?) throws -> SaleSystem.Verdict {
+        let system = try SaleSystem(apis: 1, bug: bug)
+        let sale = try begin(system)
+        // Not all is sold: on a sold-out sale, SQLite's CHECK would refuse one more whatever the worker does.
+        let run = try system.stampede(sale, ["--buyers", "\(Self.stock / 2)", "--connections", "16"])
+        try system.connect().command([
+            "XADD", RedisArgument(SaleKeys(sale).orders), "*", "v", "1", "kind", "order", "epoch", "1",
+            "order", RedisArgument("\(sale)-1"), "position", "1", "buyer", "a-stranger", "quantity", "1",
+            "key", "never-pressed", "trace", RedisArgument(String(repeating: "0", count: 32)), "at_ms", "1",
+        ])
+        try system.awaitRest(sale)
+        return try system.check(sale, run)
+    }
+
+    // MARK: Redis
+
+    private func failover(_ bug: PlantedBug?) throws -> SaleSystem.Verdict {
+        let pair = try RedisPair()
+        let system = try SaleSystem(apis: 1, pair: pair, bug: bug)
+        let sale = try begin(system)
+        let run = try system.stampede(sale, Self.steadily) {
+            try awaitSelling(system, sale)
+            pair.replica.pause()
+            // Either more buyers are told that they have won, or a batch is held back for want of the replica.
+            let told = system.wins
+            try waitUntil("orders depend on the replica") {
+                system.wins > told + Self.some || system.apis[0].errors.contains("batch_unconfirmed")
+            }
+            try pair.failOver()
+        }
+        try system.awaitRest(sale)
+        return try system.check(sale, run, met: bug == nil ? "pending,unavailable" : "")
+    }
+
+    private func redisIsOlder(_ bug: PlantedBug?) throws -> SaleSystem.Verdict {
+        let system = try SaleSystem(apis: 1, bug: bug)
+        let sale = try begin(system)
+        let log = system.directory.path("appendonlydir")
+        let copy = system.directory.path("older-appendonlydir")
+        try FileManager.default.copyItem(atPath: log, toPath: copy)
+        let run = try system.stampede(sale, Self.steadily) {
+            try awaitSelling(system, sale)
+            system.killAPI(0)
+            try system.awaitRest(sale)
+            system.stopWorker()
+            system.redis.crash()
+            try FileManager.default.removeItem(atPath: log)
+            try FileManager.default.moveItem(atPath: copy, toPath: log)
+            try system.redis.restart()
+            try system.startAPI(0)
+            try waitUntil("buyers are turned away, or everything is sold again") {
+                try system.metric("sale_decisions_total{outcome=\"turned_away\"}") > 0
+                    || system.connect().status(sale)?.remaining == 0
+            }
+            try system.startWorker()
+        }
+        try system.awaitRest(sale)
+        return try system.check(sale, run, met: bug == nil ? "unavailable" : "")
+    }
+
+    private func redisWithoutLog(_ bug: PlantedBug?) throws -> SaleSystem.Verdict {
+        let system = try SaleSystem(apis: 0, redis: RedisServer(["--appendonly", "no"]), bug: bug)
+        let sale = try begin(system)
+        system.stopWorker()
+        try system.startAPI(0, says: "\"redis_")
+        let run = try system.stampede(sale, Self.steadily) {
+            var asked = 0
+            try waitUntil("buyers have had answers") {
+                asked += 1
+                return system.metric("sale_http_requests_total") - asked > Self.some
+            }
+            system.killAPI(0)
+            system.redis.crash()
+            try system.redis.restart([])
+            try system.startWorker()
+            try waitUntil("the worker has brought the sale back") {
+                system.worker?.errors.contains("fence_lifted") == true
+            }
+            try system.startAPI(0)
+        }
+        try system.awaitRest(sale)
+        return try system.check(sale, run, met: bug == nil ? "unavailable" : "")
+    }
+}
