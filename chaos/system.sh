@@ -55,8 +55,10 @@ sleep_between() {
 start_redis() { start "redis-$1" "$1" redis-server "$(disk "$1")/redis.conf"; }
 start_sentinel() { start "sentinel-$1" "$1" redis-server "$(disk "$1")/sentinel.conf" --sentinel; }
 # start_api HOST [FOLDER]: FOLDER holds the programs of another release.
-start_api() { SALE_LISTEN=$(front_address "$1"):8101 start "api-$1" "$1" "${2:-$bin}/sale-api"; }
-start_worker() { SALE_WORKER_NAME=worker-$1 start "worker-$1" 3 "$bin/sale-worker"; }
+start_api() {
+    SALE_PLANTED_BUG=$bug SALE_LISTEN=$(front_address "$1"):8101 start "api-$1" "$1" "${2:-$bin}/sale-api"
+}
+start_worker() { SALE_PLANTED_BUG=$bug SALE_WORKER_NAME=worker-$1 start "worker-$1" 3 "$bin/sale-worker"; }
 
 start_system() {
     local host sentinels=() name

@@ -88,6 +88,12 @@ package struct Checker {
         violations.append(Violation(invariant: invariant, line: line, message: message))
     }
 
+    /// A win as one buyer was told of it, however often.
+    private struct Told: Hashable {
+        var key: String
+        var position: Int?
+    }
+
     private var storedUnits: Int { stored.orders.reduce(0) { $0 + $1.quantity } }
 
     private var letterUnits: Int {
@@ -101,7 +107,7 @@ package struct Checker {
         let total = stored.record.stockTotal
         if storedUnits > total { violate(.neverOversold, "\(storedUnits) units are stored of \(total)") }
         // Each answer to a key is a unit that was promised, also where two keys were told of one position.
-        let told = Set(attempts.filter(\.won).map { "\($0.key) \($0.position ?? 0)" })
+        let told = Set(attempts.filter(\.won).map { Told(key: $0.key, position: $0.position) })
         if told.count > total { violate(.neverOversold, "\(told.count) orders were confirmed of \(total) units") }
         // Where somebody has no final answer, a unit may rightly be left.
         let keys = Set(attempts.map(\.key))
@@ -113,7 +119,9 @@ package struct Checker {
     }
 
     private mutating func checkConfirmed() {
-        for attempt in attempts where attempt.won {
+        var seen: Set<Told> = []
+        for attempt in attempts
+        where attempt.won && seen.insert(Told(key: attempt.key, position: attempt.position)).inserted {
             guard let order = orders[attempt.key] else {
                 violate(
                     .confirmedIsStored, line: attempt.line,
