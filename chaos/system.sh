@@ -113,7 +113,7 @@ ask_sentinel() {
 primary() {
     local host address
     address=$(for host in 0 1 2; do
-        ask_sentinel "$host" SENTINEL get-master-addr-by-name sale | head -n 1
+        ask_sentinel "$host" SENTINEL get-master-addr-by-name sale | sed -n 1p
     done | sort | uniq -c | sort -rn | awk 'NR == 1 { print $2 }')
     echo $((${address##*.} - 1))
 }

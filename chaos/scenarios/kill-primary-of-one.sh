@@ -2,7 +2,7 @@
 # kill -9 of a primary with a single replica: nothing is confirmed until it is back, as the replica
 met=unavailable
 prepare() {
-    spare=$(replicas | head -n 1)
+    spare=$(replicas | sed -n 1p)
     destroy "redis-$spare"
 }
 strike() {
