@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
+#include <openssl/x509.h>
 
 // EVP_PKEY_Q_keygen is variadic, and EVP_PKEY_keygen's convenience macros don't reach Swift.
 static inline EVP_PKEY *CCrypto_generate_ed25519(void) {

@@ -17,8 +17,8 @@ extension Command {
             throw CommandFailure("\(directory) can't be made: \(FileError())", ExitCode.cantCreate)
         }
         let files = [
-            ("jwks.json", newKeySet()), ("receipt.pem", Crypto.newEd25519PEM()),
-            ("ops.token", Crypto.randomHex(32) + "\n"),
+            ("jwks.json", newKeySet()), ("receipt.pem", Ed25519PrivateKey().pem),
+            ("ops.token", Base64URL.text(Crypto.randomBytes(32).span) + "\n"),
         ]
         // All or none: a second run must not leave one new file between two old ones.
         for (name, _) in files where File.exists("\(directory)/\(name)") {
@@ -38,11 +38,9 @@ extension Command {
 
     /// A key set with one random HS256 key, named after its beginning so that two sets can be told apart.
     private static func newKeySet() -> String {
-        var secret = ByteBuffer(capacity: 64)
-        let bytes = Crypto.randomBytes(KeySet.keyBytesMin)
-        Base64URL.encode(bytes.span, into: &secret)
+        let secret = Base64URL.text(Crypto.randomBytes(KeySet.keyBytesMin).span)
         return """
-            {"keys":[{"kty":"oct","alg":"HS256","use":"sig","kid":"\(Crypto.randomHex(4))","k":"\(secret.string)"}]}
+            {"keys":[{"kty":"oct","alg":"HS256","use":"sig","kid":"\(Crypto.randomHex(4))","k":"\(secret)"}]}
 
             """
     }

@@ -69,6 +69,13 @@ package enum Base64URL {
         if held > 0 { output.append(alphabet[Int(bits << UInt32(6 - held) & 63)]) }
     }
 
+    /// The encoding of `bytes`.
+    package static func text(_ bytes: Span<UInt8>) -> String {
+        var text = ByteBuffer(capacity: bytes.count * 4 / 3 + 2)
+        encode(bytes, into: &text)
+        return text.string
+    }
+
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
 
     private static let decodeTable: [UInt8] = {

@@ -32,6 +32,10 @@ package struct Setting: Sendable {
     package static let jwtAudience = Setting(
         "SALE_JWT_AUDIENCE", default: nil, "the aud a token must have, where set")
     package static let jwtIssuer = Setting("SALE_JWT_ISSUER", default: nil, "the iss a token must have, where set")
+    package static let receiptKeyFile = Setting(
+        "SALE_RECEIPT_KEY_FILE", default: nil,
+        "PEM file of Ed25519 keys: the private one that signs receipts, then retired ones, which are only published; "
+            + "unset: no receipts; SIGHUP rereads it")
     package static let deadline = Setting(
         "SALE_DEADLINE_MS", default: "2500", "milliseconds until a purchase is answered 202 (if sent) or 503 (if not)")
     package static let maxConnections = Setting(
@@ -111,16 +115,31 @@ package struct Environment: Sendable {
     /// The buyers' keys, from the file that SALE_JWT_JWKS_FILE names.
     package func keySet() throws(ConfigurationError) -> KeySet {
         let path = try required(.jwksFile)
-        let bytes: [UInt8]
-        do throws(FileError) {
-            bytes = try File.read(path, limit: 1 << 20)
-        } catch {
-            throw ConfigurationError(.jwksFile, "names \(path), which can't be read: \(error)")
-        }
+        let bytes = try file(path, of: .jwksFile, limit: 1 << 20)
         do throws(KeySet.Malformed) {
             return try KeySet(json: bytes.span)
         } catch {
             throw ConfigurationError(.jwksFile, "names \(path), which is not usable: \(error.message)")
+        }
+    }
+
+    /// The keys of receipts, from the file that SALE_RECEIPT_KEY_FILE names; nil where it names none.
+    package func receiptKeys() throws(ConfigurationError) -> ReceiptKeys? {
+        guard let path = self[.receiptKeyFile] else { return nil }
+        // A block has 119 bytes, so this is five hundred rotations.
+        let bytes = try file(path, of: .receiptKeyFile, limit: 1 << 16)
+        do throws(ReceiptKeys.Malformed) {
+            return try ReceiptKeys(pem: bytes.span)
+        } catch {
+            throw ConfigurationError(.receiptKeyFile, "names \(path), which is not usable: \(error.message)")
+        }
+    }
+
+    private func file(_ path: String, of setting: Setting, limit: Int) throws(ConfigurationError) -> [UInt8] {
+        do throws(FileError) {
+            return try File.read(path, limit: limit)
+        } catch {
+            throw ConfigurationError(setting, "names \(path), which can't be read: \(error)")
         }
     }
 }

@@ -1,12 +1,17 @@
 internal import CCrypto
 
-/// Hashes, randomness and keys from libcrypto.
+/// Hashes and randomness from libcrypto.
 package enum Crypto {
     /// The SHA-1 of `bytes` in hexadecimal: how Redis names a script (EVALSHA).
     package static func sha1Hex(_ bytes: Span<UInt8>) -> String { hex(bytes, EVP_sha1()) }
 
     /// The SHA-256 of `bytes` in hexadecimal.
     package static func sha256Hex(_ bytes: Span<UInt8>) -> String { hex(bytes, EVP_sha256()) }
+
+    /// The SHA-256 of `bytes`, appended to `output`.
+    package static func appendSHA256(_ bytes: Span<UInt8>, to output: inout ByteBuffer) {
+        append(bytes, EVP_sha256(), to: &output)
+    }
 
     /// `count` bytes that nobody can guess (RAND_bytes).
     package static func randomBytes(_ count: Int) -> [UInt8] {
@@ -35,29 +40,21 @@ package enum Crypto {
         return text.string
     }
 
-    /// A new Ed25519 private key as PKCS#8 PEM (RFC 8410).
-    package static func newEd25519PEM() -> String {
-        guard let key = CCrypto_generate_ed25519(), let memory = BIO_new(BIO_s_mem()) else {
-            preconditionFailure("libcrypto has no Ed25519")
-        }
-        defer {
-            EVP_PKEY_free(key)
-            BIO_free(memory)
-        }
-        precondition(
-            PEM_write_bio_PrivateKey(memory, key, nil, nil, 0, nil, nil) == 1, "writing a PEM to memory failed")
-        var text = ByteBuffer(capacity: 256)
-        text.append(upTo: 1024) { room in Int(max(0, BIO_read(memory, room.baseAddress, Int32(room.count)))) }
+    private static func hex(_ bytes: Span<UInt8>, _ algorithm: OpaquePointer?) -> String {
+        var digest = ByteBuffer(capacity: Int(EVP_MAX_MD_SIZE))
+        append(bytes, algorithm, to: &digest)
+        var text = ByteBuffer(capacity: digest.count * 2)
+        text.append(hex: digest.bytes)
         return text.string
     }
 
-    private static func hex(_ bytes: Span<UInt8>, _ algorithm: OpaquePointer?) -> String {
-        var digest = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
-        var length: UInt32 = 0
-        let done = bytes.withUnsafeBytes { EVP_Digest($0.baseAddress, $0.count, &digest, &length, algorithm, nil) }
-        precondition(done == 1, "libcrypto lacks a standard digest")
-        var text = ByteBuffer(capacity: Int(length) * 2)
-        text.append(hex: digest.span.extracting(0..<Int(length)))
-        return text.string
+    private static func append(_ bytes: Span<UInt8>, _ algorithm: OpaquePointer?, to output: inout ByteBuffer) {
+        output.append(upTo: Int(EVP_MAX_MD_SIZE)) { room in
+            let digest = room.baseAddress?.assumingMemoryBound(to: UInt8.self)
+            var length: UInt32 = 0
+            let done = bytes.withUnsafeBytes { EVP_Digest($0.baseAddress, $0.count, digest, &length, algorithm, nil) }
+            precondition(done == 1, "libcrypto lacks a standard digest")
+            return Int(length)
+        }
     }
 }

@@ -21,7 +21,7 @@ package struct KeySet {
     /// Every key must be an `oct` key of at least 32 bytes with a `kid` of its own: a set that is half right is refused
     /// whole, so that a half-written file never takes a key out of service unnoticed.
     package init(json: Span<UInt8>) throws(Malformed) {
-        guard let entries = try? Self.entries(json) else {
+        guard let entries = try? JSONWebKeys.entries(json) else {
             throw Malformed(message: "it is not a complete JSON key set")
         }
         var keys: [Key] = []
@@ -46,38 +46,5 @@ package struct KeySet {
         }
         guard !keys.isEmpty else { throw Malformed(message: "it has no keys") }
         self.keys = keys
-    }
-
-    /// The string members of each element of `keys`.
-    private static func entries(_ json: Span<UInt8>) throws(JSONReader.Failure) -> [[String: String]] {
-        var entries: [[String: String]] = []
-        var reader = JSONReader(json)
-        try reader.beginObject()
-        var first = true
-        while let name = try reader.member(first: &first) {
-            guard json.extracting(name.range).equals("keys") else {
-                try reader.skip()
-                continue
-            }
-            try reader.beginArray()
-            var firstKey = true
-            while try reader.element(first: &firstKey) {
-                var entry: [String: String] = [:]
-                try reader.beginObject()
-                var firstMember = true
-                while let member = try reader.member(first: &firstMember) {
-                    let kind = try reader.peek()
-                    if kind == .string {
-                        let value = try reader.string()
-                        entry[json.extracting(member.range).string] = json.extracting(value.range).string
-                    } else {
-                        try reader.skip()
-                    }
-                }
-                entries.append(entry)
-            }
-        }
-        try reader.end()
-        return entries
     }
 }

@@ -1,0 +1,35 @@
+/// A JSON Web Key Set (RFC 7517) as it was written, before anybody has judged its keys.
+enum JSONWebKeys {
+    /// The string members of each element of `keys`; strings still escaped.
+    static func entries(_ json: Span<UInt8>) throws(JSONReader.Failure) -> [[String: String]] {
+        var entries: [[String: String]] = []
+        var reader = JSONReader(json)
+        try reader.beginObject()
+        var first = true
+        while let name = try reader.member(first: &first) {
+            guard json.extracting(name.range).equals("keys") else {
+                try reader.skip()
+                continue
+            }
+            try reader.beginArray()
+            var firstKey = true
+            while try reader.element(first: &firstKey) {
+                var entry: [String: String] = [:]
+                try reader.beginObject()
+                var firstMember = true
+                while let member = try reader.member(first: &firstMember) {
+                    let kind = try reader.peek()
+                    if kind == .string {
+                        let value = try reader.string()
+                        entry[json.extracting(member.range).string] = json.extracting(value.range).string
+                    } else {
+                        try reader.skip()
+                    }
+                }
+                entries.append(entry)
+            }
+        }
+        try reader.end()
+        return entries
+    }
+}

@@ -1,0 +1,68 @@
+/// The keys of receipts: the one that signs, and those that did.
+package struct ReceiptKeys {
+    /// Why a file can't be used; `message` is a sentence for the person who edits it.
+    package struct Malformed: Error, Equatable {
+        package let message: String
+    }
+
+    private let signingKey: Ed25519PrivateKey
+    /// Signed receipts once, and still verify them, newest first.
+    private let retired: [Ed25519PublicKey]
+
+    package let signer: ReceiptSigner
+
+    /// Reads PEM text: first the private key that signs, then retired ones, private or public.
+    ///
+    /// As with buyers' keys, a text that is half right is refused whole.
+    package init(pem: Span<UInt8>) throws(Malformed) {
+        let blocks: [Ed25519PEM.Block]
+        do throws(Ed25519PEM.Broken) {
+            blocks = try Ed25519PEM.blocks(pem)
+        } catch {
+            throw Malformed(message: "a block in it is not whole, or a line outside of any begins with -")
+        }
+        var signingKey: Ed25519PrivateKey?
+        var keys: [Ed25519PublicKey] = []
+        for (index, block) in blocks.enumerated() {
+            let key: Ed25519PublicKey
+            switch block {
+            case .privateKey(let privateKey):
+                if index == 0 { signingKey = privateKey }
+                key = privateKey.publicKey
+            case .publicKey(let publicKey): key = publicKey
+            case .foreign(let label):
+                throw Malformed(
+                    message: "block \(index + 1) (\(label)) is no Ed25519 key in PKCS#8 or SubjectPublicKeyInfo form")
+            }
+            if let twin = keys.firstIndex(where: { $0.bytes == key.bytes }) {
+                throw Malformed(message: "blocks \(twin + 1) and \(index + 1) are of the same key")
+            }
+            keys.append(key)
+        }
+        guard !keys.isEmpty else { throw Malformed(message: "it has no keys") }
+        guard let signingKey else {
+            throw Malformed(message: "block 1 is a public key; the key that signs comes first")
+        }
+        self.signingKey = signingKey
+        retired = Array(keys.dropFirst())
+        signer = ReceiptSigner(key: signingKey)
+    }
+
+    /// The public keys, the signing one first.
+    package var published: [Ed25519PublicKey] { [signingKey.publicKey] + retired }
+
+    /// The PEM text with a new key in front, which signs from then on. Of the keys that it retires only the public half
+    /// is written: nobody can sign under them again, and every receipt of theirs verifies on.
+    package func rotatedPEM() -> String {
+        Ed25519PrivateKey().pem + published.map(\.pem).joined()
+    }
+}
+
+extension ByteBuffer {
+    /// Appends the set of keys that verify receipts (RFC 7517); empty where there are none.
+    package mutating func append(jwks keys: ReceiptKeys?) {
+        append("{")
+        appendMember("keys", each: keys?.published ?? []) { $0.append(jwk: $1) }
+        append("}")
+    }
+}
