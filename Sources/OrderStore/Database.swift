@@ -10,6 +10,8 @@ final class Database {
     private static let busyMilliseconds: Int32 = 1000
 
     let handle: OpaquePointer
+    /// Statements that are used again and again, by where their text stands in the program.
+    private var statements: [UnsafePointer<UInt8>: Statement] = [:]
 
     /// Opens `path`; for writing it is made where it isn't there.
     init(_ path: String, _ access: Access) throws(StoreError) {
@@ -31,18 +33,40 @@ final class Database {
         sqlite3_busy_timeout(made, Self.busyMilliseconds)
     }
 
-    deinit { sqlite3_close_v2(handle) }
+    deinit {
+        statements = [:]
+        sqlite3_close_v2(handle)
+    }
 
     /// Runs SQL that takes no values and gives no rows that matter.
     func execute(_ sql: String) throws(StoreError) {
         guard sqlite3_exec(handle, sql, nil, nil, nil) == SQLITE_OK else { throw StoreError(handle, sql) }
     }
 
+    /// Runs a statement for its effect; answers how many rows it changed itself, not by triggers.
+    @discardableResult func run(_ sql: StaticString, _ values: [StoreValue] = []) throws(StoreError) -> Int {
+        try query(sql, values) { _ in }
+        return Int(sqlite3_changes(handle))
+    }
+
+    /// Runs a statement and calls `body` with each row. It is prepared the first time, and kept.
+    func query(
+        _ sql: StaticString, _ values: [StoreValue] = [], _ body: (borrowing Row) -> Void
+    ) throws(StoreError) {
+        try statement(sql).query(values, body)
+    }
+
+    private func statement(_ sql: StaticString) throws(StoreError) -> Statement {
+        if let prepared = statements[sql.utf8Start] { return prepared }
+        let made = try Statement(handle, sql.description)
+        statements[sql.utf8Start] = made
+        return made
+    }
+
     /// The integer that a PRAGMA or a SELECT of one row answers.
     func integer(_ sql: String) throws(StoreError) -> Int {
         var value = 0
-        let statement = try Statement(handle, sql)
-        try statement.query { value = $0.integer(0) }
+        try Statement(handle, sql).query([]) { value = $0.integer(0) }
         return value
     }
 

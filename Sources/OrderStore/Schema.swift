@@ -28,6 +28,7 @@ enum Schema {
             persisted_position INTEGER NOT NULL DEFAULT 0,
             -- The stream entry that was taken in last, in the same transaction as its rows.
             last_stream_id TEXT NOT NULL,
+            archived_at_ms INTEGER,
             CHECK (sold >= 0 AND sold <= stock_total)
         ) STRICT, WITHOUT ROWID;
 
@@ -50,18 +51,85 @@ enum Schema {
             UPDATE sales SET sold = sold + NEW.quantity WHERE sale = NEW.sale;
         END;
 
-        -- What the stream brought and could not be stored. The entry itself, byte for byte, is in Redis' dlq stream.
+        -- The public history of each sale, in the order of commit: each entry's hash covers it and the hash before.
+        CREATE TABLE ledger (
+            sale TEXT NOT NULL REFERENCES sales (sale),
+            seq INTEGER NOT NULL CHECK (seq >= 1),
+            entry TEXT NOT NULL,
+            hash BLOB NOT NULL CHECK (length(hash) = 32),
+            PRIMARY KEY (sale, seq)
+        ) STRICT, WITHOUT ROWID;
+
+        -- What the stream brought and could not be stored, whole: never deleted.
         CREATE TABLE dead_letters (
             sale TEXT NOT NULL,
             stream_id TEXT NOT NULL,
+            -- The entry, byte for byte, as the array that Redis sent: names and values in turn. NULL: it was deleted.
+            fields BLOB,
             reason TEXT NOT NULL,
             message TEXT NOT NULL,
+            -- Where it failed.
+            stage TEXT NOT NULL,
             -- Of an order that was understood; its units stay sold.
             position INTEGER,
             quantity INTEGER,
-            recorded_at_ms INTEGER NOT NULL,
+            attempts INTEGER NOT NULL DEFAULT 1,
+            first_failed_at_ms INTEGER NOT NULL,
+            last_failed_at_ms INTEGER NOT NULL,
+            worker TEXT NOT NULL,
+            release TEXT NOT NULL,
+            -- When it was in Redis' dlq stream, and off the pending list.
+            moved_at_ms INTEGER,
+            -- redriven: it is stored now; discarded: it never will be.
+            resolution TEXT CHECK (resolution IN ('redriven', 'discarded')),
+            resolved_at_ms INTEGER,
             PRIMARY KEY (sale, stream_id)
         ) STRICT, WITHOUT ROWID;
+
+        -- Orders that never will be: discarded dead letters. Their units come back by a restock alone.
+        CREATE TABLE voids (
+            sale TEXT NOT NULL REFERENCES sales (sale),
+            position INTEGER NOT NULL,
+            quantity INTEGER NOT NULL,
+            stream_id TEXT NOT NULL,
+            reason TEXT NOT NULL,
+            at_ms INTEGER NOT NULL,
+            PRIMARY KEY (sale, position)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TRIGGER orders_are_not_void BEFORE INSERT ON orders
+        WHEN EXISTS (SELECT 1 FROM voids WHERE sale = NEW.sale AND position = NEW.position) BEGIN
+            SELECT RAISE (ABORT, 'this order was discarded');
+        END;
+
+        -- Changes of the stock, each once.
+        CREATE TABLE restocks (
+            sale TEXT NOT NULL REFERENCES sales (sale),
+            stream_id TEXT NOT NULL,
+            units INTEGER NOT NULL,
+            at_ms INTEGER NOT NULL,
+            PRIMARY KEY (sale, stream_id)
+        ) STRICT, WITHOUT ROWID;
+
+        -- How fast it sold: orders and units by the second in which they were won.
+        CREATE TABLE sold_per_second (
+            sale TEXT NOT NULL REFERENCES sales (sale),
+            second INTEGER NOT NULL,
+            orders INTEGER NOT NULL,
+            units INTEGER NOT NULL,
+            PRIMARY KEY (sale, second)
+        ) STRICT, WITHOUT ROWID;
+
+        -- What operators did.
+        CREATE TABLE audit (
+            id INTEGER PRIMARY KEY,
+            at_ms INTEGER NOT NULL,
+            action TEXT NOT NULL,
+            sale TEXT NOT NULL,
+            subject TEXT NOT NULL,
+            reason TEXT NOT NULL,
+            outcome TEXT NOT NULL
+        ) STRICT;
 
         -- Positions that buyers were told of and that neither store has any more; their units are withheld until released.
         CREATE TABLE losses (

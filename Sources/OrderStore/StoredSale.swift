@@ -11,7 +11,7 @@ package struct StoredSale: Equatable, Sendable {
     package var lastStreamID = StreamID("0-0")
     /// By position.
     package var orders: [Order] = []
-    /// Orders among the dead letters.
+    /// Orders among the dead letters, those that were discarded too: their units stay sold.
     package var deadLetters: [DeadLetter] = []
     package var losses: [Loss] = []
 
@@ -71,13 +71,12 @@ package final class StoreReader {
 extension Database {
     func account(of sale: SaleID) throws(StoreError) -> StoredSale? {
         var stored: StoredSale?
-        let head = try Statement(
-            handle,
+        try query(
             """
             SELECT uuid, title, stock_total, max_per_buyer, opens_at_ms, closes_at_ms, paused, pseudonym_key, epoch,
                 created_at_ms, sold, persisted_position, last_stream_id FROM sales WHERE sale = ?
-            """)
-        try head.query([.text("\(sale)")]) { row in
+            """, [.text("\(sale)")]
+        ) { row in
             let settings = SaleSettings(
                 opensAt: row.optionalInteger(4).map { UnixMilliseconds($0) },
                 closesAt: row.optionalInteger(5).map { UnixMilliseconds($0) }, paused: row.integer(6) == 1)
@@ -89,21 +88,26 @@ extension Database {
             stored?.lastStreamID = StreamID(row.text(12))
         }
         guard var stored else { return nil }
-        let orders = try Statement(handle, "SELECT \(Order.columns) FROM orders WHERE sale = ? ORDER BY position")
-        try orders.query([.text("\(sale)")]) { stored.orders.append(Order(sale: sale, $0)) }
-        let letters = try Statement(
-            handle,
-            "SELECT position, quantity FROM dead_letters WHERE sale = ? AND position IS NOT NULL ORDER BY position")
-        try letters.query([.text("\(sale)")]) {
+        try query(
+            """
+            SELECT position, buyer, quantity, key, trace, secured_at_ms, epoch FROM orders
+            WHERE sale = ? ORDER BY position
+            """, [.text("\(sale)")]
+        ) { stored.orders.append(Order(sale: sale, $0)) }
+        try query(
+            """
+            SELECT position, quantity FROM dead_letters
+            WHERE sale = ? AND position IS NOT NULL AND resolution IS NOT 'redriven' ORDER BY position
+            """, [.text("\(sale)")]
+        ) {
             stored.deadLetters.append(.init(position: $0.integer(0), quantity: $0.integer(1)))
         }
-        let losses = try Statement(
-            handle,
+        try query(
             """
             SELECT first_position, last_position, units, released_at_ms FROM losses WHERE sale = ?
             ORDER BY first_position
-            """)
-        try losses.query([.text("\(sale)")]) {
+            """, [.text("\(sale)")]
+        ) {
             stored.losses.append(
                 .init(
                     positions: $0.integer(0)...$0.integer(1), units: $0.integer(2),
@@ -114,16 +118,15 @@ extension Database {
 
     func sales() throws(StoreError) -> [SaleID] {
         var sales: [SaleID] = []
-        let names = try Statement(handle, "SELECT sale FROM sales ORDER BY sale")
-        try names.query { if let sale = SaleID($0.text(0)) { sales.append(sale) } }
+        try query("SELECT sale FROM sales WHERE archived_at_ms IS NULL ORDER BY sale") {
+            if let sale = SaleID($0.text(0)) { sales.append(sale) }
+        }
         return sales
     }
 }
 
 extension Order {
-    /// What `init(sale:_:)` reads, in its order.
-    static let columns = "position, buyer, quantity, key, trace, secured_at_ms, epoch"
-
+    /// Reads the columns position, buyer, quantity, key, trace, secured_at_ms and epoch, in this order.
     init(sale: SaleID, _ row: borrowing Row) {
         self.init(
             id: OrderID(sale: sale, position: row.integer(0)), buyer: row.text(1), quantity: row.integer(2),

@@ -55,6 +55,8 @@ package enum Outcome: Equatable, Sendable {
     case stored
     /// It had been stored before, with the same content.
     case alreadyStored
+    /// It had been rejected before, and is with the dead letters.
+    case alreadyRejected
     case rejected(Rejection)
 }
 

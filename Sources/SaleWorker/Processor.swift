@@ -39,7 +39,7 @@ final class Processor {
             case .stored:
                 stored += 1
                 settled.append(RedisArgument(entry.id))
-            case .alreadyStored: settled.append(RedisArgument(entry.id))
+            case .alreadyStored, .alreadyRejected: settled.append(RedisArgument(entry.id))
             case .rejected(let rejection): try bury(sale, entry, rejection, on: redis)
             }
         }
@@ -84,6 +84,7 @@ final class Processor {
             [RedisArgument(SaleKeys.group), RedisArgument(entry.id), entry.fields == nil ? "1" : "0"]
                 + letter.arguments)
         failpoint?.reached(.afterDeadLetter)
+        try store.markMoved(sale, entry.id)
         log.write(.error, "dead_letter") {
             $0.appendMember("sale", "\(sale)")
             $0.appendMember("entry", entry.id)

@@ -59,7 +59,7 @@ enum SaleWorkerMain {
             log.confess(configuration.plantedBug)
             log.flush()
             guard let lock = try takeLock(configuration, manager, log, loop, until: { stopping }) else { return }
-            let worker = Worker(configuration, store: open(configuration.database), log: log)
+            let worker = Worker(configuration, store: open(configuration), log: log)
             manager.notify(.ready, status: "working")
             log.write(.info, "working")
             var waitMilliseconds = 0
@@ -101,9 +101,10 @@ enum SaleWorkerMain {
         return nil
     }
 
-    private static func open(_ path: String) -> OrderStore {
+    private static func open(_ configuration: WorkerConfiguration) -> OrderStore {
+        let path = configuration.database
         do throws(StoreError) {
-            return try OrderStore(path: path)
+            return try OrderStore(path: path, worker: configuration.name)
         } catch {
             fail("\(Setting.database.name): \(path) can't be used: \(error.message)", ExitCode.cantCreate)
         }

@@ -11,7 +11,7 @@ enum TestEvents {
             [
                 ("v", "1"), ("kind", "create"), ("sale", "demo"), ("uuid", uuid), ("title", "A test"),
                 ("stock", "\(stock)"), ("max_per_buyer", "5"), ("opens_at", "0"), ("closes_at", "0"),
-                ("pseudonym_key", "ab"), ("at_ms", "1000"), ("epoch", "1"),
+                ("pseudonym_key", String(repeating: "ab", count: 32)), ("at_ms", "1000"), ("epoch", "1"),
             ])
     }
 

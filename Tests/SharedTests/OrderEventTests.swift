@@ -11,7 +11,8 @@ import Testing
     ]
     private static let create = [
         "v": "1", "kind": "create", "sale": "demo", "uuid": "u-1", "title": "Zoë's drop", "stock": "10",
-        "max_per_buyer": "2", "opens_at": "0", "closes_at": "1700000000000", "pseudonym_key": "ab", "at_ms": "5",
+        "max_per_buyer": "2", "opens_at": "0", "closes_at": "1700000000000",
+        "pseudonym_key": String(repeating: "ab", count: 32), "at_ms": "5",
         "epoch": "1",
     ]
 
@@ -79,7 +80,7 @@ import Testing
         ("buyer", String(repeating: "x", count: 129), "field buyer is not printable ASCII of up to 128 bytes"),
         ("key", "a b", "field key is not an idempotency key"),
         ("v", "2", "schema version 2 is not 1, the one this release reads"),
-        ("kind", "restock", "kind restock is unknown to this release"),
+        ("kind", "refund", "kind refund is unknown to this release"),
     ])
     func `that is not understood says why`(_ field: String, _ value: String, _ message: String) {
         #expect(problem(Self.order.merging([field: value]) { $1 }) == message)

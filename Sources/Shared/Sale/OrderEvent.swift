@@ -8,6 +8,8 @@ package enum OrderEvent: Equatable, Sendable {
     case set(SaleSettings)
     /// Units that were withheld are on sale again; written by release.lua.
     case release(units: Int, at: UnixMilliseconds)
+    /// The stock was changed by so many units: more, or before opening also fewer; written by restock.lua.
+    case restock(units: Int, at: UnixMilliseconds)
 
     /// The schema version this release writes and reads.
     package static let version = 1
@@ -39,6 +41,9 @@ package enum OrderEvent: Equatable, Sendable {
             self = .release(
                 units: try reader.integer("units", in: 1...Limits.stockMax),
                 at: UnixMilliseconds(try reader.integer("at_ms", in: 0...Int.max)))
+        case "restock":
+            self = .restock(
+                units: try reader.signed("units"), at: UnixMilliseconds(try reader.integer("at_ms", in: 0...Int.max)))
         case let kind: throw Malformed(message: "kind \(kind.prefix(32)) is unknown to this release")
         }
     }
@@ -83,6 +88,9 @@ package struct SaleRecord: Equatable, Sendable {
         settings = SaleSettings(
             opensAt: try reader.time("opens_at"), closesAt: try reader.time("closes_at"), paused: false)
         pseudonymKey = try reader.text("pseudonym_key")
+        guard Pseudonym(key: pseudonymKey) != nil else {
+            throw OrderEvent.Malformed(message: "field pseudonym_key is not 32 bytes in hexadecimal")
+        }
         epoch = try reader.integer("epoch", in: 1...Int.max)
         createdAt = UnixMilliseconds(try reader.integer("at_ms", in: 0...Int.max))
     }
@@ -90,17 +98,23 @@ package struct SaleRecord: Equatable, Sendable {
 
 /// What may change of a sale while it goes on.
 package struct SaleSettings: Equatable, Sendable {
+    /// nil where it stays as it is.
+    package var title: String?
     package var opensAt: UnixMilliseconds?
     package var closesAt: UnixMilliseconds?
     package var paused: Bool
 
-    package init(opensAt: UnixMilliseconds?, closesAt: UnixMilliseconds?, paused: Bool) {
+    package init(
+        title: String? = nil, opensAt: UnixMilliseconds?, closesAt: UnixMilliseconds?, paused: Bool
+    ) {
+        self.title = title
         self.opensAt = opensAt
         self.closesAt = closesAt
         self.paused = paused
     }
 
     fileprivate init(_ reader: FieldReader) throws(OrderEvent.Malformed) {
+        title = try reader.optional("title")
         opensAt = try reader.time("opens_at")
         closesAt = try reader.time("closes_at")
         paused = try reader.integer("paused", in: 0...1) == 1
@@ -170,6 +184,20 @@ private struct FieldReader {
             throw OrderEvent.Malformed(message: "field \(name) is not an integer from \(range.lowerBound)")
         }
         return value
+    }
+
+    func optional(_ name: String) throws(OrderEvent.Malformed) -> String? {
+        values[name] == nil ? nil : try text(name)
+    }
+
+    /// A number other than 0 that may be negative.
+    func signed(_ name: String) throws(OrderEvent.Malformed) -> Int {
+        let value = try text(name)
+        let magnitude = value.hasPrefix("-") ? String(value.dropFirst()) : value
+        guard let number = magnitude.withBytes({ $0.decimal }), (1...Limits.stockMax).contains(number) else {
+            throw OrderEvent.Malformed(message: "field \(name) is not a number of units")
+        }
+        return value.hasPrefix("-") ? -number : number
     }
 
     /// A time in milliseconds; 0 stands for unset.

@@ -1,0 +1,32 @@
+package import Shared
+
+extension OrderStore {
+    /// Marks that the sale's state in Redis is about to be rebuilt: answers the new epoch, higher than any before.
+    package func beginEpoch(_ sale: SaleID, above other: Int) throws(StoreError) -> Int {
+        try transaction { () throws(StoreError) in
+            var epoch = 0
+            try database.query(
+                "UPDATE sales SET epoch = max(epoch, ?2) + 1 WHERE sale = ?1 RETURNING epoch",
+                [.text("\(sale)"), .integer(other)]
+            ) { epoch = $0.integer(0) }
+            return epoch
+        }
+    }
+
+    /// Records positions that buyers were told of and that neither store has.
+    package func record(_ loss: StoredSale.Loss, of sale: SaleID) throws(StoreError) {
+        try transaction { () throws(StoreError) in
+            guard try know(sale) else { return }
+            let now = UnixMilliseconds.now
+            try database.run(
+                """
+                INSERT INTO losses (sale, first_position, last_position, units, recorded_at_ms) VALUES (?, ?, ?, ?, ?)
+                """,
+                [
+                    .text("\(sale)"), .integer(loss.positions.lowerBound), .integer(loss.positions.upperBound),
+                    .integer(loss.units), .integer(now.value),
+                ])
+            try extendLedger(of: sale, with: .lost(loss.positions, units: loss.units, at: now))
+        }
+    }
+}
