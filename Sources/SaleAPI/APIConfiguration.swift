@@ -23,8 +23,7 @@ struct APIConfiguration {
 
     static let settings: [Setting] = [
         .redisURL, .redisPasswordFile, .redisReplicas, .durability, .listen, .jwksFile, .jwtAudience, .jwtIssuer,
-        .deadline,
-        .maxConnections, .batchMax, .logLevel,
+        .receiptKeyFile, .deadline, .maxConnections, .batchMax, .logLevel,
     ]
 
     init(_ environment: Environment) throws(ConfigurationError) {

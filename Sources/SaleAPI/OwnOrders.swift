@@ -1,21 +1,39 @@
+import EventLoop
 import HTTPEdge
 import RedisClient
 import Shared
 
-/// Answers what a buyer has won: all of it, or one order.
+/// Answers what a buyer has won: all of it, or one order with its receipt.
 final class OwnOrders {
-    /// Look-ups that may wait for Redis at once: each holds a few hundred bytes.
+    /// Look-ups that may wait at once, for Redis or for a signature: each holds a few hundred bytes.
     private static let waitingMax = 8192
 
     private let redis: AsyncRedis
     private let known: KnownSales
+    private let log: Log
     private unowned let server: HTTPServer
+    private let signing: SigningQueue
     private var waiting = 0
+    /// Signs receipts; without keys there are none.
+    var receiptKeys: ReceiptKeys?
 
-    init(redis: AsyncRedis, known: KnownSales, server: HTTPServer) {
+    private struct Question {
+        let sale: SaleID
+        /// nil: all orders of the buyer.
+        let position: Int?
+        let buyer: String
+        let exchange: Exchange
+    }
+
+    init(
+        loop: EventLoop, redis: AsyncRedis, known: KnownSales, receiptKeys: ReceiptKeys?, server: HTTPServer, log: Log
+    ) {
         self.redis = redis
         self.known = known
+        self.receiptKeys = receiptKeys
         self.server = server
+        self.log = log
+        signing = SigningQueue(loop: loop)
     }
 
     /// Answers with the buyer's orders in `sale`, or with the one at `position`.
@@ -23,62 +41,133 @@ final class OwnOrders {
         guard redis.isReady, let runID = redis.runID else { return refuse(.unavailable, exchange) }
         guard waiting < Self.waitingMax else { return refuse(.overloaded, exchange) }
         waiting += 1
+        let question = Question(sale: sale, position: position, buyer: buyer.string, exchange: exchange)
         let keys = SaleKeys(sale)
         let call = ScriptCall(.lookup)
-        call.begin(keys: [keys.sale, keys.buyers], [runID, buyer.string])
-        // What a buyer is shown must not be taken back either.
-        var found: (code: String, persisted: Int, wins: [Win])?
+        call.begin(keys: [keys.sale, keys.buyers], [runID, question.buyer])
+        var found: Lookup?
         redis.run(
             call,
             { [weak self] answer in
-                guard let self else { return }
-                waiting -= 1
-                guard case .reply(let value) = answer, value.count == 3, let code = value[0].string,
-                    let persisted = value[1].integer, let wins = Win.parse(value[2].string ?? "")
-                else { return refuse(.unavailable, exchange) }
-                found = (code, persisted, wins)
+                if case .reply(let value) = answer { found = Lookup(value) }
+                if found == nil { self?.fail(question) }
             },
+            // What a buyer is shown must not be taken back either.
             confirmed: { [weak self] confirmation in
                 guard let self, let found else { return }
-                guard confirmation == .confirmed else { return refuse(.unavailable, exchange) }
-                switch found.code {
-                case "K":
-                    known.insert(sale)
-                    respond(sale, found.wins, persisted: found.persisted, position: position, exchange)
-                case "U" where !known.contains(sale): server.respond(exchange, .notFound)
-                default: refuse(.unavailable, exchange)
-                }
+                guard confirmation == .confirmed else { return fail(question) }
+                judge(found, question)
             })
     }
 
-    private func respond(_ sale: SaleID, _ wins: [Win], persisted: Int, position: Int?, _ exchange: Exchange) {
-        if let position {
-            guard let win = wins.first(where: { $0.position == position }) else {
-                return server.respond(exchange, .notFound)
-            }
-            return server.respond(exchange, .ok, headers: privately) { $0.append(sale, win, persisted: persisted) }
+    private func judge(_ found: Lookup, _ question: Question) {
+        switch found.code {
+        case "K":
+            known.insert(question.sale)
+            respond(found, question)
+        case "U" where !known.contains(question.sale): finish(question) { server.respond($0, .notFound) }
+        default: fail(question)
         }
+    }
+
+    private func respond(_ found: Lookup, _ question: Question) {
+        guard let position = question.position else { return finish(question) { list(found, question.sale, $0) } }
+        guard let win = found.wins.first(where: { $0.position == position }) else {
+            return finish(question) { server.respond($0, .notFound) }
+        }
+        guard receiptKeys != nil else { return show(win, of: found, question) }
+        signing.add { [weak self] in self?.show(win, of: found, question) }
+    }
+
+    private func list(_ found: Lookup, _ sale: SaleID, _ exchange: Exchange) {
         server.respond(exchange, .ok, headers: privately) { body in
             body.append("{\"orders\":[")
-            for (index, win) in wins.enumerated() {
+            for (index, win) in found.wins.enumerated() {
                 if index > 0 { body.append(",") }
-                body.append(sale, win, persisted: persisted)
+                body.append(sale, win, persisted: found.persisted)
+                body.append("}")
             }
             body.append("]}")
         }
     }
 
-    private func privately(_ headers: inout ByteBuffer) { headers.append("Cache-Control: private, no-store\r\n") }
+    private func show(_ win: Win, of found: Lookup, _ question: Question) {
+        let receipt = receipt(of: win, found, question)
+        finish(question) { exchange in
+            server.respond(exchange, .ok, headers: privately) { body in
+                body.append(question.sale, win, persisted: found.persisted)
+                body.appendMember("receipt")
+                if let receipt, let receiptKeys {
+                    body.append("\"")
+                    receiptKeys.signer.append(receipt, to: &body)
+                    body.append("\"}")
+                } else {
+                    body.append("null}")
+                }
+            }
+        }
+    }
+
+    /// What the receipt of a win says; nil where none is signed.
+    private func receipt(of win: Win, _ found: Lookup, _ question: Question) -> Receipt? {
+        guard receiptKeys != nil else { return nil }
+        // Set up anew each time: a tenth of what the signature takes.
+        guard let pseudonym = Pseudonym(key: found.pseudonymKey), !found.uuid.isEmpty else {
+            // The order is one all the same.
+            log.write(.error, "receipt_unsigned") {
+                $0.appendMember("sale", question.sale.description)
+                $0.appendMember("reason", "Redis has no uuid or no usable pseudonym_key of it")
+            }
+            return nil
+        }
+        return Receipt(
+            order: OrderID(sale: question.sale, position: win.position), uuid: found.uuid, epoch: win.epoch,
+            quantity: win.quantity, buyer: pseudonym.of(question.buyer), securedAt: win.securedAt)
+    }
+
+    // MARK: Ends
+
+    /// Answers a question that waited.
+    private func finish(_ question: Question, _ answer: (Exchange) -> Void) {
+        waiting -= 1
+        answer(question.exchange)
+    }
+
+    private func fail(_ question: Question) { finish(question) { refuse(.unavailable, $0) } }
 
     private func refuse(_ problem: Problem, _ exchange: Exchange) {
         server.respond(exchange, problem, retryAfterSeconds: 1)
     }
+
+    private func privately(_ headers: inout ByteBuffer) { headers.append("Cache-Control: private, no-store\r\n") }
+}
+
+/// A reply of lookup.lua.
+private struct Lookup {
+    let code: String
+    let persisted: Int
+    let wins: [Win]
+    let uuid: String
+    let pseudonymKey: String
+
+    /// nil where the reply is of another form.
+    init?(_ value: RedisValue) {
+        guard value.count == 5, let code = value[0].string, let persisted = value[1].integer,
+            let wins = Win.parse(value[2].string ?? ""), let uuid = value[3].string,
+            let pseudonymKey = value[4].string
+        else { return nil }
+        self.code = code
+        self.persisted = persisted
+        self.wins = wins
+        self.uuid = uuid
+        self.pseudonymKey = pseudonymKey
+    }
 }
 
 extension ByteBuffer {
+    /// Appends an order as its buyer sees it, still open for more members.
     fileprivate mutating func append(_ sale: SaleID, _ win: Win, persisted: Int) {
         appendOrder(sale, position: win.position, quantity: win.quantity, securedAt: win.securedAt)
         appendMember("persisted", win.position <= persisted)
-        append("}")
     }
 }

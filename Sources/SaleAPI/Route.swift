@@ -7,6 +7,7 @@ enum Route: Equatable {
     case sale(SaleID)
     case purchases(SaleID)
     case order(OrderID)
+    case receiptKeys
     case live
     case ready
     case metrics
@@ -19,6 +20,8 @@ enum Route: Equatable {
             self = .ready
         } else if path.equals("/metrics") {
             self = .metrics
+        } else if path.equals("/.well-known/jwks.json") {
+            self = .receiptKeys
         } else if path.equals("/v1/sales") {
             self = .sales
         } else if path.starts(with: "/v1/sales/") {

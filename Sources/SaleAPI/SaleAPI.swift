@@ -22,6 +22,7 @@ final class SaleAPI: HTTPHandler {
     private var batcher: Batcher!
     private var directory: SaleDirectory!
     private var ownOrders: OwnOrders!
+    private var receiptKeysPage: ReceiptKeysPage!
 
     init(_ configuration: APIConfiguration, environment: Environment, keys: KeySet, loop: EventLoop, log: Log) {
         self.configuration = configuration
@@ -32,7 +33,7 @@ final class SaleAPI: HTTPHandler {
     }
 
     /// Listens, and connects to Redis; requests are answered from here on.
-    func start(_ listener: Listener) throws(SystemError) {
+    func start(_ listener: Listener, receiptKeys: ReceiptKeys?) throws(SystemError) {
         var limits = EdgeLimits()
         limits.connections = configuration.maxConnections
         let server = HTTPServer(loop: loop, limits: limits, handler: self)
@@ -47,7 +48,9 @@ final class SaleAPI: HTTPHandler {
             metrics: metrics, log: log, batchMax: configuration.batchMax,
             deadlineMilliseconds: configuration.deadlineMilliseconds)
         directory = SaleDirectory(loop: loop, redis: redis, known: known, server: server)
-        ownOrders = OwnOrders(redis: redis, known: known, server: server)
+        ownOrders = OwnOrders(
+            loop: loop, redis: redis, known: known, receiptKeys: receiptKeys, server: server, log: log)
+        receiptKeysPage = ReceiptKeysPage(keys: receiptKeys, server: server)
         self.server = server
         try server.serve(listener)
         redis.connect()
@@ -71,6 +74,7 @@ final class SaleAPI: HTTPHandler {
         case .order(let order): orders(order.sale, order.position, request, exchange)
         case .sale(let sale): directory.answer(sale, request, exchange)
         case .sales: directory.answer(nil, request, exchange)
+        case .receiptKeys: receiptKeysPage.answer(request, exchange)
         case .live: server.respond(exchange, .ok) { $0.append("{\"status\":\"live\"}") }
         case .ready: ready(exchange)
         case .metrics:
@@ -152,14 +156,30 @@ final class SaleAPI: HTTPHandler {
         }
     }
 
-    /// Reads the buyers' keys again; a file that is not usable leaves the keys as they are.
+    /// Reads the keys of buyers and receipts again; a file that is not usable leaves its keys as they are.
     func reloadKeys() {
+        reloadBuyersKeys()
+        reloadReceiptKeys()
+    }
+
+    private func reloadBuyersKeys() {
         do throws(ConfigurationError) {
             let keys = try environment.keySet()
             verifier = TokenVerifier(keys: keys, audience: configuration.audience, issuer: configuration.issuer)
             log.write(.info, "keys_reloaded") { $0.appendMember("keys", keys.keys.count) }
         } catch {
             log.write(.error, "keys_kept") { $0.appendMember("reason", error.description) }
+        }
+    }
+
+    private func reloadReceiptKeys() {
+        do throws(ConfigurationError) {
+            guard let keys = try environment.receiptKeys() else { return }
+            ownOrders.receiptKeys = keys
+            receiptKeysPage.show(keys)
+            log.write(.info, "receipt_keys_reloaded") { $0.appendMember("keys", keys.published.count) }
+        } catch {
+            log.write(.error, "receipt_keys_kept") { $0.appendMember("reason", error.description) }
         }
     }
 

@@ -14,7 +14,7 @@ enum SaleAPIMain {
         Everything is set by environment variables:
         \(Setting.table(APIConfiguration.settings))
 
-        SIGTERM and SIGINT answer what is under way and stop; SIGHUP rereads the buyers' keys.
+        SIGTERM and SIGINT answer what is under way and stop; SIGHUP rereads the keys of buyers and receipts.
         Exit codes: 0 stopped, 64 usage, 71 a system call failed, 73 can't listen, 78 a setting is wrong.
         """
 
@@ -29,21 +29,24 @@ enum SaleAPIMain {
         let environment = Environment(variables)
         let configuration: APIConfiguration
         let keys: KeySet
+        let receiptKeys: ReceiptKeys?
         do throws(ConfigurationError) {
             configuration = try APIConfiguration(environment)
             keys = try environment.keySet()
+            receiptKeys = try environment.receiptKeys()
         } catch {
             fail(error.description, ExitCode.config)
         }
         do throws(SystemError) {
-            try run(configuration, environment, keys, Listener.inherited(variables))
+            try run(configuration, environment, keys, receiptKeys, Listener.inherited(variables))
         } catch {
             fail(error.description, ExitCode.osError)
         }
     }
 
     private static func run(
-        _ configuration: APIConfiguration, _ environment: Environment, _ keys: KeySet, _ inherited: Listener?
+        _ configuration: APIConfiguration, _ environment: Environment, _ keys: KeySet, _ receiptKeys: ReceiptKeys?,
+        _ inherited: Listener?
     ) throws(SystemError) {
         ignoreBrokenPipes()
         Program.raiseDescriptorLimit(to: configuration.maxConnections + descriptorsOfOurOwn)
@@ -66,7 +69,7 @@ enum SaleAPIMain {
             $0.appendMember("durability", configuration.durability.rawValue)
         }
         log.confess(configuration.plantedBug)
-        try api.start(listener)
+        try api.start(listener, receiptKeys: receiptKeys)
         try withExtendedLifetime(signals) { () throws(SystemError) in try loop.run() }
         log.write(.info, "stop")
         log.flush()

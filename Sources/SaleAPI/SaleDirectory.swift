@@ -41,9 +41,7 @@ final class SaleDirectory {
         guard redis.isReady, waiting.count < Self.waitingMax else {
             return server.respond(exchange, redis.isReady ? .overloaded : .unavailable, retryAfterSeconds: 1)
         }
-        var conditions: [UInt8]?
-        if let field = request.value(of: "if-none-match") { conditions = field.withUnsafeBufferPointer { Array($0) } }
-        let question = Waiting(exchange: exchange, sale: sale, conditions: conditions)
+        let question = Waiting(exchange: exchange, sale: sale, conditions: request.conditions)
         if let takenAt, loop.now < takenAt.advanced(milliseconds: Self.freshMilliseconds) { return respond(question) }
         waiting.append(question)
         if !refreshing { refresh() }
@@ -141,16 +139,9 @@ final class SaleDirectory {
         // The tag is of what matters in the answer: the time of day would make each answer another.
         var essence = ByteBuffer(capacity: 512)
         for status in sales { essence.append(status, serverTime: nil) }
-        let tag = "W/\"\(Crypto.sha256Hex(essence.bytes).prefix(16))\""
-        let fields: (inout ByteBuffer) -> Void = {
-            $0.append("Cache-Control: public, max-age=1\r\nETag: ")
-            $0.append(tag)
-            $0.append("\r\n")
-        }
-        if let conditions = question.conditions, EntityTags.match(conditions.span, tag) {
-            return server.respond(question.exchange, .notModified, .none, headers: fields, body: { _ in })
-        }
-        server.respond(question.exchange, .ok, headers: fields) { body in
+        server.respond(
+            question.exchange, tag: EntityTags.tag(of: essence.bytes), maxAgeSeconds: 1, unless: question.conditions
+        ) { body in
             guard question.sale == nil else { return body.append(sales[0], serverTime: sales[0].readAt) }
             body.append("{\"sales\":[")
             for (index, status) in sales.enumerated() {
@@ -159,19 +150,6 @@ final class SaleDirectory {
             }
             body.append("]}")
         }
-    }
-}
-
-/// If-None-Match (RFC 9110 section 13.1.2), by weak comparison.
-enum EntityTags {
-    /// Whether the field lists `tag` (a weak one, `W/"…"`), or is `*`.
-    static func match(_ field: Span<UInt8>, _ tag: String) -> Bool {
-        let opaque = tag.dropFirst(2)
-        let listed = field.string.split(separator: ",").map { item in
-            let item = item.drop { $0 == " " || $0 == "\t" }
-            return item.hasPrefix("W/") ? item.dropFirst(2) : item
-        }
-        return listed.contains { $0.hasPrefix(opaque) || $0 == "*" }
     }
 }
 

@@ -130,11 +130,15 @@ import Testing
                 .lookup, keys: [keys.sale, keys.buyers], [RedisArgument(runID), RedisArgument(buyer)])
             return reply.value.strings
         }
+        let saved = try redis.command(["HMGET", RedisArgument(SaleKeys(sale).sale), "uuid", "pseudonym_key"])
+        let ofSale = saved.value.strings
+        #expect(ofSale.map(\.utf8.count) == [36, 64])
         let found = try lookup("demo", "a", runID: redis.facts.runID)
         #expect(found[0] == "K")
         #expect(Win.parse(found[1])?.map(\.position) == [1])
-        #expect(try lookup("demo", "b", runID: redis.facts.runID) == ["K", ""])
-        #expect(try lookup("demo", "a", runID: "other") == ["F", ""])
-        #expect(try lookup("ghost", "a", runID: redis.facts.runID) == ["U", ""])
+        #expect(Array(found[2...]) == ofSale)
+        #expect(try lookup("demo", "b", runID: redis.facts.runID) == ["K", ""] + ofSale)
+        #expect(try lookup("demo", "a", runID: "other") == ["F", "", "", ""])
+        #expect(try lookup("ghost", "a", runID: redis.facts.runID) == ["U", "", "", ""])
     }
 }

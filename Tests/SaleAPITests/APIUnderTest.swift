@@ -23,10 +23,13 @@ final class APIUnderTest {
         proxy = throughProxy ? try LossyProxy(redis.directory.path("proxy.sock"), to: redis.socket) : nil
         let keys = Self.keySet([("k1", Self.secret)])
         try keys.write(toFile: redis.directory.path("jwks.json"), atomically: true, encoding: .utf8)
+        try Ed25519PrivateKey().pem.write(
+            toFile: redis.directory.path("receipt.pem"), atomically: true, encoding: .utf8)
         mint = TokenMint(keys: try keys.withBytes { try KeySet(json: $0) })
         environment = [
             "SALE_REDIS_URL": throughProxy ? "unix://\(redis.directory.path("proxy.sock"))" : redis.url,
             "SALE_JWT_JWKS_FILE": redis.directory.path("jwks.json"),
+            "SALE_RECEIPT_KEY_FILE": redis.directory.path("receipt.pem"),
             "SALE_LISTEN": "unix:\(redis.directory.path("api.sock"))",
         ].merging(settings) { $1 }
         process = try Self.start(redis, environment)
@@ -35,6 +38,7 @@ final class APIUnderTest {
 
     var socket: String { redis.directory.path("api.sock") }
     var keyFile: String { redis.directory.path("jwks.json") }
+    var receiptKeyFile: String { redis.directory.path("receipt.pem") }
 
     /// Ends the API with SIGKILL and starts it again: it has forgotten every sale that it had seen.
     func restart() throws {

@@ -119,6 +119,7 @@ import Testing
 
     @Test(arguments: [
         ("SALE_JWT_JWKS_FILE", ""), ("SALE_JWT_JWKS_FILE", "/nowhere/jwks.json"), ("SALE_REDIS_URL", "http://x"),
+        ("SALE_RECEIPT_KEY_FILE", "/nowhere/receipt.pem"), ("SALE_RECEIPT_KEY_FILE", "/dev/null"),
         ("SALE_REDIS_PASSWORD_FILE", "/nowhere/password"), ("SALE_DURABILITY", "maybe"), ("SALE_LISTEN", "8101"),
         ("SALE_DEADLINE_MS", "0"), ("SALE_DEADLINE_MS", "soon"), ("SALE_MAX_CONNECTIONS", "0"), ("SALE_BATCH_MAX", "0"),
         ("SALE_BATCH_MAX", "1001"), ("SALE_LOG_LEVEL", "loud"),
@@ -151,7 +152,8 @@ import Testing
         #expect(help.errors.isEmpty)
         for name in [
             "SALE_REDIS_URL", "SALE_REDIS_PASSWORD_FILE", "SALE_DURABILITY", "SALE_LISTEN", "SALE_JWT_JWKS_FILE",
-            "SALE_JWT_AUDIENCE", "SALE_JWT_ISSUER", "SALE_DEADLINE_MS", "SALE_MAX_CONNECTIONS", "SALE_BATCH_MAX",
+            "SALE_JWT_AUDIENCE", "SALE_JWT_ISSUER", "SALE_RECEIPT_KEY_FILE", "SALE_DEADLINE_MS", "SALE_MAX_CONNECTIONS",
+            "SALE_BATCH_MAX",
             "SALE_LOG_LEVEL",
         ] { #expect(help.output.contains("  \(name)  (")) }
         let version = try ChildProcess.run(program, ["--version"])

@@ -131,6 +131,7 @@ import Testing
         ("/v1/sales", 405, "GET, HEAD"), ("/v1/sales/demo", 405, "GET, HEAD"), ("/livez", 405, "GET, HEAD"),
         ("/v1/sales/demo/purchases", 405, "GET, HEAD, POST"), ("/v1/sales/demo/orders/demo-1", 405, "GET, HEAD"),
         ("/readyz", 405, "GET, HEAD"), ("/metrics", 405, "GET, HEAD"), ("/v1/sales?x=1", 405, "GET, HEAD"),
+        ("/.well-known/jwks.json", 405, "GET, HEAD"), ("/.well-known/jwks", 404, ""),
     ])
     func `know the paths and their methods`(_ target: String, _ status: Int, _ allow: String) throws {
         // DELETE is known to HTTP and to none of our paths.

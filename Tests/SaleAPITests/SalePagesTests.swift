@@ -105,7 +105,9 @@ import Testing
     @Test func `has the same head for HEAD, and no body`() throws {
         let api = try APIUnderTest()
         _ = try TestSale.create(try api.redis.connect())
-        for target in ["/v1/sales", "/v1/sales/demo", "/livez", "/readyz", "/metrics", "/nosuch"] {
+        for target in [
+            "/v1/sales", "/v1/sales/demo", "/.well-known/jwks.json", "/livez", "/readyz", "/metrics", "/nosuch",
+        ] {
             let client = try api.connect()
             let get = try client.ask("GET", target)
             let head = try client.ask("HEAD", target)

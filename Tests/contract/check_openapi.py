@@ -204,11 +204,15 @@ def ask_what_no_operation_takes(check, ready):
             check.judge(operation_id, ask(ready, raw))
 
 
-def ask_for_sales(check, ready):
+def ask_for_public_pages(check, ready):
     for operation_id, target in [("listSales", "/v1/sales"), ("showSale", "/v1/sales/ended")]:
         first = ask(ready, message("GET", target))
         check.judge(operation_id, first)
         check.judge(operation_id, ask(ready, message("GET", target, [("If-None-Match", first.get("etag") or "")])))
+    keys = ask(ready, message("GET", "/.well-known/jwks.json"))
+    check.judge("listReceiptKeys", keys)
+    condition = [("If-None-Match", keys.get("etag") or "")]
+    check.judge("listReceiptKeys", ask(ready, message("GET", "/.well-known/jwks.json", condition)))
     for sale in ["open", "sold-out", "scheduled", "paused", "nosuch"]:
         check.judge("showSale", ask(ready, message("GET", f"/v1/sales/{sale}")))
 
@@ -282,7 +286,7 @@ def main():
     check = Check(document)
     for place, schema, example in document.examples():
         check.problems += [f"example of {place}: {error}" for error in document.errors(schema, example)]
-    ask_for_sales(check, sockets["ready"])
+    ask_for_public_pages(check, sockets["ready"])
     ask_for_probes(check, sockets["ready"])
     ask_for_purchases(check, sockets["ready"], tokens)
     ask_what_no_operation_takes(check, sockets["ready"])
