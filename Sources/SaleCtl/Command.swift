@@ -28,8 +28,8 @@ struct Command: Sendable {
 
     /// Every command, in the order of a sale's life.
     static let all: [Command] = [
-        .keysInit, .token, .doctor, .create, .list, .show, .watch, .pause, .resume, .close, .reconcile, .rebuild,
-        .release, .check,
+        .keysInit, .rotateReceipt, .token, .doctor, .create, .list, .show, .watch, .pause, .resume, .close, .reconcile,
+        .rebuild, .release, .check,
     ]
 }
 

@@ -9,7 +9,7 @@ extension Command {
         "doctor", "[--json]", "Looks whether everything is ready for a sale.",
         details: """
             Checks Redis (reached, version, primary, the settings that keep confirmed orders, the fence of each sale), the
-            clocks, the keys' file and its permissions, the database and the room on its disk. Exit code 0: nothing is
+            clocks, the keys' files and their permissions, the database and the room on its disk. Exit code 0: nothing is
             wrong; 1: something is, and the line says what to do.
             """
     ) { line, context in
@@ -122,19 +122,30 @@ private struct Doctor {
     }
 
     private mutating func keys() {
-        let path: String
         do throws(ConfigurationError) {
-            path = try context.environment.required(.jwksFile)
+            let path = try context.environment.required(.jwksFile)
             let keys = try context.environment.keySet()
             add(.ok, "keys", "\(keys.keys.count) in \(path)")
+            permissions("keys'", path)
         } catch {
-            return add(.bad, "keys", error.description)
+            add(.bad, "keys", error.description)
         }
+        guard let path = context.environment[.receiptKeyFile] else { return }
+        do throws(ConfigurationError) {
+            let keys = try context.environment.receiptKeys()
+            add(.ok, "receipt keys", "\(keys?.published.count ?? 0) in \(path)")
+            permissions("receipt keys'", path)
+        } catch {
+            add(.bad, "receipt keys", error.description)
+        }
+    }
+
+    private mutating func permissions(_ whose: String, _ path: String) {
         var facts = stat()
         guard stat(path, &facts) == 0 else { return }
         let open = facts.st_mode & 0o077
         add(
-            open == 0 ? .ok : .bad, "keys' permissions",
+            open == 0 ? .ok : .bad, "\(whose) permissions",
             open == 0 ? "its owner only" : "others may read \(path): chmod 600, and rotate the keys")
     }
 

@@ -7,7 +7,7 @@ extension Command {
         details: """
             Writes into DIR, which is made where it isn't there, each file readable by its owner only:
               jwks.json     a key that signs buyers' tokens (SALE_JWT_JWKS_FILE)
-              receipt.pem   an Ed25519 key that signs receipts
+              receipt.pem   an Ed25519 key that signs receipts (SALE_RECEIPT_KEY_FILE)
               ops.token     the token of the operators' listener
             """
     ) { line, _ in

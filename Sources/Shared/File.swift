@@ -50,5 +50,28 @@ package enum File {
         guard fsync(descriptor) == 0 else { throw FileError() }
     }
 
+    /// Gives a file a new content, to disk before it returns: whoever reads it meanwhile finds the old one or the new one,
+    /// whole. Owner and mode stay. EEXIST where PATH.new is there: another replacement is under way, or broke off.
+    package static func replace(_ path: String, _ bytes: Span<UInt8>) throws(FileError) {
+        var old = stat()
+        guard stat(path, &old) == 0 else { throw FileError() }
+        let fresh = "\(path).new"
+        try create(fresh, bytes, mode: 0o600)
+        // A service of another user must still be able to read it.
+        guard chown(fresh, old.st_uid, old.st_gid) == 0, chmod(fresh, old.st_mode & 0o777) == 0,
+            rename(fresh, path) == 0
+        else {
+            let error = FileError()
+            unlink(fresh)
+            throw error
+        }
+        // A rename is on disk once its directory is.
+        let directory = open(
+            path.contains("/") ? String(path[..<path.lastIndex(of: "/")!]) + "/" : ".", O_RDONLY | O_CLOEXEC)
+        guard directory >= 0 else { throw FileError() }
+        defer { close(directory) }
+        guard fsync(directory) == 0 else { throw FileError() }
+    }
+
     package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 }

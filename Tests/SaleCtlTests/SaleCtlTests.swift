@@ -18,6 +18,7 @@ private final class Operator {
         environment = [
             "SALE_REDIS_URL": server.url, "SALE_DATABASE": server.directory.path("sale.db"),
             "SALE_JWT_JWKS_FILE": server.directory.path("keys/jwks.json"),
+            "SALE_RECEIPT_KEY_FILE": server.directory.path("keys/receipt.pem"),
         ]
     }
 
@@ -109,6 +110,8 @@ private final class Operator {
             let attributes = try FileManager.default.attributesOfItem(atPath: "\(directory)/\(name)")
             #expect(attributes[.posixPermissions] as? Int == 0o600)
         }
+        let token = try String(contentsOfFile: "\(directory)/ops.token", encoding: .utf8)
+        #expect(token.wholeMatch(of: /[A-Za-z0-9_-]{43}\n/) != nil)
         let before = try Data(contentsOf: URL(fileURLWithPath: "\(directory)/jwks.json"))
         let again = try operate.run(["keys", "init", directory])
         #expect(again.code == ExitCode.cantCreate)
@@ -129,6 +132,54 @@ private final class Operator {
         }
     }
 
+    @Test func `rotates the key of receipts, and old receipts verify on`() throws {
+        let operate = try Operator()
+        let directory = operate.server.directory.path("keys")
+        let file = "\(directory)/receipt.pem"
+        #expect(try operate.run(["keys", "init", directory]).code == 0)
+        func keys() throws -> ReceiptKeys {
+            try String(contentsOfFile: file, encoding: .utf8).withBytes { try ReceiptKeys(pem: $0) }
+        }
+        let first = try keys()
+        let receipt = Receipt(
+            order: OrderID(sale: SaleID("demo")!, position: 1), uuid: Crypto.uuid(), epoch: 1, quantity: 1,
+            buyer: String(repeating: "0", count: 32), securedAt: .now)
+        var signed = ByteBuffer()
+        first.signer.append(receipt, to: &signed)
+        chmod(file, 0o640)
+        for rotation in 1...2 {
+            let result = try operate.run(["keys", "rotate-receipt", directory])
+            #expect(result.code == 0, "\(result.errors)")
+            let now = try keys()
+            #expect(result.output.hasPrefix("signs    \(now.published[0].keyID)\nretired  \(rotation)\n"))
+            #expect(now.published.last?.keyID == first.published[0].keyID)
+            var set = ByteBuffer()
+            set.append(jwks: now)
+            #expect(try ReceiptVerifier(jwks: set.bytes).receipt(signed.bytes) == receipt)
+        }
+        let attributes = try FileManager.default.attributesOfItem(atPath: file)
+        #expect(attributes[.posixPermissions] as? Int == 0o640)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: directory).count == 3)
+    }
+
+    @Test func `rotates nothing where it could lose a key`() throws {
+        let operate = try Operator()
+        let directory = operate.server.directory.path("keys")
+        let file = "\(directory)/receipt.pem"
+        #expect(try operate.run(["keys", "init", directory]).code == 0)
+        let whole = try String(contentsOfFile: file, encoding: .utf8)
+        let half = String(whole.dropLast(10))
+        try half.write(toFile: file, atomically: true, encoding: .utf8)
+        #expect(try operate.run(["keys", "rotate-receipt", directory]).code == ExitCode.data)
+        #expect(try String(contentsOfFile: file, encoding: .utf8) == half)
+        try whole.write(toFile: file, atomically: true, encoding: .utf8)
+        try "".write(toFile: "\(file).new", atomically: true, encoding: .utf8)
+        let result = try operate.run(["keys", "rotate-receipt", directory])
+        #expect(result.code == ExitCode.cantCreate)
+        #expect(result.errors.contains("\(file).new"))
+        #expect(try String(contentsOfFile: file, encoding: .utf8) == whole)
+    }
+
     @Test func `the doctor finds a healthy system healthy`() throws {
         let operate = try Operator()
         _ = try operate.run(["keys", "init", operate.server.directory.path("keys")])
@@ -141,12 +192,16 @@ private final class Operator {
         let operate = try Operator(["--appendfsync", "everysec"])
         _ = try operate.run(["keys", "init", operate.server.directory.path("keys")])
         chmod(operate.server.directory.path("keys/jwks.json"), 0o644)
+        chmod(operate.server.directory.path("keys/receipt.pem"), 0o640)
         let sale = try TestSale.create(operate.redis)
         try operate.redis.command(["HSET", RedisArgument(SaleKeys(sale).sale), "serving_run_id", "an earlier life"])
         let report = try operate.json(["doctor"])
         #expect(report["healthy"] as? Bool == false)
         let bad = (report["findings"] as? [[String: String]] ?? []).filter { $0["verdict"] == "bad" }
-        #expect(bad.compactMap { $0["subject"] } == ["redis durability", "sale demo", "keys' permissions"])
+        #expect(
+            bad.compactMap { $0["subject"] } == [
+                "redis durability", "sale demo", "keys' permissions", "receipt keys' permissions",
+            ])
     }
 
     @Test func `reconcile says that a sale which nothing has stored is not in SQLite`() throws {
@@ -167,7 +222,8 @@ private final class Operator {
         (["reconcile", "ghost"], ExitCode.noInput), (["show", "a", "b"], ExitCode.usage),
         (["token", "--subject", "a b"], ExitCode.usage), (["token", "--subject", "a"], ExitCode.config),
         (["--help"], ExitCode.ok), (["--version"], ExitCode.ok), (["create", "--help"], ExitCode.ok),
-        (["keys", "init", "--help"], ExitCode.ok),
+        (["keys", "init", "--help"], ExitCode.ok), (["keys", "rotate-receipt", "--help"], ExitCode.ok),
+        (["keys", "rotate-receipt"], ExitCode.usage), (["keys", "rotate-receipt", "/nowhere"], ExitCode.noInput),
     ])
     func `ends with the exit code that a script can rely on`(_ line: [String], _ code: Int32) throws {
         let result = try Operator().run(line)

@@ -126,8 +126,7 @@ package struct Environment: Sendable {
     /// The keys of receipts, from the file that SALE_RECEIPT_KEY_FILE names; nil where it names none.
     package func receiptKeys() throws(ConfigurationError) -> ReceiptKeys? {
         guard let path = self[.receiptKeyFile] else { return nil }
-        // A block has 119 bytes, so this is five hundred rotations.
-        let bytes = try file(path, of: .receiptKeyFile, limit: 1 << 16)
+        let bytes = try file(path, of: .receiptKeyFile, limit: ReceiptKeys.fileBytesMax)
         do throws(ReceiptKeys.Malformed) {
             return try ReceiptKeys(pem: bytes.span)
         } catch {

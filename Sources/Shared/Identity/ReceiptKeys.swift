@@ -5,6 +5,9 @@ package struct ReceiptKeys {
         package let message: String
     }
 
+    /// Bytes that their file may have: a private key's block has 119 and a public one's 113, so five hundred rotations.
+    package static let fileBytesMax = 1 << 16
+
     private let signingKey: Ed25519PrivateKey
     /// Signed receipts once, and still verify them, newest first.
     private let retired: [Ed25519PublicKey]
