@@ -78,7 +78,8 @@ let package = Package(
             name: "HTTPEdgeTests", dependencies: ["EventLoop", "HTTPEdge", "Shared", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
-            name: "SaleAPITests", dependencies: ["HTTPEdge", "RedisClient", "SaleAPI", "Shared", "TestSupport"],
+            name: "SaleAPITests",
+            dependencies: ["EventLoop", "HTTPEdge", "RedisClient", "SaleAPI", "Shared", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
             name: "RedisClientTests", dependencies: ["EventLoop", "RedisClient", "Shared", "TestSupport"],

@@ -6,33 +6,32 @@ import EventLoop
 /// bound of the queue is that of the look-ups, each of which waits in it once.
 final class SigningQueue {
     /// 16 signatures are 0.35 ms, a fraction of what a pass under load takes.
-    private static let perPass = 16
+    static let perPass = 16
 
     private let loop: EventLoop
     private var waiting: [() -> Void] = []
-    /// Those before it are done.
-    private var next = 0
+    private var scheduled = false
 
     init(loop: EventLoop) { self.loop = loop }
 
     /// Calls `sign` in its turn.
     func add(_ sign: @escaping () -> Void) {
         waiting.append(sign)
-        if waiting.count == 1 { schedule() }
+        schedule()
     }
 
     private func schedule() {
+        guard !scheduled, !waiting.isEmpty else { return }
+        scheduled = true
         loop.schedule(afterMilliseconds: 0) { [weak self] in self?.turn() }
     }
 
     private func turn() {
-        let end = min(next + Self.perPass, waiting.count)
-        while next < end {
-            waiting[next]()
-            next += 1
-        }
-        if next < waiting.count { return schedule() }
-        waiting.removeAll(keepingCapacity: true)
-        next = 0
+        scheduled = false
+        let due = waiting.prefix(Self.perPass)
+        // Moves what stays: 128 KiB at most, a few microseconds.
+        waiting.removeFirst(due.count)
+        for sign in due { sign() }
+        schedule()
     }
 }

@@ -1,3 +1,4 @@
+import EventLoop
 import RedisClient
 import Shared
 import TestSupport
@@ -69,6 +70,25 @@ import Testing
     ])
     func `matches by weak comparison`(_ field: String, _ matches: Bool) {
         #expect(field.withBytes { EntityTags.match($0, #"W/"0a""#) } == matches)
+    }
+}
+
+@Suite struct `The signing queue` {
+    @Test func `signs a few in each pass of the loop, in the order of asking`() throws {
+        let loop = try EventLoop()
+        let queue = SigningQueue(loop: loop)
+        let count = SigningQueue.perPass * 2 + 1
+        var signed: [Int] = []
+        for number in 0..<count { queue.add { signed.append(number) } }
+        #expect(signed.isEmpty)
+        for most in [SigningQueue.perPass, SigningQueue.perPass * 2, count, count] {
+            try loop.pass(waitMilliseconds: 0)
+            #expect(signed == Array(0..<most))
+        }
+        // One that is added by another has its turn too.
+        queue.add { queue.add { signed.append(-1) } }
+        for _ in 0..<2 { try loop.pass(waitMilliseconds: 0) }
+        #expect(signed.last == -1)
     }
 }
 
