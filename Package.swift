@@ -60,7 +60,8 @@ let package = Package(
         .executableTarget(
             name: "SaleAPI", dependencies: ["EventLoop", "HTTPEdge", "RedisClient", "Shared"], swiftSettings: settings),
         .executableTarget(
-            name: "SaleWorker", dependencies: ["EventLoop", "OrderStore", "Reconciliation", "RedisClient", "Shared"],
+            name: "SaleWorker",
+            dependencies: ["EventLoop", "HTTPEdge", "OrderStore", "Reconciliation", "RedisClient", "Shared"],
             swiftSettings: settings),
         .executableTarget(
             name: "SaleCtl",

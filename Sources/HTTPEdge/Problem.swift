@@ -37,3 +37,11 @@ extension Problem {
         "version-not-supported", .versionNotSupported, "HTTP version not supported",
         "This server speaks HTTP/1.1 and HTTP/1.0.")
 }
+
+/// What a handler of any kind refuses; the connection goes on.
+extension Problem {
+    package static let notFound = Problem(
+        "not-found", .notFound, "Not found", "There is nothing at this address for you.")
+    package static let methodNotAllowed = Problem(
+        "method-not-allowed", .methodNotAllowed, "Method not allowed", "This address does not know that method.")
+}

@@ -7,6 +7,8 @@ package enum ContentType: Sendable {
     case problem
     /// Prometheus' text format.
     case metrics
+    /// One JSON text a line (jsonlines.org).
+    case jsonLines
     /// No body at all, as in 304.
     case none
 
@@ -15,6 +17,7 @@ package enum ContentType: Sendable {
         case .json: "Content-Type: application/json\r\n"
         case .problem: "Content-Type: application/problem+json\r\n"
         case .metrics: "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n"
+        case .jsonLines: "Content-Type: application/jsonl\r\n"
         case .none: ""
         }
     }

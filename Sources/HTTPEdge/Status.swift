@@ -15,6 +15,7 @@ package enum Status: Int, Sendable {
     case unsupportedMediaType = 415
     case expectationFailed = 417
     case unprocessableContent = 422
+    case tooManyRequests = 429
     case headersTooLarge = 431
     case notImplemented = 501
     case serviceUnavailable = 503
@@ -37,6 +38,7 @@ package enum Status: Int, Sendable {
         case .unsupportedMediaType: "HTTP/1.1 415 Unsupported Media Type\r\n"
         case .expectationFailed: "HTTP/1.1 417 Expectation Failed\r\n"
         case .unprocessableContent: "HTTP/1.1 422 Unprocessable Content\r\n"
+        case .tooManyRequests: "HTTP/1.1 429 Too Many Requests\r\n"
         case .headersTooLarge: "HTTP/1.1 431 Request Header Fields Too Large\r\n"
         case .notImplemented: "HTTP/1.1 501 Not Implemented\r\n"
         case .serviceUnavailable: "HTTP/1.1 503 Service Unavailable\r\n"

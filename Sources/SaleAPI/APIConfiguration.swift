@@ -34,11 +34,7 @@ struct APIConfiguration {
             throw ConfigurationError(.durability, "is \"\(durabilityText)\"; it must be strict or relaxed")
         }
         self.durability = durability
-        let listenText = try environment.required(.listen)
-        guard let listen = SocketAddress(listenText) else {
-            throw ConfigurationError(.listen, "is \"\(listenText)\"; it must be host:port or unix:/path")
-        }
-        self.listen = listen
+        listen = try environment.address(.listen)
         jwksFile = try environment.required(.jwksFile)
         audience = environment[.jwtAudience]
         issuer = environment[.jwtIssuer]

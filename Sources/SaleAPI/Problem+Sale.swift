@@ -2,9 +2,6 @@ import HTTPEdge
 
 /// What the sale itself refuses. The names are the contract; a client tells them apart by `type`.
 extension Problem {
-    static let notFound = Problem("not-found", .notFound, "Not found", "There is nothing at this address for you.")
-    static let methodNotAllowed = Problem(
-        "method-not-allowed", .methodNotAllowed, "Method not allowed", "This address does not know that method.")
     static let unauthorized = Problem(
         "unauthorized", .unauthorized, "Unauthorized", "Send a valid token: Authorization: Bearer <JWT>.")
     static let idempotencyKeyInvalid = Problem(

@@ -3,19 +3,6 @@ import Shared
 
 /// Reads the parts of a purchase that its headers and body bring. Pure functions of the bytes.
 enum PurchaseRequest {
-    /// The token of an `Authorization: Bearer` field that occurs once; the scheme's case does not matter (RFC 9110 11.1).
-    @_lifetime(copy request)
-    static func token(_ request: borrowing Request) -> Span<UInt8>? {
-        guard request.count(of: "authorization") == 1, let value = request.value(of: "authorization") else {
-            return nil
-        }
-        guard value.count > 7, value[6] == UInt8(ascii: " "), value.extracting(0..<6).equalsIgnoringCase("bearer")
-        else {
-            return nil
-        }
-        return value.extracting(7..<value.count)
-    }
-
     /// The key of an `Idempotency-Key` field that occurs once and is one bare token.
     @_lifetime(copy request)
     static func key(_ request: borrowing Request) -> Span<UInt8>? {

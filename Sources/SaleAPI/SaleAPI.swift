@@ -85,7 +85,7 @@ final class SaleAPI: HTTPHandler {
     }
 
     private func purchase(_ sale: SaleID, _ request: borrowing Request, _ exchange: Exchange) {
-        guard let token = PurchaseRequest.token(request) else { return unauthorized(exchange) }
+        guard let token = request.bearerToken else { return unauthorized(exchange) }
         do throws(TokenVerifier.Refusal) {
             try verifier.withSubject(of: token, nowSeconds: time(nil)) { buyer in
                 guard let key = PurchaseRequest.key(request) else {
@@ -104,7 +104,7 @@ final class SaleAPI: HTTPHandler {
     }
 
     private func orders(_ sale: SaleID, _ position: Int?, _ request: borrowing Request, _ exchange: Exchange) {
-        guard let token = PurchaseRequest.token(request) else { return unauthorized(exchange) }
+        guard let token = request.bearerToken else { return unauthorized(exchange) }
         do throws(TokenVerifier.Refusal) {
             try verifier.withSubject(of: token, nowSeconds: time(nil)) { buyer in
                 ownOrders.answer(sale, position: position, buyer: buyer, exchange)

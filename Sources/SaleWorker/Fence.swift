@@ -17,6 +17,7 @@ final class Fence {
     private static let retryMilliseconds = 1000
 
     private let store: OrderStore
+    private let metrics: WorkerMetrics
     private let log: Log
     /// Sales that the Redis at the other end may sell.
     private var lifted: Set<SaleID> = []
@@ -26,7 +27,8 @@ final class Fence {
     /// What was said last of a sale that stays fenced, so that it is said once.
     private var said: [SaleID: String] = [:]
 
-    init(store: OrderStore, log: Log) {
+    init(store: OrderStore, metrics: WorkerMetrics, log: Log) {
+        self.metrics = metrics
         self.store = store
         self.log = log
     }
@@ -79,6 +81,7 @@ final class Fence {
     }
 
     private func completed(_ sale: SaleID, _ plan: RepairPlan, _ epoch: Int) {
+        metrics.repairs += 1
         log.write(.warning, "redis_completed") {
             $0.appendMember("sale", "\(sale)")
             $0.appendMember("epoch", epoch)

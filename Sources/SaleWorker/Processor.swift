@@ -1,3 +1,4 @@
+import EventLoop
 import OrderStore
 import RedisClient
 import Shared
@@ -9,10 +10,14 @@ final class Processor {
     private let store: OrderStore
     private let worker: String
     private let replicas: Int
+    private let metrics: WorkerMetrics
     private let log: Log
     private var failpoint: Failpoint?
 
-    init(store: OrderStore, worker: String, replicas: Int, log: Log, failpoint: Failpoint?) {
+    init(
+        store: OrderStore, worker: String, replicas: Int, metrics: WorkerMetrics, log: Log, failpoint: Failpoint?
+    ) {
+        self.metrics = metrics
         self.store = store
         self.worker = worker
         self.replicas = replicas
@@ -29,7 +34,9 @@ final class Processor {
         if PlantedBug.acknowledgeBeforeCommit.isActive {
             try settle(sale, entries.map { RedisArgument($0.id) }, persisted: 0, on: redis)
         }
+        let begun = Instant.now
         let applied = try store.apply(sale, entries, beforeCommit: { failpoint?.reached(.beforeCommit) })
+        metrics.commitLatency.record(microseconds: Instant.now.microseconds(since: begun))
         failpoint?.reached(.afterCommit)
 
         var settled: [RedisArgument] = []
@@ -39,12 +46,15 @@ final class Processor {
             case .stored:
                 stored += 1
                 settled.append(RedisArgument(entry.id))
-            case .alreadyStored, .alreadyRejected: settled.append(RedisArgument(entry.id))
+            case .alreadyStored, .alreadyRejected:
+                metrics.repeated += 1
+                settled.append(RedisArgument(entry.id))
             case .rejected(let rejection): try bury(sale, entry, rejection, on: redis)
             }
         }
         try settle(sale, settled, persisted: applied.persistedPosition, on: redis)
         failpoint?.reached(.afterSettle)
+        metrics.stored += stored
         if stored > 0 {
             log.write(.info, "stored") {
                 $0.appendMember("sale", "\(sale)")
@@ -84,6 +94,7 @@ final class Processor {
             [RedisArgument(SaleKeys.group), RedisArgument(entry.id), entry.fields == nil ? "1" : "0"]
                 + letter.arguments)
         failpoint?.reached(.afterDeadLetter)
+        metrics.deadLetters += 1
         try store.markMoved(sale, entry.id)
         log.write(.error, "dead_letter") {
             $0.appendMember("sale", "\(sale)")

@@ -1,5 +1,6 @@
 import EventLoop
 import Glibc
+import HTTPEdge
 import OrderStore
 import Shared
 
@@ -59,7 +60,14 @@ enum SaleWorkerMain {
             log.confess(configuration.plantedBug)
             log.flush()
             guard let lock = try takeLock(configuration, manager, log, loop, until: { stopping }) else { return }
-            let worker = Worker(configuration, store: open(configuration), log: log)
+            let metrics = WorkerMetrics()
+            let worker = Worker(configuration, store: open(configuration), metrics: metrics, log: log)
+            let ops = OperatorService(
+                store: reader(configuration), metrics: metrics, token: configuration.operatorToken, loop: loop, log: log
+            )
+            try ops.serve(listen(.opsListen, configuration.opsListen))
+            let ledger = LedgerService(store: reader(configuration), loop: loop, log: log)
+            try ledger.serve(listen(.ledgerListen, configuration.ledgerListen))
             manager.notify(.ready, status: "working")
             log.write(.info, "working")
             var waitMilliseconds = 0
@@ -69,7 +77,7 @@ enum SaleWorkerMain {
                 waitMilliseconds = worker.turn(now: loop.now)
                 log.flush()
             }
-            withExtendedLifetime(lock) {}
+            withExtendedLifetime((lock, ops, ledger)) {}
         }
         manager.notify(.stopping, status: "stopping")
         log.write(.info, "stop")
@@ -99,6 +107,25 @@ enum SaleWorkerMain {
             try loop.pass(waitMilliseconds: standbyMilliseconds)
         }
         return nil
+    }
+
+    private static func listen(_ setting: Setting, _ address: SocketAddress) -> Listener {
+        do throws(SystemError) {
+            return try Listener(address)
+        } catch {
+            fail("\(setting.name): \(error)", ExitCode.cantCreate)
+        }
+    }
+
+    /// A connection that only reads: one for each listener, as each is used by one thing at a time.
+    private static func reader(_ configuration: WorkerConfiguration) -> StoreReader {
+        do throws(StoreError) {
+            return try StoreReader(path: configuration.database)
+        } catch {
+            fail(
+                "\(Setting.database.name): \(configuration.database) can't be read: \(error.message)",
+                ExitCode.cantCreate)
+        }
     }
 
     private static func open(_ configuration: WorkerConfiguration) -> OrderStore {

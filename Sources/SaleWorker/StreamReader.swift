@@ -96,16 +96,14 @@ struct StreamReader {
         }
     }
 
-    /// New entries of every sale that is caught up, waiting up to `waitMilliseconds` for one (0: not at all).
-    func new(
-        on redis: BlockingRedis, waitMilliseconds: Int
-    ) throws(RedisError) -> [(sale: SaleID, entries: [StreamEntry])] {
+    /// New entries of every sale that is caught up. Without waiting for one: a worker that Redis keeps waiting answers
+    /// nobody else.
+    func new(on redis: BlockingRedis) throws(RedisError) -> [(sale: SaleID, entries: [StreamEntry])] {
         let ready = sales.filter(isCaughtUp)
         guard !ready.isEmpty else { return [] }
-        var block: [RedisArgument] = waitMilliseconds > 0 ? ["BLOCK", RedisArgument(waitMilliseconds)] : []
-        if PlantedBug.noAckRead.isActive { block.append("NOACK") }
+        let option: [RedisArgument] = PlantedBug.noAckRead.isActive ? ["NOACK"] : []
         let reply = try redis.command(
-            ["XREADGROUP", "GROUP", Self.group, consumer, "COUNT", RedisArgument(Self.entriesMax)] + block
+            ["XREADGROUP", "GROUP", Self.group, consumer, "COUNT", RedisArgument(Self.entriesMax)] + option
                 + ["STREAMS"] + ready.map(Self.stream) + ready.map { _ in ">" })
         return try Self.streams(reply.value, of: ready)
     }

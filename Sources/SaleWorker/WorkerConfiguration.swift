@@ -7,13 +7,18 @@ struct WorkerConfiguration {
     var replicas: Int
     var database: String
     var name: String
+    var opsListen: SocketAddress
+    /// nil: nothing that needs it is answered.
+    var operatorToken: [UInt8]?
+    var ledgerListen: SocketAddress
     var logLevel: Log.Level
     /// Always nil in a release build.
     var failpoint: Failpoint?
     var plantedBug: PlantedBug?
 
     static let settings: [Setting] = [
-        .redisURL, .redisPasswordFile, .redisReplicas, .database, .workerName, .logLevel,
+        .redisURL, .redisPasswordFile, .redisReplicas, .database, .workerName, .opsListen, .opsTokenFile,
+        .ledgerListen, .logLevel,
     ]
 
     init(_ environment: Environment) throws(ConfigurationError) {
@@ -21,6 +26,9 @@ struct WorkerConfiguration {
         replicas = try environment.redisReplicas()
         database = try environment.required(.database)
         name = environment.explicit(.workerName) ?? Self.hostName()
+        opsListen = try environment.address(.opsListen)
+        operatorToken = try environment.operatorToken()
+        ledgerListen = try environment.address(.ledgerListen)
         logLevel = try environment.logLevel()
         plantedBug = try environment.plantedBug()
         #if DEBUG

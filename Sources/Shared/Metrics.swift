@@ -21,6 +21,18 @@ package struct MetricsText: ~Copyable {
         _ name: StaticString, _ help: StaticString, label: StaticString, _ values: [(String, Int)]
     ) {
         family(name, help, "counter")
+        samples(name, label, values)
+    }
+
+    /// One gauge for each value of a label.
+    package mutating func gauges(
+        _ name: StaticString, _ help: StaticString, label: StaticString, _ values: [(String, Int)]
+    ) {
+        family(name, help, "gauge")
+        samples(name, label, values)
+    }
+
+    private mutating func samples(_ name: StaticString, _ label: StaticString, _ values: [(String, Int)]) {
         for (text, value) in values {
             buffer.append(name)
             buffer.append("{")

@@ -46,7 +46,7 @@ import Testing
             ("Authorization: Bearer x\r\nAuthorization: Bearer x\r\n", nil),
         ] as [(String, String?)])
     func `have a token`(_ fields: String, _ token: String?) {
-        #expect(read(fields) { PurchaseRequest.token($0)?.string } == .some(token))
+        #expect(read(fields) { $0.bearerToken?.string } == .some(token))
     }
 
     @Test(

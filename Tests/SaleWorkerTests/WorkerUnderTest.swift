@@ -18,11 +18,17 @@ final class WorkerUnderTest {
         self.database = database ?? server.directory.path("sale.db")
     }
 
+    var opsSocket: String { server.directory.path("ops.sock") }
+    var ledgerSocket: String { server.directory.path("ledger.sock") }
+
     /// Starts a worker; `variables` add to its settings.
     @discardableResult
     func start(_ variables: [String: String] = [:]) throws -> ChildProcess {
         starts += 1
-        let settings = ["SALE_REDIS_URL": server.url, "SALE_DATABASE": database, "SALE_WORKER_NAME": "tester"]
+        let settings = [
+            "SALE_REDIS_URL": server.url, "SALE_DATABASE": database, "SALE_WORKER_NAME": "tester",
+            "SALE_OPS_LISTEN": "unix:\(opsSocket)", "SALE_LEDGER_LISTEN": "unix:\(ledgerSocket)",
+        ]
         let child = try ChildProcess(
             ChildProcess.product("sale-worker"), environment: settings.merging(variables) { $1 },
             errorLog: server.directory.url.appendingPathComponent("worker-\(starts).log"))

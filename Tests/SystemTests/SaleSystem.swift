@@ -40,6 +40,8 @@ final class SaleSystem {
             "SALE_REDIS_REPLICAS": redis == nil ? "1" : "0",
             "SALE_JWT_JWKS_FILE": directory.path("jwks.json"),
             "SALE_DATABASE": directory.path("sale.db"), "SALE_WORKER_NAME": "worker",
+            "SALE_OPS_LISTEN": "unix:\(directory.path("ops.sock"))",
+            "SALE_LEDGER_LISTEN": "unix:\(directory.path("ledger.sock"))",
         ]
         for index in 0..<count { try startAPI(index) }
     }

@@ -43,6 +43,15 @@ package struct Setting: Sendable {
     package static let batchMax = Setting(
         "SALE_BATCH_MAX", default: "512", "purchases in one script call, 1 to 1000")
     package static let database = Setting("SALE_DATABASE", default: "sale.db", "the SQLite file")
+    package static let opsListen = Setting(
+        "SALE_OPS_LISTEN", default: "127.0.0.1:8201",
+        "where operators and Prometheus ask the worker: host:port or unix:/path; never routed to the public")
+    package static let opsTokenFile = Setting(
+        "SALE_OPS_TOKEN_FILE", default: nil,
+        "file with the operators' token; unset: only /livez, /readyz and /metrics are answered there")
+    package static let ledgerListen = Setting(
+        "SALE_LEDGER_LISTEN", default: "127.0.0.1:8202",
+        "where the public ledgers are read: host:port or unix:/path")
     package static let workerName = Setting(
         "SALE_WORKER_NAME", default: "host name", "consumer name; stable, so a restart drains its own pending entries")
     package static let logLevel = Setting("SALE_LOG_LEVEL", default: "info", "debug, info, warning or error")
@@ -103,6 +112,27 @@ package struct Environment: Sendable {
 
     /// How many replicas are asked; more than a few would only add chances to wait.
     package func redisReplicas() throws(ConfigurationError) -> Int { try integer(.redisReplicas, in: 0...5) }
+
+    /// Where to listen.
+    package func address(_ setting: Setting) throws(ConfigurationError) -> SocketAddress {
+        let text = try required(setting)
+        guard let address = SocketAddress(text) else {
+            throw ConfigurationError(setting, "is \"\(text)\"; it must be host:port or unix:/path")
+        }
+        return address
+    }
+
+    /// The operators' token, from the file that SALE_OPS_TOKEN_FILE names; nil where it names none.
+    package func operatorToken() throws(ConfigurationError) -> [UInt8]? {
+        guard let path = self[.opsTokenFile] else { return nil }
+        var token = try file(path, of: .opsTokenFile, limit: 1024)
+        while let last = token.last, last == UInt8(ascii: "\n") || last == UInt8(ascii: "\r") { token.removeLast() }
+        // 16 random bytes in hexadecimal are the least that can't be guessed.
+        guard token.count >= 32, token.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+            throw ConfigurationError(.opsTokenFile, "names \(path), which is not 32 printable bytes or more")
+        }
+        return token
+    }
 
     package func logLevel() throws(ConfigurationError) -> Log.Level {
         let text = try required(.logLevel)

@@ -13,6 +13,14 @@ package enum Crypto {
         append(bytes, EVP_sha256(), to: &output)
     }
 
+    /// Whether both are the same bytes, in a time that only depends on how many there are (CRYPTO_memcmp).
+    package static func isEqual(_ one: Span<UInt8>, _ other: Span<UInt8>) -> Bool {
+        guard one.count == other.count else { return false }
+        return one.withUnsafeBytes { one in
+            other.withUnsafeBytes { CRYPTO_memcmp(one.baseAddress, $0.baseAddress, one.count) == 0 }
+        }
+    }
+
     /// `count` bytes that nobody can guess (RAND_bytes).
     package static func randomBytes(_ count: Int) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)

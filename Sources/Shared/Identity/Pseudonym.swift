@@ -37,7 +37,7 @@ package struct Pseudonym {
 
 extension [UInt8] {
     /// The bytes that `hex` spells, in digits of either case; nil where it spells none.
-    fileprivate init?(hex: String) {
+    package init?(hex: String) {
         let digits = hex.utf8.map(hexValue)
         guard digits.count % 2 == 0 else { return nil }
         self.init()

@@ -1,0 +1,16 @@
+import Shared
+
+extension Request {
+    /// The token of an `Authorization: Bearer` field that occurs once; the scheme's case does not matter (RFC 9110 11.1).
+    package var bearerToken: Span<UInt8>? {
+        @_lifetime(copy self)
+        get {
+            guard count(of: "authorization") == 1, let value = value(of: "authorization") else { return nil }
+            guard value.count > 7, value[6] == UInt8(ascii: " "), value.extracting(0..<6).equalsIgnoringCase("bearer")
+            else {
+                return nil
+            }
+            return value.extracting(7..<value.count)
+        }
+    }
+}

@@ -1,0 +1,125 @@
+import OrderStore
+import Shared
+
+extension Command {
+    private static let fileBytesMax = 4 << 30
+    private static let pageMax = 10_000
+
+    static let ledgerExport = Command(
+        "ledger export", "ID", "Writes a sale's ledger: what anybody may check.",
+        details: """
+            One entry a line, as GET /v1/sales/{sale}/ledger serves them, and a last line that says where the ledger ends, so
+            that a file that was cut off can be told from a whole one.
+            """
+    ) { line, context in
+        let arguments = try Arguments(line, options: [], words: 1...1)
+        let sale = try Arguments.sale(arguments.words[0])
+        guard let path = try context.existingDatabase() else {
+            throw CommandFailure("there is no database", ExitCode.noInput)
+        }
+        let reader = try StoreReader(path: path)
+        guard let head = try reader.ledgerHead(of: sale) else {
+            throw CommandFailure("SQLite has no sale \(sale)", ExitCode.noInput)
+        }
+        // Up to the end that it had at the start: it may grow meanwhile.
+        var seq = 0
+        while seq < head.seq {
+            var page = ByteBuffer(capacity: 1 << 20)
+            try reader.ledger(of: sale, after: seq, limit: min(pageMax, head.seq - seq)) {
+                $0.append(to: &page)
+                seq = $0.seq
+            }
+            Output.write(page.string)
+        }
+        Output.line(LedgerHeadLine.text(head))
+        return ExitCode.ok
+    }
+
+    static let ledgerVerify = Command(
+        "ledger verify", "FILE [--receipt R]… [--jwks FILE] [--head SEQ:HASH] [--json]",
+        "Tells whether a ledger is one history, whole and unchanged; needs no server.",
+        details: """
+              --receipt R      a receipt, or a file that holds one: it has to agree with the ledger, and with the others
+              --jwks FILE      the shop's public keys (/.well-known/jwks.json): receipts must be signed with one of them
+              --head SEQ:HASH  the end that is known from elsewhere, for a ledger without its last line
+              --json           as JSON
+
+            Exit code 0: it is; 1: it is not, and the first entry that is wrong is named.
+            """
+    ) { line, _ in
+        let arguments = try Arguments(
+            line, options: ["--receipt", "--jwks", "--head"], flags: ["--json"], words: 1...1)
+        let head = try arguments.value("--head").map { try Self.head($0) }
+        let keys = try arguments.value("--jwks").map { try Self.keys($0) }
+        let ledger = try read(arguments.words[0])
+        let audit = LedgerAudit(ledger.span, head: head)
+        var receipts = ReceiptAudit(audit)
+        if audit.fault == nil {
+            for given in arguments.all("--receipt") { receipts.check(try text(of: given), keys: keys) }
+        }
+        let sentence = audit.fault.map { fault in
+            let entry = fault.seq.map { "entry \($0)" } ?? "line \(fault.line)"
+            return "\(entry)\(fault.position.map { " (position \($0))" } ?? ""): \(fault.message)"
+        }
+        let faults = [sentence].compactMap { $0 } + receipts.faults
+        if arguments.has("--json") {
+            Output.line(json(audit, receipts.checked, faults))
+        } else {
+            Output.print([
+                ("verdict", faults.isEmpty ? "whole" : "broken"), ("sale", audit.sale ?? "?"),
+                ("entries", "\(audit.chain.seq)"), ("orders", "\(audit.orders.count)"),
+                ("receipts", "\(receipts.checked)"),
+            ])
+            for fault in faults { Output.line("  \(fault)") }
+            if keys == nil, receipts.checked > 0 { Output.line("  signatures were not checked: give --jwks") }
+        }
+        return faults.isEmpty ? ExitCode.ok : ExitCode.negative
+    }
+
+    private static func head(_ text: String) throws -> LedgerChain {
+        let parts = text.split(separator: ":")
+        guard parts.count == 2, let seq = Int(parts[0]), let hash = [UInt8](hex: String(parts[1])),
+            hash.count == LedgerChain.hashBytes
+        else { throw Arguments.UsageError("--head must be a number, a colon and 64 hexadecimal digits") }
+        return LedgerChain(seq: seq, hash: hash)
+    }
+
+    private static func keys(_ path: String) throws -> ReceiptVerifier {
+        let json = try read(path)
+        do throws(ReceiptVerifier.Malformed) {
+            return try ReceiptVerifier(jwks: json.span)
+        } catch {
+            throw CommandFailure("\(path): \(error.message)", ExitCode.data)
+        }
+    }
+
+    private static func text(of receipt: String) throws -> String {
+        guard File.exists(receipt) else { return receipt }
+        let bytes = try read(receipt)
+        return String(decoding: bytes.split(separator: UInt8(ascii: "\n")).first ?? [], as: UTF8.self)
+    }
+
+    private static func read(_ path: String) throws -> [UInt8] {
+        do throws(FileError) {
+            return try File.read(path, limit: fileBytesMax)
+        } catch {
+            throw CommandFailure("\(path) can't be read: \(error)", ExitCode.noInput)
+        }
+    }
+
+    private static func json(_ audit: LedgerAudit, _ receipts: Int, _ faults: [String]) -> String {
+        var text = ByteBuffer(capacity: 512)
+        text.append("{")
+        text.appendMember("whole", faults.isEmpty)
+        text.appendMember("entries", audit.chain.seq)
+        text.appendMember("orders", audit.orders.count)
+        text.appendMember("receipts", receipts)
+        text.appendMember("first_bad_entry")
+        if let seq = audit.fault?.seq { text.append(decimal: seq) } else { text.append("null") }
+        text.appendMember("first_bad_position")
+        if let position = audit.fault?.position { text.append(decimal: position) } else { text.append("null") }
+        text.appendMember("faults", faults)
+        text.append("}")
+        return text.string
+    }
+}

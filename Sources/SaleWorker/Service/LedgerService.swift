@@ -1,0 +1,103 @@
+import EventLoop
+import HTTPEdge
+import OrderStore
+import Shared
+
+/// The public ledgers, read-only, on a listener of their own: what everybody may check (docs/ledger.md).
+final class LedgerService: HTTPHandler {
+    /// Entries of one page: 270 bytes each, so a quarter of a megabyte.
+    static let pageMax = 1000
+
+    private let store: StoreReader
+    private let log: Log
+    private var server: HTTPServer!
+
+    init(store: StoreReader, loop: EventLoop, log: Log) {
+        self.store = store
+        self.log = log
+        var limits = EdgeLimits()
+        // nginx is the client, and its cache asks once a second.
+        limits.connections = 256
+        server = HTTPServer(loop: loop, limits: limits, handler: self)
+    }
+
+    func serve(_ listener: Listener) throws(SystemError) { try server.serve(listener) }
+
+    func handle(_ request: borrowing Request, _ exchange: Exchange) {
+        guard let (sale, isHead) = Self.route(request.path) else { return server.respond(exchange, .notFound) }
+        guard request.method == .get || request.method == .head else {
+            return server.respond(
+                exchange, .methodNotAllowed, headers: { $0.appendHeader("Allow", "GET, HEAD" as StaticString) })
+        }
+        do throws(StoreError) {
+            guard let head = try store.ledgerHead(of: sale) else { return server.respond(exchange, .notFound) }
+            if isHead { answer(head, of: sale, exchange) } else { try page(of: sale, head, request, exchange) }
+        } catch {
+            log.write(.error, "ledger_unreadable") { $0.appendMember("message", error.description) }
+            server.respond(exchange, .unreadable, retryAfterSeconds: 1)
+        }
+    }
+
+    /// `/v1/sales/{sale}/ledger` and `/v1/sales/{sale}/ledger/head`.
+    private static func route(_ path: Span<UInt8>) -> (sale: SaleID, isHead: Bool)? {
+        guard path.starts(with: "/v1/sales/") else { return nil }
+        let rest = path.extracting(10..<path.count)
+        guard let slash = rest.firstIndex(of: UInt8(ascii: "/")), let sale = SaleID(rest.extracting(0..<slash)) else {
+            return nil
+        }
+        let tail = rest.extracting(slash..<rest.count)
+        if tail.equals("/ledger") { return (sale, false) }
+        return tail.equals("/ledger/head") ? (sale, true) : nil
+    }
+
+    private func answer(_ head: LedgerChain, of sale: SaleID, _ exchange: Exchange) {
+        server.respond(exchange, .ok, .json, headers: { $0.appendHeader("Cache-Control", "public, max-age=1") }) {
+            $0.append("{")
+            $0.appendMember("sale", "\(sale)")
+            $0.appendMember("seq", head.seq)
+            $0.appendMember("hash")
+            $0.append("\"")
+            $0.append(hex: head.hash.span)
+            $0.append("\"}")
+        }
+    }
+
+    private func page(
+        of sale: SaleID, _ head: LedgerChain, _ request: borrowing Request, _ exchange: Exchange
+    ) throws(StoreError) {
+        let (after, limit) = (request.queryNumber("after"), request.queryNumber("limit"))
+        guard after != .malformed, limit != .malformed else { return server.respond(exchange, .malformedQuery) }
+        var first = 0
+        if case .number(let number) = after { first = number }
+        var count = Self.pageMax
+        if case .number(let number) = limit { count = min(max(1, number), Self.pageMax) }
+        var lines = ByteBuffer(capacity: 65_536)
+        var last = first
+        try store.ledger(of: sale, after: first, limit: count) {
+            $0.append(to: &lines)
+            last = $0.seq
+        }
+        let next = last
+        // What has been written never changes; what is still to come may come at any moment.
+        let isWhole = next - first == count
+        server.respond(
+            exchange, .ok, .jsonLines,
+            headers: { headers in
+                headers.appendHeader("Cache-Control", isWhole ? "public, max-age=3600" : "public, max-age=1")
+                guard next < head.seq else { return }
+                headers.append("Link: </v1/sales/")
+                headers.append(sale)
+                headers.append("/ledger?after=")
+                headers.append(decimal: next)
+                headers.append(">; rel=\"next\"\r\n")
+            },
+            body: { body in lines.withBytes { body.append($0) } })
+    }
+}
+
+extension Problem {
+    static let malformedQuery = Problem(
+        "malformed-query", .badRequest, "Malformed query", "after and limit are whole numbers.")
+    static let unreadable = Problem(
+        "unavailable", .serviceUnavailable, "Unavailable", "The database can't be read just now.")
+}

@@ -1,0 +1,48 @@
+import Shared
+
+/// What a path of the operators' listener names.
+enum OperatorRoute: Equatable {
+    case live
+    case ready
+    case metrics
+    /// Every sale in numbers.
+    case sales
+    /// A buyer's orders, `?buyer=`.
+    case orders(SaleID)
+    /// How fast it sold.
+    case soldPerSecond(SaleID)
+
+    init?(path: Span<UInt8>) {
+        if path.equals("/livez") {
+            self = .live
+        } else if path.equals("/readyz") {
+            self = .ready
+        } else if path.equals("/metrics") {
+            self = .metrics
+        } else if path.equals("/v1/sales") {
+            self = .sales
+        } else if path.starts(with: "/v1/sales/") {
+            let rest = path.extracting(10..<path.count)
+            guard let slash = rest.firstIndex(of: UInt8(ascii: "/")), let sale = SaleID(rest.extracting(0..<slash))
+            else { return nil }
+            let tail = rest.extracting(slash..<rest.count)
+            if tail.equals("/orders") {
+                self = .orders(sale)
+            } else if tail.equals("/sold-per-second") {
+                self = .soldPerSecond(sale)
+            } else {
+                return nil
+            }
+        } else {
+            return nil
+        }
+    }
+
+    /// Health and numbers are for probes, which have no token.
+    var needsToken: Bool {
+        switch self {
+        case .live, .ready, .metrics: false
+        default: true
+        }
+    }
+}

@@ -1,0 +1,140 @@
+import EventLoop
+import HTTPEdge
+import OrderStore
+import Shared
+
+/// The private listener: health and metrics for probes, the read model for operators with a token.
+final class OperatorService: HTTPHandler {
+    private static let secondsMax = 600
+
+    private let store: StoreReader
+    private let metrics: WorkerMetrics
+    private let loop: EventLoop
+    private let log: Log
+    private var gate: OperatorGate
+    private var server: HTTPServer!
+
+    init(store: StoreReader, metrics: WorkerMetrics, token: [UInt8]?, loop: EventLoop, log: Log) {
+        self.store = store
+        self.metrics = metrics
+        self.loop = loop
+        self.log = log
+        gate = OperatorGate(token: token)
+        var limits = EdgeLimits()
+        // A few operators, their scripts, and Prometheus.
+        limits.connections = 64
+        server = HTTPServer(loop: loop, limits: limits, handler: self)
+    }
+
+    func serve(_ listener: Listener) throws(SystemError) { try server.serve(listener) }
+
+    func handle(_ request: borrowing Request, _ exchange: Exchange) {
+        guard let route = OperatorRoute(path: request.path) else { return server.respond(exchange, .notFound) }
+        if route.needsToken {
+            switch gate.admit(request.bearerToken, now: loop.now) {
+            case .admitted: break
+            case .refused:
+                return server.respond(
+                    exchange, .operatorUnauthorized, headers: { $0.appendHeader("WWW-Authenticate", "Bearer") })
+            case .limited(let seconds):
+                return server.respond(exchange, .tooManyAttempts, retryAfterSeconds: seconds)
+            }
+        }
+        guard request.method == .get || request.method == .head else {
+            return server.respond(
+                exchange, .methodNotAllowed, headers: { $0.appendHeader("Allow", "GET, HEAD" as StaticString) })
+        }
+        do throws(StoreError) {
+            try answer(route, request, exchange)
+        } catch {
+            log.write(.error, "database_unreadable") { $0.appendMember("message", error.description) }
+            server.respond(exchange, .unreadable, retryAfterSeconds: 1)
+        }
+    }
+
+    private func answer(
+        _ route: OperatorRoute, _ request: borrowing Request, _ exchange: Exchange
+    ) throws(StoreError) {
+        switch route {
+        case .live: server.respond(exchange, .ok) { $0.append("{\"status\":\"live\"}") }
+        case .ready:
+            guard let trouble = metrics.trouble else {
+                return server.respond(exchange, .ok) { $0.append("{\"status\":\"ready\"}") }
+            }
+            server.respond(
+                exchange, .notStoring, retryAfterSeconds: 1, members: { $0.appendMember("reason", trouble) })
+        case .metrics:
+            let sales = try store.overviews()
+            server.respond(exchange, .ok, .metrics) { metrics.append(to: &$0, sales: sales) }
+        case .sales:
+            let sales = try store.overviews()
+            server.respond(exchange, .ok) { body in
+                body.append("{")
+                body.appendMember("sales", each: sales) { append($1, to: &$0) }
+                body.append("}")
+            }
+        case .orders(let sale):
+            guard let buyer = request.query("buyer"), buyer.count > 0 else {
+                return server.respond(exchange, .buyerMissing)
+            }
+            let orders = try store.orders(of: buyer.string, in: sale)
+            server.respond(exchange, .ok) { body in
+                body.append("{")
+                body.appendMember("orders", each: orders) { Self.append($1, to: &$0) }
+                body.append("}")
+            }
+        case .soldPerSecond(let sale):
+            let seconds = try store.soldPerSecond(in: sale, limit: Self.secondsMax)
+            server.respond(exchange, .ok) { body in
+                body.append("{")
+                body.appendMember("seconds", each: seconds) { text, second in
+                    text.append("{")
+                    text.appendMember("at", time: UnixMilliseconds(second.second * 1000))
+                    text.appendMember("orders", second.orders)
+                    text.appendMember("units", second.units)
+                    text.append("}")
+                }
+                body.append("}")
+            }
+        }
+    }
+
+    private func append(_ sale: SaleOverview, to text: inout ByteBuffer) {
+        text.append("{")
+        text.appendMember("sale", "\(sale.sale)")
+        text.appendMember("title", sale.title)
+        text.appendMember("stock", sale.stockTotal)
+        text.appendMember("sold", sale.sold)
+        text.appendMember("persisted_position", sale.persistedPosition)
+        text.appendMember("lag", metrics.lag[sale.sale] ?? 0)
+        text.appendMember("epoch", sale.epoch)
+        text.appendMember("open_dead_letters", sale.openDeadLetters)
+        text.appendMember("ledger_seq", sale.ledgerSeq)
+        text.appendMember("archived", sale.isArchived)
+        text.append("}")
+    }
+
+    private static func append(_ order: Order, to text: inout ByteBuffer) {
+        text.append("{")
+        text.appendMember("order", "\(order.id)")
+        text.appendMember("position", order.id.position)
+        text.appendMember("buyer", order.buyer)
+        text.appendMember("quantity", order.quantity)
+        text.appendMember("key", order.key)
+        text.appendMember("trace", order.trace)
+        text.appendMember("secured_at", time: order.securedAt)
+        text.appendMember("epoch", order.epoch)
+        text.append("}")
+    }
+}
+
+extension Problem {
+    fileprivate static let operatorUnauthorized = Problem(
+        "unauthorized", .unauthorized, "Unauthorized", "Send the operators' token: Authorization: Bearer <token>.")
+    fileprivate static let tooManyAttempts = Problem(
+        "rate-limited", .tooManyRequests, "Too many attempts", "Too many wrong tokens. Try again later.")
+    fileprivate static let notStoring = Problem(
+        "unavailable", .serviceUnavailable, "Unavailable", "Orders are not stored just now.")
+    fileprivate static let buyerMissing = Problem(
+        "malformed-query", .badRequest, "Malformed query", "Name a buyer: ?buyer=…")
+}

@@ -1,0 +1,42 @@
+import OrderStore
+import Shared
+
+/// What the worker counts, and how it stands.
+final class WorkerMetrics {
+    var stored = 0
+    /// Entries that had been stored before.
+    var repeated = 0
+    var deadLetters = 0
+    /// From the first statement to the end of the commit.
+    var commitLatency = LatencyHistogram()
+    /// Turns that failed: Redis or SQLite could not be used.
+    var failures = 0
+    /// Redis was completed from SQLite.
+    var repairs = 0
+    /// Why nothing is stored just now; nil while all is well.
+    var trouble: String?
+    /// By sale: positions that Redis has given and SQLite does not have yet.
+    var lag: [SaleID: Int] = [:]
+
+    /// Everything in Prometheus' text format.
+    func append(to output: inout ByteBuffer, sales: [SaleOverview]) {
+        var text = MetricsText()
+        text.counters(
+            "sale_worker_entries_total", "Stream entries that were dealt with.", label: "outcome",
+            [("stored", stored), ("repeated", repeated), ("dead_letter", deadLetters)])
+        text.histogram("sale_worker_commit_seconds", "Time to store one batch.", commitLatency)
+        text.counter("sale_worker_failures_total", "Turns that failed and are tried again.", failures)
+        text.counter("sale_worker_repairs_total", "Times that Redis was completed from SQLite.", repairs)
+        text.gauge("sale_worker_ready", "1 while orders are stored.", trouble == nil ? 1 : 0)
+        text.gauges(
+            "sale_worker_lag_positions", "Positions given by Redis and not stored yet.", label: "sale",
+            lag.map { ("\($0.key)", $0.value) }.sorted { $0.0 < $1.0 })
+        text.gauges(
+            "sale_dead_letters_open", "Dead letters that nobody has dealt with.", label: "sale",
+            sales.map { ("\($0.sale)", $0.openDeadLetters) })
+        text.gauges("sale_units_sold", "Units in stored orders.", label: "sale", sales.map { ("\($0.sale)", $0.sold) })
+        text.gauges(
+            "sale_ledger_entries", "Length of the ledger.", label: "sale", sales.map { ("\($0.sale)", $0.ledgerSeq) })
+        output.append(text.buffer)
+    }
+}

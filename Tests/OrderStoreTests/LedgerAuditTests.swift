@@ -1,0 +1,76 @@
+import OrderStore
+import Shared
+import TestSupport
+import Testing
+
+@Suite struct `An audit of a ledger` {
+    /// The lines of a ledger of ten thousand orders, its last line among them.
+    private static let lines: [String] = {
+        let directory = try! TemporaryDirectory()
+        let path = directory.path("sale.db")
+        let store = try! OrderStore(path: path)
+        _ = try! store.apply(TestEvents.sale, [TestEvents.create(stock: 20_000)])
+        for start in stride(from: 1, through: 9001, by: 1000) {
+            _ = try! store.apply(TestEvents.sale, (start..<start + 1000).map { TestEvents.order($0) })
+        }
+        let reader = try! StoreReader(path: path)
+        var text = ByteBuffer(capacity: 1 << 20)
+        try! reader.ledger(of: TestEvents.sale, after: 0, limit: 20_000) { $0.append(to: &text) }
+        let head = try! reader.ledgerHead(of: TestEvents.sale)!
+        return text.string.split(separator: "\n").map(String.init) + [LedgerHeadLine.text(head)]
+    }()
+
+    private func audit(_ change: (inout [String]) -> Void) -> LedgerAudit {
+        var lines = Self.lines
+        change(&lines)
+        return lines.joined(separator: "\n").withBytes { LedgerAudit($0) }
+    }
+
+    @Test func `finds nothing in one that is whole`() {
+        let audit = audit { _ in }
+        #expect(audit.fault == nil)
+        #expect(audit.orders.count == 10_000)
+        #expect(audit.chain.seq == 10_001)
+    }
+
+    @Test func `names the first entry that was edited`() {
+        let fault = audit { $0[5000] = $0[5000].replacing("\"quantity\":1", with: "\"quantity\":2") }.fault
+        #expect(fault?.seq == 5001)
+        #expect(fault?.position == 5000)
+    }
+
+    @Test func `names the place where two were swapped`() {
+        let fault = audit { $0.swapAt(300, 301) }.fault
+        #expect(fault?.seq == 301)
+        #expect(fault?.message.contains("moved") == true)
+    }
+
+    @Test func `names the place where one was dropped`() {
+        let fault = audit { $0.remove(at: 7777) }.fault
+        #expect(fault?.seq == 7778)
+        #expect(fault?.message.contains("missing") == true)
+    }
+
+    @Test func `notices that the end was cut off, with its last line or without`() {
+        let without = audit { $0.removeLast(100) }.fault
+        #expect(without?.message.contains("cut off") == true)
+        let with = audit { $0.removeSubrange(9901..<10_001) }.fault
+        #expect(with?.message.contains("100 at its end are missing") == true)
+    }
+
+    @Test func `notices a history that was made up anew behind an entry`() {
+        // Whoever can write the whole file can make its hashes fit; then only an end that is known from elsewhere tells.
+        let store = try! TemporaryDirectory()
+        let other = try! OrderStore(path: store.path("sale.db"))
+        _ = try! other.apply(TestEvents.sale, [TestEvents.create(stock: 20_000), TestEvents.order(1, buyer: "me")])
+        let reader = try! StoreReader(path: store.path("sale.db"))
+        let known = try! reader.ledgerHead(of: TestEvents.sale)!
+        let forged = Self.lines.prefix(2).joined(separator: "\n").withBytes { LedgerAudit($0, head: known) }
+        #expect(forged.fault?.message.contains("another history") == true)
+    }
+
+    @Test(arguments: ["", "{}", "{\"seq\":1}", "not json", "{\"seq\":1,\"hash\":\"00\"}"])
+    func `refuses a line that is no entry`(_ line: String) {
+        #expect(audit { $0[0] = line }.fault?.line == 1)
+    }
+}

@@ -1,0 +1,111 @@
+import EventLoop
+import Foundation
+import OrderStore
+import Shared
+import TestSupport
+import Testing
+
+@testable import SaleWorker
+
+@Suite struct `The worker's listeners` {
+    private static let sale = SaleID("demo")!
+    private static let token = String(repeating: "t", count: 43)
+
+    /// A worker that has stored three orders.
+    private func working() throws -> WorkerUnderTest {
+        let under = try WorkerUnderTest()
+        try TestSale.create(under.redis, stock: 10)
+        try under.sell(Self.sale, to: 0..<3)
+        let path = under.server.directory.path("ops.token")
+        try "\(Self.token)\n".write(toFile: path, atomically: true, encoding: .utf8)
+        try under.start(["SALE_OPS_TOKEN_FILE": path])
+        #expect(under.drained(Self.sale))
+        return under
+    }
+
+    private func get(_ socket: String, _ target: String, token: String? = nil) throws -> HTTPAnswer {
+        let client = try UnixHTTPClient(socket)
+        return try client.ask("GET", target, headers: token.map { [("Authorization", "Bearer \($0)")] } ?? [])
+    }
+
+    @Test func `serve the ledger to everybody, page by page, and it verifies`() throws {
+        let under = try working()
+        let socket = under.ledgerSocket
+        let first = try get(socket, "/v1/sales/demo/ledger?limit=3")
+        #expect(first.status == 200)
+        #expect(first["Content-Type"] == "application/jsonl")
+        #expect(first["Link"] == #"</v1/sales/demo/ledger?after=3>; rel="next""#)
+        let second = try get(socket, "/v1/sales/demo/ledger?after=3")
+        #expect(second["Link"] == nil)
+        let head = try get(socket, "/v1/sales/demo/ledger/head")
+        #expect(head.json["seq"] as? Int == 4)
+        let hash = try #require([UInt8](hex: head.json["hash"] as? String ?? ""))
+        let audit = (first.body + second.body).withBytes { LedgerAudit($0, head: LedgerChain(seq: 4, hash: hash)) }
+        #expect(audit.fault == nil)
+        #expect(audit.orders.count == 3)
+        #expect(!first.body.contains("buyer-1"))
+    }
+
+    @Test func `refuse what the ledger's listener has not`() throws {
+        let under = try working()
+        let socket = under.ledgerSocket
+        #expect(try get(socket, "/v1/sales/other/ledger").problem == "not-found")
+        #expect(try get(socket, "/v1/sales").problem == "not-found")
+        #expect(try get(socket, "/metrics").problem == "not-found")
+        #expect(try get(socket, "/v1/sales/demo/ledger?after=x").problem == "malformed-query")
+        let post = try UnixHTTPClient(socket).ask("POST", "/v1/sales/demo/ledger", body: "{}")
+        #expect(post.status == 405)
+        #expect(post["Allow"] == "GET, HEAD")
+    }
+
+    @Test func `tell probes how the worker is without a token, and operators the rest with one`() throws {
+        let under = try working()
+        let socket = under.opsSocket
+        #expect(try get(socket, "/livez").status == 200)
+        #expect(try get(socket, "/readyz").status == 200)
+        let metrics = try get(socket, "/metrics").body
+        #expect(metrics.contains("sale_worker_entries_total{outcome=\"stored\"} 4\n"))
+        #expect(metrics.contains("sale_units_sold{sale=\"demo\"} 3\n"))
+        #expect(try get(socket, "/v1/sales").status == 401)
+        let sales = try get(socket, "/v1/sales", token: Self.token)
+        #expect(((sales.json["sales"] as? [[String: Any]])?.first?["sold"] as? Int) == 3)
+        let orders = try get(socket, "/v1/sales/demo/orders?buyer=buyer-1", token: Self.token)
+        #expect((orders.json["orders"] as? [[String: Any]])?.count == 1)
+        let seconds = try get(socket, "/v1/sales/demo/sold-per-second", token: Self.token)
+        let sold = (seconds.json["seconds"] as? [[String: Any]])?.compactMap { $0["units"] as? Int }
+        #expect(sold?.reduce(0, +) == 3)
+    }
+
+    @Test func `limit wrong tokens, and let the right one in all the same`() throws {
+        let under = try working()
+        let socket = under.opsSocket
+        for _ in 0..<AttemptWindow.failuresMax { #expect(try get(socket, "/v1/sales", token: "wrong").status == 401) }
+        let limited = try get(socket, "/v1/sales", token: "wrong")
+        #expect(limited.status == 429)
+        #expect((1...AttemptWindow.seconds).contains(Int(limited["Retry-After"] ?? "") ?? 0))
+        #expect(try get(socket, "/v1/sales", token: Self.token).status == 200)
+    }
+
+    @Test func `say that nothing is stored while Redis is away, and that it is again`() throws {
+        let under = try working()
+        under.server.crash()
+        #expect(eventually { (try? get(under.opsSocket, "/readyz"))?.status == 503 })
+        // Who only reads what is stored is served all the same.
+        #expect(try get(under.ledgerSocket, "/v1/sales/demo/ledger/head").status == 200)
+        try under.server.restart()
+        #expect(eventually { (try? get(under.opsSocket, "/readyz"))?.status == 200 })
+    }
+}
+
+@Suite struct `The window of attempts` {
+    @Test func `allows ten failures in any minute, and says when the next may be`() {
+        var window = AttemptWindow()
+        let start = Instant(nanoseconds: 1_000_000_000)
+        for index in 0..<10 { #expect(window.fail(now: start.advanced(milliseconds: index * 1000)) == nil) }
+        #expect(window.fail(now: start.advanced(milliseconds: 10_000)) == 50)
+        #expect(window.fail(now: start.advanced(milliseconds: 59_500)) == 1)
+        // The first one is a minute ago.
+        #expect(window.fail(now: start.advanced(milliseconds: 60_000)) == nil)
+        #expect(window.fail(now: start.advanced(milliseconds: 60_000)) == 1)
+    }
+}
