@@ -86,6 +86,8 @@ enum Schedule: CaseIterable {
         try waitUntil("the worker has killed itself") { system.worker?.isRunning == false }
         try system.startWorker()
         try system.awaitRest(sale)
+        // With a bug that acknowledges too early, rest comes before the last commit.
+        try waitUntil("all is stored") { system.drained(sale) }
         return try system.check(sale, run)
     }
 
