@@ -8,9 +8,10 @@ import Shared
 ///
 /// A value: it knows how far each sale has been read, and asks the Redis that it is handed.
 struct StreamReader {
-    /// Entries taken from one stream at once, which is one SQLite transaction. At 400 bytes an entry these are 400 KB, and
-    /// 10,000 winners are ten transactions.
-    static let entriesMax = 1000
+    /// Entries taken from one stream at once, which is one SQLite transaction. Each costs Redis two fsyncs (reading and
+    /// acknowledging are writes) and SQLite one, so many at once are what makes a backlog drain fast; settle.lua may take up
+    /// to 8000 (LUAI_MAXCSTACK). At 2 KB an entry these are 8 MB for the 60 ms that they take.
+    static let entriesMax = 4000
     /// Milliseconds that an entry has been with another consumer before it is taken over, and how often that is looked at.
     /// Only one worker runs at a time (`StoreLock`), so the other one is gone; the second spares an entry that was delivered
     /// to it just before.

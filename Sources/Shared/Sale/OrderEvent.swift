@@ -24,11 +24,7 @@ package enum OrderEvent: Equatable, Sendable {
 
     /// Reads an entry's fields, given as name, value, name, value …
     package init(sale: SaleID, fields: [(name: String, value: String)]) throws(Malformed) {
-        var values: [String: String] = [:]
-        for (name, value) in fields where values.updateValue(value, forKey: name) != nil {
-            throw Malformed(message: "field \(name.prefix(32)) occurs twice")
-        }
-        let reader = FieldReader(values: values)
+        let reader = try FieldReader(fields)
         let version = try reader.integer("v", in: 0...Int.max)
         guard version == Self.version else {
             throw Malformed(message: "schema version \(version) is not \(Self.version), the one this release reads")
@@ -169,12 +165,29 @@ package struct Order: Equatable, Sendable {
     }
 }
 
-/// Typed look-ups in an entry's fields.
+/// Typed look-ups in an entry's fields. An event has about ten, so looking through them costs less than hashing them.
 private struct FieldReader {
-    let values: [String: String]
+    /// What a later release may add fits; what somebody puts there to keep us busy does not.
+    private static let fieldsMax = 64
+
+    private let fields: [(name: String, value: String)]
+
+    init(_ fields: [(name: String, value: String)]) throws(OrderEvent.Malformed) {
+        guard fields.count <= Self.fieldsMax else {
+            throw OrderEvent.Malformed(message: "it has \(fields.count) fields; an event has up to \(Self.fieldsMax)")
+        }
+        for index in fields.indices {
+            for earlier in 0..<index where fields[earlier].name == fields[index].name {
+                throw OrderEvent.Malformed(message: "field \(fields[index].name.prefix(32)) occurs twice")
+            }
+        }
+        self.fields = fields
+    }
+
+    private func value(_ name: String) -> String? { fields.first { $0.name == name }?.value }
 
     func text(_ name: String) throws(OrderEvent.Malformed) -> String {
-        guard let value = values[name] else { throw OrderEvent.Malformed(message: "field \(name) is missing") }
+        guard let value = value(name) else { throw OrderEvent.Malformed(message: "field \(name) is missing") }
         guard !value.isEmpty else { throw OrderEvent.Malformed(message: "field \(name) is empty") }
         return value
     }
@@ -187,7 +200,7 @@ private struct FieldReader {
     }
 
     func optional(_ name: String) throws(OrderEvent.Malformed) -> String? {
-        values[name] == nil ? nil : try text(name)
+        value(name) == nil ? nil : try text(name)
     }
 
     /// A number other than 0 that may be negative.
