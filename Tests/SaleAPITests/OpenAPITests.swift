@@ -13,6 +13,8 @@ import Testing
     private final class Scene {
         let ready: APIUnderTest
         let down: APIUnderTest
+        let worker: ChildProcess
+        let ledger: String
 
         init() throws {
             ready = try APIUnderTest()
@@ -27,13 +29,26 @@ import Testing
             _ = try redis.control(try TestSale.create(redis, "ended"), .close)
             let stuck = try TestSale.create(redis, "stuck")
             try redis.command(["SET", RedisArgument(SaleKeys(stuck).buyers), "not a hash"])
+            let directory = ready.redis.directory
+            ledger = directory.path("ledger.sock")
+            worker = try ChildProcess(
+                ChildProcess.product("sale-worker"),
+                environment: [
+                    "SALE_REDIS_URL": ready.redis.url, "SALE_DATABASE": directory.path("sale.db"),
+                    "SALE_OPS_LISTEN": "unix:\(directory.path("ops.sock"))", "SALE_LEDGER_LISTEN": "unix:\(ledger)",
+                ], errorLog: directory.url.appendingPathComponent("worker.log"))
+            let stored = eventually {
+                let answer = try? UnixHTTPClient(ledger).ask("GET", "/v1/sales/open/ledger/head")
+                return answer?.status == 200
+            }
+            guard stored else { throw UnixHTTPClient.Failure("the worker stores nothing: \(worker.errors)") }
         }
 
         /// Runs the check against a document.
         func check(_ document: URL) throws -> (code: Int32, output: String, errors: String) {
             let file = ready.redis.directory.url.appendingPathComponent("scene.json")
             let scene: [String: [String: String]] = [
-                "sockets": ["ready": ready.socket, "down": down.socket],
+                "sockets": ["ready": ready.socket, "down": down.socket, "ledger": ledger],
                 "tokens": ["buyer": ready.token("b1"), "other": ready.token("b2")],
             ]
             try JSONEncoder().encode(scene).write(to: file)

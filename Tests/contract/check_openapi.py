@@ -6,7 +6,8 @@ Asks for every operation and every answer that the document gives it, and judges
 content type, header fields, body. Prints one line for each answer that is not documented, and for each documented one
 that never came (but for those marked x-not-provoked). SCENE is a JSON file:
 
-  sockets   "ready" and "down": Unix sockets of a server that sells and of one that has no Redis
+  sockets   "ready", "down" and "ledger": Unix sockets of a server that sells, of one that has no Redis, and of the
+            worker's ledger listener
   tokens    "buyer" and "other": two buyers' tokens
 
 The server that sells has the sales open (max_per_buyer 50), one-left, sold-out, scheduled, paused, ended, and stuck, whose
@@ -127,7 +128,7 @@ class Check:
             return [f"not documented: {answer.body.decode()}"]
         content_type = answer.get("content-type")
         body = answer.body.decode()
-        value = json.loads(body) if content_type and "json" in content_type else body
+        value = self.value(content_type or "", body)
         matching, reasons = [], []
         for index, (documented, schema) in enumerate(self.document.kinds(response)):
             if documented != content_type:
@@ -150,6 +151,12 @@ class Check:
             self.seen.add((operation_id, answer.status, index))
         return faults
 
+    @staticmethod
+    def value(content_type, body):
+        if "jsonl" in content_type:
+            return [json.loads(line) for line in body.splitlines()]
+        return json.loads(body) if "json" in content_type else body
+
     def header_faults(self, response, schema, answer):
         documented = {name.lower(): self.document.resolve(header) for name, header in response["headers"].items()}
         brought = {name.lower() for name in schema.get("x-headers", [])}
@@ -157,6 +164,9 @@ class Check:
         for name, header in documented.items():
             value = answer.get(name)
             required = header.get("required", False) or name in brought
+            # A field that an answer may bring or not, as its description says.
+            if name == "link" and (value is None or not self.document.errors(header["schema"], value)):
+                continue
             if value is None and (required or name in [field.lower() for field in answer.names]):
                 faults.append(f"{name} is missing, or occurs twice")
             elif value is not None and not required:
@@ -186,10 +196,16 @@ def targets(document):
         yield operation_id, method.upper(), template
 
 
-def ask_what_no_operation_takes(check, ready):
+def server_of(check, operation_id, sockets):
+    """The socket of a server that has this operation."""
+    return sockets["ledger" if "ledger" in check.document.operations[operation_id][2]["tags"] else "ready"]
+
+
+def ask_what_no_operation_takes(check, sockets):
     """What the edge refuses, whatever the operation."""
     many = [(f"X-{index}", "1") for index in range(64)]
     for operation_id, method, target in targets(check.document):
+        server = server_of(check, operation_id, sockets)
         for raw in [
             message("DELETE", target),
             message(method, target, [("Host", "twice")]),
@@ -201,7 +217,7 @@ def ask_what_no_operation_takes(check, ready):
             message("BREW", target),
             message(method, target, version="HTTP/2.0"),
         ]:
-            check.judge(operation_id, ask(ready, raw))
+            check.judge(operation_id, ask(server, raw))
 
 
 def ask_for_public_pages(check, ready):
@@ -252,6 +268,14 @@ def ask_for_purchases(check, ready, tokens):
         check.judge(operation_id, ask(ready, message("GET", missing, buyer)))
 
 
+def ask_for_ledger(check, ledger):
+    for target in ["ledger", "ledger?limit=1", "ledger?after=1000000", "ledger?after=x"]:
+        check.judge("readLedger", ask(ledger, message("GET", f"/v1/sales/open/{target}")))
+    check.judge("readLedgerHead", ask(ledger, message("GET", "/v1/sales/open/ledger/head")))
+    for operation_id, target in [("readLedger", "ledger"), ("readLedgerHead", "ledger/head")]:
+        check.judge(operation_id, ask(ledger, message("GET", f"/v1/sales/nosuch/{target}")))
+
+
 def ask_for_probes(check, ready):
     for operation_id, target in [("live", "/livez"), ("ready", "/readyz"), ("metrics", "/metrics")]:
         check.judge(operation_id, ask(ready, message("GET", target)))
@@ -260,14 +284,17 @@ def ask_for_probes(check, ready):
 def ask_without_redis(check, down, tokens):
     headers = [("Authorization", f"Bearer {tokens['buyer']}"), ("Idempotency-Key", "k")]
     for operation_id, method, target in targets(check.document):
+        if "ledger" in check.document.operations[operation_id][2]["tags"]:
+            continue
         check.judge(operation_id, ask(down, message(method, target, headers)))
 
 
 def compare_heads(check, sockets, tokens):
     """HEAD has the head of GET: the same fields, in the same order."""
     headers = [("Authorization", f"Bearer {tokens['buyer']}")]
-    for path in sockets.values():
-        for operation_id, method, target in targets(check.document):
+    for operation_id, method, target in targets(check.document):
+        server = server_of(check, operation_id, sockets)
+        for path in {server, sockets["down"] if server == sockets["ready"] else server}:
             if method != "GET":
                 continue
             get = ask(path, message("GET", target, headers))
@@ -289,7 +316,8 @@ def main():
     ask_for_public_pages(check, sockets["ready"])
     ask_for_probes(check, sockets["ready"])
     ask_for_purchases(check, sockets["ready"], tokens)
-    ask_what_no_operation_takes(check, sockets["ready"])
+    ask_for_ledger(check, sockets["ledger"])
+    ask_what_no_operation_takes(check, sockets)
     ask_without_redis(check, sockets["down"], tokens)
     compare_heads(check, sockets, tokens)
     for problem in check.problems + list(check.unseen()):
