@@ -14,6 +14,7 @@ struct APIConfiguration {
     var jwksFile: String
     var audience: String?
     var issuer: String?
+    var rateLimit: RateLimit
     var deadlineMilliseconds: Int
     var maxConnections: Int
     var batchMax: Int
@@ -23,7 +24,7 @@ struct APIConfiguration {
 
     static let settings: [Setting] = [
         .redisURL, .redisPasswordFile, .redisReplicas, .durability, .listen, .jwksFile, .jwtAudience, .jwtIssuer,
-        .receiptKeyFile, .deadline, .maxConnections, .batchMax, .logLevel,
+        .receiptKeyFile, .rateLimit, .deadline, .maxConnections, .batchMax, .logLevel,
     ]
 
     init(_ environment: Environment) throws(ConfigurationError) {
@@ -38,6 +39,12 @@ struct APIConfiguration {
         jwksFile = try environment.required(.jwksFile)
         audience = environment[.jwtAudience]
         issuer = environment[.jwtIssuer]
+        let rateText = try environment.required(.rateLimit)
+        guard let rateLimit = RateLimit(rateText) else {
+            throw ConfigurationError(
+                .rateLimit, "is \"\(rateText)\"; it must be like 20/10s, from 1 to 10000 in a second to an hour")
+        }
+        self.rateLimit = rateLimit
         deadlineMilliseconds = try environment.integer(.deadline, in: 100...60_000)
         maxConnections = try environment.integer(.maxConnections, in: 1...1_000_000)
         batchMax = try environment.integer(.batchMax, in: 1...Batcher.batchMaxLimit)

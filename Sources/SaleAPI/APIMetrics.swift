@@ -26,7 +26,9 @@ final class APIMetrics {
     }
 
     /// Everything in Prometheus' text format.
-    func append(to output: inout ByteBuffer, edge: EdgeCounters, redis: AsyncRedis, batcher: Batcher) {
+    func append(
+        to output: inout ByteBuffer, edge: EdgeCounters, redis: AsyncRedis, batcher: Batcher, limiter: RateLimiter
+    ) {
         var text = MetricsText()
         text.counters(
             "sale_decisions_total", "Purchases that Redis decided.", label: "outcome",
@@ -41,6 +43,7 @@ final class APIMetrics {
             batcher.pending)
         text.gauge("sale_queues", "Sales that purchases are queued for, and sales sold before.", batcher.laneCount)
         text.counter("sale_unauthorized_total", "Requests without a valid token.", unauthorized)
+        text.counter("sale_rate_limited_total", "Purchases refused because the buyer asks too often.", limiter.refusals)
         text.counter("sale_redis_errors_total", "Script calls that Redis did not decide.", redisErrors)
         text.counter("sale_redis_losses_total", "Connections to Redis that were lost.", redis.losses)
         text.gauge("sale_redis_ready", "1 while Redis can be sold from.", redis.isReady ? 1 : 0)

@@ -8,6 +8,7 @@ final class Batch {
     struct Purchase {
         let exchange: Exchange
         let quantity: Int
+        let charge: RateLimiter.Charge
         /// Bytes of the batch's arguments up to and with this one's.
         let argumentsEnd: Int
     }
@@ -41,12 +42,14 @@ final class Batch {
         mayHaveRun = false
     }
 
-    func append(buyer: Span<UInt8>, key: Span<UInt8>, quantity: Int, _ exchange: Exchange) {
+    func append(buyer: Span<UInt8>, key: Span<UInt8>, quantity: Int, _ charge: RateLimiter.Charge, _ exchange: Exchange)
+    {
         call.append(buyer)
         call.append(key)
         call.append(small: quantity)
         call.append(exchange.trace)
-        purchases.append(Purchase(exchange: exchange, quantity: quantity, argumentsEnd: call.itemBytes))
+        purchases.append(
+            Purchase(exchange: exchange, quantity: quantity, charge: charge, argumentsEnd: call.itemBytes))
     }
 
     /// Takes out what has expired, before a first sending: it was told that nothing was done, so nothing may be.
@@ -55,7 +58,8 @@ final class Batch {
         let bytes = purchases[expired - 1].argumentsEnd
         call.removeFirst(expired * Self.argumentsEach, bytes: bytes)
         purchases = purchases[expired...].map {
-            Purchase(exchange: $0.exchange, quantity: $0.quantity, argumentsEnd: $0.argumentsEnd - bytes)
+            Purchase(
+                exchange: $0.exchange, quantity: $0.quantity, charge: $0.charge, argumentsEnd: $0.argumentsEnd - bytes)
         }
         expired = 0
     }

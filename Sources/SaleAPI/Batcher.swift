@@ -43,6 +43,7 @@ final class Batcher {
     private let answers: PurchaseAnswers
     private let known: KnownSales
     private let witnesses: Witnesses
+    private let limiter: RateLimiter
     private let metrics: APIMetrics
     private let log: Log
     private let batchMax: Int
@@ -58,13 +59,14 @@ final class Batcher {
 
     init(
         loop: EventLoop, redis: AsyncRedis, answers: PurchaseAnswers, known: KnownSales, witnesses: Witnesses,
-        metrics: APIMetrics, log: Log, batchMax: Int, deadlineMilliseconds: Int
+        limiter: RateLimiter, metrics: APIMetrics, log: Log, batchMax: Int, deadlineMilliseconds: Int
     ) {
         self.loop = loop
         self.redis = redis
         self.answers = answers
         self.known = known
         self.witnesses = witnesses
+        self.limiter = limiter
         self.metrics = metrics
         self.log = log
         self.batchMax = batchMax
@@ -76,11 +78,20 @@ final class Batcher {
     // MARK: Gathering
 
     /// Takes a purchase; its exchange is answered now or later.
-    func submit(_ sale: SaleID, buyer: Span<UInt8>, key: Span<UInt8>, quantity: Int, _ exchange: Exchange) {
-        guard redis.isReady else { return answers.unavailable(exchange) }
-        guard pending < Self.pendingMax, let lane = lane(sale) else { return answers.overloaded(exchange) }
+    func submit(
+        _ sale: SaleID, buyer: Span<UInt8>, key: Span<UInt8>, quantity: Int, _ charge: RateLimiter.Charge,
+        _ exchange: Exchange
+    ) {
+        guard redis.isReady else {
+            willReturn(charge)
+            return answers.unavailable(exchange)
+        }
+        guard pending < Self.pendingMax, let lane = lane(sale) else {
+            willReturn(charge)
+            return answers.overloaded(exchange)
+        }
         if lane.gathering.count == 0 { dirty.append(sale) }
-        lane.gathering.append(buyer: buyer, key: key, quantity: quantity, exchange)
+        lane.gathering.append(buyer: buyer, key: key, quantity: quantity, charge, exchange)
         pending += 1
         if lane.gathering.count == batchMax {
             lane.full.append(lane.gathering)
@@ -176,7 +187,7 @@ final class Batcher {
     func redisBecameUnavailable() {
         for (sale, lane) in lanes {
             for batch in lane.full + [lane.gathering] {
-                for purchase in batch.purchases[batch.expired...] { answers.unavailable(purchase.exchange) }
+                for purchase in batch.purchases[batch.expired...] { refuse(purchase) }
                 recycle(batch)
             }
             lane.full = []
@@ -214,6 +225,23 @@ final class Batcher {
         batch.uuid = reply.uuid
     }
 
+    /// Nothing was done.
+    private func refuse(_ purchase: Batch.Purchase) {
+        willReturn(purchase.charge)
+        answers.unavailable(purchase.exchange)
+    }
+
+    /// It may have been decided.
+    private func leaveOpen(_ purchase: Batch.Purchase) {
+        willReturn(purchase.charge)
+        answers.pending(purchase.exchange)
+    }
+
+    /// The answer says when to ask again: whoever does is not charged for it.
+    private func willReturn(_ charge: RateLimiter.Charge) {
+        limiter.expectReturn(charge, afterSeconds: PurchaseAnswers.retrySeconds, now: loop.now)
+    }
+
     private func settle(_ sale: SaleID, _ lane: Lane, _ batch: Batch, _ confirmation: AsyncRedis.Confirmation) {
         switch confirmation {
         case .confirmed: answer(sale, batch)
@@ -222,7 +250,7 @@ final class Batcher {
                 $0.appendMember("sale", "\(sale)")
                 $0.appendMember("purchases", batch.count)
             }
-            for purchase in batch.purchases[batch.expired...] { answers.pending(purchase.exchange) }
+            for purchase in batch.purchases[batch.expired...] { leaveOpen(purchase) }
         case .lost:
             // It was decided, and whether that survives is open: asked again, in the same words, it is told.
             batch.mayHaveRun = true
@@ -242,7 +270,10 @@ final class Batcher {
             case .secured(let position, _):
                 lastPosition = max(lastPosition, position)
                 logWin(sale, position, purchase)
-            case .replayed(let position, _): lastPosition = max(lastPosition, position)
+            case .replayed(let position, _):
+                lastPosition = max(lastPosition, position)
+                limiter.refund(purchase.charge)
+            case .fenced, .unknownSale, .notOpen, .paused: willReturn(purchase.charge)
             default: break
             }
             guard index >= batch.expired else { continue }
@@ -272,7 +303,7 @@ final class Batcher {
                 $0.appendMember("purchases", batch.count)
                 $0.appendMember("error", error.description)
             }
-            for purchase in batch.purchases[batch.expired...] { answers.unavailable(purchase.exchange) }
+            for purchase in batch.purchases[batch.expired...] { refuse(purchase) }
             finish(sale, lane)
         }
         if error.needsReconnect, error.code != .connectionLost { redis.reconnect(because: error.description) }
@@ -286,7 +317,7 @@ final class Batcher {
             $0.appendMember("purchases", batch.count)
             $0.appendMember("error", reason)
         }
-        for purchase in batch.purchases[batch.expired...] { answers.pending(purchase.exchange) }
+        for purchase in batch.purchases[batch.expired...] { leaveOpen(purchase) }
         finish(sale, lane)
     }
 
@@ -304,7 +335,7 @@ final class Batcher {
         let now = loop.now.nanoseconds
         for (sale, lane) in lanes where !lane.isIdle {
             if let batch = lane.inFlight {
-                expire(batch, now) { answers.pending($0) }
+                expire(batch, now) { leaveOpen($0) }
                 if lane.resend {
                     if batch.expired == batch.count {
                         finish(sale, lane)
@@ -313,18 +344,18 @@ final class Batcher {
                     }
                 }
             }
-            for batch in lane.full + [lane.gathering] { expire(batch, now) { answers.unavailable($0) } }
+            for batch in lane.full + [lane.gathering] { expire(batch, now) { refuse($0) } }
         }
         loop.schedule(afterMilliseconds: Self.tickMilliseconds) { [weak self] in self?.tick() }
     }
 
     /// Answers the purchases of a batch that have waited too long; they came in order, so they are at its front.
-    private func expire(_ batch: Batch, _ now: UInt64, _ answer: (Exchange) -> Void) {
+    private func expire(_ batch: Batch, _ now: UInt64, _ answer: (Batch.Purchase) -> Void) {
         while batch.expired < batch.count {
-            let exchange = batch.purchases[batch.expired].exchange
-            guard now > exchange.arrivedAt.nanoseconds + deadlineNanoseconds else { return }
+            let purchase = batch.purchases[batch.expired]
+            guard now > purchase.exchange.arrivedAt.nanoseconds + deadlineNanoseconds else { return }
             batch.expired += 1
-            answer(exchange)
+            answer(purchase)
         }
     }
 

@@ -27,6 +27,8 @@ extension Problem {
         "idempotency-key-reused", .unprocessableContent, "Idempotency key reused",
         "This key has won already, with another quantity. A new purchase needs a new key.")
 
+    static let rateLimited = Problem(
+        "rate-limited", .tooManyRequests, "Too many requests", "This buyer asks too often. Nothing was done.")
     static let overloaded = Problem(
         "overloaded", .serviceUnavailable, "Overloaded", "Nothing was done. Try again with the same key.")
     static let unavailable = Problem(

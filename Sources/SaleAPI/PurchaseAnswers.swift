@@ -4,7 +4,7 @@ import Shared
 /// Turns decisions into answers.
 final class PurchaseAnswers {
     /// Seconds until a refused purchase is worth another try; the next decision is at most one reconnection away.
-    private static let retrySeconds = 1
+    static let retrySeconds = 1
     private static let pausedRetrySeconds = 2
 
     private unowned let server: HTTPServer
@@ -63,6 +63,22 @@ final class PurchaseAnswers {
     /// Nothing was done, because Redis can't be used now.
     func unavailable(_ exchange: Exchange) {
         server.respond(exchange, .unavailable, retryAfterSeconds: Self.retrySeconds)
+    }
+
+    /// Nothing was done, because this buyer asks too often. The fields are those of draft-ietf-httpapi-ratelimit-headers.
+    func limited(_ exchange: Exchange, retryAfterSeconds: Int, _ limit: RateLimit) {
+        server.respond(
+            exchange, .rateLimited,
+            headers: {
+                $0.appendHeader("Retry-After", retryAfterSeconds)
+                $0.append("RateLimit: \"buyer\";r=0;t=")
+                $0.append(decimal: retryAfterSeconds)
+                $0.append("\r\nRateLimit-Policy: \"buyer\";q=")
+                $0.append(decimal: limit.burst)
+                $0.append(";w=")
+                $0.append(decimal: (limit.windowMilliseconds + 999) / 1000)
+                $0.append("\r\n")
+            })
     }
 
     /// Nothing was done, because too many are waiting already.

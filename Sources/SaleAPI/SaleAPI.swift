@@ -13,12 +13,14 @@ final class SaleAPI: HTTPHandler {
     private let metrics = APIMetrics()
     private let known = KnownSales()
     private var verifier: TokenVerifier
+    private let limiter: RateLimiter
     private var draining = false
 
     // Made in `start`, as they need the server, and the server needs this handler.
     private var server: HTTPServer!
     private var redis: AsyncRedis!
     private var witnesses: Witnesses!
+    private var answers: PurchaseAnswers!
     private var batcher: Batcher!
     private var directory: SaleDirectory!
     private var ownOrders: OwnOrders!
@@ -29,6 +31,7 @@ final class SaleAPI: HTTPHandler {
         self.environment = environment
         self.loop = loop
         self.log = log
+        limiter = RateLimiter(configuration.rateLimit)
         verifier = TokenVerifier(keys: keys, audience: configuration.audience, issuer: configuration.issuer)
     }
 
@@ -43,9 +46,10 @@ final class SaleAPI: HTTPHandler {
             refusal: configuration.refusal(of:),
             changed: { [weak self] in self?.redisChanged($0) })
         witnesses = Witnesses(loop: loop, redis: redis)
+        answers = PurchaseAnswers(server: server)
         batcher = Batcher(
-            loop: loop, redis: redis, answers: PurchaseAnswers(server: server), known: known, witnesses: witnesses,
-            metrics: metrics, log: log, batchMax: configuration.batchMax,
+            loop: loop, redis: redis, answers: answers, known: known, witnesses: witnesses,
+            limiter: limiter, metrics: metrics, log: log, batchMax: configuration.batchMax,
             deadlineMilliseconds: configuration.deadlineMilliseconds)
         directory = SaleDirectory(loop: loop, redis: redis, known: known, server: server)
         ownOrders = OwnOrders(
@@ -79,7 +83,7 @@ final class SaleAPI: HTTPHandler {
         case .ready: ready(exchange)
         case .metrics:
             server.respond(exchange, .ok, .metrics) { body in
-                metrics.append(to: &body, edge: server.counters, redis: redis, batcher: batcher)
+                metrics.append(to: &body, edge: server.counters, redis: redis, batcher: batcher, limiter: limiter)
             }
         }
     }
@@ -95,7 +99,12 @@ final class SaleAPI: HTTPHandler {
                 case .malformed: server.respond(exchange, .malformedBody)
                 case .unsupportedMediaType: server.respond(exchange, .unsupportedMediaType)
                 case .units(let quantity):
-                    batcher.submit(sale, buyer: buyer, key: key, quantity: quantity, exchange)
+                    switch limiter.admit(buyer, now: loop.now) {
+                    case .admitted(let charge):
+                        batcher.submit(sale, buyer: buyer, key: key, quantity: quantity, charge, exchange)
+                    case .refused(let seconds):
+                        answers.limited(exchange, retryAfterSeconds: seconds, limiter.limit)
+                    }
                 }
             }
         } catch {

@@ -17,7 +17,7 @@ import Testing
         let ledger: String
 
         init() throws {
-            ready = try APIUnderTest()
+            ready = try APIUnderTest(["SALE_RATE_LIMIT": "20/10s"])
             down = try APIUnderTest(["SALE_REDIS_URL": "unix:///nowhere/redis.sock"], ready: false)
             let redis = try ready.redis.connect()
             let later = UnixMilliseconds(UnixMilliseconds.now.value + 3_600_000)

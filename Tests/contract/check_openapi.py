@@ -260,6 +260,10 @@ def ask_for_purchases(check, ready, tokens):
     for sale in ["sold-out", "scheduled", "paused", "ended", "stuck", "nosuch"]:
         buy(sale)
 
+    for _ in range(30):
+        if buy("sold-out").status == "429":
+            break
+
     order = won.get("location") or "/v1/sales/open/orders/open-1"
     for operation_id, target in [("listOwnOrders", "/v1/sales/open/purchases"), ("showOwnOrder", order)]:
         for headers in [buyer, other, []]:

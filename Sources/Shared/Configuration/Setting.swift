@@ -36,6 +36,9 @@ package struct Setting: Sendable {
         "SALE_RECEIPT_KEY_FILE", default: nil,
         "PEM file of Ed25519 keys: the private one that signs receipts, then retired ones, which are only published; "
             + "unset: no receipts; SIGHUP rereads it")
+    package static let rateLimit = Setting(
+        "SALE_RATE_LIMIT", default: "20/10s",
+        "purchases that one buyer may send at once, and again in each such time; exact within a process")
     package static let deadline = Setting(
         "SALE_DEADLINE_MS", default: "2500", "milliseconds until a purchase is answered 202 (if sent) or 503 (if not)")
     package static let maxConnections = Setting(
