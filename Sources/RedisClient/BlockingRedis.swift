@@ -54,20 +54,30 @@ package final class BlockingRedis {
         switch location {
         case .server(let address): return address
         case .primary(let name, let sentinels):
-            var failure = RedisError(.cannotConnect, "SENTINEL", "no Sentinel is named")
-            // In any order: one that is cut off with an old primary must not be asked first for ever.
-            for sentinel in sentinels.shuffled() {
-                do throws(RedisError) {
-                    let connection = try BlockingRedis(
-                        connectingTo: sentinel, timeoutMilliseconds: Sentinel.timeoutMilliseconds)
-                    let reply = try connection.command(Sentinel.question(name))
-                    return try Sentinel.answer(reply.value, name: name)
-                } catch {
-                    failure = error
-                }
+            return try askSentinels(sentinels, Sentinel.question(name)) { (value) throws(RedisError) in
+                try Sentinel.answer(value, name: name)
             }
-            throw failure
         }
+    }
+
+    /// Asks one Sentinel after the other until one has an answer that `read` can use.
+    package static func askSentinels<R>(
+        _ sentinels: [SocketAddress], _ question: [RedisArgument],
+        _ read: (borrowing RedisValue) throws(RedisError) -> R
+    ) throws(RedisError) -> R {
+        var failure = RedisError(.cannotConnect, "SENTINEL", "no Sentinel is named")
+        // In any order: one that is cut off with an old primary must not be asked first for ever.
+        for sentinel in sentinels.shuffled() {
+            do throws(RedisError) {
+                let connection = try BlockingRedis(
+                    connectingTo: sentinel, timeoutMilliseconds: Sentinel.timeoutMilliseconds)
+                let reply = try connection.command(question)
+                return try read(reply.value)
+            } catch {
+                failure = error
+            }
+        }
+        throw failure
     }
 
     deinit { redisFree(context) }

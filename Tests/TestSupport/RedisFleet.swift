@@ -62,12 +62,6 @@ package final class RedisFleet: @unchecked Sendable {
         return servers.first { "\(connection.address)".hasSuffix(":\($0.port)") }
     }
 
-    /// Asks the Sentinels for a planned failover.
-    package func failOver() throws {
-        let said = try Self.cli(ports[0], ["SENTINEL", "FAILOVER", Self.name])
-        guard said.hasPrefix("OK") else { throw NSError(domain: "no failover: \(said)", code: 1) }
-    }
-
     private static func cli(_ port: UInt16, _ words: [String]) throws -> String {
         try ChildProcess.run(URL(fileURLWithPath: "/usr/bin/redis-cli"), ["-p", "\(port)"] + words).output
     }

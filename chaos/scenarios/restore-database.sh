@@ -5,15 +5,16 @@ strike() {
     local copy
     copy=$(disk 3)/copy.db
     rm -f "$copy"
-    sqlite3 "$SALE_DATABASE" ".backup $copy"
-    older=$(sqlite3 "$copy" "SELECT count(*) FROM orders WHERE sale = '$sale'")
+    # In one transaction: .backup begins anew whenever the worker commits.
+    sqlite3 -readonly "$SALE_DATABASE" "VACUUM INTO '$copy'"
+    rows_before=$(sqlite3 "$copy" "SELECT count(*) FROM orders WHERE sale = '$sale'")
     sleep_between 500 1500
     finish worker-0
     finish worker-1
-    newer=$(sqlite3 "$SALE_DATABASE" "SELECT count(*) FROM orders WHERE sale = '$sale'")
+    rows_after=$(sqlite3 "$SALE_DATABASE" "SELECT count(*) FROM orders WHERE sale = '$sale'")
     rm -f "$SALE_DATABASE"-wal "$SALE_DATABASE"-shm
     mv "$copy" "$SALE_DATABASE"
     start_worker 0
     start_worker 1
 }
-was_met() { [ "$newer" -gt "$older" ]; }
+was_met() { [ "$rows_after" -gt "$rows_before" ]; }
