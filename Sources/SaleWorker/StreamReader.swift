@@ -114,11 +114,24 @@ struct StreamReader {
     static func deliveries(
         _ sale: SaleID, _ id: String, on redis: BlockingRedis
     ) throws(RedisError) -> Int {
-        let id = RedisArgument(id)
-        let reply = try redis.command(["XPENDING", stream(sale), group, id, id, "1"])
+        try deliveries(sale, id, id, 1, on: redis)[id] ?? 1
+    }
+
+    /// How often each of up to `count` pending entries from `first` to `last` has been delivered.
+    static func deliveries(
+        _ sale: SaleID, _ first: String, _ last: String, _ count: Int, on redis: BlockingRedis
+    ) throws(RedisError) -> [String: Int] {
+        let reply = try redis.command([
+            "XPENDING", stream(sale), group, RedisArgument(first), RedisArgument(last), RedisArgument(count),
+        ])
         let value = reply.value
-        guard value.count == 1, value[0].count == 4 else { return 1 }
-        return value[0][3].integer ?? 1
+        var deliveries: [String: Int] = [:]
+        for index in 0..<value.count {
+            let line = value[index]
+            guard line.count == 4, let id = line[0].string else { continue }
+            deliveries[id] = line[3].integer
+        }
+        return deliveries
     }
 
     /// The last entry that the group has been given; nil where there is no group.

@@ -30,10 +30,8 @@ final class Worker {
     private var nextSentinel = Instant(nanoseconds: 0)
     private var isIdle = false
     private var asideUntil: [SaleID: Instant] = [:]
-    private var backoff = Backoff()
+    private var retry = RetryPolicy()
     private var random = SystemRandomNumberGenerator()
-    /// What was said last of a failure, so that a lasting one is said once.
-    private var complaint: String?
     /// Sales that SQLite has and Redis was said to have lost.
     private var lost: Set<SaleID> = []
 
@@ -61,14 +59,11 @@ final class Worker {
             for sale in reader.sales where !busy.contains(sale) {
                 try apart(sale, now: now) { try fence.consider(sale, on: redis, now: now) }
             }
-            if complaint != nil { log.write(.info, "recovered") }
-            complaint = nil
-            backoff.reset()
+            if let outage = retry.succeeded() { recovered(outage, now: now) }
             // Without a sale there is no read that would wait.
             return reader.sales.isEmpty ? Self.discoveryMilliseconds : 0
         } catch {
-            failed(error)
-            return backoff.next(using: &random)
+            return failed(error, now: now)
         }
     }
 
@@ -173,7 +168,7 @@ final class Worker {
         for sale in reader.sales {
             try apart(sale, now: now) {
                 while !reader.isCaughtUp(sale) {
-                    try processor.process(sale, reader.older(sale, on: redis), on: redis)
+                    try processor.processOlder(sale, reader.older(sale, on: redis), on: redis)
                     log.flush()
                 }
             }
@@ -193,10 +188,9 @@ final class Worker {
 
     // MARK: Failures
 
-    private func failed(_ error: any Error) {
-        var event: StaticString = "worker_failed"
+    /// Answers how long to wait before the next turn.
+    private func failed(_ error: any Error, now: Instant) -> Int {
         if let error = error as? RedisError {
-            event = "redis_failed"
             switch error.code {
             case .noGroup:
                 // Somebody destroyed the group: it is made again from the start, and what is stored is known as stored.
@@ -205,17 +199,22 @@ final class Worker {
             case .unconfirmed: break
             default: redis = nil
             }
-        } else if error is StoreError {
-            event = "store_failed"
         }
         reader.restart()
-        let message = "\(error)"
-        if complaint != message {
-            complaint = message
+        let verdict = retry.failed(error, now: now, using: &random)
+        if let event = verdict.event {
             log.write(.error, event) {
-                $0.appendMember("message", message)
-                $0.appendMember("hint", "nothing is acknowledged meanwhile; it is tried again")
+                $0.appendMember("message", "\(error)")
+                $0.appendMember("hint", "nothing is acknowledged meanwhile; it is tried again until it works")
             }
+        }
+        return verdict.waitMilliseconds
+    }
+
+    private func recovered(_ outage: RetryPolicy.Outage, now: Instant) {
+        log.write(.info, "recovered") {
+            $0.appendMember("failures", outage.failures)
+            $0.appendMember("after_ms", now.microseconds(since: outage.since) / 1000)
         }
     }
 }
