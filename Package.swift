@@ -54,6 +54,7 @@ let package = Package(
         .target(name: "OrderStore", dependencies: ["Shared", "CSQLite"], swiftSettings: settings),
         .target(
             name: "Reconciliation", dependencies: ["OrderStore", "RedisClient", "Shared"], swiftSettings: settings),
+        .target(name: "Operations", dependencies: ["OrderStore", "RedisClient", "Shared"], swiftSettings: settings),
         .target(name: "Checker", dependencies: ["OrderStore", "Shared"], swiftSettings: settings),
 
         // Programs
@@ -64,7 +65,9 @@ let package = Package(
             swiftSettings: settings),
         .executableTarget(
             name: "SaleCtl",
-            dependencies: ["Checker", "CLinux", "EventLoop", "OrderStore", "Reconciliation", "RedisClient", "Shared"],
+            dependencies: [
+                "Checker", "CLinux", "EventLoop", "Operations", "OrderStore", "Reconciliation", "RedisClient", "Shared",
+            ],
             swiftSettings: settings),
         .executableTarget(name: "Stampede", dependencies: ["EventLoop", "Shared"], swiftSettings: settings),
 
@@ -93,7 +96,12 @@ let package = Package(
             dependencies: ["OrderStore", "Reconciliation", "RedisClient", "SaleWorker", "Shared", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
-            name: "SaleCtlTests", dependencies: ["RedisClient", "SaleCtl", "Shared", "TestSupport"],
+            name: "OperationsTests",
+            dependencies: ["Operations", "OrderStore", "Reconciliation", "RedisClient", "Shared", "TestSupport"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "SaleCtlTests",
+            dependencies: ["Operations", "OrderStore", "RedisClient", "SaleCtl", "Shared", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
             name: "StampedeTests", dependencies: ["Shared", "Stampede", "TestSupport"], swiftSettings: settings),

@@ -45,6 +45,11 @@ package struct Setting: Sendable {
     package static let database = Setting("SALE_DATABASE", default: "sale.db", "the SQLite file")
     package static let workerName = Setting(
         "SALE_WORKER_NAME", default: "host name", "consumer name; stable, so a restart drains its own pending entries")
+    package static let opsListen = Setting(
+        "SALE_OPS_LISTEN", default: "127.0.0.1:8201",
+        "the worker's private listener for operators: host:port or unix:/path")
+    package static let opsTokenFile = Setting(
+        "SALE_OPS_TOKEN_FILE", default: nil, "file with the token of that listener (ops.token of `salectl keys init`)")
     package static let logLevel = Setting("SALE_LOG_LEVEL", default: "info", "debug, info, warning or error")
 
     #if DEBUG
@@ -133,6 +138,17 @@ package struct Environment: Sendable {
         } catch {
             throw ConfigurationError(.receiptKeyFile, "names \(path), which is not usable: \(error.message)")
         }
+    }
+
+    /// The token of the operators' listener, from the file that SALE_OPS_TOKEN_FILE names.
+    package func operatorToken() throws(ConfigurationError) -> String {
+        let path = try required(.opsTokenFile)
+        let bytes = try file(path, of: .opsTokenFile, limit: 4096)
+        let token = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).first.map(String.init)
+        guard let token, token.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+            throw ConfigurationError(.opsTokenFile, "names \(path), which holds no token in its first line")
+        }
+        return token
     }
 
     private func file(_ path: String, of setting: Setting, limit: Int) throws(ConfigurationError) -> [UInt8] {
