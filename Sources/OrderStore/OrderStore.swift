@@ -114,7 +114,7 @@ package final class OrderStore {
         return position
     }
 
-    private func isAccountedFor(_ sale: SaleID, _ position: Int) throws(StoreError) -> Bool {
+    func isAccountedFor(_ sale: SaleID, _ position: Int) throws(StoreError) -> Bool {
         var found = false
         try database.query(
             """

@@ -29,7 +29,7 @@ struct Command: Sendable {
     /// Every command, in the order of a sale's life.
     static let all: [Command] = [
         .keysInit, .token, .doctor, .create, .list, .show, .watch, .pause, .resume, .close, .reconcile, .rebuild,
-        .release, .letters, .letter, .redrive, .discard, .check,
+        .release, .letters, .letter, .redrive, .discard, .erase, .check,
     ]
 }
 
