@@ -9,8 +9,26 @@ extension Operation.Letters {
         return LetterResults(results).json
     }
 
-    func discard(_ store: OrderStore) throws -> String {
-        LetterResults(try store.discard(sale, ids, reason: reason, rehearsing: isRehearsal)).json
+    func discard(_ store: OrderStore, _ redis: BlockingRedis) throws -> String {
+        let given = try redis.status(sale, allowingGaps: true)?.position ?? Int.max
+        guard try isReadToItsEnd(store, redis) else {
+            throw OperationRefused(
+                .notAllowed, "\(sale)'s stream is not read to its end: it may hold the order that a letter stands for")
+        }
+        return LetterResults(
+            try store.discard(sale, ids, reason: reason, given: given, rehearsing: isRehearsal)
+        ).json
+    }
+
+    /// Whether SQLite has taken in the stream's last entry, and thereby all of them.
+    private func isReadToItsEnd(_ store: OrderStore, _ redis: BlockingRedis) throws -> Bool {
+        let reply = try redis.command(["XREVRANGE", RedisArgument(SaleKeys(sale).orders), "+", "-", "COUNT", "1"])
+        let entries = reply.value
+        guard entries.count == 1 else { return true }
+        let last = entries[0]
+        // Where the sale's create event is a dead letter itself, SQLite has no sale, and nothing can be void.
+        guard let id = last[0].string, let stored = try store.lastStreamID(sale) else { return true }
+        return StreamID(id) <= StreamID(stored)
     }
 
     /// Has Redis follow: how far the sale is stored, and what is not pending any more. A letter that was redriven before is

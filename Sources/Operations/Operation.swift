@@ -40,7 +40,7 @@ package enum Operation: Equatable, Sendable {
     package func run(store: OrderStore, redis: BlockingRedis) throws -> String {
         switch self {
         case .redrive(let letters): try letters.redrive(store, redis)
-        case .discard(let letters): try letters.discard(store)
+        case .discard(let letters): try letters.discard(store, redis)
         case .erase(let sale, let buyer, let reason):
             try Erasure(sale: sale, buyer: buyer, reason: reason).run(store, redis)
         }

@@ -66,13 +66,16 @@ extension OrderStore {
 
     /// Decides that dead letters never will be stored. Where one is an order that nobody has, its position is void: on the
     /// ledger, and for ever. Its units stay sold.
+    ///
+    /// - Parameter given: the last position that the sale has given: an entry that claims a later one is rubbish, and must not
+    ///   take that position from the buyer who will get it.
     package func discard(
-        _ sale: SaleID, _ ids: [String], reason: String, rehearsing: Bool
+        _ sale: SaleID, _ ids: [String], reason: String, given: Int, rehearsing: Bool
     ) throws(StoreError) -> [LetterResult] {
         try transaction(rehearsing: rehearsing) { () throws(StoreError) in
             var results: [LetterResult] = []
             for id in ids {
-                let result = try discard(sale, id, reason)
+                let result = try discard(sale, id, reason, given)
                 try audit("discard", sale, id, reason, result)
                 results.append(result)
             }
@@ -80,11 +83,15 @@ extension OrderStore {
         }
     }
 
-    private func discard(_ sale: SaleID, _ id: String, _ reason: String) throws(StoreError) -> LetterResult {
+    private func discard(_ sale: SaleID, _ id: String, _ reason: String, _ given: Int) throws(StoreError)
+        -> LetterResult
+    {
         guard let letter = try database.letter(sale, id) else { return LetterResult(id: id, outcome: .unknown) }
         if let result = skipped(letter) { return result }
         try resolve(sale, id, .discarded)
-        guard let position = letter.position, try know(sale) else { return LetterResult(id: id, outcome: .discarded) }
+        guard let position = letter.position, position <= given, try know(sale) else {
+            return LetterResult(id: id, outcome: .discarded)
+        }
         // A letter that contradicts a stored order has that order's position, and no unit of its own.
         let now = UnixMilliseconds.now
         let voided = try database.run(

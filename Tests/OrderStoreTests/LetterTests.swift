@@ -63,7 +63,7 @@ import Testing
         let before = try shell(".dump")
         let redriven = try store.redrive(sale, ["3-0"], reason: "r", rehearsing: true).results
         #expect(redriven == [.init(id: "3-0", outcome: .applied)])
-        let discarded = try store.discard(sale, ["3-0"], reason: "r", rehearsing: true)
+        let discarded = try store.discard(sale, ["3-0"], reason: "r", given: 3, rehearsing: true)
         #expect(discarded == [.init(id: "3-0", outcome: .discarded, message: "position 2 is void")])
         #expect(try shell(".dump") == before)
         // The ledger's chain in memory has been forgotten, too.
@@ -73,7 +73,7 @@ import Testing
 
     @Test func `is void for ever when it is discarded, on the ledger, and stays sold`() throws {
         let store = try storeWithLetter()
-        let results = try store.discard(sale, ["3-0"], reason: "a test order", rehearsing: false)
+        let results = try store.discard(sale, ["3-0"], reason: "a test order", given: 3, rehearsing: false)
         #expect(results == [.init(id: "3-0", outcome: .discarded, message: "position 2 is void")])
         #expect(try shell("SELECT position, quantity, stream_id, reason FROM voids") == ["2|1|3-0|a test order"])
         #expect(
@@ -94,10 +94,18 @@ import Testing
         let store = try OrderStore(path: path)
         _ = try store.apply(
             sale, [TestEvents.create(), TestEvents.order(1), TestEvents.order(1, buyer: "an-impostor", id: "9-0")])
-        let results = try store.discard(sale, ["9-0"], reason: "r", rehearsing: false)
+        let results = try store.discard(sale, ["9-0"], reason: "r", given: 1, rehearsing: false)
         #expect(results == [.init(id: "9-0", outcome: .discarded)])
         #expect(try shell("SELECT count(*) FROM voids") == ["0"])
         #expect(try store.account(of: sale)?.orders.map(\.buyer) == ["buyer-1"])
+    }
+
+    @Test func `takes no position that has not been given yet`() throws {
+        let store = try OrderStore(path: path)
+        let rubbish = TestEvents.entry("9-0", [("v", "9"), ("position", "2"), ("quantity", "1")])
+        _ = try store.apply(sale, [TestEvents.create(), TestEvents.order(1), rubbish])
+        _ = try store.discard(sale, ["9-0"], reason: "r", given: 1, rehearsing: false)
+        #expect(try store.apply(sale, [TestEvents.order(2, id: "10-0")]).outcomes == [.stored])
     }
 
     @Test func `is shown whole, and in the order of the stream`() throws {

@@ -108,6 +108,15 @@ import Testing
         #expect(try under.salectl(["dlq", "redrive", "demo", "--all", "--reason", "r"]).output.contains("0 letters"))
     }
 
+    @Test func `discards nothing while the stream may hold the order that a letter stands for`() throws {
+        let (under, sale, letter, _) = try system()
+        try under.sell(sale, to: 5..<6)
+        let refused = try under.salectl(["dlq", "discard", "demo", letter, "--reason", "r"])
+        #expect(refused.code == ExitCode.unavailable)
+        #expect(refused.errors.contains("not read to its end"))
+        #expect(try SQLiteShell.run(under.database, "SELECT count(*) FROM audit") == ["0"])
+    }
+
     @Test(arguments: [
         (["dlq", "redrive", "demo", "--reason", "r"], ExitCode.usage),
         (["dlq", "redrive", "demo", "1-0", "--all", "--reason", "r"], ExitCode.usage),
