@@ -33,8 +33,7 @@ final class Processor {
 
     /// The same for entries that have been delivered before; those that a worker may have died of by themselves.
     func processOlder(_ sale: SaleID, _ entries: [StreamEntry], on redis: BlockingRedis) throws {
-        guard let first = entries.first?.id, let last = entries.last?.id else { return }
-        let deliveries = try StreamReader.deliveries(sale, first, last, entries.count, on: redis)
+        let deliveries = try StreamReader.deliveries(sale, entries, to: worker, on: redis)
         let parts = Suspicion.parts(entries.map(\.id), deliveries: deliveries, survived: survived[sale] ?? [])
         for part in parts {
             switch part {

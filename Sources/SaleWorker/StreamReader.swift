@@ -114,16 +114,26 @@ struct StreamReader {
     static func deliveries(
         _ sale: SaleID, _ id: String, on redis: BlockingRedis
     ) throws(RedisError) -> Int {
-        try deliveries(sale, id, id, 1, on: redis)[id] ?? 1
+        try deliveries(sale, id, id, 1, [], on: redis)[id] ?? 1
     }
 
-    /// How often each of up to `count` pending entries from `first` to `last` has been delivered.
+    /// How often each of a consumer's pending entries has been delivered; `entries` are some of them, in order.
     static func deliveries(
-        _ sale: SaleID, _ first: String, _ last: String, _ count: Int, on redis: BlockingRedis
+        _ sale: SaleID, _ entries: [StreamEntry], to consumer: String, on redis: BlockingRedis
     ) throws(RedisError) -> [String: Int] {
-        let reply = try redis.command([
-            "XPENDING", stream(sale), group, RedisArgument(first), RedisArgument(last), RedisArgument(count),
-        ])
+        // Deleted ones come behind the others, and are off the list.
+        let there = entries.filter { $0.fields != nil }
+        guard let first = there.first?.id, let last = there.last?.id else { return [:] }
+        return try deliveries(sale, first, last, entries.count, [RedisArgument(consumer)], on: redis)
+    }
+
+    private static func deliveries(
+        _ sale: SaleID, _ first: String, _ last: String, _ count: Int, _ consumer: [RedisArgument],
+        on redis: BlockingRedis
+    ) throws(RedisError) -> [String: Int] {
+        let reply = try redis.command(
+            ["XPENDING", stream(sale), group, RedisArgument(first), RedisArgument(last), RedisArgument(count)]
+                + consumer)
         let value = reply.value
         var deliveries: [String: Int] = [:]
         for index in 0..<value.count {
