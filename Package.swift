@@ -43,7 +43,8 @@ let package = Package(
                 .embedInCode("purchase.lua"), .embedInCode("create.lua"), .embedInCode("control.lua"),
                 .embedInCode("status.lua"), .embedInCode("lookup.lua"), .embedInCode("stamp.lua"),
                 .embedInCode("settle.lua"), .embedInCode("deadletter.lua"), .embedInCode("repair.lua"),
-                .embedInCode("witness.lua"), .embedInCode("release.lua"),
+                .embedInCode("witness.lua"), .embedInCode("release.lua"), .embedInCode("erase.lua"),
+                .embedInCode("replace.lua"),
             ], swiftSettings: settings),
         .target(name: "Shared", dependencies: ["CCrypto"], swiftSettings: settings),
         .target(name: "EventLoop", dependencies: ["CLinux"], swiftSettings: settings),
@@ -54,6 +55,7 @@ let package = Package(
         .target(name: "OrderStore", dependencies: ["Shared", "CSQLite"], swiftSettings: settings),
         .target(
             name: "Reconciliation", dependencies: ["OrderStore", "RedisClient", "Shared"], swiftSettings: settings),
+        .target(name: "Operations", dependencies: ["OrderStore", "RedisClient", "Shared"], swiftSettings: settings),
         .target(name: "Checker", dependencies: ["OrderStore", "Shared"], swiftSettings: settings),
 
         // Programs
@@ -61,11 +63,15 @@ let package = Package(
             name: "SaleAPI", dependencies: ["EventLoop", "HTTPEdge", "RedisClient", "Shared"], swiftSettings: settings),
         .executableTarget(
             name: "SaleWorker",
-            dependencies: ["EventLoop", "HTTPEdge", "OrderStore", "Reconciliation", "RedisClient", "Shared"],
+            dependencies: [
+                "EventLoop", "HTTPEdge", "Operations", "OrderStore", "Reconciliation", "RedisClient", "Shared",
+            ],
             swiftSettings: settings),
         .executableTarget(
             name: "SaleCtl",
-            dependencies: ["Checker", "CLinux", "EventLoop", "OrderStore", "Reconciliation", "RedisClient", "Shared"],
+            dependencies: [
+                "Checker", "CLinux", "EventLoop", "Operations", "OrderStore", "Reconciliation", "RedisClient", "Shared",
+            ],
             swiftSettings: settings),
         .executableTarget(name: "Stampede", dependencies: ["EventLoop", "Shared"], swiftSettings: settings),
 
@@ -95,7 +101,12 @@ let package = Package(
             dependencies: ["OrderStore", "Reconciliation", "RedisClient", "SaleWorker", "Shared", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
-            name: "SaleCtlTests", dependencies: ["RedisClient", "SaleCtl", "Shared", "TestSupport"],
+            name: "OperationsTests",
+            dependencies: ["Operations", "OrderStore", "Reconciliation", "RedisClient", "Shared", "TestSupport"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "SaleCtlTests",
+            dependencies: ["Operations", "OrderStore", "RedisClient", "SaleCtl", "Shared", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
             name: "StampedeTests", dependencies: ["Shared", "Stampede", "TestSupport"], swiftSettings: settings),

@@ -24,6 +24,10 @@ package struct LuaScript: Sendable {
     package static let repair = LuaScript(name: "repair", source: PackageResources.repair_lua)
     /// Keeps how far an API process has told buyers of wins.
     package static let witness = LuaScript(name: "witness", source: PackageResources.witness_lua)
+    /// Puts an erased name in a buyer's place.
+    package static let erase = LuaScript(name: "erase", source: PackageResources.erase_lua)
+    /// Puts one stream entry in another's place.
+    package static let replace = LuaScript(name: "replace", source: PackageResources.replace_lua)
     /// Puts withheld units back on sale.
     package static let release = LuaScript(name: "release", source: PackageResources.release_lua)
 }

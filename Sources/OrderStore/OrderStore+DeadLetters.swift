@@ -14,27 +14,61 @@ extension OrderStore {
     /// Records what can't be stored, whole; one that failed before is counted.
     func reject(
         _ sale: SaleID, _ entry: StreamEntry, _ reason: Rejection.Reason, _ stage: Stage, _ message: String,
-        _ position: Int? = nil, _ quantity: Int? = nil
+        _ position: Int? = nil, _ quantity: Int? = nil, attempts: Int = 1
+    ) throws(StoreError) -> Outcome {
+        let rejection = Rejection(reason: reason, message: message)
+        do throws(StoreError) {
+            return try record(rejection, sale, entry, stage, position, quantity, attempts)
+        } catch {
+            // SQLite's rows end at a gigabyte (SQLITE_MAX_LENGTH); what is longer is whole on the orders and dlq streams.
+            guard error.concernsRow, !error.isConstraint, entry.fields != nil else { throw error }
+            let empty = StreamEntry(id: entry.id, fields: nil)
+            return try record(rejection, sale, empty, stage, position, quantity, attempts)
+        }
+    }
+
+    private func record(
+        _ rejection: Rejection, _ sale: SaleID, _ entry: StreamEntry, _ stage: Stage, _ position: Int?,
+        _ quantity: Int?,
+        _ attempts: Int
     ) throws(StoreError) -> Outcome {
         let now = UnixMilliseconds.now.value
         var isMoved = false
         try database.query(
             """
-            INSERT INTO dead_letters (sale, stream_id, fields, reason, message, stage, position, quantity,
+            INSERT INTO dead_letters (sale, stream_id, fields, reason, message, stage, position, quantity, attempts,
                 first_failed_at_ms, last_failed_at_ms, worker, release)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?9, ?, ?)
-            ON CONFLICT DO UPDATE SET attempts = attempts + 1, last_failed_at_ms = excluded.last_failed_at_ms,
-                reason = excluded.reason, message = excluded.message, stage = excluded.stage,
-                worker = excluded.worker, release = excluded.release
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?10, ?, ?)
+            ON CONFLICT DO UPDATE SET attempts = max(attempts + 1, excluded.attempts),
+                last_failed_at_ms = excluded.last_failed_at_ms, reason = excluded.reason, message = excluded.message,
+                stage = excluded.stage, worker = excluded.worker, release = excluded.release
             RETURNING moved_at_ms
             """,
             [
                 .text("\(sale)"), .text(entry.id), .optional(entry.fields.map(StreamEntry.packed)),
-                .text(reason.rawValue), .text(message), .text(stage.rawValue),
-                .optional(position), .optional(quantity), .integer(now), .text(worker), .text(Release.version),
+                .text(rejection.reason.rawValue), .text(rejection.message), .text(stage.rawValue),
+                .optional(position), .optional(quantity), .integer(attempts), .integer(now), .text(worker),
+                .text(Release.version),
             ]
         ) { isMoved = $0.optionalInteger(0) != nil }
-        return isMoved ? .alreadyRejected : .rejected(Rejection(reason: reason, message: message))
+        return isMoved ? .alreadyRejected : .rejected(rejection)
+    }
+
+    /// What became of an entry that must not be tried again when the stream brings it a second time: it was discarded, or the
+    /// worker dies of it.
+    func settledLetter(_ sale: SaleID, _ id: String) throws(StoreError) -> Outcome? {
+        var outcome: Outcome?
+        try database.query(
+            """
+            SELECT reason, message, moved_at_ms FROM dead_letters WHERE sale = ? AND stream_id = ?
+                AND (resolution = 'discarded' OR resolution IS NULL AND reason = 'crashes_worker')
+            """, [.text("\(sale)"), .text(id)]
+        ) { row in
+            let reason = Rejection.Reason(rawValue: row.text(0)) ?? .unstorable
+            let isMoved = row.optionalInteger(2) != nil
+            outcome = isMoved ? .alreadyRejected : .rejected(Rejection(reason: reason, message: row.text(1)))
+        }
+        return outcome
     }
 
     /// Notes that a dead letter is in Redis' dlq stream: it is not moved there again, nor does it pause the sale again.

@@ -10,6 +10,8 @@ package final class OrderStore {
     let worker: String
     /// What is known of the sales that were worked on, as of the last commit or the transaction that is open.
     var known: [SaleID: KnownSale] = [:]
+    /// Tells this owner of the file from those before it (`tryAlone`).
+    let life = Crypto.randomHex(8)
     /// What the open transaction has sold, by the second.
     var soldSeconds: [Int: (orders: Int, units: Int)] = [:]
 
@@ -39,24 +41,39 @@ package final class OrderStore {
     /// Stores entries of one sale's stream, in the order of the stream, in one transaction; when this returns, they are
     /// on the disk. It is all or nothing: where it throws, nothing has changed.
     ///
-    /// - Parameter beforeCommit: runs when everything has been written and nothing is committed.
+    /// - Parameters:
+    ///   - apart: whether an entry that the database can't take is rejected by itself; otherwise it fails them all. It costs a
+    ///     savepoint an entry, so it is for the second try.
+    ///   - beforeCommit: runs when everything has been written and nothing is committed.
     package func apply(
-        _ sale: SaleID, _ entries: [StreamEntry], beforeCommit: () -> Void = {}
+        _ sale: SaleID, _ entries: [StreamEntry], apart: Bool = false, beforeCommit: ([Outcome]) -> Void = { _ in }
     ) throws(StoreError) -> Applied {
         try transaction { () throws(StoreError) in
             var applied = Applied()
-            for entry in entries { applied.outcomes.append(try apply(sale, entry)) }
-            applied.persistedPosition = try persistedPosition(sale)
-            if let last = entries.last {
-                let id = try progress(sale, to: last.id)
-                try database.run(
-                    "UPDATE sales SET persisted_position = ?2, last_stream_id = ?3 WHERE sale = ?1",
-                    [.text("\(sale)"), .integer(applied.persistedPosition), .text(id)])
+            let last = StreamID(try lastStreamID(sale) ?? "")
+            for entry in entries {
+                if StreamID(entry.id) <= last, let outcome = try settledLetter(sale, entry.id) {
+                    applied.outcomes.append(outcome)
+                } else {
+                    applied.outcomes.append(apart ? try applyApart(sale, entry) : try apply(sale, entry))
+                }
             }
-            try storeSoldSeconds(sale)
-            beforeCommit()
+            applied.persistedPosition = try conclude(sale, last: entries.last?.id)
+            beforeCommit(applied.outcomes)
             return applied
         }
+    }
+
+    /// Notes how far the sale has come, at the end of a transaction; answers its persisted position.
+    func conclude(_ sale: SaleID, last: String?) throws(StoreError) -> Int {
+        let position = try persistedPosition(sale)
+        if let last {
+            try database.run(
+                "UPDATE sales SET persisted_position = ?2, last_stream_id = ?3 WHERE sale = ?1",
+                [.text("\(sale)"), .integer(position), .text(try progress(sale, to: last))])
+        }
+        try storeSoldSeconds(sale)
+        return position
     }
 
     /// Runs `body` in one transaction; where it throws, what was noted meanwhile is forgotten with it.
@@ -70,7 +87,7 @@ package final class OrderStore {
         }
     }
 
-    private func apply(_ sale: SaleID, _ entry: StreamEntry) throws(StoreError) -> Outcome {
+    func apply(_ sale: SaleID, _ entry: StreamEntry) throws(StoreError) -> Outcome {
         let event: OrderEvent
         do throws(OrderEvent.Malformed) {
             event = try entry.event(of: sale)
@@ -97,7 +114,7 @@ package final class OrderStore {
         return position
     }
 
-    private func isAccountedFor(_ sale: SaleID, _ position: Int) throws(StoreError) -> Bool {
+    func isAccountedFor(_ sale: SaleID, _ position: Int) throws(StoreError) -> Bool {
         var found = false
         try database.query(
             """

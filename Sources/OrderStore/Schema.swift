@@ -86,6 +86,14 @@ enum Schema {
             PRIMARY KEY (sale, stream_id)
         ) STRICT, WITHOUT ROWID;
 
+        -- Entries that are being tried by themselves, as a worker may have died of them: by which owner of the file.
+        CREATE TABLE trials (
+            sale TEXT NOT NULL,
+            stream_id TEXT NOT NULL,
+            life TEXT NOT NULL,
+            PRIMARY KEY (sale, stream_id)
+        ) STRICT, WITHOUT ROWID;
+
         -- Orders that never will be: discarded dead letters. Their units come back by a restock alone.
         CREATE TABLE voids (
             sale TEXT NOT NULL REFERENCES sales (sale),

@@ -26,5 +26,16 @@ package struct StoreError: Error, CustomStringConvertible {
     /// A row contradicts a constraint: trying again would not help.
     package var isConstraint: Bool { primaryCode == SQLITE_CONSTRAINT }
 
+    /// The row that was being written is what SQLite can't take: trying again would not help, and others can be stored.
+    ///
+    /// Only codes that nothing but a value can bring. Any other, also one that is unknown here, is taken for trouble of the
+    /// file, the disk or the memory, which passes: an entry that is set aside for it would take the whole stream with it.
+    package var concernsRow: Bool {
+        switch primaryCode {
+        case SQLITE_TOOBIG, SQLITE_CONSTRAINT, SQLITE_MISMATCH, SQLITE_RANGE: true
+        default: false
+        }
+    }
+
     package var description: String { "\(message) (SQLite \(code), \(operation))" }
 }

@@ -43,6 +43,10 @@ package struct Rejection: Equatable, Sendable {
         case contradiction
         /// It belongs to a sale whose `create` event is not stored.
         case unknownSale = "unknown_sale"
+        /// The database can't take it.
+        case unstorable
+        /// The worker dies of it.
+        case crashesWorker = "crashes_worker"
     }
 
     package let reason: Reason

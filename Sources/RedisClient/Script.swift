@@ -28,5 +28,7 @@ package struct Script: Sendable {
     package static let deadletter = Script(.deadletter)
     package static let repair = Script(.repair)
     package static let witness = Script(.witness)
+    package static let erase = Script(.erase)
+    package static let replace = Script(.replace)
     package static let release = Script(.release)
 }

@@ -29,7 +29,8 @@ struct Command: Sendable {
     /// Every command, in the order of a sale's life.
     static let all: [Command] = [
         .keysInit, .rotateReceipt, .token, .doctor, .create, .list, .show, .watch, .pause, .resume, .close, .reconcile,
-        .rebuild, .release, .failover, .check, .ledgerExport, .ledgerVerify,
+        .rebuild, .release, .failover, .letters, .letter, .redrive, .discard, .erase, .check, .ledgerExport,
+        .ledgerVerify,
     ]
 }
 

@@ -1,4 +1,5 @@
 import Glibc
+import OrderStore
 
 /// A step at which the worker kills itself with SIGKILL: how tests prove that it may die at any of them.
 struct Failpoint {
@@ -15,12 +16,20 @@ struct Failpoint {
         case afterSettle = "after_settle"
     }
 
-    let step: Step
+    private let step: Step?
     /// Which passage of the step it is.
-    private(set) var countdown: Int
+    private var countdown = 0
+    /// The entry that it dies of every time: one that has this value in a field.
+    private var poison: [UInt8]?
 
-    /// Reads `step` or `step:N`, the Nth time the step is reached.
+    /// Reads `step` or `step:N`, the Nth time the step is reached; or `entry:VALUE`, whenever an entry with that value has
+    /// been written and nothing is committed.
     init?(_ text: String) {
+        if text.hasPrefix("entry:") {
+            step = nil
+            poison = Array(text.dropFirst(6).utf8)
+            return
+        }
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         guard let step = Step(rawValue: String(parts[0])) else { return nil }
         self.step = step
@@ -37,5 +46,11 @@ struct Failpoint {
         guard step == self.step else { return }
         countdown -= 1
         if countdown == 0 { kill(getpid(), SIGKILL) }
+    }
+
+    /// The worker has written `entries`, and nothing is committed.
+    func stored(_ entries: @autoclosure () -> [StreamEntry]) {
+        guard let poison, entries().contains(where: { $0.fields?.contains(poison) == true }) else { return }
+        kill(getpid(), SIGKILL)
     }
 }

@@ -13,6 +13,8 @@ final class Processor {
     private let metrics: WorkerMetrics
     private let log: Log
     private var failpoint: Failpoint?
+    /// Entries that this worker has failed to take to their end, and lived: as many as are pending at most.
+    private var survived: [SaleID: Set<String>] = [:]
 
     init(
         store: OrderStore, worker: String, replicas: Int, metrics: WorkerMetrics, log: Log, failpoint: Failpoint?
@@ -25,20 +27,78 @@ final class Processor {
         self.failpoint = failpoint
     }
 
-    /// Stores, dead-letters and acknowledges `entries`, in this order. Where it throws, they are still pending.
+    /// Stores, dead-letters and acknowledges entries that are new, in this order. Where it throws, they are still pending.
     func process(_ sale: SaleID, _ entries: [StreamEntry], on redis: BlockingRedis) throws {
         guard !entries.isEmpty else { return }
+        try surviving(sale, entries) {
+            try prepare(sale, entries, on: redis)
+            try finish(sale, entries, store(sale, entries), on: redis)
+        }
+    }
+
+    /// The same for entries that have been delivered before; those that a worker may have died of by themselves.
+    func processOlder(_ sale: SaleID, _ entries: [StreamEntry], on redis: BlockingRedis) throws {
+        let deliveries = try StreamReader.deliveries(sale, entries, to: worker, on: redis)
+        let parts = Suspicion.parts(entries.map(\.id), deliveries: deliveries, survived: survived[sale] ?? [])
+        for part in parts {
+            switch part {
+            case .together(let range): try process(sale, Array(entries[range]), on: redis)
+            case .alone(let index, let deliveries):
+                let entry = entries[index]
+                try surviving(sale, [entry]) {
+                    try prepare(sale, [entry], on: redis)
+                    let applied = try store.tryAlone(sale, entry, deliveries: deliveries) { written([entry], $0) }
+                    try finish(sale, [entry], applied, on: redis)
+                }
+            }
+        }
+    }
+
+    /// Remembers what this worker has failed to take to its end, and lived.
+    private func surviving(_ sale: SaleID, _ entries: [StreamEntry], _ work: () throws -> Void) throws {
+        do {
+            try work()
+            survived[sale]?.subtract(entries.map(\.id))
+        } catch {
+            survived[sale, default: []].formUnion(entries.map(\.id))
+            throw error
+        }
+    }
+
+    private func prepare(_ sale: SaleID, _ entries: [StreamEntry], on redis: BlockingRedis) throws {
         failpoint?.reached(.afterRead)
         // An entry that only the primary has may be taken back by a failover, and its unit sold again.
         try redis.confirm(replicas: replicas)
         if PlantedBug.acknowledgeBeforeCommit.isActive {
             try settle(sale, entries.map { RedisArgument($0.id) }, persisted: 0, on: redis)
         }
-        let begun = Instant.now
-        let applied = try store.apply(sale, entries, beforeCommit: { failpoint?.reached(.beforeCommit) })
-        metrics.commitLatency.record(microseconds: Instant.now.microseconds(since: begun))
-        failpoint?.reached(.afterCommit)
+    }
 
+    private func store(_ sale: SaleID, _ entries: [StreamEntry]) throws(StoreError) -> OrderStore.Applied {
+        let begun = Instant.now
+        defer { metrics.commitLatency.record(microseconds: Instant.now.microseconds(since: begun)) }
+        do throws(StoreError) {
+            return try store.apply(sale, entries) { written(entries, $0) }
+        } catch {
+            guard error.concernsRow else { throw error }
+            log.write(.warning, "batch_isolated") {
+                $0.appendMember("sale", "\(sale)")
+                $0.appendMember("entries", entries.count)
+                $0.appendMember("message", error.message)
+            }
+            return try store.apply(sale, entries, apart: true) { written(entries, $0) }
+        }
+    }
+
+    private func written(_ entries: [StreamEntry], _ outcomes: [Outcome]) {
+        failpoint?.stored(zip(entries, outcomes).filter { $0.1 == .stored }.map(\.0))
+        failpoint?.reached(.beforeCommit)
+    }
+
+    private func finish(
+        _ sale: SaleID, _ entries: [StreamEntry], _ applied: OrderStore.Applied, on redis: BlockingRedis
+    ) throws {
+        failpoint?.reached(.afterCommit)
         var settled: [RedisArgument] = []
         var stored = 0
         for (entry, outcome) in zip(entries, applied.outcomes) {

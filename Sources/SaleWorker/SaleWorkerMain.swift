@@ -63,8 +63,9 @@ enum SaleWorkerMain {
             let metrics = WorkerMetrics()
             let worker = Worker(configuration, store: open(configuration), metrics: metrics, log: log)
             let ops = OperatorService(
-                store: reader(configuration), metrics: metrics, token: configuration.operatorToken, loop: loop, log: log
-            )
+                store: reader(configuration), metrics: metrics, token: configuration.operatorToken, loop: loop,
+                log: log,
+                perform: { try worker.perform($0) })
             try ops.serve(listen(.opsListen, configuration.opsListen))
             let ledger = LedgerService(store: reader(configuration), loop: loop, log: log)
             try ledger.serve(listen(.ledgerListen, configuration.ledgerListen))

@@ -113,11 +113,34 @@ struct StreamReader {
     static func deliveries(
         _ sale: SaleID, _ id: String, on redis: BlockingRedis
     ) throws(RedisError) -> Int {
-        let id = RedisArgument(id)
-        let reply = try redis.command(["XPENDING", stream(sale), group, id, id, "1"])
+        try deliveries(sale, id, id, 1, [], on: redis)[id] ?? 1
+    }
+
+    /// How often each of a consumer's pending entries has been delivered; `entries` are some of them, in order.
+    static func deliveries(
+        _ sale: SaleID, _ entries: [StreamEntry], to consumer: String, on redis: BlockingRedis
+    ) throws(RedisError) -> [String: Int] {
+        // Deleted ones come behind the others, and are off the list.
+        let there = entries.filter { $0.fields != nil }
+        guard let first = there.first?.id, let last = there.last?.id else { return [:] }
+        return try deliveries(sale, first, last, entries.count, [RedisArgument(consumer)], on: redis)
+    }
+
+    private static func deliveries(
+        _ sale: SaleID, _ first: String, _ last: String, _ count: Int, _ consumer: [RedisArgument],
+        on redis: BlockingRedis
+    ) throws(RedisError) -> [String: Int] {
+        let reply = try redis.command(
+            ["XPENDING", stream(sale), group, RedisArgument(first), RedisArgument(last), RedisArgument(count)]
+                + consumer)
         let value = reply.value
-        guard value.count == 1, value[0].count == 4 else { return 1 }
-        return value[0][3].integer ?? 1
+        var deliveries: [String: Int] = [:]
+        for index in 0..<value.count {
+            let line = value[index]
+            guard line.count == 4, let id = line[0].string else { continue }
+            deliveries[id] = line[3].integer
+        }
+        return deliveries
     }
 
     /// The last entry that the group has been given; nil where there is no group.

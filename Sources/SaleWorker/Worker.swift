@@ -1,4 +1,5 @@
 import EventLoop
+import Operations
 import OrderStore
 import RedisClient
 import Shared
@@ -34,10 +35,8 @@ final class Worker {
     private var nextSentinel = Instant(nanoseconds: 0)
     private var nextLag = Instant(nanoseconds: 0)
     private var asideUntil: [SaleID: Instant] = [:]
-    private var backoff = Backoff()
+    private var retry = RetryPolicy()
     private var random = SystemRandomNumberGenerator()
-    /// What was said last of a failure, so that a lasting one is said once.
-    private var complaint: String?
     /// Sales that SQLite has and Redis was said to have lost.
     private var lost: Set<SaleID> = []
 
@@ -67,16 +66,16 @@ final class Worker {
                 try apart(sale, now: now) { try fence.consider(sale, on: redis, now: now) }
             }
             try measureLag(redis, now: now)
-            if complaint != nil { log.write(.info, "recovered") }
-            complaint = nil
+            if let outage = retry.succeeded() { recovered(outage, now: now) }
             metrics.trouble = nil
-            backoff.reset()
             return busy.isEmpty ? Self.idleMilliseconds : 0
         } catch {
-            failed(error)
-            return backoff.next(using: &random)
+            return failed(error, now: now)
         }
     }
+
+    /// Does what an operator wants done, on the stores that it works on.
+    func perform(_ operation: Operation) throws -> String { try operation.run(store: store, redis: connected()) }
 
     private func connected() throws -> BlockingRedis {
         if let redis { return redis }
@@ -178,7 +177,7 @@ final class Worker {
         for sale in reader.sales {
             try apart(sale, now: now) {
                 while !reader.isCaughtUp(sale) {
-                    try processor.process(sale, reader.older(sale, on: redis), on: redis)
+                    try processor.processOlder(sale, reader.older(sale, on: redis), on: redis)
                     log.flush()
                 }
             }
@@ -208,10 +207,9 @@ final class Worker {
 
     // MARK: Failures
 
-    private func failed(_ error: any Error) {
-        var event: StaticString = "worker_failed"
+    /// Answers how long to wait before the next turn.
+    private func failed(_ error: any Error, now: Instant) -> Int {
         if let error = error as? RedisError {
-            event = "redis_failed"
             switch error.code {
             case .noGroup:
                 // Somebody destroyed the group: it is made again from the start, and what is stored is known as stored.
@@ -220,19 +218,24 @@ final class Worker {
             case .unconfirmed: break
             default: redis = nil
             }
-        } else if error is StoreError {
-            event = "store_failed"
         }
         reader.restart()
-        let message = "\(error)"
         metrics.failures += 1
-        metrics.trouble = message
-        if complaint != message {
-            complaint = message
+        metrics.trouble = "\(error)"
+        let verdict = retry.failed(error, now: now, using: &random)
+        if let event = verdict.event {
             log.write(.error, event) {
-                $0.appendMember("message", message)
-                $0.appendMember("hint", "nothing is acknowledged meanwhile; it is tried again")
+                $0.appendMember("message", "\(error)")
+                $0.appendMember("hint", "nothing is acknowledged meanwhile; it is tried again until it works")
             }
+        }
+        return verdict.waitMilliseconds
+    }
+
+    private func recovered(_ outage: RetryPolicy.Outage, now: Instant) {
+        log.write(.info, "recovered") {
+            $0.appendMember("failures", outage.failures)
+            $0.appendMember("after_ms", now.microseconds(since: outage.since) / 1000)
         }
     }
 }

@@ -34,7 +34,7 @@ struct WorkerConfiguration {
         #if DEBUG
             if let text = environment[.failpoint] {
                 guard let failpoint = Failpoint(text) else {
-                    throw ConfigurationError(.failpoint, "is \"\(text)\"; it must be a step, or step:N")
+                    throw ConfigurationError(.failpoint, "is \"\(text)\"; it must be a step, step:N or entry:VALUE")
                 }
                 self.failpoint = failpoint
             }

@@ -1,6 +1,7 @@
 import EventLoop
 import Foundation
 import OrderStore
+import RedisClient
 import Shared
 import TestSupport
 import Testing
@@ -107,5 +108,28 @@ import Testing
         // The first one is a minute ago.
         #expect(window.fail(now: start.advanced(milliseconds: 60_000)) == nil)
         #expect(window.fail(now: start.advanced(milliseconds: 60_000)) == 1)
+    }
+}
+
+@Suite struct `An operation for a running worker` {
+    @Test func `is sent to it by salectl, and done between two batches`() throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 10)
+        let path = under.server.directory.path("ops.token")
+        try String(repeating: "t", count: 43).write(toFile: path, atomically: true, encoding: .utf8)
+        try under.start(["SALE_OPS_TOKEN_FILE": path])
+        let id = try under.add(sale, ["v", "1", "kind", "unheard-of"])
+        #expect(eventually { (try? under.deadLetters(sale).count) == 1 })
+        let settings = ["SALE_OPS_LISTEN": "unix:\(under.opsSocket)", "SALE_OPS_TOKEN_FILE": path]
+        let again = try under.salectl(["dlq", "redrive", "demo", id, "--reason", "once more"], settings)
+        #expect(again.code == ExitCode.negative, "\(again.output)\(again.errors)")
+        let gone = try under.salectl(["dlq", "discard", "demo", id, "--reason", "rubbish"], settings)
+        #expect(gone.code == 0, "\(gone.output)\(gone.errors)")
+        #expect(try SQLiteShell.run(under.database, "SELECT resolution FROM dead_letters") == ["discarded"])
+        let early = try under.salectl(["erase", "demo", "buyer-1", "--reason", "asked"], settings)
+        #expect(early.code == ExitCode.unavailable)
+        #expect(early.errors.contains("has not ended"))
+        let unlet = try under.salectl(["dlq", "redrive", "demo", id, "--reason", "x"])
+        #expect(unlet.code == ExitCode.config, "\(unlet.errors)")
     }
 }

@@ -83,10 +83,12 @@ final class WorkerUnderTest {
     }
 
     /// Runs salectl on both stores.
-    func salectl(_ line: [String]) throws -> (code: Int32, output: String, errors: String) {
-        try ChildProcess.run(
-            ChildProcess.product("salectl"), line,
-            environment: ["SALE_REDIS_URL": server.url, "SALE_DATABASE": database])
+    func salectl(
+        _ line: [String], _ variables: [String: String] = [:]
+    ) throws -> (code: Int32, output: String, errors: String) {
+        let settings = ["SALE_REDIS_URL": server.url, "SALE_DATABASE": database]
+        return try ChildProcess.run(
+            ChildProcess.product("salectl"), line, environment: settings.merging(variables) { $1 })
     }
 
     /// Whether Redis and SQLite tell the same story, as salectl sees it.

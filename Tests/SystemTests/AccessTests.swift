@@ -49,6 +49,30 @@ import Testing
         try redis.command(["DEL", "sale:{demo}:buyers"])
         try redis.command(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"])
         #expect(eventually { system.worker?.errors.contains("fence_lifted") == true }, "\(system.worker?.errors ?? "")")
+        // What salectl does in the worker's place.
+        system.worker?.signal()
+        system.worker?.wait()
+        let random = try server.connect().command(["HRANDFIELD", "sale:{demo}:buyers"])
+        let buyer = random.value.string ?? ""
+        for command in [
+            ["dlq", "discard", "demo", "--all", "--reason", "r"], ["erase", "demo", buyer, "--reason", "r"],
+            ["reconcile", "demo"],
+        ] {
+            let result = try system.salectl(command)
+            #expect(result.code == 0, "\(command): \(result.errors)\(result.output)")
+        }
+    }
+
+    @Test(
+        arguments: ["worker", "operator"],
+        ["XACK k g 1-0", "XDEL k 1-0", "HDEL k f", "XRANGE k - +", "XREVRANGE k + -", "HSET k f v"])
+    func `who perform operations are allowed what those do`(_ user: String, _ command: String) throws {
+        let server = try server()
+        let redis = try server.connect()
+        let words = command.split(separator: " ").map { $0 == "k" ? "sale:{demo}:orders" : RedisArgument(String($0)) }
+        let reply = try redis.command(["ACL", "DRYRUN", RedisArgument(user)] + words)
+        let value = reply.value
+        #expect(value.string == "OK")
     }
 
     @Test(

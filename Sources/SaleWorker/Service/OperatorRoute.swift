@@ -1,3 +1,4 @@
+import HTTPEdge
 import Shared
 
 /// What a path of the operators' listener names.
@@ -11,6 +12,8 @@ enum OperatorRoute: Equatable {
     case orders(SaleID)
     /// How fast it sold.
     case soldPerSecond(SaleID)
+    /// What an operator wants done (`Operation`).
+    case operations
 
     init?(path: Span<UInt8>) {
         if path.equals("/livez") {
@@ -21,6 +24,8 @@ enum OperatorRoute: Equatable {
             self = .metrics
         } else if path.equals("/v1/sales") {
             self = .sales
+        } else if path.equals("/v1/operations") {
+            self = .operations
         } else if path.starts(with: "/v1/sales/") {
             let rest = path.extracting(10..<path.count)
             guard let slash = rest.firstIndex(of: UInt8(ascii: "/")), let sale = SaleID(rest.extracting(0..<slash))
@@ -36,6 +41,13 @@ enum OperatorRoute: Equatable {
         } else {
             return nil
         }
+    }
+
+    /// The methods it knows, as its Allow field says them.
+    var allow: StaticString { self == .operations ? "POST" : "GET, HEAD" }
+
+    func allows(_ method: Method) -> Bool {
+        self == .operations ? method == .post : method == .get || method == .head
     }
 
     /// Health and numbers are for probes, which have no token.

@@ -1,5 +1,6 @@
 import EventLoop
 import HTTPEdge
+import Operations
 import OrderStore
 import Shared
 
@@ -9,12 +10,18 @@ final class OperatorService: HTTPHandler {
 
     private let store: StoreReader
     private let metrics: WorkerMetrics
+    private let perform: (Operation) throws -> String
     private let loop: EventLoop
     private let log: Log
     private var gate: OperatorGate
     private var server: HTTPServer!
 
-    init(store: StoreReader, metrics: WorkerMetrics, token: [UInt8]?, loop: EventLoop, log: Log) {
+    /// - Parameter perform: does an operation, and answers its result as JSON.
+    init(
+        store: StoreReader, metrics: WorkerMetrics, token: [UInt8]?, loop: EventLoop, log: Log,
+        perform: @escaping (Operation) throws -> String
+    ) {
+        self.perform = perform
         self.store = store
         self.metrics = metrics
         self.loop = loop
@@ -23,6 +30,7 @@ final class OperatorService: HTTPHandler {
         var limits = EdgeLimits()
         // A few operators, their scripts, and Prometheus.
         limits.connections = 64
+        limits.bodyBytes = Operation.bytesMax
         server = HTTPServer(loop: loop, limits: limits, handler: self)
     }
 
@@ -40,9 +48,8 @@ final class OperatorService: HTTPHandler {
                 return server.respond(exchange, .tooManyAttempts, retryAfterSeconds: seconds)
             }
         }
-        guard request.method == .get || request.method == .head else {
-            return server.respond(
-                exchange, .methodNotAllowed, headers: { $0.appendHeader("Allow", "GET, HEAD" as StaticString) })
+        guard route.allows(request.method) else {
+            return server.respond(exchange, .methodNotAllowed, headers: { $0.appendHeader("Allow", route.allow) })
         }
         do throws(StoreError) {
             try answer(route, request, exchange)
@@ -83,6 +90,7 @@ final class OperatorService: HTTPHandler {
                 body.appendMember("orders", each: orders) { Self.append($1, to: &$0) }
                 body.append("}")
             }
+        case .operations: operate(request, exchange)
         case .soldPerSecond(let sale):
             let seconds = try store.soldPerSecond(in: sale, limit: Self.secondsMax)
             server.respond(exchange, .ok) { body in
@@ -96,6 +104,23 @@ final class OperatorService: HTTPHandler {
                 }
                 body.append("}")
             }
+        }
+    }
+
+    /// Done at once, between two batches.
+    private func operate(_ request: borrowing Request, _ exchange: Exchange) {
+        do {
+            let result = try perform(try Operation(parsing: request.body))
+            server.respond(exchange, .ok) { $0.append(result) }
+        } catch let malformed as Operation.Malformed {
+            server.respond(exchange, .operationMalformed, members: { $0.appendMember("reason", malformed.description) })
+        } catch let refused as OperationRefused {
+            let problem: Problem = refused.kind == .notFound ? .notFound : .operationRefused
+            server.respond(exchange, problem, members: { $0.appendMember("reason", refused.description) })
+        } catch {
+            log.write(.error, "operation_failed") { $0.appendMember("message", "\(error)") }
+            server.respond(
+                exchange, .notStoring, retryAfterSeconds: 1, members: { $0.appendMember("reason", "\(error)") })
         }
     }
 
@@ -133,6 +158,10 @@ extension Problem {
         "unauthorized", .unauthorized, "Unauthorized", "Send the operators' token: Authorization: Bearer <token>.")
     fileprivate static let tooManyAttempts = Problem(
         "rate-limited", .tooManyRequests, "Too many attempts", "Too many wrong tokens. Try again later.")
+    fileprivate static let operationMalformed = Problem(
+        "malformed-body", .badRequest, "Malformed body", "This is no operation.")
+    fileprivate static let operationRefused = Problem(
+        "operation-refused", .conflict, "Operation refused", "Nothing was done.")
     fileprivate static let notStoring = Problem(
         "unavailable", .serviceUnavailable, "Unavailable", "Orders are not stored just now.")
     fileprivate static let buyerMissing = Problem(

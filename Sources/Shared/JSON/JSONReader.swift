@@ -109,6 +109,16 @@ package struct JSONReader: ~Escapable {
         return value
     }
 
+    /// `true` or `false`.
+    @_lifetime(self: copy self)
+    package mutating func boolean() throws(Failure) -> Bool {
+        skipSpace()
+        let start = offset
+        try literal()
+        guard bytes[start] != UInt8(ascii: "n") else { throw .malformed }
+        return bytes[start] == UInt8(ascii: "t")
+    }
+
     /// Passes over the next value, whatever it is.
     @_lifetime(self: copy self)
     package mutating func skip() throws(Failure) { try skip(depth: 0) }

@@ -1,0 +1,155 @@
+import OrderStore
+import RedisClient
+import Shared
+
+/// Forgets who a buyer of an ended sale was: orders keep their position, quantity and place on the ledger, and the buyer's
+/// name, key and trace go from SQLite and from Redis.
+///
+/// SQLite comes first. Whoever is interrupted in between runs it again: each step looks for what is left of the buyer, and
+/// what stands in its place follows from the buyer alone.
+struct Erasure {
+    let sale: SaleID
+    let buyer: String
+    let reason: String
+
+    /// An entry of the buyer's on one of the sale's streams.
+    private struct Trace {
+        let stream: String
+        let id: String
+        /// What takes its place; none where SQLite has it as a dead letter: the stream would bring that one anew.
+        let replacement: [[UInt8]]
+    }
+
+    func run(_ store: OrderStore, _ redis: BlockingRedis) throws -> String {
+        guard let erased = try store.erased(buyer, of: sale) else {
+            throw OperationRefused(.notFound, "SQLite has no sale \(sale)")
+        }
+        try refuseUnlessEnded(store, redis)
+        let wins = try wins(store, redis)
+        let traces = try traces(erased, store, redis)
+
+        let counts = try store.erase(erased, of: sale, reason: reason, unless: wins == nil && traces.isEmpty)
+        guard let counts else { throw OperationRefused(.notFound, "\(sale) has nothing of this buyer") }
+        if let wins { try replace(wins, by: erased, redis) }
+        for trace in traces {
+            try redis.run(
+                .replace, keys: [trace.stream],
+                [RedisArgument(SaleKeys.group), RedisArgument(trace.id)] + trace.replacement.map { RedisArgument($0) })
+        }
+        return json(erased.name, counts)
+    }
+
+    /// Until it has ended, the buyer's field answers retries, and holds the limit of units a buyer may have.
+    private func refuseUnlessEnded(_ store: OrderStore, _ redis: BlockingRedis) throws {
+        let hasEnded: Bool
+        if let status = try redis.status(sale, allowingGaps: true) {
+            hasEnded = status.state == .ended
+        } else {
+            hasEnded = try store.closingTime(sale).map { $0 <= .now } ?? false
+        }
+        guard hasEnded else {
+            throw OperationRefused(.notAllowed, "\(sale) has not ended: a buyer can be erased after its end")
+        }
+    }
+
+    /// The buyer's field; nil where there is none.
+    private func wins(_ store: OrderStore, _ redis: BlockingRedis) throws -> String? {
+        let reply = try redis.command(["HGET", RedisArgument(SaleKeys(sale).buyers), RedisArgument(buyer)])
+        guard let text = reply.value.string else { return nil }
+        guard let wins = Win.parse(text) else {
+            throw OperationRefused(
+                .notAllowed, "the buyer's wins in Redis can't be read; see salectl reconcile \(sale)")
+        }
+        for win in wins where try !store.accountsFor(sale, win.position) {
+            throw notStored(win.position)
+        }
+        return text
+    }
+
+    private func traces(_ erased: ErasedBuyer, _ store: OrderStore, _ redis: BlockingRedis) throws -> [Trace] {
+        let keys = SaleKeys(sale)
+        var traces: [Trace] = []
+        try redis.forEachEntry(of: keys.orders) { entry in
+            guard let fields = entry.fields.flatMap(erased.rewritten) else { return }
+            let position = Self.position(in: fields)
+            switch try store.holding(sale, position: position, streamID: entry.id) {
+            case .order: traces.append(Trace(stream: keys.orders, id: entry.id, replacement: fields))
+            case .deadLetter: traces.append(Trace(stream: keys.orders, id: entry.id, replacement: []))
+            case .nothing: throw notStored(position)
+            }
+        }
+        try redis.forEachEntry(of: keys.deadLetters) { entry in
+            guard let fields = entry.fields.flatMap(erased.rewritten) else { return }
+            traces.append(Trace(stream: keys.deadLetters, id: entry.id, replacement: fields))
+        }
+        return traces
+    }
+
+    private static func position(in fields: [[UInt8]]) -> Int? {
+        guard let at = fields.indices.dropLast().first(where: { fields[$0] == Array("position".utf8) }) else {
+            return nil
+        }
+        return String(decoding: fields[at + 1], as: UTF8.self).withBytes { $0.decimal }
+    }
+
+    private func notStored(_ position: Int?) -> OperationRefused {
+        OperationRefused(
+            .notAllowed,
+            "SQLite does not have \(position.map { "position \($0)" } ?? "an entry") of this buyer yet: let the worker catch up"
+        )
+    }
+
+    private func replace(_ wins: String, by erased: ErasedBuyer, _ redis: BlockingRedis) throws {
+        let replaced = (Win.parse(wins) ?? []).map { win in
+            var win = win
+            win.key = ErasedBuyer.key(win.position)
+            return win.text
+        }
+        let keys = SaleKeys(sale)
+        let reply = try redis.run(
+            .erase, keys: [keys.sale, keys.buyers],
+            [
+                RedisArgument(buyer), RedisArgument(erased.name), RedisArgument(wins),
+                RedisArgument(replaced.joined(separator: ";")),
+            ])
+        guard reply.integer == 1 else {
+            throw RedisError(.unexpectedReply, "erase.lua", "the buyer's wins have changed meanwhile; run it again")
+        }
+    }
+
+    private func json(_ name: String, _ counts: (orders: Int, letters: Int)) -> String {
+        var text = ByteBuffer(capacity: 128)
+        text.append("{")
+        text.appendMember("erased", name)
+        text.appendMember("orders", counts.orders)
+        text.appendMember("dead_letters", counts.letters)
+        text.append("}")
+        return text.string
+    }
+}
+
+extension BlockingRedis {
+    /// Entries that are read at once: at 400 bytes an order, 400 KB.
+    private static let pageEntries = 1000
+
+    /// Calls `body` with every entry of a stream, oldest first.
+    fileprivate func forEachEntry(of stream: String, _ body: (StreamEntry) throws -> Void) throws {
+        var start = "-"
+        while true {
+            let reply = try command([
+                "XRANGE", RedisArgument(stream), RedisArgument(start), "+", "COUNT", RedisArgument(Self.pageEntries),
+            ])
+            let page = reply.value
+            for index in 0..<page.count {
+                let entry = page[index]
+                let fields = entry[1]
+                var bytes: [[UInt8]] = []
+                for at in 0..<fields.count { bytes.append(fields[at].bytes ?? []) }
+                let id = entry[0].string ?? ""
+                try body(StreamEntry(id: id, fields: bytes))
+                start = "(\(id)"
+            }
+            if page.count < Self.pageEntries { return }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+import OrderStore
+import RedisClient
+import Shared
+
+extension Operation.Letters {
+    func redrive(_ store: OrderStore, _ redis: BlockingRedis) throws -> String {
+        let (results, persisted) = try store.redrive(sale, ids, reason: reason, rehearsing: isRehearsal)
+        if !isRehearsal { try settle(results, persisted, redis) }
+        return LetterResults(results).json
+    }
+
+    func discard(_ store: OrderStore, _ redis: BlockingRedis) throws -> String {
+        let given = try redis.status(sale, allowingGaps: true)?.position ?? Int.max
+        guard try isReadToItsEnd(store, redis) else {
+            throw OperationRefused(
+                .notAllowed, "\(sale)'s stream is not read to its end: it may hold the order that a letter stands for")
+        }
+        return LetterResults(
+            try store.discard(sale, ids, reason: reason, given: given, rehearsing: isRehearsal)
+        ).json
+    }
+
+    /// Whether SQLite has taken in the stream's last entry, and thereby all of them.
+    private func isReadToItsEnd(_ store: OrderStore, _ redis: BlockingRedis) throws -> Bool {
+        let reply = try redis.command(["XREVRANGE", RedisArgument(SaleKeys(sale).orders), "+", "-", "COUNT", "1"])
+        let entries = reply.value
+        guard entries.count == 1 else { return true }
+        let last = entries[0]
+        // Where the sale's create event is a dead letter itself, SQLite has no sale, and nothing can be void.
+        guard let id = last[0].string, let stored = try store.lastStreamID(sale) else { return true }
+        return StreamID(id) <= StreamID(stored)
+    }
+
+    /// Has Redis follow: how far the sale is stored, and what is not pending any more. A letter that was redriven before is
+    /// among them, in case Redis was away just then; one that is on no pending list changes nothing.
+    private func settle(_ results: [LetterResult], _ persisted: Int, _ redis: BlockingRedis) throws {
+        let stored = results.filter { [.applied, .alreadyThere].contains($0.outcome) || $0.isRedriven }
+        guard !stored.isEmpty else { return }
+        let keys = SaleKeys(sale)
+        try redis.run(
+            .settle, keys: [keys.sale, keys.orders],
+            [RedisArgument(SaleKeys.group), RedisArgument(persisted)] + stored.map { RedisArgument($0.id) })
+    }
+}
+
+extension LetterResult {
+    fileprivate var isRedriven: Bool { outcome == .skipped && message.hasPrefix("was redriven") }
+}

@@ -1,0 +1,121 @@
+import Shared
+
+extension Operation {
+    /// Why a text is no operation.
+    package struct Malformed: Error, Equatable, CustomStringConvertible {
+        package let description: String
+    }
+
+    /// As it travels to the worker.
+    package var json: String {
+        var text = ByteBuffer(capacity: 1024)
+        text.append("{")
+        switch self {
+        case .redrive(let letters): append("redrive", letters, to: &text)
+        case .discard(let letters): append("discard", letters, to: &text)
+        case .erase(let sale, let buyer, let reason):
+            text.appendMember("operation", "erase")
+            text.appendMember("sale", "\(sale)")
+            text.appendMember("buyer", buyer)
+            text.appendMember("reason", reason)
+        }
+        text.append("}")
+        return text.string
+    }
+
+    private func append(_ name: String, _ letters: Letters, to text: inout ByteBuffer) {
+        text.appendMember("operation", name)
+        text.appendMember("sale", "\(letters.sale)")
+        text.appendMember("ids", letters.ids)
+        text.appendMember("reason", letters.reason)
+        text.appendMember("dry_run", letters.isRehearsal)
+    }
+
+    /// Reads what `json` writes: no member is missing but `dry_run`, none is unknown, none occurs twice.
+    package init(parsing bytes: Span<UInt8>) throws(Malformed) {
+        guard bytes.count <= Self.bytesMax else {
+            throw Malformed(description: "it has more than \(Self.bytesMax) bytes")
+        }
+        let members: Members
+        do throws(JSONReader.Failure) {
+            members = try Members(bytes)
+        } catch {
+            throw Malformed(description: "it is not the JSON of an operation")
+        }
+        guard let sale = SaleID(members.texts["sale"] ?? "") else {
+            throw Malformed(description: "sale is no sale's name")
+        }
+        let reason = members.texts["reason"] ?? ""
+        guard !reason.isEmpty, reason.utf8.count <= Self.reasonBytesMax else {
+            throw Malformed(description: "reason must have 1 to \(Self.reasonBytesMax) bytes")
+        }
+        switch members.texts["operation"] {
+        case "redrive": self = .redrive(try members.letters(sale, reason))
+        case "discard": self = .discard(try members.letters(sale, reason))
+        case "erase":
+            guard let buyer = members.texts["buyer"], Self.isBuyer(buyer), members.ids == nil,
+                members.isRehearsal == nil
+            else { throw Malformed(description: "buyer must be printable ASCII without space, 1 to 128 bytes") }
+            self = .erase(sale: sale, buyer: buyer, reason: reason)
+        default: throw Malformed(description: "operation must be redrive, discard or erase")
+        }
+    }
+
+    /// Whether a token could have this subject.
+    package static func isBuyer(_ text: String) -> Bool {
+        !text.isEmpty && text.utf8.count <= Limits.buyerBytesMax && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
+    }
+
+    /// Whether it is a stream entry's id, `ms-seq`.
+    package static func isStreamID(_ text: String) -> Bool {
+        let words = text.split(separator: "-", omittingEmptySubsequences: false)
+        return words.count == 2 && words.allSatisfy { (1...20).contains($0.utf8.count) && $0.utf8.allSatisfy(isDigit) }
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") < 10 }
+}
+
+/// The members of an operation, whichever it is.
+private struct Members {
+    var texts: [String: String] = [:]
+    var ids: [String]?
+    var isRehearsal: Bool?
+
+    init(_ bytes: Span<UInt8>) throws(JSONReader.Failure) {
+        var reader = JSONReader(bytes)
+        try reader.beginObject()
+        var first = true
+        while let name = try reader.member(first: &first) {
+            switch name.value(in: bytes) {
+            case "ids":
+                guard ids == nil else { throw .malformed }
+                ids = try Self.strings(&reader, bytes)
+            case "dry_run":
+                guard isRehearsal == nil else { throw .malformed }
+                isRehearsal = try reader.boolean()
+            case let name? where ["operation", "sale", "buyer", "reason"].contains(name):
+                guard texts.updateValue(try reader.text(in: bytes), forKey: name) == nil else { throw .malformed }
+            default: throw .malformed
+            }
+        }
+        try reader.end()
+    }
+
+    private static func strings(
+        _ reader: inout JSONReader, _ bytes: Span<UInt8>
+    ) throws(JSONReader.Failure) -> [String] {
+        var strings: [String] = []
+        var first = true
+        try reader.beginArray()
+        while try reader.element(first: &first) { strings.append(try reader.text(in: bytes)) }
+        return strings
+    }
+
+    func letters(_ sale: SaleID, _ reason: String) throws(Operation.Malformed) -> Operation.Letters {
+        guard texts["buyer"] == nil else { throw Operation.Malformed(description: "buyer is not for dead letters") }
+        guard let ids, (1...Operation.Letters.idsMax).contains(ids.count), ids.allSatisfy(Operation.isStreamID) else {
+            throw Operation.Malformed(description: "ids must be 1 to \(Operation.Letters.idsMax) stream ids")
+        }
+        return Operation.Letters(sale: sale, ids: ids, reason: reason, isRehearsal: isRehearsal ?? false)
+    }
+}

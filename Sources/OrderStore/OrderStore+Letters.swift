@@ -1,0 +1,162 @@
+package import Shared
+
+/// What came of one dead letter that was to be redriven or discarded.
+package struct LetterResult: Equatable, Sendable {
+    package enum Outcome: String, Sendable, CaseIterable {
+        /// It is stored now.
+        case applied
+        /// What it says was stored already.
+        case alreadyThere = "already_there"
+        case failedAgain = "failed_again"
+        case discarded
+        /// It had been redriven, or discarded, before.
+        case skipped
+        /// There is no such dead letter.
+        case unknown
+    }
+
+    package var id: String
+    package var outcome: Outcome
+    /// Why, where it needs a sentence.
+    package var message: String
+
+    package init(id: String, outcome: Outcome, message: String = "") {
+        self.id = id
+        self.outcome = outcome
+        self.message = message
+    }
+}
+
+extension OrderStore {
+    /// Tries dead letters once more, as the stream would bring them; each try is on the audit. With `rehearsing`, says what
+    /// would come of it, and changes nothing.
+    ///
+    /// Answers the sale's persisted position, too.
+    package func redrive(
+        _ sale: SaleID, _ ids: [String], reason: String, rehearsing: Bool
+    ) throws(StoreError) -> (results: [LetterResult], persistedPosition: Int) {
+        try transaction(rehearsing: rehearsing) { () throws(StoreError) in
+            var results: [LetterResult] = []
+            for id in ids {
+                let result = try redrive(sale, id)
+                try audit("redrive", sale, id, reason, result)
+                results.append(result)
+            }
+            // Letters are older than what the sale has come to: its last entry stays.
+            return (results, try conclude(sale, last: "0-0"))
+        }
+    }
+
+    private func redrive(_ sale: SaleID, _ id: String) throws(StoreError) -> LetterResult {
+        guard let letter = try database.letter(sale, id) else { return LetterResult(id: id, outcome: .unknown) }
+        if let result = skipped(letter) { return result }
+        guard let fields = letter.fields else {
+            return LetterResult(id: id, outcome: .failedAgain, message: "its fields are not in SQLite")
+        }
+        let outcome: LetterResult.Outcome
+        switch try applyApart(sale, StreamEntry(id: id, fields: fields)) {
+        case .stored: outcome = .applied
+        case .alreadyStored: outcome = .alreadyThere
+        case .rejected, .alreadyRejected:
+            return LetterResult(id: id, outcome: .failedAgain, message: try database.letter(sale, id)?.message ?? "")
+        }
+        try resolve(sale, id, .redriven)
+        return LetterResult(id: id, outcome: outcome)
+    }
+
+    /// Decides that dead letters never will be stored. Where one is an order that nobody has, its position is void: on the
+    /// ledger, and for ever. Its units stay sold.
+    ///
+    /// - Parameter given: the last position that the sale has given: an entry that claims a later one is rubbish, and must not
+    ///   take that position from the buyer who will get it.
+    package func discard(
+        _ sale: SaleID, _ ids: [String], reason: String, given: Int, rehearsing: Bool
+    ) throws(StoreError) -> [LetterResult] {
+        try transaction(rehearsing: rehearsing) { () throws(StoreError) in
+            var results: [LetterResult] = []
+            for id in ids {
+                let result = try discard(sale, id, reason, given)
+                try audit("discard", sale, id, reason, result)
+                results.append(result)
+            }
+            return results
+        }
+    }
+
+    private func discard(_ sale: SaleID, _ id: String, _ reason: String, _ given: Int) throws(StoreError)
+        -> LetterResult
+    {
+        guard let letter = try database.letter(sale, id) else { return LetterResult(id: id, outcome: .unknown) }
+        if let result = skipped(letter) { return result }
+        try resolve(sale, id, .discarded)
+        guard let position = letter.position, position <= given, try know(sale) else {
+            return LetterResult(id: id, outcome: .discarded)
+        }
+        // A letter that contradicts a stored order has that order's position, and no unit of its own.
+        let now = UnixMilliseconds.now
+        let voided = try database.run(
+            """
+            INSERT INTO voids (sale, position, quantity, stream_id, reason, at_ms)
+            SELECT ?1, ?2, ?3, ?4, ?5, ?6
+            WHERE NOT EXISTS (SELECT 1 FROM orders WHERE sale = ?1 AND position = ?2)
+            ON CONFLICT DO NOTHING
+            """,
+            [
+                .text("\(sale)"), .integer(position), .integer(letter.quantity ?? 0), .text(id), .text(reason),
+                .integer(now.value),
+            ])
+        if voided == 1 {
+            try extendLedger(of: sale, with: .void(position: position, quantity: letter.quantity ?? 0, at: now))
+        }
+        return LetterResult(
+            id: id, outcome: .discarded, message: voided == 1 ? "position \(position) is void" : "")
+    }
+
+    private func skipped(_ letter: Letter) -> LetterResult? {
+        guard let resolution = letter.resolution else { return nil }
+        let since = letter.resolvedAt?.rfc3339 ?? "-"
+        return LetterResult(
+            id: letter.streamID, outcome: .skipped, message: "was \(resolution.rawValue) at \(since)")
+    }
+
+    private func resolve(
+        _ sale: SaleID, _ id: String, _ resolution: Letter.Resolution
+    ) throws(StoreError) {
+        try database.run(
+            "UPDATE dead_letters SET resolution = ?3, resolved_at_ms = ?4 WHERE sale = ?1 AND stream_id = ?2",
+            [
+                .text("\(sale)"), .text(id), .text(resolution.rawValue), .integer(UnixMilliseconds.now.value),
+            ])
+    }
+
+    private func audit(
+        _ action: String, _ sale: SaleID, _ id: String, _ reason: String, _ result: LetterResult
+    ) throws(StoreError) {
+        let outcome = result.message.isEmpty ? result.outcome.rawValue : "\(result.outcome.rawValue): \(result.message)"
+        try audit(action, sale, subject: id, reason: reason, outcome: outcome)
+    }
+
+    /// Notes what an operator did, within the open transaction.
+    func audit(
+        _ action: String, _ sale: SaleID, subject: String, reason: String, outcome: String
+    ) throws(StoreError) {
+        try database.run(
+            "INSERT INTO audit (at_ms, action, sale, subject, reason, outcome) VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                .integer(UnixMilliseconds.now.value), .text(action), .text("\(sale)"), .text(subject), .text(reason),
+                .text(outcome),
+            ])
+    }
+
+    /// Runs `body` in one transaction; `rehearsing` takes back whatever it did.
+    private func transaction<R>(rehearsing: Bool, _ body: () throws(StoreError) -> R) throws(StoreError) -> R {
+        guard rehearsing else { return try transaction(body) }
+        try database.execute("BEGIN IMMEDIATE")
+        defer {
+            try? database.execute("ROLLBACK")
+            known = [:]
+            soldSeconds = [:]
+        }
+        return try body()
+    }
+}

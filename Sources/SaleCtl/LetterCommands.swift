@@ -1,0 +1,147 @@
+import OrderStore
+import Shared
+
+/// Looking at dead letters: they are read from SQLite, beside a running worker.
+extension Command {
+    static let letters = Command(
+        "dlq ls", "[ID] [--filter F]… [--limit N] [--json]", "Lists dead letters, of one sale or of all.",
+        details: """
+              --filter F   \(LetterFilter.help)
+              --limit N    only the first N
+              --json       as JSON
+
+            In the order of the stream. They are never deleted: what was redriven or discarded stays on the list.
+            """
+    ) { line, context in
+        let arguments = try Arguments(line, options: ["--filter", "--limit"], flags: ["--json"], words: 0...1)
+        let sale = try arguments.words.first.map { try Arguments.sale($0) }
+        let letters = try select(arguments, sale, context)
+        if arguments.has("--json") {
+            var text = ByteBuffer(capacity: 4096)
+            text.append("{")
+            text.appendMember("letters", each: letters) { text, letter in
+                text.append("{")
+                letter.append(to: &text)
+                text.append("}")
+            }
+            text.append("}")
+            Output.line(text.string)
+        } else {
+            Output.print(
+                table: letters.map {
+                    [
+                        "\($0.sale)", $0.streamID, $0.state, $0.reason, $0.stage, $0.position.map { "\($0)" } ?? "-",
+                        "\($0.attempts)", $0.lastFailedAt.rfc3339, EscapedText.of(Array($0.message.utf8)),
+                    ]
+                },
+                headings: ["SALE", "LETTER", "STATE", "REASON", "STAGE", "POSITION", "TRIES", "FAILED", "MESSAGE"])
+        }
+        return ExitCode.ok
+    }
+
+    static let letter = Command(
+        "dlq show", "ID STREAM_ID [--json]", "Shows one dead letter, every field of its entry byte for byte.",
+        details: """
+            Printable characters stand for themselves, \\\\ for a backslash, \\n \\r \\t and \\xNN for any other byte.
+
+              --json   as JSON; the fields are written the same way
+            """
+    ) { line, context in
+        let arguments = try Arguments(line, options: [], flags: ["--json"], words: 2...2)
+        let (sale, id) = (try Arguments.sale(arguments.words[0]), arguments.words[1])
+        guard let letter = try reader(context).letter(sale, id) else {
+            throw CommandFailure("\(sale) has no dead letter \(id)", ExitCode.noInput)
+        }
+        if arguments.has("--json") {
+            var text = ByteBuffer(capacity: 4096)
+            text.append("{")
+            letter.append(to: &text)
+            text.appendMember("fields")
+            if let fields = letter.fields {
+                letter.append(fields, to: &text)
+            } else {
+                text.append("null")
+            }
+            text.append("}")
+            Output.line(text.string)
+        } else {
+            Output.print(letter.lines)
+            if letter.fields == nil { Output.line("the entry's fields are not in SQLite") }
+            Output.print(letter.pairs.map { ("  \(EscapedText.of($0))", EscapedText.of($1)) })
+        }
+        return ExitCode.ok
+    }
+
+    /// The letters that a command's filters and limit leave.
+    static func select(
+        _ arguments: Arguments, _ sale: SaleID?, _ context: Context, adding filters: [String] = []
+    ) throws -> [Letter] {
+        let filter = try LetterFilter(arguments.all("--filter") + filters)
+        let limit = try arguments.integer("--limit", in: 1...Int.max) ?? Int.max
+        return Array(try reader(context).letters(of: sale).filter(filter.admits).prefix(limit))
+    }
+
+    private static func reader(_ context: Context) throws -> StoreReader {
+        guard let path = try context.existingDatabase() else {
+            throw CommandFailure("there is no database", ExitCode.noInput)
+        }
+        return try StoreReader(path: path)
+    }
+}
+
+extension Letter {
+    /// `open`, or what was decided.
+    fileprivate var state: String { resolution?.rawValue ?? "open" }
+
+    /// Names and values; a last name without a value has an empty one.
+    fileprivate var pairs: [(name: [UInt8], value: [UInt8])] {
+        let fields = fields ?? []
+        return stride(from: 0, to: fields.count, by: 2).map {
+            (fields[$0], $0 + 1 < fields.count ? fields[$0 + 1] : [])
+        }
+    }
+
+    fileprivate var lines: [(name: String, value: String)] {
+        [
+            ("sale", "\(sale)"), ("letter", streamID), ("state", state), ("reason", reason),
+            ("message", EscapedText.of(Array(message.utf8))),
+            ("stage", stage), ("position", position.map { "\($0)" } ?? "-"),
+            ("quantity", quantity.map { "\($0)" } ?? "-"), ("attempts", "\(attempts)"),
+            ("first_failed_at", firstFailedAt.rfc3339), ("last_failed_at", lastFailedAt.rfc3339), ("worker", worker),
+            ("release", release), ("moved_at", movedAt?.rfc3339 ?? "-"), ("resolved_at", resolvedAt?.rfc3339 ?? "-"),
+        ]
+    }
+
+    /// Its members but for the fields, without braces.
+    fileprivate func append(to text: inout ByteBuffer) {
+        text.appendMember("sale", "\(sale)")
+        text.appendMember("letter", streamID)
+        text.appendMember("state", state)
+        text.appendMember("reason", reason)
+        text.appendMember("message", message)
+        text.appendMember("stage", stage)
+        append("position", position, to: &text)
+        append("quantity", quantity, to: &text)
+        text.appendMember("attempts", attempts)
+        text.appendMember("first_failed_at", time: firstFailedAt)
+        text.appendMember("last_failed_at", time: lastFailedAt)
+        text.appendMember("worker", worker)
+        text.appendMember("release", release)
+        text.appendMember("moved_at", time: movedAt)
+        text.appendMember("resolved_at", time: resolvedAt)
+    }
+
+    fileprivate func append(_ fields: [[UInt8]], to text: inout ByteBuffer) {
+        text.append("[")
+        for (index, field) in fields.enumerated() {
+            if index > 0 { text.append(",") }
+            text.append(json: EscapedText.of(field))
+        }
+        text.append("]")
+    }
+
+    private func append(_ name: StaticString, _ number: Int?, to text: inout ByteBuffer) {
+        text.appendMember(name)
+        if let number { text.append(decimal: number) } else { text.append("null") }
+    }
+}

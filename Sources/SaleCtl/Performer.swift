@@ -1,0 +1,78 @@
+import Operations
+import OrderStore
+import RedisClient
+import Shared
+
+/// Has operations done by whoever may write the database: salectl itself, holding the lock, or the worker that holds it.
+enum Performer {
+    case direct(StoreLock, OrderStore, BlockingRedis)
+    case worker(OperatorClient)
+
+    /// For a database that is there. The lock is held as long as the performer lives.
+    init(_ context: Context) throws {
+        guard let path = try context.existingDatabase() else {
+            throw CommandFailure("there is no database", ExitCode.noInput)
+        }
+        if let lock = try StoreLock.take(for: path) {
+            self = .direct(lock, try OrderStore(path: path), try context.redis())
+            return
+        }
+        guard let token = try context.environment.operatorToken() else {
+            throw CommandFailure(
+                "a worker holds \(path).lock and has to do this: set \(Setting.opsTokenFile.name)", ExitCode.config)
+        }
+        self = .worker(
+            OperatorClient(
+                address: try context.environment.address(.opsListen), token: String(decoding: token, as: UTF8.self)))
+    }
+
+    /// Does it; answers the result's JSON.
+    func perform(_ operation: Operation) throws -> String {
+        switch self {
+        case .direct(_, let store, let redis):
+            do {
+                return try operation.run(store: store, redis: redis)
+            } catch let refused as OperationRefused {
+                let code = refused.kind == .notFound ? ExitCode.noInput : ExitCode.unavailable
+                throw CommandFailure(refused.description, code)
+            }
+        case .worker(let client):
+            let answer: OperatorClient.Answer
+            do throws(OperatorClient.Failed) {
+                answer = try client.post("/v1/operations", json: operation.json)
+            } catch {
+                throw CommandFailure(error.message, ExitCode.unavailable)
+            }
+            guard answer.status == 200 else { throw CommandFailure(refusal: answer) }
+            return answer.body
+        }
+    }
+}
+
+extension CommandFailure {
+    /// The sentence of a problem (RFC 9457), and the exit code of its status.
+    fileprivate init(refusal answer: OperatorClient.Answer) {
+        let code =
+            switch answer.status {
+            case 400, 413, 415: ExitCode.software
+            case 401, 403: ExitCode.noPermission
+            case 404: ExitCode.noInput
+            default: ExitCode.unavailable
+            }
+        let sentence = Self.text("reason", of: answer.body) ?? Self.text("detail", of: answer.body) ?? "it says no more"
+        self.init("the worker answered \(answer.status): \(sentence)", code)
+    }
+
+    private static func text(_ member: String, of body: String) -> String? {
+        body.withBytes { bytes in
+            var reader = JSONReader(bytes)
+            var first = true
+            guard (try? reader.beginObject()) != nil else { return nil }
+            while let name = try? reader.member(first: &first) {
+                if name.value(in: bytes) == member { return try? reader.text(in: bytes) }
+                guard (try? reader.skip()) != nil else { return nil }
+            }
+            return nil
+        }
+    }
+}

@@ -1,0 +1,158 @@
+import Glibc
+import Operations
+import OrderStore
+import Shared
+
+/// Deciding about dead letters.
+extension Command {
+    static let redrive = resolve(
+        "redrive", "Tries dead letters once more, as the stream would bring them.",
+        """
+        An order that is stored now, or was already, is said so, and the letter is closed; one that fails again stays open.
+        Exit code 0: none failed again; 1: one did. A letter that crashes the worker (reason crashes_worker) may crash
+        whoever redrives it, with nothing stored.
+        """
+    ) { .redrive($0) }
+
+    static let discard = resolve(
+        "discard", "Decides that dead letters never will be stored.",
+        """
+        An order among them is void from then on, and the public ledger says so; its units stay sold, until a restock.
+        """
+    ) { .discard($0) }
+
+    private static func resolve(
+        _ name: String, _ summary: String, _ details: String,
+        _ operation: @escaping @Sendable (Operation.Letters) -> Operation
+    ) -> Command {
+        Command(
+            "dlq \(name)",
+            "ID (STREAM_ID… | --all) --reason TEXT [--filter F]… [--limit N] [--rate N/s] [--dry-run] [--json]",
+            summary,
+            details: """
+                  --all           all open letters of the sale that the filters leave
+                  --reason TEXT   why; kept on the audit with each letter
+                  --filter F      \(LetterFilter.help)
+                  --limit N       only the first N, in the order of the stream
+                  --rate N/s      no more than N in a second
+                  --dry-run       only say what would come of it
+                  --json          as JSON
+
+                \(details)
+                salectl does it itself while no worker runs, and otherwise has the worker do it (SALE_OPS_LISTEN,
+                SALE_OPS_TOKEN_FILE).
+                """
+        ) { line, context in
+            let arguments = try Arguments(
+                line, options: ["--reason", "--filter", "--limit", "--rate"], flags: ["--all", "--dry-run", "--json"],
+                words: 1...Int.max)
+            let sale = try Arguments.sale(arguments.words[0])
+            let reason = try arguments.reason()
+            let rate = try arguments.rate()
+            let letters = try chosen(arguments, sale, context)
+            let performer = letters.isEmpty ? nil : try Performer(context)
+            var results: [LetterResult] = []
+            for chunk in LetterChunks(letters, rate: rate) {
+                if let pause = chunk.pauseMilliseconds { usleep(UInt32(pause) * 1000) }
+                let body = operation(
+                    .init(sale: sale, ids: chunk.ids, reason: reason, isRehearsal: arguments.has("--dry-run")))
+                guard let answer = try performer?.perform(body).withBytes({ LetterResults(parsing: $0) }) else {
+                    throw CommandFailure("the worker's answer can't be read", ExitCode.unavailable)
+                }
+                results += answer.results
+            }
+            print(results, arguments)
+            return results.contains { $0.outcome == .failedAgain } ? ExitCode.negative : ExitCode.ok
+        }
+    }
+
+    /// The ids that were named, or those of all that is open.
+    private static func chosen(_ arguments: Arguments, _ sale: SaleID, _ context: Context) throws -> [String] {
+        let named = arguments.words.dropFirst()
+        guard arguments.has("--all") != !named.isEmpty else {
+            throw Arguments.UsageError("name the letters, or say --all")
+        }
+        if named.isEmpty { return try select(arguments, sale, context, adding: ["open"]).map(\.streamID) }
+        let known = Set(try select(arguments, sale, context).map(\.streamID))
+        for id in named where !known.contains(id) {
+            throw CommandFailure("\(sale) has no dead letter \(id), or the filters leave it out", ExitCode.noInput)
+        }
+        return Array(named)
+    }
+
+    private static func print(_ results: [LetterResult], _ arguments: Arguments) {
+        let sums = LetterResult.Outcome.allCases.map { outcome in
+            (outcome, results.count { $0.outcome == outcome })
+        }
+        if arguments.has("--json") {
+            var text = ByteBuffer(capacity: 4096)
+            text.append("{")
+            text.appendMember("dry_run", arguments.has("--dry-run"))
+            text.appendMember("letters", results.count)
+            for (outcome, count) in sums {
+                text.append(",")
+                text.append(json: outcome.rawValue)
+                text.append(":")
+                text.append(decimal: count)
+            }
+            text.appendMember("results", each: results) { $1.append(to: &$0) }
+            text.append("}")
+            return Output.line(text.string)
+        }
+        Output.print(
+            table: results.map { [$0.id, $0.outcome.rawValue, EscapedText.of(Array($0.message.utf8))] },
+            headings: ["LETTER", "OUTCOME", "MESSAGE"])
+        let words = sums.filter { $0.1 > 0 }.map { "\($0.0.rawValue) \($0.1)" }
+        let prefix = arguments.has("--dry-run") ? "dry run, nothing is changed: " : ""
+        Output.line("\(prefix)\(results.count) letters\(words.map { ", \($0)" }.joined())")
+    }
+}
+
+/// Letters in operations of a bounded size, at no more than so many in a second.
+struct LetterChunks: Sequence, IteratorProtocol {
+    struct Chunk: Equatable {
+        var ids: [String]
+        /// The wait before it.
+        var pauseMilliseconds: Int?
+    }
+
+    private let ids: [String]
+    private let rate: Int?
+    private let size: Int
+    private var start = 0
+
+    init(_ ids: [String], rate: Int?) {
+        self.ids = ids
+        self.rate = rate
+        // Ten times a second, so that the worker's own work goes on in between.
+        size = Swift.min(Operation.Letters.idsMax, Swift.max(1, (rate ?? Int.max) / 10))
+    }
+
+    mutating func next() -> Chunk? {
+        guard start < ids.count else { return nil }
+        let chunk = Array(ids[start..<Swift.min(start + size, ids.count)])
+        let pause = start == 0 ? nil : rate.map { size * 1000 / $0 }
+        start += chunk.count
+        return Chunk(ids: chunk, pauseMilliseconds: pause)
+    }
+}
+
+extension Arguments {
+    /// The reason that every change asks for.
+    func reason() throws(UsageError) -> String {
+        let text = try required("--reason")
+        guard !text.isEmpty, text.utf8.count <= Operation.reasonBytesMax else {
+            throw UsageError("--reason must have 1 to \(Operation.reasonBytesMax) bytes")
+        }
+        return text
+    }
+
+    /// `50/s` as 50.
+    fileprivate func rate() throws(UsageError) -> Int? {
+        guard let text = try value("--rate") else { return nil }
+        guard text.hasSuffix("/s"), let number = Int(text.dropLast(2)), (1...100_000).contains(number) else {
+            throw UsageError("--rate must be a number in a second, as in 50/s")
+        }
+        return number
+    }
+}

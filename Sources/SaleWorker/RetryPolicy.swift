@@ -1,0 +1,68 @@
+import EventLoop
+import OrderStore
+import RedisClient
+import Shared
+
+/// What becomes of a failure, by its kind:
+///
+/// - **It passes** (Redis is away; SQLite is busy, its disk is full or does not answer): tried again where it is, for ever,
+///   and nobody's entry is set aside for it. The waits are random up to 50 ms, then 100, 200, 400, 800, and 1000 from the sixth
+///   on: half a second on average, so that what is back is found within one.
+/// - **An entry is wrong** (it can't be read, or contradicts what is stored): it goes to the dead letters at once
+///   (`Outcome.rejected`).
+/// - **SQLite can't take a row** (`StoreError.concernsRow`): the batch is stored once more with a savepoint around each
+///   entry. Whatever the number of wrong ones, that is one transaction more, and one more try for each neighbour.
+/// - **The worker dies**: an entry that has been delivered `deliveriesMax` times is tried by itself, and where the worker dies
+///   of just that, it is a dead letter (`OrderStore.tryAlone`).
+struct RetryPolicy {
+    /// Deliveries at which an entry is suspected: four crashes may be anybody's, and cost a restart each.
+    static let deliveriesMax = 5
+
+    /// Failures in a row, of one kind.
+    struct Outage: Equatable {
+        let event: StaticString
+        let since: Instant
+        var failures = 1
+
+        static func == (left: Outage, right: Outage) -> Bool {
+            left.event.utf8Start == right.event.utf8Start && left.since == right.since
+                && left.failures == right.failures
+        }
+    }
+
+    /// What to do now.
+    struct Verdict {
+        let waitMilliseconds: Int
+        /// The event to log; nil where this outage has been told.
+        let event: StaticString?
+    }
+
+    private var backoff = Backoff()
+    private(set) var outage: Outage?
+
+    /// Something failed, and is to be tried again.
+    mutating func failed(_ error: any Error, now: Instant, using random: inout some RandomNumberGenerator) -> Verdict {
+        let event = Self.event(of: error)
+        let wait = backoff.next(using: &random)
+        if outage?.event.utf8Start == event.utf8Start {
+            outage?.failures += 1
+            return Verdict(waitMilliseconds: wait, event: nil)
+        }
+        outage = Outage(event: event, since: outage?.since ?? now, failures: (outage?.failures ?? 0) + 1)
+        return Verdict(waitMilliseconds: wait, event: event)
+    }
+
+    /// Everything worked: answers the outage that this ends.
+    mutating func succeeded() -> Outage? {
+        backoff.reset()
+        return outage.take()
+    }
+
+    private static func event(of error: any Error) -> StaticString {
+        switch error {
+        case is RedisError: "redis_failed"
+        case is StoreError: "store_failed"
+        default: "worker_failed"
+        }
+    }
+}

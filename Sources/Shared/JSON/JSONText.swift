@@ -1,0 +1,63 @@
+extension JSONReader {
+    /// A string, its escapes resolved; malformed where it is no text: half a surrogate pair, or bytes that are not UTF-8.
+    @_lifetime(self: copy self)
+    package mutating func text(in bytes: Span<UInt8>) throws(Failure) -> String {
+        let text = try string()
+        guard let value = text.value(in: bytes) else { throw .malformed }
+        return value
+    }
+}
+
+extension JSONReader.Text {
+    /// The string's value, its escapes resolved; nil where it is no text.
+    ///
+    /// - Parameter bytes: the JSON text that it was read from.
+    package func value(in bytes: Span<UInt8>) -> String? {
+        let raw = bytes.extracting(range)
+        var units: [UInt8] = []
+        units.reserveCapacity(raw.count)
+        var index = 0
+        while index < raw.count {
+            guard raw[index] == UInt8(ascii: "\\") else {
+                units.append(raw[index])
+                index += 1
+                continue
+            }
+            let escape = raw[index + 1]
+            index += 2
+            switch escape {
+            case UInt8(ascii: "b"): units.append(0x08)
+            case UInt8(ascii: "f"): units.append(0x0C)
+            case UInt8(ascii: "n"): units.append(0x0A)
+            case UInt8(ascii: "r"): units.append(0x0D)
+            case UInt8(ascii: "t"): units.append(0x09)
+            case UInt8(ascii: "u"):
+                guard let scalar = Self.scalar(raw, &index) else { return nil }
+                units += Array(String(Character(scalar)).utf8)
+            default: units.append(escape)
+            }
+        }
+        return String(validating: units, as: UTF8.self)
+    }
+
+    /// The scalar of `\uXXXX`, or of two of them that are a surrogate pair; `index` is behind the `u`.
+    private static func scalar(_ raw: Span<UInt8>, _ index: inout Int) -> Unicode.Scalar? {
+        let first = unit(raw, index)
+        index += 4
+        guard 0xD800..<0xDC00 ~= first else { return Unicode.Scalar(first) }
+        guard index + 6 <= raw.count, raw[index] == UInt8(ascii: "\\"), raw[index + 1] == UInt8(ascii: "u") else {
+            return nil
+        }
+        let second = unit(raw, index + 2)
+        guard 0xDC00..<0xE000 ~= second else { return nil }
+        index += 6
+        return Unicode.Scalar(0x10000 + (first - 0xD800) << 10 + (second - 0xDC00))
+    }
+
+    /// Four digits that the reader has seen to be hexadecimal.
+    private static func unit(_ raw: Span<UInt8>, _ start: Int) -> UInt32 {
+        var value: UInt32 = 0
+        for index in start..<start + 4 { value = value << 4 | UInt32(hexValue(raw[index]) ?? 0) }
+        return value
+    }
+}

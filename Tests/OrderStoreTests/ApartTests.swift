@@ -1,0 +1,99 @@
+import OrderStore
+import Shared
+import TestSupport
+import Testing
+
+@Suite struct `Entries that are stored apart` {
+    private let directory = try! TemporaryDirectory()
+    private var path: String { directory.path("sale.db") }
+    private let sale = TestEvents.sale
+
+    private func shell(_ sql: String) throws -> [String] { try SQLiteShell.run(path, sql) }
+
+    @Test func `leave the one out that the database can't take, whole, and the ledger tells of the others`() throws {
+        let store = try OrderStore(path: path)
+        _ = try store.apply(sale, [TestEvents.create(stock: 10_000)])
+        _ = try shell(
+            """
+            CREATE TRIGGER refuse AFTER INSERT ON ledger WHEN NEW.entry LIKE '%"position":5000,%' BEGIN
+                SELECT zeroblob(2000000000);
+            END
+            """)
+        let batch = (1...10_000).map { TestEvents.order($0) }
+        // It has written the order when the ledger refuses: that is undone too.
+        #expect { _ = try store.apply(sale, batch) } throws: { ($0 as? StoreError)?.concernsRow == true }
+        #expect(try store.account(of: sale)?.orders.isEmpty == true)
+        let applied = try store.apply(sale, batch, apart: true)
+        #expect(applied.outcomes.filter { $0 == .stored }.count == 9999)
+        #expect(applied.outcomes[4999].reason == .unstorable)
+        #expect(applied.persistedPosition == 10_000)
+        #expect(try store.account(of: sale)?.sold == 9999)
+        #expect(try shell("SELECT sum(orders), sum(units) FROM sold_per_second") == ["9999|9999"])
+        #expect(try shell("SELECT count(*), max(seq) FROM ledger") == ["10000|10000"])
+        #expect(try shell("SELECT stage, length(fields) > 100 FROM dead_letters") == ["apply|1"])
+        // The chain goes on from what is stored.
+        _ = try shell("DROP TRIGGER refuse")
+        #expect(try store.apply(sale, [batch[4999]]).outcomes == [.stored])
+        #expect(try shell("SELECT max(seq) FROM ledger") == ["10001"])
+    }
+
+    @Test func `of a change that the stock contradicts are rejected as contradictions`() throws {
+        let store = try OrderStore(path: path)
+        _ = try store.apply(sale, [TestEvents.create(stock: 3), TestEvents.order(1, quantity: 3)])
+        let less = TestEvents.entry("50-0", [("v", "1"), ("kind", "restock"), ("units", "-1"), ("at_ms", "7")])
+        #expect(throws: StoreError.self) { _ = try store.apply(sale, [less]) }
+        #expect(try store.apply(sale, [less], apart: true).outcomes.map(\.reason) == [.contradiction])
+        #expect(try store.account(of: sale)?.record.stockTotal == 3)
+        #expect(try shell("SELECT count(*) FROM restocks") == ["0"])
+    }
+}
+
+@Suite struct `An entry that is tried by itself` {
+    private let directory = try! TemporaryDirectory()
+    private var path: String { directory.path("sale.db") }
+    private let sale = TestEvents.sale
+
+    private func marks() throws -> [String] { try SQLiteShell.run(path, "SELECT stream_id FROM trials") }
+
+    @Test func `leaves no mark when it is stored`() throws {
+        let store = try OrderStore(path: path)
+        _ = try store.apply(sale, [TestEvents.create()])
+        #expect(try store.tryAlone(sale, TestEvents.order(1), deliveries: 5).outcomes == [.stored])
+        #expect(try marks().isEmpty)
+    }
+
+    @Test func `is a dead letter where the worker before died of it, for ever`() throws {
+        do {
+            let store = try OrderStore(path: path)
+            _ = try store.apply(sale, [TestEvents.create()])
+            var marked: [String] = []
+            _ = try store.tryAlone(sale, TestEvents.order(1), deliveries: 5) { _ in
+                marked = (try? marks()) ?? []
+            }
+            #expect(marked == ["2-0"])
+            // As the one leaves it that dies right there.
+            _ = try SQLiteShell.run(
+                path, "DELETE FROM orders; INSERT INTO trials VALUES ('demo', '2-0', 'an earlier one')")
+        }
+        for _ in 0..<2 {
+            let store = try OrderStore(path: path)
+            let applied = try store.tryAlone(sale, TestEvents.order(1), deliveries: 6)
+            #expect(applied.outcomes.map(\.reason) == [.crashesWorker])
+            #expect(applied.persistedPosition == 1)
+            #expect(try store.apply(sale, [TestEvents.order(1)]).outcomes.map(\.reason) == [.crashesWorker])
+        }
+    }
+
+    @Test func `is no suspect for the next worker where this one has failed, and lived`() throws {
+        do {
+            let store = try OrderStore(path: path)
+            _ = try store.apply(sale, [TestEvents.create()])
+            _ = try SQLiteShell.run(path, "ALTER TABLE ledger RENAME TO away")
+            #expect(throws: StoreError.self) { _ = try store.tryAlone(sale, TestEvents.order(1), deliveries: 5) }
+            #expect(try marks().isEmpty)
+            _ = try SQLiteShell.run(path, "ALTER TABLE away RENAME TO ledger")
+        }
+        let store = try OrderStore(path: path)
+        #expect(try store.tryAlone(sale, TestEvents.order(1), deliveries: 6).outcomes == [.stored])
+    }
+}

@@ -1,0 +1,183 @@
+import Foundation
+import Glibc
+import Operations
+import Shared
+import TestSupport
+import Testing
+
+@testable import OrderStore
+@testable import SaleCtl
+
+/// A listener that takes one request and sends one prepared answer.
+private final class OneAnswer: @unchecked Sendable {
+    let address: SocketAddress
+    // Written by the thread before `done` is signalled, read by the test after it has waited for that.
+    private(set) var request = ""
+    private let done = DispatchSemaphore(value: 0)
+
+    init(_ path: String, _ pieces: [String]) throws {
+        address = .unix(path: path)
+        let listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        guard address.withSockaddr({ bind(listener, $0, $1) }) == 0, listen(listener, 1) == 0 else {
+            throw FileError()
+        }
+        Thread.detachNewThread { [self] in
+            let client = accept(listener, nil, nil)
+            var bytes = [UInt8](repeating: 0, count: 65_536)
+            var text = ""
+            while !text.contains("}") || !text.contains("\r\n\r\n") {
+                let count = recv(client, &bytes, bytes.count, 0)
+                if count <= 0 { break }
+                text += String(decoding: bytes[0..<count], as: UTF8.self)
+            }
+            request = text
+            for piece in pieces {
+                _ = piece.withCString { send(client, $0, piece.utf8.count, Int32(MSG_NOSIGNAL)) }
+                usleep(20_000)
+            }
+            close(client)
+            close(listener)
+            done.signal()
+        }
+    }
+
+    func wait() { done.wait() }
+}
+
+@Suite struct `The operator client` {
+    private let directory = try! TemporaryDirectory()
+
+    private func answered(_ pieces: [String]) throws -> Result<OperatorClient.Answer, OperatorClient.Failed> {
+        let listener = try OneAnswer(directory.path("ops.sock"), pieces)
+        defer { listener.wait() }
+        let client = OperatorClient(address: listener.address, token: "secret")
+        return Result { () throws(OperatorClient.Failed) in try client.post("/v1/operations", json: "{}") }
+    }
+
+    @Test func `sends one request with the token, and takes an answer that comes in pieces`() throws {
+        let listener = try OneAnswer(
+            directory.path("ops.sock"), ["HTTP/1.1 200 OK\r\nContent-", "Length: 7\r\n\r", "\n{\"a\":1", "}"])
+        let client = OperatorClient(address: listener.address, token: "secret")
+        let answer = try client.post("/v1/operations", json: "{\"x\":2}")
+        listener.wait()
+        #expect(answer == .init(status: 200, body: "{\"a\":1}"))
+        #expect(listener.request.hasPrefix("POST /v1/operations HTTP/1.1\r\nHost: "))
+        #expect(listener.request.contains("\r\nAuthorization: Bearer secret\r\n"))
+        #expect(listener.request.contains("\r\nContent-Length: 7\r\n"))
+        #expect(listener.request.hasSuffix("\r\n\r\n{\"x\":2}"))
+    }
+
+    @Test(arguments: [
+        [""], ["HTTP/1.1 200 OK\r\n"], ["HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort"],
+        ["HTTP/1.1 200 OK\r\n\r\nno length"], ["SSH-2.0-OpenSSH\r\n\r\n"],
+        ["HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"],
+        ["HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n"],
+    ])
+    func `takes nothing for an answer that is not a whole one`(_ pieces: [String]) throws {
+        #expect(throws: OperatorClient.Failed.self) { try answered(pieces).get() }
+    }
+
+    @Test func `says whom it could not reach`() {
+        let client = OperatorClient(address: .unix(path: directory.path("nobody.sock")), token: "t")
+        #expect { try client.post("/", json: "{}") } throws: { "\($0)".contains("nobody.sock") }
+    }
+}
+
+@Suite struct `An operation while a worker holds the lock` {
+    private let directory = try! TemporaryDirectory()
+    private var path: String { directory.path("sale.db") }
+
+    /// A database with one open letter, its lock held by somebody else, and a worker's answer to come.
+    private func run(
+        _ answer: String, token: String? = "the-operators-token-of-this-test-0\n"
+    ) throws -> (result: (code: Int32, output: String, errors: String), request: String) {
+        do {
+            let store = try OrderStore(path: path)
+            _ = try store.apply(SaleID("demo")!, [StreamEntry(id: "9-0", fields: [[0x61], [0x62]])])
+        }
+        let lock = try StoreLock.take(for: path)
+        if let token { try token.write(toFile: directory.path("ops.token"), atomically: true, encoding: .utf8) }
+        let listener = try OneAnswer(
+            directory.path("ops.sock"),
+            [
+                "HTTP/1.1 \(answer.hasPrefix("{\"results") ? "200 OK" : "409 Conflict")\r\nContent-Length: \(answer.utf8.count)\r\n\r\n\(answer)"
+            ])
+        let result = try withExtendedLifetime(lock) {
+            try ChildProcess.run(
+                ChildProcess.product("salectl"), ["dlq", "redrive", "demo", "--all", "--reason", "mended"],
+                environment: [
+                    "SALE_DATABASE": path, "SALE_OPS_LISTEN": "unix:\(directory.path("ops.sock"))",
+                    "SALE_OPS_TOKEN_FILE": directory.path("ops.token"),
+                ])
+        }
+        if result.code != ExitCode.config { listener.wait() }
+        return (result, listener.request)
+    }
+
+    @Test func `is done by the worker`() throws {
+        let (result, request) = try run(#"{"results":[{"id":"9-0","outcome":"applied","message":""}]}"#)
+        #expect(result.code == 0, "\(result.errors)")
+        #expect(result.output.contains("1 letters, applied 1"))
+        #expect(request.contains("Authorization: Bearer the-operators-token-of-this-test-0\r\n"))
+        let body = request.split(separator: "\r\n").last ?? ""
+        let operation = try String(body).withBytes { try Operation(parsing: $0) }
+        #expect(operation == .redrive(.init(sale: SaleID("demo")!, ids: ["9-0"], reason: "mended", isRehearsal: false)))
+    }
+
+    @Test func `that the worker refuses is told in its words`() throws {
+        let (result, _) = try run(#"{"title":"Conflict","status":409,"detail":"not \"now\""}"#)
+        #expect(result.code == ExitCode.unavailable)
+        #expect(result.errors.contains("the worker answered 409: not \"now\""))
+    }
+
+    @Test func `needs a token`() throws {
+        let (result, _) = try run("{}", token: nil)
+        #expect(result.code == ExitCode.config)
+        #expect(result.errors.contains("SALE_OPS_TOKEN_FILE"))
+    }
+}
+
+@Suite struct `What salectl says of dead letters` {
+    private func letter(_ reason: String = "malformed", position: Int? = nil, resolution: Letter.Resolution? = nil)
+        -> Letter
+    {
+        Letter(
+            sale: SaleID("demo")!, streamID: "1-0", fields: nil, reason: reason, message: "", stage: "decode",
+            position: position, quantity: nil, attempts: 1, firstFailedAt: UnixMilliseconds(1),
+            lastFailedAt: UnixMilliseconds(1), worker: "w", release: "r", movedAt: nil, resolution: resolution,
+            resolvedAt: nil)
+    }
+
+    @Test func `is filtered by what holds to every filter`() throws {
+        #expect(try LetterFilter([]).admits(letter()))
+        #expect(try LetterFilter(["reason=malformed", "stage=decode", "open"]).admits(letter()))
+        #expect(try !LetterFilter(["reason=malformed", "stage=apply"]).admits(letter()))
+        #expect(try LetterFilter(["position=3-5"]).admits(letter(position: 5)))
+        #expect(try !LetterFilter(["position=3"]).admits(letter(position: 5)))
+        #expect(try !LetterFilter(["position=3"]).admits(letter()))
+        #expect(try !LetterFilter(["open"]).admits(letter(resolution: .redriven)))
+        #expect(try LetterFilter(["discarded"]).admits(letter(resolution: .discarded)))
+    }
+
+    @Test(arguments: ["", "closed", "reason", "colour=red", "position=x", "position=5-3", "position=1-2-3"])
+    func `names a filter that is none`(_ text: String) {
+        #expect(throws: Arguments.UsageError.self) { _ = try LetterFilter([text]) }
+    }
+
+    @Test func `shows every byte`() {
+        #expect(EscapedText.of(Array("plain é 日本 \\ \n\r\t\u{7}".utf8)) == "plain é 日本 \\\\ \\n\\r\\t\\x07")
+        #expect(EscapedText.of([0xFF, 0x41, 0x00]) == "\\xffA\\x00")
+        #expect(EscapedText.of(Array("\u{202E}x".utf8)) == "\\xe2\\x80\\xaex")
+    }
+
+    @Test func `goes in parts of at most a hundred, ten times a second where a rate is given`() {
+        let ids = (0..<250).map { "\($0)-0" }
+        #expect(LetterChunks(ids, rate: nil).map(\.ids.count) == [100, 100, 50])
+        #expect(LetterChunks(ids, rate: nil).allSatisfy { $0.pauseMilliseconds == nil })
+        let paced = Array(LetterChunks(ids, rate: 500))
+        #expect(paced.map(\.ids.count) == [50, 50, 50, 50, 50])
+        #expect(paced.map(\.pauseMilliseconds) == [nil, 100, 100, 100, 100])
+        #expect(LetterChunks(["1-0", "2-0"], rate: 2).map(\.pauseMilliseconds) == [nil, 500])
+        #expect(LetterChunks([], rate: nil).map(\.ids).isEmpty)
+    }
+}

@@ -1,0 +1,134 @@
+import Foundation
+import OrderStore
+import RedisClient
+import Shared
+import TestSupport
+import Testing
+
+@Suite struct `salectl dlq` {
+    /// A sale whose third buyer SQLite did not take, and a piece of rubbish; the worker has stopped, and would take it now.
+    private func system() throws -> (under: WorkerUnderTest, sale: SaleID, letter: String, rubbish: String) {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 10)
+        let worker = try under.start()
+        #expect(under.drained(sale))
+        _ = try SQLiteShell.run(
+            under.database,
+            """
+            CREATE TRIGGER refuse BEFORE INSERT ON orders WHEN NEW.buyer = 'buyer-2' BEGIN
+                SELECT zeroblob(2000000000);
+            END
+            """)
+        try under.sell(sale, to: 0..<5)
+        let rubbish = try under.add(sale, ["v", "1", "kind", RedisArgument([0xFF, 0x00, 0x0A]), "", "a \\ b"])
+        #expect(under.drained(sale))
+        worker.signal()
+        worker.wait()
+        _ = try SQLiteShell.run(under.database, "DROP TRIGGER refuse")
+        let letter = try SQLiteShell.run(
+            under.database, "SELECT stream_id FROM dead_letters WHERE reason = 'unstorable'")
+        return (under, sale, letter[0], rubbish)
+    }
+
+    private func json(_ under: WorkerUnderTest, _ line: [String]) throws -> [String: Any] {
+        let result = try under.salectl(line + ["--json"])
+        return try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any] ?? [:]
+    }
+
+    @Test func `lists and shows letters beside a running worker, every field byte for byte`() throws {
+        let (under, _, letter, rubbish) = try system()
+        try under.start()
+        let all = try json(under, ["dlq", "ls"])["letters"] as? [[String: Any]] ?? []
+        #expect(all.compactMap { $0["letter"] as? String } == [letter, rubbish])
+        let some = try under.salectl(["dlq", "ls", "demo", "--filter", "reason=malformed", "--filter", "open"])
+        #expect(some.output.split(separator: "\n").count == 2)
+        #expect(some.output.contains(rubbish))
+        let shown = try under.salectl(["dlq", "show", "demo", rubbish]).output
+        #expect(shown.contains("reason           malformed"))
+        #expect(shown.contains("worker           tester"))
+        #expect(shown.contains("  kind  \\xff\\x00\\n"))
+        #expect(shown.contains("a \\\\ b"))
+        let order = try json(under, ["dlq", "show", "demo", letter])
+        #expect(order["position"] as? Int == 3)
+        #expect((order["fields"] as? [String])?.contains("buyer-2") == true)
+        #expect(try under.salectl(["dlq", "show", "demo", "1-1"]).code == ExitCode.noInput)
+    }
+
+    @Test func `redrives an order, after which both stores and the audit say so, and Redis' letter is left`() throws {
+        let (under, sale, letter, rubbish) = try system()
+        let rehearsed = try under.salectl(["dlq", "redrive", "demo", "--all", "--reason", "mended", "--dry-run"])
+        #expect(rehearsed.code == 1)
+        #expect(rehearsed.output.contains("dry run, nothing is changed: 2 letters, applied 1, failed_again 1"))
+        #expect(try SQLiteShell.run(under.database, "SELECT count(*) FROM audit") == ["0"])
+
+        let result = try json(under, ["dlq", "redrive", "demo", "--all", "--reason", "mended", "--rate", "2/s"])
+        #expect(result["applied"] as? Int == 1)
+        #expect(result["failed_again"] as? Int == 1)
+        let audit = try SQLiteShell.run(under.database, "SELECT action, sale, subject, reason, outcome FROM audit")
+        #expect(audit.count == 2)
+        #expect(audit[0] == "redrive|demo|\(letter)|mended|applied")
+        #expect(audit[1].hasPrefix("redrive|demo|\(rubbish)|mended|failed_again: "))
+        #expect(try under.account(sale)?.orders.map(\.id.position) == [1, 2, 3, 4, 5])
+        #expect(try under.account(sale)?.deadLetters.isEmpty == true)
+        #expect(try under.reconciled(sale))
+        #expect(try under.deadLetters(sale).count == 2)
+
+        let again = try under.salectl(["dlq", "redrive", "demo", letter, "--reason", "mended"])
+        #expect(again.code == 0)
+        #expect(again.output.contains("skipped"))
+        #expect(try under.salectl(["dlq", "redrive", "demo", rubbish, "--reason", "mended"]).code == 1)
+        // The worker comes back to a stream that holds nothing new.
+        try under.start()
+        #expect(under.drained(sale))
+        #expect(try under.account(sale)?.sold == 5)
+        #expect(try under.deadLetters(sale).count == 2)
+    }
+
+    @Test func `has Redis know how far the sale is stored once a letter without a position has been redriven`() throws {
+        let (under, sale, letter, _) = try system()
+        // As an earlier release would have kept it: it could not read the position.
+        _ = try SQLiteShell.run(
+            under.database,
+            "UPDATE dead_letters SET position = NULL; UPDATE sales SET persisted_position = 2")
+        try under.redis.command(["HSET", RedisArgument(SaleKeys(sale).sale), "persisted_position", "2"])
+        #expect(try under.salectl(["dlq", "redrive", "demo", letter, "--reason", "r"]).code == 0)
+        #expect(try under.redis.status(sale)?.persistedPosition == 5)
+    }
+
+    @Test func `discards an order, which stays sold and void`() throws {
+        let (under, sale, letter, rubbish) = try system()
+        let result = try under.salectl(["dlq", "discard", "demo", letter, rubbish, "--reason", "a test order"])
+        #expect(result.code == 0)
+        #expect(result.output.contains("2 letters, discarded 2"))
+        #expect(try SQLiteShell.run(under.database, "SELECT position FROM voids") == ["3"])
+        #expect(try SQLiteShell.run(under.database, "SELECT count(*) FROM audit WHERE action = 'discard'") == ["2"])
+        #expect(try under.redis.status(sale)?.remaining == 5)
+        #expect(try under.reconciled(sale))
+        #expect(try under.salectl(["dlq", "ls", "demo", "--filter", "discarded"]).output.contains(letter))
+        #expect(try under.salectl(["dlq", "redrive", "demo", "--all", "--reason", "r"]).output.contains("0 letters"))
+    }
+
+    @Test func `discards nothing while the stream may hold the order that a letter stands for`() throws {
+        let (under, sale, letter, _) = try system()
+        try under.sell(sale, to: 5..<6)
+        let refused = try under.salectl(["dlq", "discard", "demo", letter, "--reason", "r"])
+        #expect(refused.code == ExitCode.unavailable)
+        #expect(refused.errors.contains("not read to its end"))
+        #expect(try SQLiteShell.run(under.database, "SELECT count(*) FROM audit") == ["0"])
+    }
+
+    @Test(arguments: [
+        (["dlq", "redrive", "demo", "--reason", "r"], ExitCode.usage),
+        (["dlq", "redrive", "demo", "1-0", "--all", "--reason", "r"], ExitCode.usage),
+        (["dlq", "redrive", "demo", "--all"], ExitCode.usage),
+        (["dlq", "redrive", "demo", "--all", "--reason", "r", "--rate", "5"], ExitCode.usage),
+        (["dlq", "discard", "demo", "1-0", "--reason", "r"], ExitCode.noInput),
+        (["dlq", "ls", "--filter", "colour=red"], ExitCode.usage), (["dlq", "ls"], ExitCode.ok),
+        (["dlq", "redrive", "--help"], ExitCode.ok),
+    ])
+    func `ends with the exit code that a script can rely on`(_ line: [String], _ code: Int32) throws {
+        let under = try WorkerUnderTest()
+        _ = try OrderStore(path: under.database)
+        #expect(try under.salectl(line).code == code)
+    }
+}

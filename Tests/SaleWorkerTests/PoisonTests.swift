@@ -1,0 +1,113 @@
+import Foundation
+import OrderStore
+import RedisClient
+import Shared
+import TestSupport
+import Testing
+
+@Suite struct `A poison entry` {
+    /// Has SQLite refuse the rows of one buyer as too big.
+    private func refuse(_ buyer: String, in path: String) throws {
+        _ = try SQLiteShell.run(
+            path,
+            """
+            CREATE TRIGGER refuse BEFORE INSERT ON orders WHEN NEW.buyer = '\(buyer)' BEGIN
+                SELECT zeroblob(2000000000);
+            END
+            """)
+    }
+
+    private func letters(_ path: String) throws -> [String] {
+        try SQLiteShell.run(path, "SELECT reason, stage, position, attempts, moved_at_ms > 0 FROM dead_letters")
+    }
+
+    @Test func `that SQLite can't take is set aside, and one batch of ten thousand orders is stored a second time`()
+        throws
+    {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 10_000)
+        let first = try under.start()
+        #expect(under.drained(sale))
+        first.signal()
+        first.wait()
+        try refuse("buyer-4567", in: under.database)
+        for start in stride(from: 0, to: 10_000, by: 500) { try under.sell(sale, to: start..<start + 500) }
+        let worker = try under.start()
+        #expect(under.drained(sale))
+        #expect(try under.account(sale)?.sold == 9999)
+        #expect(try letters(under.database) == ["unstorable|apply|4568|1|1"])
+        #expect(try under.redis.status(sale)?.persistedPosition == 10_000)
+        #expect(try under.reconciled(sale))
+        let again = worker.errors.split(separator: "\n").filter { $0.contains("batch_isolated") }
+        #expect(again.count == 1, "one transaction more: each neighbour was tried twice at most")
+        #expect(try under.redis.status(sale)?.paused == false)
+    }
+
+    @Test func `that the worker dies of is tried by itself, and is a dead letter when it dies of just that`() throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 100)
+        try under.sell(sale, to: 0..<20)
+        var deaths = 0
+        while deaths < 10 {
+            let worker = try under.start(["SALE_WORKER_FAILPOINT": "entry:buyer-7"])
+            if eventually(seconds: 5, { !worker.isRunning }) {
+                #expect(worker.wait() == -SIGKILL)
+                deaths += 1
+            } else {
+                break
+            }
+        }
+        // Four times with its neighbours; the fifth time by itself.
+        #expect(deaths == 5)
+        #expect(under.drained(sale))
+        #expect(try under.account(sale)?.orders.map(\.id.position) == Array(1...7) + Array(9...20))
+        #expect(try letters(under.database) == ["crashes_worker|deliver|8|6|1"])
+        #expect(try under.redis.status(sale)?.persistedPosition == 20)
+        #expect(try under.reconciled(sale))
+        #expect(try SQLiteShell.run(under.database, "SELECT count(*) FROM trials") == ["0"])
+    }
+
+    @Test func `is not what was only delivered often`() throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 10)
+        try under.sell(sale, to: 0..<5)
+        let keys = SaleKeys(sale)
+        let (stream, group) = (RedisArgument(keys.orders), RedisArgument(SaleKeys.group))
+        try under.redis.command(["XGROUP", "CREATE", stream, group, "0"])
+        // A worker that was disconnected a hundred times.
+        for _ in 0..<100 {
+            for id in [">", "0"] as [RedisArgument] {
+                try under.redis.command(["XREADGROUP", "GROUP", group, "tester", "STREAMS", stream, id])
+            }
+        }
+        try under.start()
+        #expect(under.drained(sale))
+        #expect(try under.account(sale)?.sold == 5)
+        #expect(try letters(under.database).isEmpty)
+        #expect(try SQLiteShell.run(under.database, "SELECT count(*) FROM trials") == ["0"])
+    }
+}
+
+@Suite struct `A dead letter that Redis never got` {
+    @Test(arguments: ["before_dead_letter", "after_dead_letter"])
+    func `is moved there when the entry is delivered again, once`(_ step: String) throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 10)
+        try under.add(sale, ["rubbish", "1"])
+        let killed = try under.start(["SALE_WORKER_FAILPOINT": step])
+        #expect(killed.wait() == -SIGKILL)
+        let isThere = step == "after_dead_letter"
+        #expect(try under.deadLetters(sale).count == (isThere ? 1 : 0))
+        #expect(try SQLiteShell.run(under.database, "SELECT moved_at_ms IS NULL FROM dead_letters") == ["1"])
+        try under.start()
+        #expect(under.drained(sale))
+        #expect(try under.deadLetters(sale).count == 1)
+        if !isThere {
+            #expect(
+                eventually {
+                    (try? SQLiteShell.run(
+                        under.database, "SELECT moved_at_ms > 0, attempts FROM dead_letters")) == ["1|2"]
+                })
+        }
+    }
+}
