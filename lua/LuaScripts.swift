@@ -10,6 +10,10 @@ package struct LuaScript: Sendable {
     package static let create = LuaScript(name: "create", source: PackageResources.create_lua)
     /// Pauses, resumes, closes.
     package static let control = LuaScript(name: "control", source: PackageResources.control_lua)
+    /// Changes the stock.
+    package static let restock = LuaScript(name: "restock", source: PackageResources.restock_lua)
+    /// Changes the title, the times and, before opening, the stock.
+    package static let set = LuaScript(name: "set", source: PackageResources.set_lua)
     /// A sale at one instant.
     package static let status = LuaScript(name: "status", source: PackageResources.status_lua)
     /// What a buyer has won.

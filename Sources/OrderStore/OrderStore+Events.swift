@@ -136,8 +136,14 @@ extension OrderStore {
             "INSERT INTO restocks (sale, stream_id, units, at_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
             [.text("\(sale)"), .text(entry.id), .integer(units), .integer(at.value)])
         guard inserted == 1 else { return .alreadyStored }
-        try database.run(
-            "UPDATE sales SET stock_total = stock_total + ?2 WHERE sale = ?1", [.text("\(sale)"), .integer(units)])
+        let changed = try database.run(
+            "UPDATE sales SET stock_total = stock_total + ?2 WHERE sale = ?1 AND stock_total + ?2 >= sold",
+            [.text("\(sale)"), .integer(units)])
+        guard changed == 1 else {
+            try database.run(
+                "DELETE FROM restocks WHERE sale = ? AND stream_id = ?", [.text("\(sale)"), .text(entry.id)])
+            return try reject(sale, entry, .contradiction, .apply, "it leaves less than is sold")
+        }
         try extendLedger(of: sale, with: .restock(units: units, at: at))
         return .stored
     }

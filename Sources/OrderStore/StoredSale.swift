@@ -14,6 +14,8 @@ package struct StoredSale: Equatable, Sendable {
     /// Orders among the dead letters, those that were discarded too: their units stay sold.
     package var deadLetters: [DeadLetter] = []
     package var losses: [Loss] = []
+    /// Units that were added while it was open: whoever was told "sold out" before was told the truth.
+    package var restocked = 0
 
     /// An order that could not be stored, and stays sold.
     package struct DeadLetter: Equatable, Sendable {
@@ -113,6 +115,12 @@ extension Database {
                     positions: $0.integer(0)...$0.integer(1), units: $0.integer(2),
                     isReleased: $0.optionalInteger(3) != nil))
         }
+        try query(
+            """
+            SELECT coalesce(sum(units), 0) FROM restocks JOIN sales USING (sale)
+            WHERE sale = ? AND units > 0 AND at_ms >= coalesce(opens_at_ms, 0)
+            """, [.text("\(sale)")]
+        ) { stored.restocked = $0.integer(0) }
         return stored
     }
 

@@ -37,14 +37,14 @@ package struct Reconciler {
             return .kept(["Redis lacks a part of the sale: \(error.message)"])
         }
         if let status, status.servingRunID == redis.facts.runID, try redis.isComplete(sale) { return .served }
-        let live: RedisSale?
-        do {
-            live = try RedisSale.read(sale, from: redis)
-        } catch is SaleIsMoving {
-            return .changed
-        }
         guard let stored = try store.account(of: sale) else {
             return .kept([Comparison.Difference.notInSQLite.description])
+        }
+        let live: RedisSale?
+        do {
+            live = try RedisSale.read(sale, from: redis, beside: stored)
+        } catch is SaleIsMoving {
+            return .changed
         }
         switch RepairPlan.make(redis: live, sqlite: stored, witness: try redis.witness(sale, uuid: stored.record.uuid))
         {

@@ -21,6 +21,8 @@ package struct Script: Sendable {
     package static let purchase = Script(.purchase)
     package static let create = Script(.create)
     package static let control = Script(.control)
+    package static let restock = Script(.restock)
+    package static let set = Script(.set)
     package static let status = Script(.status)
     package static let lookup = Script(.lookup)
     package static let stamp = Script(.stamp)

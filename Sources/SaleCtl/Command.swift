@@ -28,7 +28,8 @@ struct Command: Sendable {
 
     /// Every command, in the order of a sale's life.
     static let all: [Command] = [
-        .keysInit, .token, .doctor, .create, .list, .show, .watch, .pause, .resume, .close, .reconcile, .rebuild,
+        .keysInit, .token, .doctor, .create, .list, .show, .watch, .restock, .set, .pause, .resume, .close, .reconcile,
+        .rebuild,
         .release, .check,
     ]
 }

@@ -73,7 +73,7 @@ enum TimeArgument: Equatable {
         }
     }
 
-    fileprivate init?(_ arguments: Arguments, _ option: String) throws(Arguments.UsageError) {
+    init?(_ arguments: Arguments, _ option: String) throws(Arguments.UsageError) {
         guard let text = try arguments.value(option) else { return nil }
         guard let time = TimeArgument(text) else {
             throw Arguments.UsageError(
