@@ -53,7 +53,7 @@ package struct StoredSale: Equatable, Sendable {
 
 /// Reads the database without ever writing it: for tools, beside a running worker.
 package final class StoreReader {
-    private let database: Database
+    let database: Database
 
     /// Opens an existing database of this release's schema.
     package init(path: String) throws(StoreError) {
