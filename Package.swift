@@ -44,7 +44,7 @@ let package = Package(
                 .embedInCode("status.lua"), .embedInCode("lookup.lua"), .embedInCode("stamp.lua"),
                 .embedInCode("settle.lua"), .embedInCode("deadletter.lua"), .embedInCode("repair.lua"),
                 .embedInCode("witness.lua"), .embedInCode("release.lua"), .embedInCode("restock.lua"),
-                .embedInCode("set.lua"),
+                .embedInCode("set.lua"), .embedInCode("archive.lua"), .embedInCode("free.lua"),
             ], swiftSettings: settings),
         .target(name: "Shared", dependencies: ["CCrypto"], swiftSettings: settings),
         .target(name: "EventLoop", dependencies: ["CLinux"], swiftSettings: settings),

@@ -16,6 +16,13 @@ extension OrderStore {
         case .order(let order): return try store(order, entry)
         case .set(let settings): return try store(sale, settings, entry)
         case .restock(let units, let at): return try store(sale, units, at, entry)
+        case .archive(let at):
+            let marked = try database.run(
+                "UPDATE sales SET archived_at_ms = ?2 WHERE sale = ?1 AND archived_at_ms IS NULL",
+                [.text("\(sale)"), .integer(at.value)])
+            guard marked == 1 else { return .alreadyStored }
+            try extendLedger(of: sale, with: .archive(at: at))
+            return .stored
         case .release(let units, let at):
             // Only what had been recorded by then: the event may come again, after another loss.
             let released = try database.run(

@@ -46,6 +46,7 @@ package struct Reconciler {
         } catch is SaleIsMoving {
             return .changed
         }
+        if live == nil, let reason = try archived(stored) { return .kept([reason]) }
         switch RepairPlan.make(redis: live, sqlite: stored, witness: try redis.witness(sale, uuid: stored.record.uuid))
         {
         case .conflict(let differences): return .kept(differences.map(\.description))
@@ -57,5 +58,13 @@ package struct Reconciler {
             guard let live, try redis.stamp(live.status) else { return .changed }
             return .lifted(orders: stored.orders.count)
         }
+    }
+
+    /// Why a sale that Redis does not have must not be brought back. A database from before the archiving knows less than was
+    /// sold, and would sell it again.
+    private func archived(_ stored: StoredSale) throws -> String? {
+        if let at = stored.archivedAt { return "it was archived at \(at.rfc3339)" }
+        guard try redis.isArchived(stored.record.sale) else { return nil }
+        return "Redis has it among the archived sales, and this database is from before that: it may lack orders"
     }
 }

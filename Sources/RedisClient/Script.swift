@@ -23,6 +23,8 @@ package struct Script: Sendable {
     package static let control = Script(.control)
     package static let restock = Script(.restock)
     package static let set = Script(.set)
+    package static let archive = Script(.archive)
+    package static let free = Script(.free)
     package static let status = Script(.status)
     package static let lookup = Script(.lookup)
     package static let stamp = Script(.stamp)

@@ -41,7 +41,7 @@ final class SaleAPI: HTTPHandler {
             configuration.redis, loop: loop, name: "sale-api", replicas: configuration.replicas,
             refusal: configuration.refusal(of:),
             changed: { [weak self] in self?.redisChanged($0) })
-        witnesses = Witnesses(loop: loop, redis: redis)
+        witnesses = Witnesses(loop: loop, redis: redis, known: known)
         batcher = Batcher(
             loop: loop, redis: redis, answers: PurchaseAnswers(server: server), known: known, witnesses: witnesses,
             metrics: metrics, log: log, batchMax: configuration.batchMax,

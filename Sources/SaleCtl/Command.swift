@@ -30,7 +30,7 @@ struct Command: Sendable {
     static let all: [Command] = [
         .keysInit, .token, .doctor, .create, .list, .show, .watch, .restock, .set, .pause, .resume, .close, .reconcile,
         .rebuild,
-        .release, .check, .export,
+        .release, .check, .export, .archive,
     ]
 }
 

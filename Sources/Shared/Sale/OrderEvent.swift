@@ -11,6 +11,9 @@ package enum OrderEvent: Equatable, Sendable {
     /// The stock was changed by so many units: more, or before opening also fewer; written by restock.lua.
     case restock(units: Int, at: UnixMilliseconds)
 
+    /// Nothing comes after this: the sale is stored whole, and Redis may forget it; written by archive.lua.
+    case archive(at: UnixMilliseconds)
+
     /// The schema version this release writes and reads.
     package static let version = 1
 
@@ -44,6 +47,7 @@ package enum OrderEvent: Equatable, Sendable {
         case "restock":
             self = .restock(
                 units: try reader.signed("units"), at: UnixMilliseconds(try reader.integer("at_ms", in: 0...Int.max)))
+        case "archive": self = .archive(at: UnixMilliseconds(try reader.integer("at_ms", in: 0...Int.max)))
         case let kind: throw Malformed(message: "kind \(kind.prefix(32)) is unknown to this release")
         }
     }
