@@ -30,7 +30,7 @@ struct Command: Sendable {
     static let all: [Command] = [
         .keysInit, .token, .doctor, .create, .list, .show, .watch, .restock, .set, .pause, .resume, .close, .reconcile,
         .rebuild,
-        .release, .check, .export, .archive,
+        .release, .check, .export, .archive, .backup, .restore,
     ]
 }
 

@@ -44,5 +44,12 @@ package enum File {
         guard fsync(descriptor) == 0 else { throw FileError() }
     }
 
+    /// The bytes that a file has.
+    package static func size(of path: String) throws(FileError) -> Int {
+        var facts = stat()
+        guard stat(path, &facts) == 0 else { throw FileError() }
+        return Int(facts.st_size)
+    }
+
     package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 }
