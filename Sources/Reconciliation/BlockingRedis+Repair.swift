@@ -79,7 +79,7 @@ extension BlockingRedis {
         return true
     }
 
-    private func append(_ order: Order, to stream: String) throws(RedisError) {
+    func append(_ order: Order, to stream: String) throws(RedisError) {
         try command([
             "XADD", RedisArgument(stream), "*", "v", RedisArgument(OrderEvent.version), "kind", "order",
             "order", RedisArgument("\(order.id)"), "position", RedisArgument(order.id.position),

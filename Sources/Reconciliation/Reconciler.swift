@@ -60,6 +60,21 @@ package struct Reconciler {
         }
     }
 
+    /// Teaches a database that is older than a sale's stream what neither has, and Redis still knows; nil where it is not older.
+    /// For a sale that Redis serves, and whose stream has been read to its end: it goes on selling meanwhile, and may be too
+    /// fast to be read (`SaleIsMoving`).
+    package func relearn(_ sale: SaleID) throws -> Relearning? {
+        guard let status = try redis.status(sale, allowingGaps: true), let position = try store.storedPosition(sale),
+            position < status.persistedPosition, let stored = try store.account(of: sale),
+            status.uuid == stored.record.uuid
+        else { return nil }
+        guard let live = try RedisSale.read(sale, from: redis, beside: stored) else { return nil }
+        let relearning = Relearning(redis: live, sqlite: stored)
+        for loss in relearning.losses { try store.record(loss, of: sale) }
+        for order in relearning.orders { try redis.append(order, to: SaleKeys(sale).orders) }
+        return relearning
+    }
+
     /// Why a sale that Redis does not have must not be brought back. A database from before the archiving knows less than was
     /// sold, and would sell it again.
     private func archived(_ stored: StoredSale) throws -> String? {

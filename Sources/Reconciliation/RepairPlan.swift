@@ -141,7 +141,7 @@ extension Comparison.Difference {
 
 extension Order {
     /// The order that a win is. The trace of its request is not kept in Redis.
-    fileprivate init(_ sale: SaleID, _ win: RedisSale.BuyerWin) {
+    init(_ sale: SaleID, _ win: RedisSale.BuyerWin) {
         self.init(
             id: OrderID(sale: sale, position: win.win.position), buyer: win.buyer, quantity: win.win.quantity,
             key: win.win.key, trace: String(repeating: "0", count: 32), securedAt: win.win.securedAt,

@@ -130,3 +130,43 @@ import Testing
         #expect(try under.account(Self.sale)?.orders.count == 20)
     }
 }
+
+@Suite struct `A database that is older than a rebuild of Redis` {
+    @Test func `learns all that the stream no longer has: orders, stock and pause`() throws {
+        let sale = SaleID("demo")!
+        let under = try WorkerUnderTest()
+        try TestSale.create(under.redis, stock: 10)
+        try under.sell(sale, to: 0..<3)
+        let first = try under.start()
+        #expect(under.drained(sale))
+        let file = under.server.directory.path("backup.db")
+        #expect(try under.salectl(["backup", file]).code == 0)
+        try under.sell(sale, to: 3..<5)
+        #expect(try under.salectl(["restock", "demo", "5"]).code == 0)
+        #expect(try under.salectl(["pause", "demo"]).code == 0)
+        #expect(under.drained(sale))
+        // Redis is emptied and completed: its stream begins anew, with what SQLite knows then.
+        try under.redis.command(["FLUSHALL"])
+        #expect(eventually { first.errors.contains("fence_lifted") }, "\(first.errors)")
+        #expect(under.drained(sale))
+        first.signal(SIGKILL)
+        first.wait()
+
+        #expect(try under.salectl(["restore", file, "--force"]).code == 0)
+        let second = try under.start()
+        #expect(eventually { (try? under.account(sale))??.orders.count == 5 }, "\(second.errors)")
+        #expect(under.drained(sale))
+        #expect(try under.reconciled(sale))
+        let stored = try #require(try under.account(sale))
+        #expect(stored.record.stockTotal == 15)
+        #expect(stored.record.settings.paused)
+        #expect(stored.persistedPosition == 5)
+        #expect(second.errors.contains("database_older"))
+        // Selling goes on as if nothing had happened.
+        #expect(try under.salectl(["resume", "demo"]).code == 0)
+        try under.sell(sale, to: 5..<20)
+        #expect(under.drained(sale))
+        #expect(try under.account(sale)?.sold == 15)
+        #expect(try under.reconciled(sale))
+    }
+}

@@ -11,7 +11,9 @@ import Testing
     private static let stock = 300
     private static let buyers = 500
     /// Sells about fifty units a second, and buyers go on asking while nobody sells.
-    private static let steadily = ["--buyers", "\(buyers)", "--over", "10s", "--connections", "32", "--retry-share", "0"]
+    private static let steadily = [
+        "--buyers", "\(buyers)", "--over", "10s", "--connections", "32", "--retry-share", "0",
+    ]
 
     enum Recovery: String, CaseIterable, CustomTestStringConvertible {
         case byTheWorker = "the worker"

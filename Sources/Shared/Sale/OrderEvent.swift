@@ -89,8 +89,10 @@ package struct SaleRecord: Equatable, Sendable {
         title = try reader.text("title")
         stockTotal = try reader.integer("stock", in: 0...Limits.stockMax)
         maxPerBuyer = try reader.integer("max_per_buyer", in: 1...Limits.quantityMax)
+        // A sale begins unpaused; repair.lua, which writes the event of a stream that begins anew, may say otherwise.
+        let paused = try reader.optional("paused") == "1"
         settings = SaleSettings(
-            opensAt: try reader.time("opens_at"), closesAt: try reader.time("closes_at"), paused: false)
+            opensAt: try reader.time("opens_at"), closesAt: try reader.time("closes_at"), paused: paused)
         pseudonymKey = try reader.text("pseudonym_key")
         guard Pseudonym(key: pseudonymKey) != nil else {
             throw OrderEvent.Malformed(message: "field pseudonym_key is not 32 bytes in hexadecimal")
