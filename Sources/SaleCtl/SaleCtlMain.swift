@@ -56,8 +56,8 @@ enum SaleCtlMain {
             ]))
 
             Exit codes: 0 done, 1 the answer is no (reconcile: they differ; doctor: something is wrong), 64 usage,
-            66 no such sale or file, 69 Redis or the database can't be used, 73 can't be made, 75 done but not yet certain,
-            78 a setting is wrong.
+            65 a file is not what it should be, 66 no such sale or file, 69 Redis or the database can't be used,
+            73 can't be made, 75 done but not yet certain, 78 a setting is wrong.
             """
     }
 
