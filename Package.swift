@@ -45,6 +45,8 @@ let package = Package(
                 .embedInCode("settle.lua"), .embedInCode("deadletter.lua"), .embedInCode("repair.lua"),
                 .embedInCode("witness.lua"), .embedInCode("release.lua"), .embedInCode("erase.lua"),
                 .embedInCode("replace.lua"),
+                .embedInCode("restock.lua"), .embedInCode("set.lua"), .embedInCode("archive.lua"),
+                .embedInCode("free.lua"),
             ], swiftSettings: settings),
         .target(name: "Shared", dependencies: ["CCrypto"], swiftSettings: settings),
         .target(name: "EventLoop", dependencies: ["CLinux"], swiftSettings: settings),

@@ -10,6 +10,14 @@ package struct LuaScript: Sendable {
     package static let create = LuaScript(name: "create", source: PackageResources.create_lua)
     /// Pauses, resumes, closes.
     package static let control = LuaScript(name: "control", source: PackageResources.control_lua)
+    /// Changes the stock.
+    package static let restock = LuaScript(name: "restock", source: PackageResources.restock_lua)
+    /// Changes the title, the times and, before opening, the stock.
+    package static let set = LuaScript(name: "set", source: PackageResources.set_lua)
+    /// Puts the last event of a sale onto its stream.
+    package static let archive = LuaScript(name: "archive", source: PackageResources.archive_lua)
+    /// Gives back the memory of an archived sale.
+    package static let free = LuaScript(name: "free", source: PackageResources.free_lua)
     /// A sale at one instant.
     package static let status = LuaScript(name: "status", source: PackageResources.status_lua)
     /// What a buyer has won.

@@ -2,12 +2,13 @@
 -- create.lua: puts a new sale on Redis, with the stream event from which SQLite learns of it.
 --
 -- KEYS   1 sale (hash)  2 stock  3 position  4 buyers  5 orders (stream)  6 dlq  7 sales (set)
---        8 witnesses
+--        8 witnesses  9 archived sales (set)
 -- ARGV   1 run_id of this Redis  2 the sale's name  3 uuid  4 title  5 stock  6 max_per_buyer
 --        7 opens_at in ms or 0  8 closes_at in ms or 0  9 pseudonym key in hexadecimal
--- Reply  1 created; 0 nothing done: a sale of that name, or a part of one, is there already
+-- Reply  1 created; 0 nothing done: a sale of that name, or a part of one, is there already, or was archived
 
 if redis.call('EXISTS', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]) > 0 then return 0 end
+if redis.call('SISMEMBER', KEYS[9], ARGV[2]) == 1 then return 0 end
 local kind = redis.call('TYPE', KEYS[7]).ok
 if kind ~= 'none' and kind ~= 'set' then return redis.error_reply('ERR the key of all sales is not a set') end
 

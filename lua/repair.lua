@@ -38,7 +38,7 @@ if redis.call('EXISTS', KEYS[5]) == 0 then
     if now_ms <= tonumber(ARGV[17]) then id = ARGV[17] .. '-' .. string.format('%d', tonumber(ARGV[18]) + 1) end
     redis.call('XADD', KEYS[5], id, 'v', '1', 'kind', 'create', 'sale', ARGV[2], 'uuid', ARGV[3], 'title', ARGV[4],
         'stock', ARGV[5], 'max_per_buyer', ARGV[6], 'opens_at', ARGV[7], 'closes_at', ARGV[8],
-        'pseudonym_key', ARGV[10], 'at_ms', string.format('%d', now_ms), 'epoch', ARGV[11])
+        'paused', ARGV[9], 'pseudonym_key', ARGV[10], 'at_ms', string.format('%d', now_ms), 'epoch', ARGV[11])
 end
 redis.call('SADD', KEYS[6], ARGV[2])
 return 1

@@ -8,3 +8,8 @@ static inline int CSQLite_bind_text(sqlite3_stmt *statement, int index, const ch
 static inline int CSQLite_bind_blob(sqlite3_stmt *statement, int index, const void *bytes, int count) {
     return sqlite3_bind_blob(statement, index, bytes, count, SQLITE_TRANSIENT);
 }
+
+// sqlite3_db_config is variadic. A connection with this never checkpoints the log when it is the last to close.
+static inline int CSQLite_no_checkpoint_on_close(sqlite3 *database) {
+    return sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)0);
+}

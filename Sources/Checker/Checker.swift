@@ -113,7 +113,7 @@ package struct Checker {
         let keys = Set(attempts.map(\.key))
         let settled = Set(attempts.filter { $0.won || $0.isSoldOut }.map(\.key))
         let accounted = storedUnits + stored.withheld + letterUnits
-        if keys.count >= total, settled == keys, accounted < total {
+        if keys.count >= total, settled == keys, accounted < total - stored.restocked {
             violate(.neverUndersold, "\(total - accounted) units are left, and \(keys.count) buyers wanted \(total)")
         }
     }
@@ -206,9 +206,12 @@ package struct Checker {
             let told = first.responded
         else { return }
         let accounted = storedUnits + stored.withheld + letterUnits
-        if accounted < stored.record.stockTotal {
-            violate(.soldOutWhenTrue, line: first.line, "\(stored.record.stockTotal - accounted) units were never sold")
+        let total = stored.record.stockTotal - stored.restocked
+        if accounted < total {
+            violate(.soldOutWhenTrue, line: first.line, "\(total - accounted) units were never sold")
         }
+        // The log does not tell which of the later orders a restock is for.
+        guard stored.restocked == 0 else { return }
         // Every unit's purchase must have begun before anybody was told that none was left.
         for order in stored.orders {
             if let pressed = firstPress[order.key], pressed > told {

@@ -31,6 +31,8 @@ final class Database {
         handle = made
         sqlite3_extended_result_codes(made, 1)
         sqlite3_busy_timeout(made, Self.busyMilliseconds)
+        // Only the writer may checkpoint (StoreLock). A read-only connection can't; this says so to SQLite, too.
+        if access == .read { _ = CSQLite_no_checkpoint_on_close(made) }
     }
 
     deinit {

@@ -16,6 +16,13 @@ extension OrderStore {
         case .order(let order): return try store(order, entry)
         case .set(let settings): return try store(sale, settings, entry)
         case .restock(let units, let at): return try store(sale, units, at, entry)
+        case .archive(let at):
+            let marked = try database.run(
+                "UPDATE sales SET archived_at_ms = ?2 WHERE sale = ?1 AND archived_at_ms IS NULL",
+                [.text("\(sale)"), .integer(at.value)])
+            guard marked == 1 else { return .alreadyStored }
+            try extendLedger(of: sale, with: .archive(at: at))
+            return .stored
         case .release(let units, let at):
             // Only what had been recorded by then: the event may come again, after another loss.
             let released = try database.run(
@@ -30,13 +37,19 @@ extension OrderStore {
     }
 
     private func store(_ record: SaleRecord, _ entry: StreamEntry) throws(StoreError) -> Outcome {
-        var stored: String?
-        try database.query("SELECT uuid FROM sales WHERE sale = ?", [.text("\(record.sale)")]) { stored = $0.text(0) }
+        var stored: (uuid: String, epoch: Int, total: Int)?
+        try database.query("SELECT uuid, epoch, stock_total FROM sales WHERE sale = ?", [.text("\(record.sale)")]) {
+            stored = ($0.text(0), $0.integer(1), $0.integer(2))
+        }
         if let stored {
+            guard stored.uuid == record.uuid else {
+                return try reject(
+                    record.sale, entry, .contradiction, .apply,
+                    "another sale of this name is stored, with uuid \(stored.uuid)")
+            }
             // What it was created with may have been changed since.
-            if stored == record.uuid { return .alreadyStored }
-            return try reject(
-                record.sale, entry, .contradiction, .apply, "another sale of this name is stored, with uuid \(stored)")
+            guard record.epoch > stored.epoch else { return .alreadyStored }
+            return try storeAgain(record, entry, total: stored.total)
         }
         try database.run(
             """
@@ -51,6 +64,25 @@ extension OrderStore {
             ])
         try extendLedger(of: record.sale, with: .create(record))
         return .stored
+    }
+
+    /// The first event of a stream that began anew (repair.lua), under an epoch of which this database does not know: it is an
+    /// older copy. The changes in between are on no stream; what they came to is in the event.
+    private func storeAgain(_ record: SaleRecord, _ entry: StreamEntry, total: Int) throws(StoreError) -> Outcome {
+        let changed = try database.run(
+            """
+            UPDATE sales SET epoch = ?2, stock_total = ?3 WHERE sale = ?1 AND sold <= ?3
+            """, [.text("\(record.sale)"), .integer(record.epoch), .integer(record.stockTotal)])
+        guard changed == 1 else {
+            return try reject(record.sale, entry, .contradiction, .apply, "it leaves less than is sold")
+        }
+        if record.stockTotal != total {
+            let units = record.stockTotal - total
+            try extendLedger(of: record.sale, with: .restock(units: units, at: record.createdAt))
+        }
+        var settings = record.settings
+        settings.title = record.title
+        return try store(record.sale, settings, entry)
     }
 
     private func store(_ order: Order, _ entry: StreamEntry) throws(StoreError) -> Outcome {
@@ -136,8 +168,14 @@ extension OrderStore {
             "INSERT INTO restocks (sale, stream_id, units, at_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
             [.text("\(sale)"), .text(entry.id), .integer(units), .integer(at.value)])
         guard inserted == 1 else { return .alreadyStored }
-        try database.run(
-            "UPDATE sales SET stock_total = stock_total + ?2 WHERE sale = ?1", [.text("\(sale)"), .integer(units)])
+        let changed = try database.run(
+            "UPDATE sales SET stock_total = stock_total + ?2 WHERE sale = ?1 AND stock_total + ?2 >= sold",
+            [.text("\(sale)"), .integer(units)])
+        guard changed == 1 else {
+            try database.run(
+                "DELETE FROM restocks WHERE sale = ? AND stream_id = ?", [.text("\(sale)"), .text(entry.id)])
+            return try reject(sale, entry, .contradiction, .apply, "it leaves less than is sold")
+        }
         try extendLedger(of: sale, with: .restock(units: units, at: at))
         return .stored
     }

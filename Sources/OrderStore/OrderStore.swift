@@ -145,6 +145,15 @@ extension OrderStore {
     /// All sales that are stored and not archived, by name.
     package func sales() throws(StoreError) -> [SaleID] { try database.sales() }
 
+    /// How far everything is stored, or accounted for, as of the last commit; nil where the sale is not stored.
+    package func storedPosition(_ sale: SaleID) throws(StoreError) -> Int? {
+        var position: Int?
+        try database.query("SELECT persisted_position FROM sales WHERE sale = ?", [.text("\(sale)")]) {
+            position = $0.integer(0)
+        }
+        return position
+    }
+
     /// The last entry of a sale's stream that has been taken in; nil where the sale is not stored.
     package func lastStreamID(_ sale: SaleID) throws(StoreError) -> String? {
         var last: String?

@@ -14,6 +14,12 @@ package struct StoredSale: Equatable, Sendable {
     /// Orders among the dead letters, those that were discarded too: their units stay sold.
     package var deadLetters: [DeadLetter] = []
     package var losses: [Loss] = []
+    /// Dead letters that nobody has decided about.
+    package var openLetters = 0
+    /// When it was archived: Redis has forgotten it since, or may.
+    package var archivedAt: UnixMilliseconds?
+    /// Units that were added while it was open: whoever was told "sold out" before was told the truth.
+    package var restocked = 0
 
     /// An order that could not be stored, and stays sold.
     package struct DeadLetter: Equatable, Sendable {
@@ -66,15 +72,42 @@ package final class StoreReader {
         defer { try? database.execute("COMMIT") }
         return try database.account(of: sale)
     }
+
+    /// What is stored of one sale but for its orders, which may be many; nil where there is nothing.
+    package func summary(of sale: SaleID) throws(StoreError) -> StoredSale? {
+        try database.execute("BEGIN")
+        defer { try? database.execute("COMMIT") }
+        return try database.account(of: sale, withOrders: false)
+    }
+
+    /// Every sale that is stored, by name.
+    package func sales() throws(StoreError) -> [SaleID] {
+        var sales: [SaleID] = []
+        try database.query("SELECT sale FROM sales ORDER BY sale") {
+            if let sale = SaleID($0.text(0)) { sales.append(sale) }
+        }
+        return sales
+    }
+
+    /// How far a sale has come, without its orders; nil where it is not stored.
+    package func archiveMark(
+        of sale: SaleID
+    ) throws(StoreError) -> (archivedAt: UnixMilliseconds?, lastStreamID: StreamID)? {
+        var mark: (archivedAt: UnixMilliseconds?, lastStreamID: StreamID)?
+        try database.query("SELECT archived_at_ms, last_stream_id FROM sales WHERE sale = ?", [.text("\(sale)")]) {
+            mark = ($0.optionalInteger(0).map { UnixMilliseconds($0) }, StreamID($0.text(1)))
+        }
+        return mark
+    }
 }
 
 extension Database {
-    func account(of sale: SaleID) throws(StoreError) -> StoredSale? {
+    func account(of sale: SaleID, withOrders: Bool = true) throws(StoreError) -> StoredSale? {
         var stored: StoredSale?
         try query(
             """
             SELECT uuid, title, stock_total, max_per_buyer, opens_at_ms, closes_at_ms, paused, pseudonym_key, epoch,
-                created_at_ms, sold, persisted_position, last_stream_id FROM sales WHERE sale = ?
+                created_at_ms, sold, persisted_position, last_stream_id, archived_at_ms FROM sales WHERE sale = ?
             """, [.text("\(sale)")]
         ) { row in
             let settings = SaleSettings(
@@ -86,14 +119,17 @@ extension Database {
                 createdAt: UnixMilliseconds(row.integer(9)))
             stored = StoredSale(record: record, sold: row.integer(10), persistedPosition: row.integer(11))
             stored?.lastStreamID = StreamID(row.text(12))
+            stored?.archivedAt = row.optionalInteger(13).map { UnixMilliseconds($0) }
         }
         guard var stored else { return nil }
-        try query(
-            """
-            SELECT position, buyer, quantity, key, trace, secured_at_ms, epoch FROM orders
-            WHERE sale = ? ORDER BY position
-            """, [.text("\(sale)")]
-        ) { stored.orders.append(Order(sale: sale, $0)) }
+        if withOrders {
+            try query(
+                """
+                SELECT position, buyer, quantity, key, trace, secured_at_ms, epoch FROM orders
+                WHERE sale = ? ORDER BY position
+                """, [.text("\(sale)")]
+            ) { stored.orders.append(Order(sale: sale, $0)) }
+        }
         try query(
             """
             SELECT position, quantity FROM dead_letters
@@ -113,6 +149,15 @@ extension Database {
                     positions: $0.integer(0)...$0.integer(1), units: $0.integer(2),
                     isReleased: $0.optionalInteger(3) != nil))
         }
+        try query(
+            "SELECT count(*) FROM dead_letters WHERE sale = ? AND resolution IS NULL", [.text("\(sale)")]
+        ) { stored.openLetters = $0.integer(0) }
+        try query(
+            """
+            SELECT coalesce(sum(units), 0) FROM restocks JOIN sales USING (sale)
+            WHERE sale = ? AND units > 0 AND at_ms >= coalesce(opens_at_ms, 0)
+            """, [.text("\(sale)")]
+        ) { stored.restocked = $0.integer(0) }
         return stored
     }
 

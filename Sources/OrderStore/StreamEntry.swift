@@ -65,7 +65,7 @@ package enum Outcome: Equatable, Sendable {
 }
 
 /// A stream entry's id, `ms-seq`, in the order in which Redis gives them.
-package struct StreamID: Comparable, Sendable {
+package struct StreamID: Comparable, Sendable, CustomStringConvertible {
     package let milliseconds: Int
     /// Which of the entries of that millisecond, from 0.
     package let number: Int
@@ -76,6 +76,8 @@ package struct StreamID: Comparable, Sendable {
         milliseconds = words.count == 2 ? Int(words[0]) ?? 0 : 0
         number = words.count == 2 ? Int(words[1]) ?? 0 : 0
     }
+
+    package var description: String { "\(milliseconds)-\(number)" }
 
     package static func < (left: StreamID, right: StreamID) -> Bool {
         (left.milliseconds, left.number) < (right.milliseconds, right.number)

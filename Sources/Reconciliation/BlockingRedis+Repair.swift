@@ -28,6 +28,29 @@ extension BlockingRedis {
         }.max { $0.position < $1.position }
     }
 
+    /// What the restocks add up to that a sale's stream has behind an entry.
+    func restockedUnits(_ sale: SaleID, after id: StreamID) throws(RedisError) -> Int {
+        var units = 0
+        var last = "\(id)"
+        while true {
+            let reply = try command([
+                "XRANGE", RedisArgument(SaleKeys(sale).orders), RedisArgument("(\(last)"), "+", "COUNT",
+                RedisArgument(Self.fieldsMax),
+            ])
+            let page = reply.value
+            for index in 0..<page.count {
+                let entry = page[index]
+                last = entry[0].string ?? last
+                let words = entry[1].strings
+                let fields = stride(from: 0, to: words.count - 1, by: 2).map { (words[$0], words[$0 + 1]) }
+                if fields.contains(where: { $0 == ("kind", "restock") }) {
+                    units += fields.first { $0.0 == "units" }.flatMap { Int($0.1) } ?? 0
+                }
+            }
+            if page.count < Self.fieldsMax { return units }
+        }
+    }
+
     /// Carries a plan out, under a new epoch; false where Redis serves the sale meanwhile, or has another of its name. The
     /// sale stays fenced.
     package func repair(_ stored: StoredSale, by plan: RepairPlan, epoch: Int) throws(RedisError) -> Bool {
@@ -35,7 +58,7 @@ extension BlockingRedis {
         let keys = SaleKeys(record.sale)
         let head: [RedisArgument] = [
             RedisArgument(facts.runID), RedisArgument("\(record.sale)"), RedisArgument(record.uuid),
-            RedisArgument(record.title), RedisArgument(record.stockTotal), RedisArgument(record.maxPerBuyer),
+            RedisArgument(record.title), RedisArgument(plan.stockTotal), RedisArgument(record.maxPerBuyer),
             RedisArgument(record.settings.opensAt?.value ?? 0), RedisArgument(record.settings.closesAt?.value ?? 0),
             RedisArgument(record.settings.paused ? 1 : 0), RedisArgument(record.pseudonymKey), RedisArgument(epoch),
             RedisArgument(plan.remaining), RedisArgument(plan.position), RedisArgument(stored.persistedPosition),
@@ -56,7 +79,7 @@ extension BlockingRedis {
         return true
     }
 
-    private func append(_ order: Order, to stream: String) throws(RedisError) {
+    func append(_ order: Order, to stream: String) throws(RedisError) {
         try command([
             "XADD", RedisArgument(stream), "*", "v", RedisArgument(OrderEvent.version), "kind", "order",
             "order", RedisArgument("\(order.id)"), "position", RedisArgument(order.id.position),

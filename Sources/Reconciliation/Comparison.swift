@@ -12,7 +12,9 @@ package struct Comparison: Sendable {
         /// The same name, another sale.
         case uuid(redis: String, sqlite: String)
         case stockTotal(redis: Int, sqlite: Int)
-        /// Opening time, closing time or pause.
+        /// Restocks that are on the stream and not stored: the worker's backlog.
+        case restockNotInSQLite(units: Int)
+        /// Title, opening time, closing time or pause.
         case settings(redis: SaleSettings, sqlite: SaleSettings)
         /// A win that is not stored: the worker's backlog, or a loss where it has none.
         case orderNotInSQLite(position: Int)
@@ -70,9 +72,15 @@ package struct Comparison: Sendable {
 
     package var isEqual: Bool { differences.isEmpty }
 
-    /// Whether all that differs is that the worker has not stored the latest wins yet.
+    /// Whether all that differs is that the worker has not stored the latest wins and restocks yet.
     package var isOnlyBacklog: Bool {
-        !isEqual && differences.allSatisfy { if case .orderNotInSQLite = $0 { true } else { false } }
+        !isEqual
+            && differences.allSatisfy {
+                switch $0 {
+                case .orderNotInSQLite, .restockNotInSQLite: true
+                default: false
+                }
+            }
     }
 
     package init(_ sale: SaleID, redis: RedisSale?, sqlite: StoredSale?) {
@@ -93,16 +101,22 @@ package struct Comparison: Sendable {
         if status.uuid != sqlite.record.uuid {
             differences.append(.uuid(redis: status.uuid, sqlite: sqlite.record.uuid))
         }
-        if status.stockTotal != sqlite.record.stockTotal {
-            differences.append(.stockTotal(redis: status.stockTotal, sqlite: sqlite.record.stockTotal))
-        }
-        let settings = SaleSettings(opensAt: status.opensAt, closesAt: status.closesAt, paused: status.paused)
-        if settings != sqlite.record.settings {
-            differences.append(.settings(redis: settings, sqlite: sqlite.record.settings))
-        }
+        if redis.unstoredUnits != 0 { differences.append(.restockNotInSQLite(units: redis.unstoredUnits)) }
+        let total = sqlite.record.stockTotal + redis.unstoredUnits
+        if status.stockTotal != total { differences.append(.stockTotal(redis: status.stockTotal, sqlite: total)) }
+        let settings = SaleSettings(
+            title: status.title, opensAt: status.opensAt, closesAt: status.closesAt, paused: status.paused)
+        var stored = sqlite.record.settings
+        stored.title = sqlite.record.title
+        if settings != stored { differences.append(.settings(redis: settings, sqlite: stored)) }
         if !redis.hasStream { differences.append(.noStream) }
         differences += redis.unreadableBuyers.map { .unreadableBuyer($0) }
 
+        compareOrders(redis, sqlite)
+    }
+
+    private mutating func compareOrders(_ redis: RedisSale, _ sqlite: StoredSale) {
+        let status = redis.status
         let stored = Dictionary(sqlite.orders.map { ($0.id.position, $0) }) { first, _ in first }
         // A dead letter that contradicts a stored order has that order's position, and no unit of its own.
         let letters = Dictionary(sqlite.deadLetters.map { ($0.position, $0.quantity) }) { first, _ in first }
@@ -181,6 +195,7 @@ extension Comparison.Difference: CustomStringConvertible {
         case .noStream: "the sale's orders stream is gone from Redis"
         case .uuid(let redis, let sqlite):
             "two different sales of one name: uuid \(redis) in Redis, \(sqlite) in SQLite"
+        case .restockNotInSQLite(let units): "a restock of \(units) units is on the stream and not in SQLite"
         case .stockTotal(let redis, let sqlite): "stock_total is \(redis) in Redis, \(sqlite) in SQLite"
         case .settings(let redis, let sqlite):
             "the sale is \(Self.text(redis)) in Redis, \(Self.text(sqlite)) in SQLite"
@@ -199,7 +214,8 @@ extension Comparison.Difference: CustomStringConvertible {
     }
 
     private static func text(_ settings: SaleSettings) -> String {
-        let times = "from \(settings.opensAt?.rfc3339 ?? "-") to \(settings.closesAt?.rfc3339 ?? "-")"
+        let title = settings.title.map { "\"\($0)\" " } ?? ""
+        let times = "\(title)from \(settings.opensAt?.rfc3339 ?? "-") to \(settings.closesAt?.rfc3339 ?? "-")"
         return settings.paused ? "paused, \(times)" : times
     }
 }

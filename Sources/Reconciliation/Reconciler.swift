@@ -37,15 +37,16 @@ package struct Reconciler {
             return .kept(["Redis lacks a part of the sale: \(error.message)"])
         }
         if let status, status.servingRunID == redis.facts.runID, try redis.isComplete(sale) { return .served }
-        let live: RedisSale?
-        do {
-            live = try RedisSale.read(sale, from: redis)
-        } catch is SaleIsMoving {
-            return .changed
-        }
         guard let stored = try store.account(of: sale) else {
             return .kept([Comparison.Difference.notInSQLite.description])
         }
+        let live: RedisSale?
+        do {
+            live = try RedisSale.read(sale, from: redis, beside: stored)
+        } catch is SaleIsMoving {
+            return .changed
+        }
+        if live == nil, let reason = try archived(stored) { return .kept([reason]) }
         switch RepairPlan.make(redis: live, sqlite: stored, witness: try redis.witness(sale, uuid: stored.record.uuid))
         {
         case .conflict(let differences): return .kept(differences.map(\.description))
@@ -57,5 +58,28 @@ package struct Reconciler {
             guard let live, try redis.stamp(live.status) else { return .changed }
             return .lifted(orders: stored.orders.count)
         }
+    }
+
+    /// Teaches a database that is older than a sale's stream what neither has, and Redis still knows; nil where it is not older.
+    /// For a sale that Redis serves, and whose stream has been read to its end: it goes on selling meanwhile, and may be too
+    /// fast to be read (`SaleIsMoving`).
+    package func relearn(_ sale: SaleID) throws -> Relearning? {
+        guard let status = try redis.status(sale, allowingGaps: true), let position = try store.storedPosition(sale),
+            position < status.persistedPosition, let stored = try store.account(of: sale),
+            status.uuid == stored.record.uuid
+        else { return nil }
+        guard let live = try RedisSale.read(sale, from: redis, beside: stored) else { return nil }
+        let relearning = Relearning(redis: live, sqlite: stored)
+        for loss in relearning.losses { try store.record(loss, of: sale) }
+        for order in relearning.orders { try redis.append(order, to: SaleKeys(sale).orders) }
+        return relearning
+    }
+
+    /// Why a sale that Redis does not have must not be brought back. A database from before the archiving knows less than was
+    /// sold, and would sell it again.
+    private func archived(_ stored: StoredSale) throws -> String? {
+        if let at = stored.archivedAt { return "it was archived at \(at.rfc3339)" }
+        guard try redis.isArchived(stored.record.sale) else { return nil }
+        return "Redis has it among the archived sales, and this database is from before that: it may lack orders"
     }
 }

@@ -1,3 +1,4 @@
+package import OrderStore
 package import RedisClient
 package import Shared
 
@@ -10,6 +11,8 @@ package struct RedisSale: Equatable, Sendable {
     package var unreadableBuyers: [String]
     /// Whether its orders stream is there.
     package var hasStream: Bool
+    /// What the restocks add up to that are on the stream and not in SQLite yet.
+    package var unstoredUnits = 0
 
     package struct BuyerWin: Equatable, Sendable {
         package var buyer: String
@@ -31,11 +34,14 @@ package struct RedisSale: Equatable, Sendable {
     /// Attempts at a reading that no win falls into.
     private static let attempts = 5
 
-    /// Reads a sale; nil where Redis has no such sale.
+    /// Reads a sale; nil where Redis has no such sale. `stored` is what SQLite had of it just before: where the stock
+    /// differs, the stream is searched for the restocks that would explain it.
     ///
     /// The wins are read a thousand buyers at a time. While it sells, a win may fall between two pages; the reading is
     /// then repeated, and given up (`SaleIsMoving`) when each of five attempts met one.
-    package static func read(_ sale: SaleID, from redis: BlockingRedis) throws -> RedisSale? {
+    package static func read(
+        _ sale: SaleID, from redis: BlockingRedis, beside stored: StoredSale?
+    ) throws -> RedisSale? {
         for _ in 0..<attempts {
             guard let before = try redis.status(sale, allowingGaps: true) else { return nil }
             let stream = try redis.command(["EXISTS", RedisArgument(SaleKeys(sale).orders)])
@@ -45,8 +51,13 @@ package struct RedisSale: Equatable, Sendable {
                 guard seen.insert(buyer).inserted else { return }
                 result.add(buyer, text)
             }
+            if let stored, stored.record.stockTotal != before.stockTotal {
+                result.unstoredUnits = try redis.restockedUnits(sale, after: stored.lastStreamID)
+            }
             guard let after = try redis.status(sale, allowingGaps: true) else { return nil }
-            if after.position == before.position, after.epoch == before.epoch { return result }
+            if after.position == before.position, after.epoch == before.epoch, after.stockTotal == before.stockTotal {
+                return result
+            }
         }
         throw SaleIsMoving(sale: sale)
     }

@@ -44,6 +44,9 @@ package struct RepairPlan: Equatable, Sendable {
     /// What neither has any more.
     package private(set) var loss: StoredSale.Loss?
     package private(set) var remaining = 0
+    /// Units in all: what SQLite holds, and the restocks that are still on the stream. A restock that is in neither was never
+    /// of use to anybody but Redis, and is forgotten with it: fewer units can't be sold twice.
+    package private(set) var stockTotal = 0
     package private(set) var position = 0
     package private(set) var lastAt = UnixMilliseconds(0)
     /// Units of all losses that are not released.
@@ -69,6 +72,7 @@ package struct RepairPlan: Equatable, Sendable {
         let stored = Dictionary(sqlite.orders.map { ($0.id.position, $0) }) { first, _ in first }
         let letters = Dictionary(sqlite.deadLetters.map { ($0.position, $0.quantity) }) { first, _ in first }
 
+        stockTotal = sqlite.record.stockTotal + (redis?.unstoredUnits ?? 0)
         var units = 0
         for position in Set(wins.keys).union(stored.keys).union(letters.keys) {
             self.position = max(self.position, position)
@@ -86,8 +90,8 @@ package struct RepairPlan: Equatable, Sendable {
         events.sort { $0.id.position < $1.id.position }
         position = max(position, sqlite.losses.map(\.positions.upperBound).max() ?? 0)
         withheld = sqlite.withheld
-        noteLoss(witness, total: sqlite.record.stockTotal, units: units)
-        remaining = sqlite.record.stockTotal - units - withheld
+        noteLoss(witness, total: stockTotal, units: units)
+        remaining = stockTotal - units - withheld
         fields = Self.fields(wins: wins, stored: stored)
     }
 
@@ -127,15 +131,17 @@ extension Comparison.Difference {
     /// Whether the union of both settles it.
     fileprivate var isRepairable: Bool {
         switch self {
-        case .notInRedis, .noStream, .settings, .orderNotInSQLite, .orderNotInRedis, .unitsLeft, .lastPosition: true
-        case .notInSQLite, .uuid, .stockTotal, .content, .gap, .unreadableBuyer, .soldSum, .tooMany: false
+        case .notInRedis, .noStream, .settings, .stockTotal, .restockNotInSQLite, .orderNotInSQLite, .orderNotInRedis,
+            .unitsLeft, .lastPosition:
+            true
+        case .notInSQLite, .uuid, .content, .gap, .unreadableBuyer, .soldSum, .tooMany: false
         }
     }
 }
 
 extension Order {
     /// The order that a win is. The trace of its request is not kept in Redis.
-    fileprivate init(_ sale: SaleID, _ win: RedisSale.BuyerWin) {
+    init(_ sale: SaleID, _ win: RedisSale.BuyerWin) {
         self.init(
             id: OrderID(sale: sale, position: win.win.position), buyer: win.buyer, quantity: win.win.quantity,
             key: win.win.key, trace: String(repeating: "0", count: 32), securedAt: win.win.securedAt,

@@ -26,7 +26,7 @@ extension BlockingRedis {
             .create,
             keys: [
                 keys.sale, keys.stock, keys.position, keys.buyers, keys.orders, keys.deadLetters, SaleKeys.sales,
-                keys.witnesses,
+                keys.witnesses, SaleKeys.archived,
             ],
             [
                 RedisArgument(facts.runID), RedisArgument("\(new.sale)"), RedisArgument(Crypto.uuid()),

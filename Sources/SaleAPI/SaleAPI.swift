@@ -45,7 +45,7 @@ final class SaleAPI: HTTPHandler {
             configuration.redis, loop: loop, name: "sale-api", replicas: configuration.replicas,
             refusal: configuration.refusal(of:),
             changed: { [weak self] in self?.redisChanged($0) })
-        witnesses = Witnesses(loop: loop, redis: redis)
+        witnesses = Witnesses(loop: loop, redis: redis, known: known)
         answers = PurchaseAnswers(server: server)
         batcher = Batcher(
             loop: loop, redis: redis, answers: answers, known: known, witnesses: witnesses,

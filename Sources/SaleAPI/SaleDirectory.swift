@@ -106,9 +106,20 @@ final class SaleDirectory {
         snapshot = fresh.sales.sorted { $0.sale.description < $1.sale.description }
         takenAt = loop.now
         for status in snapshot { known.insert(status.sale) }
+        forgetArchived()
         let questions = waiting
         waiting = []
         for question in questions { respond(question) }
+    }
+
+    /// A known sale that Redis does not show was lost, and is unavailable; or it was archived, and is unknown from now on.
+    private func forgetArchived() {
+        let missing = known.subtracting(snapshot.map(\.sale))
+        guard !missing.isEmpty, redis.isReady else { return }
+        redis.send(["SMEMBERS", RedisArgument(SaleKeys.archived)], "SMEMBERS") { [known] answer in
+            guard case .reply(let value) = answer else { return }
+            for sale in value.strings.compactMap({ SaleID($0) }) where missing.contains(sale) { known.remove(sale) }
+        }
     }
 
     private func fail() {

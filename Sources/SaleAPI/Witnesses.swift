@@ -18,13 +18,15 @@ final class Witnesses {
 
     private let loop: EventLoop
     private let redis: AsyncRedis
+    private let known: KnownSales
     /// Tells the processes of a pool apart.
     private let process = Crypto.randomHex(8)
     private var told: [SaleID: Witness] = [:]
 
-    init(loop: EventLoop, redis: AsyncRedis) {
+    init(loop: EventLoop, redis: AsyncRedis, known: KnownSales) {
         self.loop = loop
         self.redis = redis
+        self.known = known
         tick()
     }
 
@@ -40,11 +42,19 @@ final class Witnesses {
         for (sale, witness) in told {
             let call = ScriptCall(.witness)
             call.begin(
-                keys: [SaleKeys(sale).witnesses],
-                [process, witness.uuid, "\(witness.position)", "\(witness.remaining)"])
+                keys: [SaleKeys(sale).witnesses, SaleKeys.archived],
+                [process, witness.uuid, "\(witness.position)", "\(witness.remaining)", "\(sale)"])
             // A failure is made good by the next time.
-            redis.run(call, { _ in })
+            redis.run(call) { [weak self] answer in
+                guard case .reply(let value) = answer, value.integer == 0 else { return }
+                self?.archived(sale)
+            }
         }
+    }
+
+    private func archived(_ sale: SaleID) {
+        told[sale] = nil
+        known.remove(sale)
     }
 
     private func tick() {

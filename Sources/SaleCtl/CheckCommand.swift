@@ -31,7 +31,7 @@ extension Command {
         }
         let account = try StoreReader(path: path).account(of: sale)
         let redis = try context.redis()
-        guard let live = try RedisSale.read(sale, from: redis) else {
+        guard let live = try RedisSale.read(sale, from: redis, beside: account) else {
             throw CommandFailure("Redis has no sale \(sale)", ExitCode.noInput)
         }
         // Where SQLite has never heard of the sale, whatever was confirmed is not stored: that is an answer, and it is red.

@@ -32,9 +32,11 @@ extension Command {
         let opensAt = try TimeArgument(arguments, "--opens-at")
         let closesAt = try TimeArgument(arguments, "--closes-at")
 
-        if let path = try context.existingDatabase(), try StoreReader(path: path).account(of: sale) != nil {
+        if let path = try context.existingDatabase(), let mark = try StoreReader(path: path).archiveMark(of: sale) {
             throw CommandFailure(
-                "SQLite has a sale \(sale); if Redis has lost it, the worker brings it back", ExitCode.cantCreate)
+                mark.archivedAt == nil
+                    ? "SQLite has a sale \(sale); if Redis has lost it, the worker brings it back"
+                    : "SQLite has an archived sale \(sale), and a name is never used again", ExitCode.cantCreate)
         }
         let redis = try context.redis()
         let now = try redis.time()
@@ -45,7 +47,8 @@ extension Command {
             throw Arguments.UsageError("--closes-at must be later than now and than --opens-at")
         }
         guard try redis.create(new) else {
-            throw CommandFailure("a sale \(sale), or a part of one, is on Redis already", ExitCode.cantCreate)
+            throw CommandFailure(
+                "a sale \(sale), or a part of one, is on Redis already, or was archived", ExitCode.cantCreate)
         }
         try context.confirm(redis)
         let report = try StatusReport.read(sale, context, redis)
@@ -73,7 +76,7 @@ enum TimeArgument: Equatable {
         }
     }
 
-    fileprivate init?(_ arguments: Arguments, _ option: String) throws(Arguments.UsageError) {
+    init?(_ arguments: Arguments, _ option: String) throws(Arguments.UsageError) {
         guard let text = try arguments.value(option) else { return nil }
         guard let time = TimeArgument(text) else {
             throw Arguments.UsageError(

@@ -22,11 +22,14 @@ enum Output {
     static func line(_ text: String) { write(text + "\n") }
 
     /// Prints text as it is; where nobody takes it, there is nothing left to do.
-    static func write(_ text: String) {
-        let bytes = Array(text.utf8)
+    static func write(_ text: String) { text.withBytes { write($0) } }
+
+    static func write(_ bytes: Span<UInt8>) {
         var written = 0
         while written < bytes.count {
-            let count = bytes.withUnsafeBytes { Glibc.write(1, $0.baseAddress! + written, bytes.count - written) }
+            let count = bytes.extracting(written..<bytes.count).withUnsafeBytes {
+                Glibc.write(1, $0.baseAddress, $0.count)
+            }
             if count < 0, errno == EINTR { continue }
             if count < 0, errno == EPIPE { exit(ExitCode.ok) }  // as in `salectl watch ID | head`
             if count < 0 { Program.fail("salectl", "the output can't be written: \(FileError())", ExitCode.io) }

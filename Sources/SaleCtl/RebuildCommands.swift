@@ -60,7 +60,7 @@ extension Command {
         else {
             throw CommandFailure("SQLite has no sale \(sale)", ExitCode.noInput)
         }
-        let live = try RedisSale.read(sale, from: redis)
+        let live = try RedisSale.read(sale, from: redis, beside: stored)
         switch RepairPlan.make(redis: live, sqlite: stored, witness: try redis.witness(sale, uuid: stored.record.uuid))
         {
         case .nothing: report(.lifted(orders: stored.orders.count), json: json)

@@ -24,7 +24,7 @@ extension Command {
         let stored = try context.existingDatabase().map { try StoreReader(path: $0) }?.account(of: sale)
         let live: RedisSale?
         do {
-            live = try RedisSale.read(sale, from: redis)
+            live = try RedisSale.read(sale, from: redis, beside: stored)
         } catch let error as SaleIsMoving {
             throw CommandFailure(error.description, ExitCode.unavailable)
         }

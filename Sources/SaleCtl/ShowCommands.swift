@@ -1,4 +1,5 @@
 import Glibc
+import OrderStore
 import RedisClient
 import Shared
 
@@ -9,13 +10,49 @@ extension StatusReport {
         return StatusReport(
             status: status, served: status.servingRunID == redis.facts.runID, deadLetters: letters.integer ?? 0)
     }
+
+    /// With what SQLite says of it, if that can be asked; an archived sale is only there.
+    static func read(
+        _ sale: SaleID, _ context: Context, _ redis: BlockingRedis, beside reader: StoreReader?
+    ) throws -> StatusReport {
+        let stored = try reader?.summary(of: sale)
+        if let stored, stored.archivedAt != nil, try redis.status(sale, allowingGaps: true) == nil {
+            return StatusReport(archived: stored)
+        }
+        var report = try read(sale, context, redis)
+        report.archivedAt = stored?.archivedAt
+        report.losses = stored?.losses ?? []
+        return report
+    }
+
+    private init(archived stored: StoredSale) {
+        let record = stored.record
+        let letterUnits = stored.deadLetters.reduce(0) { $0 + $1.quantity }
+        let status = SaleStatus(
+            sale: record.sale, uuid: record.uuid, title: record.title, stockTotal: record.stockTotal,
+            remaining: max(0, record.stockTotal - stored.sold - stored.withheld - letterUnits),
+            position: stored.persistedPosition, maxPerBuyer: record.maxPerBuyer, opensAt: record.settings.opensAt,
+            closesAt: record.settings.closesAt, paused: record.settings.paused, epoch: record.epoch, servingRunID: "-",
+            persistedPosition: stored.persistedPosition, readAt: .now)
+        self.init(
+            status: status, served: false, deadLetters: stored.openLetters, archivedAt: stored.archivedAt,
+            losses: stored.losses)
+    }
 }
 
 extension Command {
-    static let list = Command("ls", "[--json]", "Lists all sales.") { line, context in
+    static let list = Command("ls", "[--json]", "Lists all sales, archived ones too where SQLite can be asked.") {
+        line, context in
         let arguments = try Arguments(line, options: [], flags: ["--json"])
         let redis = try context.redis()
-        let reports = try redis.sales().map { try StatusReport.read($0, context, redis) }
+        let reader = try context.existingDatabase().map { try StoreReader(path: $0) }
+        let live = try redis.sales()
+        let archived = try reader?.sales().filter {
+            guard !live.contains($0) else { return false }
+            return try reader?.archiveMark(of: $0)?.archivedAt != nil
+        }
+        let sales = (live + (archived ?? [])).sorted { $0.description < $1.description }
+        let reports = try sales.map { try StatusReport.read($0, context, redis, beside: reader) }
         if arguments.has("--json") {
             var json = ByteBuffer(capacity: 4096)
             json.append("{\"sales\":[")
@@ -39,7 +76,9 @@ extension Command {
 
     static let show = Command("show", "ID [--json]", "Shows one sale.") { line, context in
         let arguments = try Arguments(line, options: [], flags: ["--json"], words: 1...1)
-        let report = try StatusReport.read(Arguments.sale(arguments.words[0]), context, context.redis())
+        let reader = try context.existingDatabase().map { try StoreReader(path: $0) }
+        let report = try StatusReport.read(
+            Arguments.sale(arguments.words[0]), context, context.redis(), beside: reader)
         if arguments.has("--json") { Output.line(report.json) } else { Output.print(report.lines) }
         return ExitCode.ok
     }

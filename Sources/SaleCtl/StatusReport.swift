@@ -1,3 +1,4 @@
+import OrderStore
 import Shared
 
 /// A sale as the operator sees it.
@@ -7,16 +8,26 @@ struct StatusReport {
     let served: Bool
     /// Entries of its dlq stream.
     let deadLetters: Int
+    /// What SQLite says of it beside that, where it was asked: when it was archived, and what is lost.
+    var archivedAt: UnixMilliseconds?
+    var losses: [StoredSale.Loss] = []
 
     /// Units sold.
     var sold: Int { status.stockTotal - status.remaining }
     /// Orders that SQLite does not have yet.
     var backlog: Int { max(0, status.position - status.persistedPosition) }
-    /// Its state, or `fenced`, which comes before any other: it sells nothing.
-    var state: String { served ? status.state.rawValue : "fenced" }
+    /// Its state; `archived`, or `fenced`, which come before any other: it sells nothing.
+    var state: String { archivedAt != nil ? "archived" : served ? status.state.rawValue : "fenced" }
 
     var lines: [(name: String, value: String)] {
-        [
+        let lost = losses.map { loss in
+            (
+                name: "lost",
+                value: "positions \(loss.positions.lowerBound) to \(loss.positions.upperBound), \(loss.units) units "
+                    + (loss.isReleased ? "released" : "withheld")
+            )
+        }
+        return [
             ("sale", "\(status.sale)"), ("title", status.title), ("state", state), ("stock", "\(status.stockTotal)"),
             ("sold", "\(sold)"), ("remaining", "\(status.remaining)"), ("position", "\(status.position)"),
             ("persisted", "\(status.persistedPosition)"), ("backlog", "\(backlog)"),
@@ -24,7 +35,8 @@ struct StatusReport {
             ("opens_at", status.opensAt?.rfc3339 ?? "-"), ("closes_at", status.closesAt?.rfc3339 ?? "-"),
             ("paused", status.paused ? "yes" : "no"), ("epoch", "\(status.epoch)"), ("uuid", status.uuid),
             ("serving_run_id", status.servingRunID), ("redis_time", status.readAt.rfc3339),
-        ]
+            ("archived_at", archivedAt?.rfc3339 ?? "-"),
+        ] + lost
     }
 
     func append(to json: inout ByteBuffer) {
@@ -47,6 +59,15 @@ struct StatusReport {
         json.appendMember("uuid", status.uuid)
         json.appendMember("serving_run_id", status.servingRunID)
         json.appendMember("redis_time", time: status.readAt)
+        json.appendMember("archived_at", time: archivedAt)
+        json.appendMember("lost", each: losses) { json, loss in
+            json.append("{")
+            json.appendMember("first_position", loss.positions.lowerBound)
+            json.appendMember("last_position", loss.positions.upperBound)
+            json.appendMember("units", loss.units)
+            json.appendMember("released", loss.isReleased)
+            json.append("}")
+        }
         json.append("}")
     }
 

@@ -22,6 +22,7 @@ final class Fence {
     /// Sales that the Redis at the other end may sell.
     private var lifted: Set<SaleID> = []
     private var nextLook: [SaleID: Instant] = [:]
+    private var nextRelearning: [SaleID: Instant] = [:]
     /// Sales that have been completed and not looked at since.
     private var repaired: Set<SaleID> = []
     /// What was said last of a sale that stays fenced, so that it is said once.
@@ -37,6 +38,7 @@ final class Fence {
     func restart() {
         lifted = []
         nextLook = [:]
+        nextRelearning = [:]
     }
 
     /// A sale has gone from Redis: it is looked at afresh.
@@ -47,7 +49,7 @@ final class Fence {
         guard !lifted.contains(sale) else { return }
         guard let look = nextLook[sale] else {
             if try redis.isServed(sale) {
-                lifted.insert(sale)
+                if try relearn(sale, on: redis, now: now) { lifted.insert(sale) }
             } else {
                 nextLook[sale] = now.advanced(milliseconds: Self.witnessMilliseconds)
             }
@@ -98,6 +100,29 @@ final class Fence {
             $0.appendMember("last_position", loss.positions.upperBound)
             $0.appendMember("units_withheld", loss.units)
             $0.appendMember("hint", "buyers were told of these; salectl release \(sale) puts their units on sale again")
+        }
+    }
+
+    /// Has a database that was restored learn what Redis still knows; false where that has to be tried again.
+    private func relearn(_ sale: SaleID, on redis: BlockingRedis, now: Instant) throws -> Bool {
+        // It would mend what the bug breaks.
+        if PlantedBug.noSetBack.isActive { return true }
+        if let next = nextRelearning[sale], now < next { return false }
+        do {
+            if let relearning = try Reconciler(redis: redis, store: store).relearn(sale) { relearned(sale, relearning) }
+            return true
+        } catch is SaleIsMoving {
+            nextRelearning[sale] = now.advanced(milliseconds: Self.retryMilliseconds)
+            return false
+        }
+    }
+
+    private func relearned(_ sale: SaleID, _ relearning: Relearning) {
+        log.write(.warning, "database_older") {
+            $0.appendMember("sale", "\(sale)")
+            $0.appendMember("orders_appended", relearning.orders.count)
+            $0.appendMember("positions_lost", relearning.losses.reduce(0) { $0 + $1.positions.count })
+            $0.appendMember("hint", "the database lacks what Redis had acknowledged: was a backup restored?")
         }
     }
 

@@ -35,17 +35,11 @@ package enum File {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
         guard descriptor >= 0 else { throw FileError() }
         defer { close(descriptor) }
-        var written = 0
-        while written < bytes.count {
-            let count = bytes.extracting(written..<bytes.count).withUnsafeBytes {
-                Glibc.write(descriptor, $0.baseAddress, $0.count)
-            }
-            if count < 0 {
-                let error = FileError()
-                unlink(path)
-                throw error
-            }
-            written += count
+        do throws(FileError) {
+            try write(bytes, to: descriptor)
+        } catch {
+            unlink(path)
+            throw error
         }
         guard fsync(descriptor) == 0 else { throw FileError() }
     }
@@ -71,6 +65,13 @@ package enum File {
         guard directory >= 0 else { throw FileError() }
         defer { close(directory) }
         guard fsync(directory) == 0 else { throw FileError() }
+    }
+
+    /// The bytes that a file has.
+    package static func size(of path: String) throws(FileError) -> Int {
+        var facts = stat()
+        guard stat(path, &facts) == 0 else { throw FileError() }
+        return Int(facts.st_size)
     }
 
     package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }

@@ -32,7 +32,7 @@ package enum PlantedBug: String, CaseIterable, Sendable {
 
     /// The consumer group begins at the end of the stream.
     case groupFromEnd = "group_from_end"
-    /// A group that is ahead of an older database is not set back.
+    /// A group that is ahead of an older database is not set back, nor does the database learn otherwise what it lacks.
     case noSetBack = "no_set_back"
     /// Entries count as acknowledged when they are read.
     case noAckRead = "no_ack_read"

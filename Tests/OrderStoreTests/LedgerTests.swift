@@ -67,6 +67,15 @@ import Testing
         #expect(try store.account(of: sale)?.record.stockTotal == 6)
         #expect(try entries().last == #"{"seq":3,"kind":"restock","units":5,"at_ms":7}"#)
     }
+
+    @Test func `has nothing of a restock that would leave less than is sold`() throws {
+        let store = try OrderStore(path: path)
+        let restock = TestEvents.entry("50-0", [("v", "1"), ("kind", "restock"), ("units", "-5"), ("at_ms", "7")])
+        let applied = try store.apply(sale, [TestEvents.create(stock: 5), TestEvents.order(1), restock])
+        #expect(applied.outcomes[2].reason == .contradiction)
+        #expect(try store.account(of: sale)?.record.stockTotal == 5)
+        #expect(try SQLiteShell.run(path, "SELECT count(*) FROM restocks") == ["0"])
+    }
 }
 
 @Suite struct `A dead letter` {

@@ -39,7 +39,7 @@ import Testing
             .create,
             keys: [
                 keys.sale, keys.stock, keys.position, keys.buyers, keys.orders, keys.deadLetters, SaleKeys.sales,
-                keys.witnesses,
+                keys.witnesses, SaleKeys.archived,
             ],
             [RedisArgument(redis.facts.runID), "demo", "u", "t", "1", "1", "0", "0", "ab"])
         #expect(reply.integer == 0)

@@ -35,6 +35,21 @@ import Testing
         #expect(!Comparison(sale, redis: redis, sqlite: sqlite).isOnlyBacklog)
     }
 
+    @Test func `calls a restock a backlog while its event is on the stream, and no longer`() {
+        var (redis, sqlite) = stores()
+        redis.status.stockTotal = 15
+        redis.status.remaining = 12
+        redis.unstoredUnits = 5
+        let comparison = Comparison(sale, redis: redis, sqlite: sqlite)
+        #expect(comparison.differences == [.restockNotInSQLite(units: 5)])
+        #expect(comparison.isOnlyBacklog)
+        redis.unstoredUnits = 0
+        #expect(
+            Comparison(sale, redis: redis, sqlite: sqlite).differences == [.stockTotal(redis: 15, sqlite: 10)])
+        sqlite.record.stockTotal = 15
+        #expect(Comparison(sale, redis: redis, sqlite: sqlite).isEqual)
+    }
+
     @Test func `takes an order among the dead letters for accounted for`() {
         let found = differences { _, sqlite in
             sqlite.orders.removeLast()

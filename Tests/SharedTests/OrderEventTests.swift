@@ -50,6 +50,21 @@ import Testing
         #expect(record.createdAt == UnixMilliseconds(5))
     }
 
+    @Test func `that begins a stream anew says whether the sale is paused`() throws {
+        guard case .create(let record) = try read(Self.create.merging(["paused": "1"]) { $1 }) else {
+            Issue.record("not a create event")
+            return
+        }
+        #expect(record.settings.paused)
+    }
+
+    @Test func `that archives a sale, or changes its stock, is understood`() throws {
+        #expect(try read(["v": "1", "kind": "archive", "at_ms": "7"]) == .archive(at: UnixMilliseconds(7)))
+        #expect(
+            try read(["v": "1", "kind": "restock", "units": "-3", "at_ms": "7"])
+                == .restock(units: -3, at: UnixMilliseconds(7)))
+    }
+
     @Test(arguments: ["v", "kind", "order", "position", "buyer", "quantity", "key", "trace", "at_ms", "epoch"])
     func `of an order that lacks a field names it`(_ field: String) {
         #expect(problem(Self.order.filter { $0.key != field }) == "field \(field) is missing")

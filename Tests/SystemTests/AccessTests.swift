@@ -34,6 +34,7 @@ import Testing
         #expect(run.report["errors"] == 0)
         #expect(system.drained(SaleID("demo")!))
         for command in [
+            ["restock", "demo", "5"], ["set", "demo", "--title", "Another"],
             ["pause", "demo"], ["resume", "demo"], ["show", "demo"], ["ls"], ["reconcile", "demo"],
             ["release", "demo"],
             ["close", "demo"],
@@ -73,6 +74,27 @@ import Testing
         let reply = try redis.command(["ACL", "DRYRUN", RedisArgument(user)] + words)
         let value = reply.value
         #expect(value.string == "OK")
+    }
+
+    @Test func `may archive a sale, of which then no program leaves or brings back anything`() throws {
+        let server = try server()
+        let system = try SaleSystem(apis: 0, redis: server)
+        for user in ["api", "worker", "operator"] { try system.logIn(user, password: "CHANGE-ME-\(user)") }
+        let sale = SaleID("demo")!
+        #expect(try system.salectl(["create", "demo", "--title", "T", "--stock", "5"]).code == 0)
+        try system.startAPI(0)
+        try system.startWorker()
+        _ = try system.stampede(sale, ["--buyers", "20", "--connections", "4"])
+        #expect(try system.salectl(["close", "demo"]).code == 0)
+        #expect(system.drained(sale))
+        let done = try system.salectl(["archive", "demo"])
+        #expect(done.code == 0, "\(done.errors)")
+        // The API process, which told buyers of it, forgets it within its next second; it does not call it unavailable.
+        let path = "/v1/sales/demo"
+        #expect(eventually { (try? system.ask("GET", path))?.status == 404 })
+        usleep(1_200_000)
+        let keys = try server.connect().command(["KEYS", "*"])
+        #expect(keys.value.strings == ["sales:archived"])
     }
 
     @Test(

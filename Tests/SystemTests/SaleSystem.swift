@@ -113,6 +113,11 @@ final class SaleSystem {
         return line.flatMap { Int($0.dropFirst(name.count + 1)) } ?? 0
     }
 
+    /// Asks an API process.
+    func ask(_ method: String, _ path: String, ofAPI index: Int = 0) throws -> HTTPAnswer {
+        try UnixHTTPClient(apiSocket(index)).ask(method, path)
+    }
+
     private func apiSocket(_ index: Int) -> String { directory.path("api-\(index).sock") }
 
     struct Failure: Error, CustomStringConvertible {

@@ -15,7 +15,8 @@ import Testing
         #expect(run.report["errors"] == 0)
         #expect(run.report["duplicates"] == 0)
         #expect(system.drained(sale))
-        #expect(try system.complaint(sale, run, met: met) == nil)
+        let complaint = try system.complaint(sale, run, met: met)
+        #expect(complaint == nil)
     }
 
     @Test func `sells exactly its stock to concurrent buyers through several API processes`() throws {
@@ -32,7 +33,8 @@ import Testing
         try system.startWorker()
         let sale = try TestSale.create(system.redis.connect(), stock: Self.stock)
         let run = try system.stampede(sale, ["--buyers", "\(Self.buyers)", "--over", "3s"]) {
-            usleep(150_000)
+            // Some are sold and most are not: the presses that are under way when it dies will win.
+            _ = eventually { (try? system.connect().status(sale)?.position ?? 0) ?? 0 > 20 }
             // While Redis stands still, presses are under way that it will decide and this process can't answer.
             system.redis.pause()
             usleep(50_000)

@@ -7,6 +7,8 @@ enum LedgerFact {
     case set(SaleSettings)
     case restock(units: Int, at: UnixMilliseconds)
     case release(units: Int, at: UnixMilliseconds)
+    /// The sale is over, and all of it is stored.
+    case archive(at: UnixMilliseconds)
     /// Positions that buyers were told of and that no store has.
     case lost(ClosedRange<Int>, units: Int, at: UnixMilliseconds)
     /// An order that never will be.
@@ -46,6 +48,9 @@ enum LedgerFact {
         case .release(let units, let at):
             text.appendMember("kind", "release")
             text.appendMember("units", units)
+            text.appendMember("at_ms", at.value)
+        case .archive(let at):
+            text.appendMember("kind", "archive")
             text.appendMember("at_ms", at.value)
         case .lost(let positions, let units, let at):
             text.appendMember("kind", "lost")

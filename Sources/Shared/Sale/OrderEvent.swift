@@ -11,6 +11,9 @@ package enum OrderEvent: Equatable, Sendable {
     /// The stock was changed by so many units: more, or before opening also fewer; written by restock.lua.
     case restock(units: Int, at: UnixMilliseconds)
 
+    /// Nothing comes after this: the sale is stored whole, and Redis may forget it; written by archive.lua.
+    case archive(at: UnixMilliseconds)
+
     /// The schema version this release writes and reads.
     package static let version = 1
 
@@ -40,6 +43,7 @@ package enum OrderEvent: Equatable, Sendable {
         case "restock":
             self = .restock(
                 units: try reader.signed("units"), at: UnixMilliseconds(try reader.integer("at_ms", in: 0...Int.max)))
+        case "archive": self = .archive(at: UnixMilliseconds(try reader.integer("at_ms", in: 0...Int.max)))
         case let kind: throw Malformed(message: "kind \(kind.prefix(32)) is unknown to this release")
         }
     }
@@ -81,8 +85,10 @@ package struct SaleRecord: Equatable, Sendable {
         title = try reader.text("title")
         stockTotal = try reader.integer("stock", in: 0...Limits.stockMax)
         maxPerBuyer = try reader.integer("max_per_buyer", in: 1...Limits.quantityMax)
+        // A sale begins unpaused; repair.lua, which writes the event of a stream that begins anew, may say otherwise.
+        let paused = try reader.optional("paused") == "1"
         settings = SaleSettings(
-            opensAt: try reader.time("opens_at"), closesAt: try reader.time("closes_at"), paused: false)
+            opensAt: try reader.time("opens_at"), closesAt: try reader.time("closes_at"), paused: paused)
         pseudonymKey = try reader.text("pseudonym_key")
         guard Pseudonym(key: pseudonymKey) != nil else {
             throw OrderEvent.Malformed(message: "field pseudonym_key is not 32 bytes in hexadecimal")

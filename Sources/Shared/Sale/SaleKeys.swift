@@ -2,6 +2,8 @@
 package struct SaleKeys: Sendable {
     /// The set of all sale names.
     package static let sales = "sales"
+    /// The set of the names of all sales that were archived: free on Redis, and never used again.
+    package static let archived = "sales:archived"
     /// The consumer group of every orders stream.
     package static let group = "workers"
 
@@ -19,6 +21,9 @@ package struct SaleKeys: Sendable {
     package let deadLetters: String
     /// Hash: API process → the last position it told a buyer of, and the units left then.
     package let witnesses: String
+
+    /// All of them, in the order of free.lua.
+    package var all: [String] { [sale, stock, position, buyers, orders, deadLetters, witnesses] }
 
     package init(_ id: SaleID) {
         sale = "sale:{\(id)}"

@@ -1,0 +1,149 @@
+import Glibc
+import OrderStore
+import Reconciliation
+import RedisClient
+import Shared
+
+extension Command {
+    static let archive = Command(
+        "archive", "ID [--dry-run] [--for DURATION] [--json]",
+        "Frees an ended sale's memory on Redis, once SQLite holds all of it.",
+        details: """
+              --dry-run        only say whether it can be archived, and what that would free
+              --for DURATION   how long to wait for the worker (default 1m)
+              --json           as JSON
+
+            Looks whether the sale has ended, Redis and SQLite tell the same story, every stream entry is stored and
+            acknowledged, and no dead letter is open; exit code 1 where not, and each reason is named. Then the worker marks
+            it in SQLite, and only then Redis forgets it. Killed at any moment, it is finished by running it again. Buyers get
+            404 for it from then on; a name is never used again. Take a backup first: only SQLite has the orders afterwards.
+            """
+    ) { line, context in
+        let arguments = try Arguments(line, options: ["--for"], flags: ["--dry-run", "--json"], words: 1...1)
+        let sale = try Arguments.sale(arguments.words[0])
+        let patience = try arguments.duration("--for") ?? 60_000
+        guard let path = try context.existingDatabase() else {
+            throw CommandFailure("there is no database: nothing is stored", ExitCode.noInput)
+        }
+        var archiver = Archiver(sale: sale, redis: try context.redis(), reader: try StoreReader(path: path))
+        guard let status = try archiver.redis.status(sale) else {
+            return try archiver.sayDone(freed: 0, json: arguments.has("--json"))
+        }
+        let event = try archiver.redis.archiveEvent(of: sale)
+        if arguments.has("--dry-run") || event == nil {
+            let reasons = try archiver.obstacles(status)
+            guard reasons.isEmpty else { return Archiver.refuse(sale, reasons) }
+        }
+        if arguments.has("--dry-run") {
+            let bytes = try archiver.redis.memory(of: sale)
+            Output.line(
+                arguments.has("--json")
+                    ? "{\"can_be_archived\":true,\"bytes\":\(bytes)}"
+                    : "\(sale) can be archived; that frees \(bytes) bytes on Redis")
+            return ExitCode.ok
+        }
+        let id: String
+        switch try archiver.redis.beginArchive(sale, uuid: status.uuid) {
+        case .success(let begun): id = begun
+        case .failure(let refusal): return Archiver.refuse(sale, [Archiver.sentence(refusal)])
+        }
+        try context.confirm(archiver.redis)
+        try archiver.awaitStored(id, milliseconds: patience)
+        let reasons = try archiver.obstacles(status)
+        guard reasons.isEmpty else { return Archiver.refuse(sale, reasons) }
+        let bytes = try archiver.redis.memory(of: sale)
+        if let refusal = try archiver.redis.free(sale, uuid: status.uuid, archivedBy: id) {
+            return Archiver.refuse(sale, [Archiver.sentence(refusal)])
+        }
+        try context.confirm(archiver.redis)
+        return try archiver.sayDone(freed: bytes, json: arguments.has("--json"))
+    }
+}
+
+/// The steps of archiving one sale.
+private struct Archiver {
+    private static let pollMicroseconds: UInt32 = 50_000
+
+    let sale: SaleID
+    let redis: BlockingRedis
+    let reader: StoreReader
+
+    /// Why it can't be archived, each a sentence.
+    func obstacles(_ status: SaleStatus) throws -> [String] {
+        // SQLite first: it follows Redis, so what it has, Redis must have had.
+        guard let stored = try reader.account(of: sale) else { return ["SQLite does not know it"] }
+        var reasons: [String] = []
+        if status.state != .ended { reasons.append("it has not ended: `salectl close \(sale)` ends it") }
+        if status.servingRunID != redis.facts.runID { reasons.append("it is fenced") }
+        if stored.openLetters > 0 { reasons.append("\(stored.openLetters) dead letters are open") }
+        let unread = try redis.unacknowledged(sale)
+        if unread > 0 { reasons.append("\(unread) stream entries are not stored and acknowledged yet") }
+        let live = try RedisSale.read(sale, from: redis, beside: stored)
+        let comparison = Comparison(sale, redis: live, sqlite: stored)
+        if let first = comparison.differences.first {
+            reasons.append("Redis and SQLite differ (\(comparison.differences.count)): \(first)")
+        }
+        return reasons
+    }
+
+    /// Waits until the worker has stored the archive event and acknowledged it.
+    func awaitStored(_ id: String, milliseconds: Int) throws {
+        let begun = UnixMilliseconds.now.value
+        var said = 0
+        while true {
+            if let mark = try reader.archiveMark(of: sale), mark.archivedAt != nil, mark.lastStreamID >= StreamID(id),
+                try redis.unacknowledged(sale) == 0
+            {
+                return
+            }
+            let waited = UnixMilliseconds.now.value - begun
+            guard waited < milliseconds else {
+                throw CommandFailure(
+                    "the worker has not stored it within \(waited / 1000) s: is it running? Nothing is freed; run this again",
+                    ExitCode.temporaryFailure)
+            }
+            if waited / 1000 > said {
+                said = waited / 1000
+                Output.error("salectl: waiting for the worker to store it, \(said) s")
+            }
+            usleep(Self.pollMicroseconds)
+        }
+    }
+
+    /// Redis has it no more: says so, if SQLite has it archived.
+    func sayDone(freed bytes: Int, json: Bool) throws -> Int32 {
+        guard let stored = try reader.account(of: sale) else {
+            throw CommandFailure("neither Redis nor SQLite has a sale \(sale)", ExitCode.noInput)
+        }
+        guard let at = stored.archivedAt else {
+            throw CommandFailure("Redis has lost \(sale); the worker brings it back", ExitCode.unavailable)
+        }
+        guard json else {
+            Output.line("\(sale) is archived: \(stored.orders.count) orders in SQLite, \(bytes) bytes freed on Redis")
+            return ExitCode.ok
+        }
+        var text = ByteBuffer(capacity: 256)
+        text.append("{")
+        text.appendMember("sale", "\(sale)")
+        text.appendMember("archived_at", time: at)
+        text.appendMember("orders", stored.orders.count)
+        text.appendMember("bytes_freed", bytes)
+        text.append("}")
+        Output.line(text.string)
+        return ExitCode.ok
+    }
+
+    static func refuse(_ sale: SaleID, _ reasons: [String]) -> Int32 {
+        for reason in reasons { Output.error("salectl: \(sale) is not archived: \(reason)") }
+        return ExitCode.negative
+    }
+
+    static func sentence(_ refusal: BlockingRedis.ArchiveRefusal) -> String {
+        switch refusal {
+        case .unknownSale: "Redis has no such sale any more, or another of its name"
+        case .fenced: "it is fenced"
+        case .notEnded: "it has not ended, or something came after its last event; run this again"
+        case .pending: "a stream entry is unread or not acknowledged; run this again"
+        }
+    }
+}

@@ -1,0 +1,98 @@
+import Glibc
+import OrderStore
+import Shared
+
+extension Command {
+    static let backup = Command(
+        "backup", "FILE [--json]", "Copies the database into FILE while the worker works, and proves the copy.",
+        details: """
+              --json   as JSON
+
+            The copy is of one instant. It is written as FILE.partial, checked (integrity_check, foreign_key_check), hashed into
+            FILE.sha256 (as sha256sum writes and checks it), put onto the disk, and then renamed: a FILE that is there is
+            whole. It is never overwritten. It names buyers: both files are readable by their owner only.
+            """
+    ) { line, context in
+        let arguments = try Arguments(line, options: [], flags: ["--json"], words: 1...1)
+        let file = arguments.words[0]
+        guard let path = try context.existingDatabase() else {
+            throw CommandFailure("there is no database", ExitCode.noInput)
+        }
+        guard !File.exists(file) else {
+            throw CommandFailure("\(file) is there already, and is left as it is", ExitCode.cantCreate)
+        }
+        umask(0o077)
+        let partial = "\(file).partial"
+        unlink(partial)  // of a run that was killed
+        defer { unlink(partial) }
+        try StoreReader(path: path).copy(to: partial)
+        let copy = try StoreReader(path: partial)
+        let damages = try copy.damages()
+        guard damages.isEmpty else {
+            throw CommandFailure(
+                "the copy is damaged, and so may the database be: \(damages[0])", ExitCode.data)
+        }
+        let sales = try copy.contents()
+        do {
+            let checksum = try File.sha256Hex(of: partial)
+            try File.sync(partial)
+            let sum = try PartialFile(Checksum.path(of: file))
+            try Checksum.line(checksum, of: file).withBytes { try sum.append($0) }
+            try sum.finish()
+            guard rename(partial, file) == 0 else { throw FileError() }
+            try File.syncDirectory(of: file)
+            report(file, bytes: try File.size(of: file), checksum, sales, json: arguments.has("--json"))
+        } catch let error as FileError {
+            throw CommandFailure("\(file) can't be written: \(error)", ExitCode.cantCreate)
+        }
+        return ExitCode.ok
+    }
+
+    private static func report(_ file: String, bytes: Int, _ checksum: String, _ sales: [StoredNumbers], json: Bool) {
+        let orders = sales.reduce(0) { $0 + $1.orders }
+        guard json else {
+            Output.print([
+                ("file", file), ("bytes", "\(bytes)"), ("sha256", checksum), ("sales", "\(sales.count)"),
+                ("orders", "\(orders)"),
+            ])
+            for sale in sales {
+                Output.line("  \(sale.sale): \(sale.orders) orders, up to stream id \(sale.lastStreamID)")
+            }
+            return
+        }
+        var text = ByteBuffer(capacity: 1024)
+        text.append("{")
+        text.appendMember("file", file)
+        text.appendMember("bytes", bytes)
+        text.appendMember("sha256", checksum)
+        text.appendMember("orders", orders)
+        text.appendMember("sales", each: sales) { text, sale in
+            text.append("{")
+            text.appendMember("sale", "\(sale.sale)")
+            text.appendMember("orders", sale.orders)
+            text.appendMember("position", sale.persistedPosition)
+            text.appendMember("last_stream_id", "\(sale.lastStreamID)")
+            text.append("}")
+        }
+        text.append("}")
+        Output.line(text.string)
+    }
+}
+
+/// The file beside a backup that proves it, in the form of sha256sum(1).
+enum Checksum {
+    static func path(of file: String) -> String { "\(file).sha256" }
+
+    static func line(_ checksum: String, of file: String) -> String {
+        "\(checksum)  \(file.split(separator: "/").last ?? "")\n"
+    }
+
+    /// The checksum that a line begins with; nil where it does not.
+    static func read(_ line: [UInt8]) -> String? {
+        let digits = line.prefix(64)
+        guard digits.count == 64, line.count > 64, line[64] == 0x20,
+            digits.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) })
+        else { return nil }
+        return String(decoding: digits, as: UTF8.self)
+    }
+}

@@ -1,0 +1,107 @@
+import RedisClient
+import Shared
+
+extension Command {
+    static let restock = Command(
+        "restock", "ID N [--json]", "Puts N more units on sale; before the sale opens, N may be negative.",
+        details: """
+            A sale that was sold out sells again. Stock, total and the event from which SQLite learns of it are one step.
+            A sale that has opened can only grow, and before that it keeps what is sold; one that has ended, is fenced or
+            archived is refused. It is not done twice by chance: where the answer is lost, look at `salectl show ID` before
+            trying again.
+
+              --json   print the sale as JSON
+
+            Example: salectl restock thursday 500; before it opens also salectl restock thursday -20
+            """
+    ) { line, context in
+        let arguments = try Arguments(line, options: [], flags: ["--json"], words: 2...2)
+        let sale = try Arguments.sale(arguments.words[0])
+        guard let units = Int(arguments.words[1]), units != 0, abs(units) <= Limits.stockMax else {
+            throw Arguments.UsageError(
+                "\"\(arguments.words[1])\" is no number of units: up to \(Limits.stockMax), and not 0")
+        }
+        let redis = try context.redis()
+        switch try certain({ () throws(RedisError) in try redis.restock(sale, units: units) }, sale) {
+        case .failure(.outOfRange):
+            throw CommandFailure("a sale has at most \(Limits.stockMax) units", ExitCode.cantCreate)
+        case .failure(let refusal): throw CommandFailure(refusal, sale)
+        case .success((let total, let remaining)):
+            try context.confirm(redis)
+            if arguments.has("--json") {
+                Output.line(try StatusReport.read(sale, context, redis).json)
+            } else {
+                Output.line("\(sale) has \(total) units, \(remaining) left")
+            }
+            return ExitCode.ok
+        }
+    }
+
+    static let set = Command(
+        "set", "ID [--title T] [--opens-at TIME] [--closes-at TIME] [--stock N] [--json]",
+        "Changes a sale's title and times and, before it opens, its stock.",
+        details: """
+              --title T          up to \(Limits.titleBytesMax) bytes
+              --opens-at TIME    only before the sale has opened
+              --closes-at TIME   later than now and than the opening; `salectl close ID` ends a sale now
+              --stock N          units in all, only before the sale has opened; afterwards there is `salectl restock`
+              --json             print the sale as JSON
+
+            Times are as with `salectl create`. All of it is done in one step, or nothing is.
+            """
+    ) { line, context in
+        let arguments = try Arguments(
+            line, options: ["--title", "--opens-at", "--closes-at", "--stock"], flags: ["--json"], words: 1...1)
+        let sale = try Arguments.sale(arguments.words[0])
+        let title = try arguments.value("--title")
+        if let title, title.isEmpty || title.utf8.count > Limits.titleBytesMax {
+            throw Arguments.UsageError("--title must have 1 to \(Limits.titleBytesMax) bytes")
+        }
+        let opensAt = try TimeArgument(arguments, "--opens-at")
+        let closesAt = try TimeArgument(arguments, "--closes-at")
+        let stock = try arguments.integer("--stock", in: 1...Limits.stockMax)
+        let redis = try context.redis()
+        let now = try redis.time()
+        let change = SaleChange(
+            title: title, opensAt: opensAt?.resolved(now), closesAt: closesAt?.resolved(now), stock: stock)
+        guard change != SaleChange() else { throw Arguments.UsageError("nothing is to be changed") }
+        switch try certain({ () throws(RedisError) in try redis.set(sale, change) }, sale) {
+        case .outOfRange?:
+            throw CommandFailure("\(sale) must close later than now, and than it opens", ExitCode.cantCreate)
+        case let refusal?: throw CommandFailure(refusal, sale)
+        case nil:
+            try context.confirm(redis)
+            let report = try StatusReport.read(sale, context, redis)
+            if arguments.has("--json") { Output.line(report.json) } else { Output.print(report.lines) }
+            return ExitCode.ok
+        }
+    }
+
+    /// Runs a change; where its answer was lost, says that it may have been done.
+    private static func certain<R>(_ change: () throws(RedisError) -> R, _ sale: SaleID) throws -> R {
+        do throws(RedisError) {
+            return try change()
+        } catch {
+            guard error.effect == .unknown else { throw error }
+            throw CommandFailure(
+                "\(error): it may have been done; look at `salectl show \(sale)` before trying again",
+                ExitCode.temporaryFailure)
+        }
+    }
+}
+
+extension CommandFailure {
+    fileprivate init(_ refusal: ChangeRefusal, _ sale: SaleID) {
+        switch refusal {
+        case .unknownSale: self.init("Redis has no sale \(sale)", ExitCode.noInput)
+        case .fenced:
+            self.init("\(sale) is fenced, and can't be changed before the worker has compared it", ExitCode.unavailable)
+        case .ended: self.init("\(sale) has ended", ExitCode.cantCreate)
+        case .archived: self.init("\(sale) is archived", ExitCode.cantCreate)
+        case .opened:
+            self.init("\(sale) has opened: its opening time stays, and its stock can only grow", ExitCode.cantCreate)
+        case .tooFew: self.init("more units of \(sale) are sold than it would have", ExitCode.cantCreate)
+        case .outOfRange: self.init("\(sale) can't be changed to that", ExitCode.cantCreate)
+        }
+    }
+}

@@ -1,0 +1,82 @@
+import OrderStore
+import Shared
+
+extension Command {
+    /// Positions that are named one by one.
+    private static let namedMax = 20
+
+    static let export = Command(
+        "export", "ID [--format csv|jsonl] [--after POSITION] [--limit N] [--output FILE]",
+        "Writes a sale's orders for fulfilment, by position, from SQLite.",
+        details: """
+              --format csv|jsonl   RFC 4180 with a header (default), or one JSON object a line
+              --after POSITION     go on behind this position (default 0: from the beginning)
+              --limit N            at most so many orders
+              --output FILE        write FILE.partial and rename it when it is on the disk; an older FILE is replaced
+
+            Each order once, and none behind the position up to which everything is stored: an export that goes on with
+            --after and the last position that this one says (on stderr) misses none that is stored later. What is not an
+            order is not in it and is counted on stderr: positions that were voided or lost, and dead letters. An open dead
+            letter is named, as it may become an order yet: export it then with --after its position less 1, --limit 1.
+            Reads beside a running worker, and may take its time: nothing waits for it.
+            """
+    ) { line, context in
+        let arguments = try Arguments(
+            line, options: ["--format", "--after", "--limit", "--output"], words: 1...1)
+        let sale = try Arguments.sale(arguments.words[0])
+        let formatName = try arguments.value("--format") ?? "csv"
+        guard let format = OrderFormat(rawValue: formatName) else {
+            throw Arguments.UsageError("--format is \"\(formatName)\"; it must be csv or jsonl")
+        }
+        let after = try arguments.integer("--after", in: 0...Int.max) ?? 0
+        let limit = try arguments.integer("--limit", in: 1...Int.max) ?? .max
+        guard let path = try context.existingDatabase() else {
+            throw CommandFailure("there is no database", ExitCode.noInput)
+        }
+        let reader = try StoreReader(path: path)
+        guard let persisted = try reader.persistedPosition(of: sale) else {
+            throw CommandFailure("SQLite has no sale \(sale)", ExitCode.noInput)
+        }
+        let output = try arguments.value("--output")
+        do {
+            let file = try output.map { try PartialFile($0) }
+            var text = ByteBuffer(capacity: 262_144)
+            func flush() throws {
+                if let file { try file.append(text.bytes) } else { Output.write(text.bytes) }
+                text.removeAll()
+            }
+            format.appendHeader(to: &text)
+            var written = 0
+            var position = after
+            while written < limit {
+                let page = try reader.page(of: sale, after: position, through: persisted, limit: limit - written)
+                guard let last = page.last else { break }
+                for order in page { format.append(order, to: &text) }
+                written += page.count
+                position = last.id.position
+                try flush()
+            }
+            try flush()
+            try file?.finish()
+            // Where it was not cut short, everything up to the persisted position has been dealt with.
+            let end = written < limit ? max(after, persisted) : position
+            Output.error("salectl: \(written) orders; last position \(end)")
+            report(try reader.omissions(of: sale, after: after, through: end))
+        } catch let error as FileError {
+            throw CommandFailure("\(output ?? "") can't be written: \(error)", ExitCode.cantCreate)
+        }
+        return ExitCode.ok
+    }
+
+    private static func report(_ omissions: Omissions) {
+        guard omissions != Omissions() else { return }
+        Output.error(
+            """
+            salectl: not in it: \(omissions.open.count) dead letters, \(omissions.voided) voided, \(omissions.lost) lost
+            """)
+        guard !omissions.open.isEmpty else { return }
+        let named = omissions.open.prefix(namedMax).map(String.init).joined(separator: ", ")
+        let more = omissions.open.count > namedMax ? " …" : ""
+        Output.error("salectl: open dead letters, which may become orders yet: positions \(named)\(more)")
+    }
+}

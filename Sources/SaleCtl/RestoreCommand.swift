@@ -1,0 +1,134 @@
+import Glibc
+import OrderStore
+import RedisClient
+import Shared
+
+extension Command {
+    static let restore = Command(
+        "restore", "FILE [--force] [--json]", "Puts a backup in the database's place, while no worker runs.",
+        details: """
+              --force   also where there is a database: it is given another name, with its log, and never deleted
+              --json    what each sale is, as JSON
+
+            FILE must be what FILE.sha256 says, undamaged, and of this system. Then it says what the file holds of each sale
+            and what Redis does, if that can be reached, and what becomes of the difference when the worker starts. Run it as
+            the worker's user: the database belongs to whoever restores it.
+            """
+    ) { line, context in
+        let arguments = try Arguments(line, options: [], flags: ["--force", "--json"], words: 1...1)
+        let file = arguments.words[0]
+        let path = try context.environment.required(.database)
+        let checksum = try proven(file)
+        guard let lock = try StoreLock.take(for: path) else {
+            throw CommandFailure(
+                "a worker holds \(path).lock: stop it, and any that stands by, first", ExitCode.temporaryFailure)
+        }
+        defer { withExtendedLifetime(lock) {} }
+        let there = DatabaseFiles.existing(path)
+        guard there.isEmpty || arguments.has("--force") else {
+            throw CommandFailure(
+                "\(there[0]) is there; with --force it is given another name, and \(file) takes its place",
+                ExitCode.cantCreate)
+        }
+        do {
+            let copy = try PartialFile(path)
+            let digest = SHA256Digest()
+            try File.forEachPiece(of: file) { piece throws(FileError) in
+                digest.update(piece)
+                try copy.append(piece)
+            }
+            guard digest.finish() == checksum else {
+                throw CommandFailure("\(file) changed while it was read", ExitCode.data)
+            }
+            if !there.isEmpty {
+                let now = UnixMilliseconds.now.rfc3339.split(separator: ":").joined()
+                try DatabaseFiles.setAside(path, as: "\(path).before-\(now)")
+                Output.error("salectl: what was there is \(path).before-\(now)")
+            }
+            try copy.finish()
+        } catch let error as FileError {
+            throw CommandFailure("\(path) can't be written: \(error)", ExitCode.cantCreate)
+        }
+        try report(StoreReader(path: path).contents(), context, json: arguments.has("--json"))
+        return ExitCode.ok
+    }
+
+    /// The checksum of a backup that is whole and ours.
+    private static func proven(_ file: String) throws -> String {
+        let found: String
+        do throws(FileError) {
+            let sum = try File.read(Checksum.path(of: file), limit: 4096)
+            guard let stated = Checksum.read(sum) else { throw FileError(code: EINVAL) }
+            found = try File.sha256Hex(of: file)
+            guard found == stated else { throw FileError(code: EBADMSG) }
+        } catch {
+            guard error.code == EBADMSG || error.code == EINVAL else {
+                throw CommandFailure("\(file) or \(Checksum.path(of: file)) can't be read: \(error)", ExitCode.noInput)
+            }
+            throw CommandFailure("\(file) is not what \(Checksum.path(of: file)) says", ExitCode.data)
+        }
+        do throws(StoreError) {
+            let damages = try StoreReader(path: file).damages()
+            guard let first = damages.first else { return found }
+            throw StoreError(code: 0, operation: "integrity_check", message: first)
+        } catch {
+            throw CommandFailure("\(file) can't be used: \(error.message)", ExitCode.data)
+        }
+    }
+
+    // MARK: What becomes of each sale
+
+    private static func report(_ sales: [StoredNumbers], _ context: Context, json: Bool) throws {
+        var rows: [(sale: String, orders: Int, position: Int, redis: Int?, note: String)] = []
+        do {
+            let redis = try context.redis()
+            for sale in sales {
+                let status = try redis.status(sale.sale, allowingGaps: true)
+                rows.append(
+                    (
+                        "\(sale.sale)", sale.orders, sale.persistedPosition, status?.position,
+                        note(sale, status, archivedOnRedis: try redis.isArchived(sale.sale))
+                    ))
+            }
+            for sale in try redis.sales() where !sales.contains(where: { $0.sale == sale }) {
+                let position = try redis.status(sale, allowingGaps: true)?.position
+                rows.append(("\(sale)", 0, 0, position, "not in the file: the worker stores it from its stream"))
+            }
+        } catch let error as RedisError {
+            Output.error("salectl: Redis can't be asked: \(error)")
+            rows = sales.map { ("\($0.sale)", $0.orders, $0.persistedPosition, nil, "Redis can't be asked") }
+        }
+        guard json else {
+            return Output.print(
+                table: rows.map { row in
+                    [row.sale, "\(row.orders)", "\(row.position)", row.redis.map { "\($0)" } ?? "-", row.note]
+                }, headings: ["SALE", "ORDERS", "POSITION", "REDIS", "NOTE"])
+        }
+        var text = ByteBuffer(capacity: 1024)
+        text.append("{")
+        text.appendMember("sales", each: rows) { text, row in
+            text.append("{")
+            text.appendMember("sale", row.sale)
+            text.appendMember("orders", row.orders)
+            text.appendMember("position", row.position)
+            text.appendMember("redis_position")
+            if let position = row.redis { text.append(decimal: position) } else { text.append("null") }
+            text.appendMember("note", row.note)
+            text.append("}")
+        }
+        text.append("}")
+        Output.line(text.string)
+    }
+
+    private static func note(_ stored: StoredNumbers, _ live: SaleStatus?, archivedOnRedis: Bool) -> String {
+        guard let live else {
+            if stored.archivedAt != nil { return "archived" }
+            if archivedOnRedis { return "archived since: this file may lack orders, and it is not brought back" }
+            return "not on Redis: the worker completes it; what was sold behind this is lost"
+        }
+        if live.uuid != stored.uuid { return "another sale of this name is on Redis: it stays fenced" }
+        let behind = live.position - stored.persistedPosition
+        if behind > 0 { return "the worker stores the \(behind) behind it from Redis" }
+        return behind < 0 ? "Redis has forgotten \(-behind): the worker completes it" : "both have the same position"
+    }
+}

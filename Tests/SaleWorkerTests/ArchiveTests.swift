@@ -1,0 +1,149 @@
+import Foundation
+import OrderStore
+import RedisClient
+import Shared
+import TestSupport
+import Testing
+
+@Suite struct `Archiving a sale` {
+    private static let sale = SaleID("demo")!
+
+    /// Four of ten are sold and stored, and it has ended.
+    private func ended() throws -> WorkerUnderTest {
+        let under = try WorkerUnderTest()
+        try TestSale.create(under.redis, stock: 10)
+        try under.sell(Self.sale, to: 0..<4)
+        try under.start()
+        #expect(try under.redis.control(Self.sale, .close))
+        #expect(under.drained(Self.sale))
+        return under
+    }
+
+    private func keys(_ under: WorkerUnderTest) throws -> Set<String> {
+        let reply = try under.server.connect().command(["KEYS", "*"])
+        return Set(reply.value.strings)
+    }
+
+    private func kill(_ under: WorkerUnderTest) {
+        under.worker?.signal(SIGKILL)
+        under.worker?.wait()
+    }
+
+    @Test func `frees Redis and leaves everything in SQLite, and nothing brings it back`() throws {
+        let under = try ended()
+        let other = try TestSale.create(under.redis, "other")
+        let dry = try under.salectl(["archive", "demo", "--dry-run"])
+        #expect(dry.output.contains("can be archived"), "\(dry.errors)")
+        let done = try under.salectl(["archive", "demo"])
+        #expect(done.code == 0, "\(done.errors)")
+        #expect(done.output.hasPrefix("demo is archived: 4 orders in SQLite"))
+        #expect(try under.redis.sales() == [other])
+        #expect(try keys(under).filter { $0.contains("{demo}") }.isEmpty)
+        #expect(try under.account(Self.sale)?.orders.count == 4)
+        #expect(
+            try SQLiteShell.run(under.database, "SELECT entry FROM ledger ORDER BY seq DESC LIMIT 1")[0]
+                .contains(#""kind":"archive""#))
+        // Not by another run, the worker, a restart of it, nor by hand; and its name stays taken, also without SQLite.
+        #expect(try under.salectl(["archive", "demo"]).output.hasPrefix("demo is archived: 4 orders"))
+        kill(under)
+        #expect(try under.salectl(["rebuild", "demo"]).code == ExitCode.negative)
+        let worker = try under.start()
+        try under.sell(other, to: 0..<2)
+        #expect(under.drained(other))
+        #expect(!worker.errors.contains("sale_lost"))
+        #expect(try keys(under).filter { $0.contains("{demo}") }.isEmpty)
+        #expect(try under.salectl(["create", "demo", "--title", "T", "--stock", "1"]).code == ExitCode.cantCreate)
+        #expect(
+            try under.redis.create(NewSale(sale: Self.sale, title: "T", stock: 1)) == false)
+        // It is seen where SQLite is asked, and exported.
+        #expect(try under.salectl(["show", "demo"]).output.contains("archived"))
+        #expect(try under.salectl(["ls"]).output.contains("demo   archived  10     4"))
+        #expect(try under.salectl(["export", "demo", "--format", "jsonl"]).output.split(separator: "\n").count == 4)
+    }
+
+    @Test func `is refused, with the reason, where something is not stored or not over`() throws {
+        let under = try WorkerUnderTest()
+        try TestSale.create(under.redis, stock: 10)
+        #expect(try under.salectl(["archive", "demo"]).code == ExitCode.noInput)
+        let worker = try under.start()
+        #expect(under.drained(Self.sale))
+        func reasons() throws -> String {
+            let result = try under.salectl(["archive", "demo", "--for", "1s"])
+            #expect(result.code == ExitCode.negative)
+            return result.errors
+        }
+        #expect(try reasons().contains("has not ended"))
+        #expect(try under.redis.control(Self.sale, .close))
+        try under.add(Self.sale, ["rubbish", "1"])
+        #expect(under.drained(Self.sale))
+        #expect(eventually { (try? reasons().contains("1 dead letters are open")) == true })
+        _ = try SQLiteShell.run(under.database, "UPDATE dead_letters SET resolution = 'discarded'")
+        worker.signal(SIGKILL)
+        worker.wait()
+        try under.add(Self.sale, ["more", "1"])
+        #expect(try reasons().contains("1 stream entries are not stored"))
+        try under.redis.command(["HSET", RedisArgument(SaleKeys(Self.sale).sale), "serving_run_id", "another"])
+        #expect(try reasons().contains("it is fenced"))
+        #expect(try under.redis.archiveEvent(of: Self.sale) == nil)
+    }
+
+    @Test(arguments: ["after_read", "before_commit", "after_commit", "after_settle"])
+    func `is finished by running it again, wherever salectl and the worker were killed`(_ step: String) throws {
+        let under = try ended()
+        kill(under)
+        // salectl is killed while it waits for a worker that is not there; its event is on the stream.
+        let waiting = try ChildProcess(
+            ChildProcess.product("salectl"), ["archive", "demo"],
+            environment: ["SALE_REDIS_URL": under.server.url, "SALE_DATABASE": under.database],
+            errorLog: under.server.directory.url.appendingPathComponent("archive.err"))
+        #expect(eventually { (try? under.redis.archiveEvent(of: Self.sale)) != nil })
+        #expect(eventually { waiting.errors.contains("waiting for the worker") })
+        waiting.signal(SIGKILL)
+        waiting.wait()
+        let event = try under.redis.archiveEvent(of: Self.sale)
+        #expect(try under.salectl(["restock", "demo", "1"]).code == ExitCode.cantCreate)
+        // The worker is killed while it stores that; then salectl finds nobody again.
+        let worker = try under.start(["SALE_WORKER_FAILPOINT": step])
+        worker.wait()
+        let early = try under.salectl(["archive", "demo", "--for", "200ms"])
+        #expect(early.code == (step == "after_settle" ? 0 : ExitCode.temporaryFailure), "\(early.errors)")
+        try under.start()
+        let done = try under.salectl(["archive", "demo"])
+        #expect(done.code == 0, "\(done.errors)")
+        #expect(try keys(under) == [SaleKeys.archived])
+        let stored = try #require(try under.account(Self.sale))
+        #expect(stored.archivedAt != nil)
+        #expect(stored.orders.count == 4)
+        #expect(event.map { StreamID($0) } == stored.lastStreamID)
+    }
+
+    @Test func `waits for what came after its event, and stores it`() throws {
+        let under = try ended()
+        kill(under)
+        #expect(try under.salectl(["archive", "demo", "--for", "100ms"]).code == ExitCode.temporaryFailure)
+        // A clock that was set back lets somebody buy after the end.
+        let key = RedisArgument(SaleKeys(Self.sale).sale)
+        let closesAt = try #require(try under.redis.status(Self.sale)?.closesAt)
+        try under.redis.command(["HSET", key, "closes_at", "0"])
+        try under.sell(Self.sale, to: 4..<5)
+        try under.redis.command(["HSET", key, "closes_at", RedisArgument(closesAt.value)])
+        try under.start()
+        let done = try under.salectl(["archive", "demo"])
+        #expect(done.code == 0, "\(done.errors)")
+        #expect(try under.account(Self.sale)?.orders.count == 5)
+    }
+
+    @Test func `protects a sale from a database that is older than it`() throws {
+        let under = try ended()
+        let copy = under.server.directory.path("older.db")
+        _ = try SQLiteShell.run(under.database, ".backup \(copy)")
+        #expect(try under.salectl(["archive", "demo"]).code == 0)
+        kill(under)
+        for suffix in ["", "-wal", "-shm"] { unlink(under.database + suffix) }
+        try FileManager.default.copyItem(atPath: copy, toPath: under.database)
+        let worker = try under.start()
+        #expect(eventually { worker.errors.contains("fence_kept") }, "\(worker.errors)")
+        #expect(worker.errors.contains("this database is from before that"))
+        #expect(try keys(under) == [SaleKeys.archived])
+    }
+}

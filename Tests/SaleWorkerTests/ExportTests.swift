@@ -1,0 +1,90 @@
+import Foundation
+import RedisClient
+import Shared
+import TestSupport
+import Testing
+
+@Suite struct `An export` {
+    private let sale = SaleID("demo")!
+
+    /// Twelve of twenty are sold and stored, to buyers of whom one needs quotes.
+    private func sold() throws -> WorkerUnderTest {
+        let under = try WorkerUnderTest()
+        try TestSale.create(under.redis, stock: 20)
+        try under.sell(sale, to: 0..<11)
+        _ = try TestSale.purchase(under.redis, sale, [.init(buyer: "a,\"b", key: "k")])
+        try under.start()
+        #expect(under.drained(sale))
+        return under
+    }
+
+    @Test func `is CSV for a machine, with a header, quotes and RFC 3339 times`() throws {
+        let under = try sold()
+        let result = try under.salectl(["export", "demo"])
+        let lines = result.output.components(separatedBy: "\r\n")
+        #expect(lines.count == 14)
+        #expect(lines[0] == "order,sale,position,buyer,quantity,secured_at,epoch,trace")
+        #expect(lines[1].hasPrefix("demo-1,demo,1,buyer-0,1,20"))
+        #expect(lines[1].contains("Z,1,"))
+        #expect(lines[12].hasPrefix(#"demo-12,demo,12,"a,""b",1,"#))
+        #expect(lines[13].isEmpty)
+        #expect(result.errors == "salectl: 12 orders; last position 12\n")
+    }
+
+    @Test func `goes on where the last one ended, each order once`() throws {
+        let under = try sold()
+        var positions: [Int] = []
+        var after = "0"
+        while true {
+            let result = try under.salectl([
+                "export", "demo", "--format", "jsonl", "--after", after, "--limit", "5",
+            ])
+            let lines = result.output.split(separator: "\n")
+            if lines.isEmpty { break }
+            for line in lines {
+                let order = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+                positions.append(order?["position"] as? Int ?? -1)
+            }
+            after = result.errors.split(whereSeparator: { !$0.isNumber }).last.map(String.init) ?? ""
+        }
+        #expect(positions == Array(1...12))
+    }
+
+    @Test func `ends at the persisted position, and names what is no order`() throws {
+        let under = try sold()
+        under.worker?.signal(SIGKILL)
+        under.worker?.wait()
+        // An order behind a gap, a dead letter, a void and a loss, as a worker would leave them.
+        _ = try SQLiteShell.run(
+            under.database,
+            """
+            DELETE FROM orders WHERE position IN (3, 5, 9);
+            INSERT INTO dead_letters (sale, stream_id, reason, message, stage, position, quantity, first_failed_at_ms,
+                last_failed_at_ms, worker, release) VALUES ('demo', '1-1', 'malformed', 'm', 'decode', 3, 1, 1, 1, 'w', 'r');
+            INSERT INTO voids VALUES ('demo', 5, 1, '1-2', 'r', 1);
+            INSERT INTO losses VALUES ('demo', 9, 9, 1, 1, NULL);
+            UPDATE sales SET persisted_position = 11;
+            """)
+        let result = try under.salectl(["export", "demo"])
+        #expect(result.output.components(separatedBy: "\r\n").count == 10)
+        #expect(result.errors.contains("8 orders; last position 11\n"))
+        #expect(result.errors.contains("not in it: 1 dead letters, 1 voided, 1 lost"))
+        #expect(result.errors.contains("may become orders yet: positions 3"))
+        // What is stored later comes with the next one.
+        _ = try SQLiteShell.run(under.database, "UPDATE sales SET persisted_position = 12")
+        #expect(try under.salectl(["export", "demo", "--after", "11"]).output.contains("demo-12,"))
+    }
+
+    @Test func `into a file is there whole, for its owner only, or not at all`() throws {
+        let under = try sold()
+        let path = under.server.directory.path("orders.csv")
+        #expect(try under.salectl(["export", "demo", "--output", path]).code == 0)
+        #expect(try String(contentsOfFile: path, encoding: .utf8) == under.salectl(["export", "demo"]).output)
+        #expect(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int == 0o600)
+        #expect(!FileManager.default.fileExists(atPath: "\(path).partial"))
+        let failed = try under.salectl(["export", "demo", "--output", "/nowhere/orders.csv"])
+        #expect(failed.code == ExitCode.cantCreate)
+        #expect(try under.salectl(["export", "ghost"]).code == ExitCode.noInput)
+        #expect(try under.salectl(["export", "demo", "--format", "xml"]).code == ExitCode.usage)
+    }
+}

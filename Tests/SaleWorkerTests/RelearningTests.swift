@@ -1,0 +1,59 @@
+import OrderStore
+import Reconciliation
+import Shared
+import Testing
+
+@Suite struct `What an older database relearns` {
+    /// Both have three orders; then SQLite forgets the last two.
+    private func older(_ change: (inout RedisSale, inout StoredSale) -> Void = { _, _ in }) -> Relearning {
+        var (redis, sqlite) = TestStores.equal()
+        sqlite.orders.removeLast(2)
+        sqlite.sold = 1
+        change(&redis, &sqlite)
+        return Relearning(redis: redis, sqlite: sqlite)
+    }
+
+    @Test func `are the orders that buyers have on Redis, and not what the worker has yet to store`() {
+        #expect(older().orders.map(\.id.position) == [2, 3])
+        #expect(older().losses.isEmpty)
+        let behind = older { redis, _ in
+            redis.wins[4] = TestStores.win(4)
+            redis.status.position = 4
+            redis.status.remaining = 6
+        }
+        #expect(behind.orders.map(\.id.position) == [2, 3])
+    }
+
+    @Test func `is a loss where nobody has the position, with the units that are not on sale`() {
+        let lost = older { redis, _ in redis.wins[2] = nil }
+        #expect(lost.orders.map(\.id.position) == [3])
+        #expect(lost.losses == [.init(positions: 2...2, units: 1, isReleased: false)])
+        let released = older { redis, _ in
+            redis.wins[2] = nil
+            redis.status.remaining = 8
+        }
+        #expect(released.losses == [.init(positions: 2...2, units: 0, isReleased: false)])
+    }
+
+    @Test func `is a loss up to the last position that was accounted for`() {
+        let lost = older { redis, _ in
+            redis.wins[2] = nil
+            redis.wins[3] = nil
+            redis.wins[4] = TestStores.win(4)
+            redis.status.position = 4
+            redis.status.remaining = 6
+        }
+        #expect(lost.losses == [.init(positions: 2...3, units: 2, isReleased: false)])
+    }
+
+    @Test func `is nothing that it knows as a dead letter or as lost`() {
+        let known = older { redis, sqlite in
+            redis.wins[2] = nil
+            redis.wins[3] = nil
+            sqlite.deadLetters = [.init(position: 2, quantity: 1)]
+            sqlite.losses = [.init(positions: 3...3, units: 1, isReleased: false)]
+        }
+        #expect(known.orders.isEmpty)
+        #expect(known.losses.isEmpty)
+    }
+}

@@ -1,0 +1,149 @@
+import Glibc
+import OrderStore
+import RedisClient
+import Shared
+import TestSupport
+import Testing
+
+@Suite struct `A sale that is changed` {
+    private static let sale = SaleID("demo")!
+
+    private func begin(stock: Int = 3, opensAt: UnixMilliseconds? = nil) throws -> WorkerUnderTest {
+        let under = try WorkerUnderTest()
+        try TestSale.create(under.redis, stock: stock, opensAt: opensAt)
+        return under
+    }
+
+    private func soon(_ milliseconds: Int) -> UnixMilliseconds {
+        UnixMilliseconds(UnixMilliseconds.now.value + milliseconds)
+    }
+
+    @Test func `sells again after a restock, and SQLite and the ledger know it`() throws {
+        let under = try begin()
+        try under.start()
+        try under.sell(Self.sale, to: 0..<4)
+        #expect(try under.redis.status(Self.sale)?.state == .soldOut)
+        let said = try under.salectl(["restock", "demo", "2"])
+        #expect(said.output == "demo has 5 units, 2 left\n", "\(said.errors)")
+        #expect(try under.redis.status(Self.sale)?.state == .open)
+        try under.sell(Self.sale, to: 4..<7)
+        #expect(try under.redis.status(Self.sale)?.state == .soldOut)
+        #expect(under.drained(Self.sale))
+        #expect(try under.reconciled(Self.sale))
+        let stored = try #require(try under.account(Self.sale))
+        #expect(stored.record.stockTotal == 5)
+        #expect(stored.sold == 5)
+        let ledger = try SQLiteShell.run(under.database, "SELECT entry FROM ledger WHERE entry LIKE '%restock%'")
+        #expect(ledger.count == 1)
+        #expect(ledger[0].contains(#""units":2"#))
+    }
+
+    @Test func `has a backlog, and no damage, while its restock is on the stream`() throws {
+        let under = try begin()
+        let worker = try under.start()
+        #expect(under.drained(Self.sale))
+        worker.signal(SIGKILL)
+        worker.wait()
+        #expect(try under.salectl(["restock", "demo", "4"]).code == 0)
+        let waiting = try under.salectl(["reconcile", "demo"])
+        #expect(waiting.code == ExitCode.negative)
+        #expect(waiting.output.contains("a restock of 4 units is on the stream"))
+        #expect(waiting.output.contains("only the worker's backlog differs"))
+        #expect(!waiting.output.contains("stock_total"))
+        try under.start()
+        #expect(under.drained(Self.sale))
+        #expect(try under.reconciled(Self.sale))
+    }
+
+    @Test func `has the restocked total when it is completed on an emptied Redis`() throws {
+        let under = try begin()
+        let worker = try under.start()
+        try under.sell(Self.sale, to: 0..<3)
+        #expect(try under.salectl(["restock", "demo", "4"]).code == 0)
+        #expect(under.drained(Self.sale))
+        try under.redis.command(["FLUSHALL"])
+        #expect(eventually { worker.errors.contains("fence_lifted") }, "\(worker.errors)")
+        let status = try #require(try under.redis.status(Self.sale))
+        #expect(status.stockTotal == 7)
+        #expect(status.remaining == 4)
+        try under.sell(Self.sale, to: 3..<9)
+        #expect(under.drained(Self.sale))
+        #expect(try under.account(Self.sale)?.sold == 7)
+        #expect(try under.reconciled(Self.sale))
+    }
+
+    @Test func `has the restocked total on a Redis that is older than the restock`() throws {
+        let under = try begin()
+        let worker = try under.start()
+        #expect(try under.salectl(["restock", "demo", "4"]).code == 0)
+        #expect(under.drained(Self.sale))
+        worker.signal(SIGKILL)
+        worker.wait()
+        let keys = SaleKeys(Self.sale)
+        try under.redis.command([
+            "HSET", RedisArgument(keys.sale), "stock_total", "3", "serving_run_id", "an earlier life",
+        ])
+        try under.redis.command(["SET", RedisArgument(keys.stock), "3"])
+        let second = try under.start()
+        #expect(eventually { second.errors.contains("fence_lifted") }, "\(second.errors)")
+        #expect(try under.redis.status(Self.sale)?.remaining == 7)
+        #expect(try under.reconciled(Self.sale))
+    }
+
+    @Test func `before it opens can shrink, be renamed and moved, in one step or not at all`() throws {
+        let under = try begin(stock: 10, opensAt: soon(3_600_000))
+        try under.start()
+        #expect(try under.salectl(["restock", "demo", "-4"]).output == "demo has 6 units, 6 left\n")
+        #expect(try under.salectl(["restock", "demo", "-7"]).code == ExitCode.cantCreate)
+        let all = ["set", "demo", "--title", "A new name", "--stock", "8", "--opens-at", "now", "--closes-at", "+1h"]
+        // It would close before it opens: nothing of it is done.
+        #expect(
+            try under.salectl(["set", "demo", "--title", "x", "--opens-at", "+2h", "--closes-at", "+1h"]).code
+                == ExitCode.cantCreate)
+        #expect(try under.redis.status(Self.sale)?.title == "A test")
+        #expect(try under.salectl(all).code == 0)
+        let status = try #require(try under.redis.status(Self.sale))
+        #expect(status.title == "A new name")
+        #expect(status.stockTotal == 8)
+        #expect(status.state == .open)
+        #expect(under.drained(Self.sale))
+        #expect(try under.reconciled(Self.sale))
+        let stored = try #require(try under.account(Self.sale))
+        #expect(stored.record.title == "A new name")
+        #expect(stored.record.stockTotal == 8)
+        #expect(stored.record.settings.closesAt == status.closesAt)
+    }
+
+    @Test func `once it has opened keeps its opening time, and can only grow`() throws {
+        let under = try begin()
+        for line in [
+            ["restock", "demo", "-1"], ["set", "demo", "--stock", "9"], ["set", "demo", "--opens-at", "+1h"],
+        ] {
+            let refused = try under.salectl(line)
+            #expect(refused.code == ExitCode.cantCreate, "\(line)")
+            #expect(refused.errors.contains("has opened"))
+        }
+        #expect(try under.salectl(["set", "demo", "--closes-at", "+1h", "--title", "T"]).code == 0)
+        #expect(try under.redis.status(Self.sale)?.stockTotal == 3)
+    }
+
+    @Test func `is left as it is where it has ended, is fenced or not there`() throws {
+        let under = try begin()
+        #expect(try under.salectl(["restock", "ghost", "1"]).code == ExitCode.noInput)
+        #expect(try under.salectl(["set", "ghost", "--title", "T"]).code == ExitCode.noInput)
+        #expect(try under.salectl(["set", "demo"]).code == ExitCode.usage)
+        #expect(try under.salectl(["restock", "demo", "0"]).code == ExitCode.usage)
+        let keys = SaleKeys(Self.sale)
+        try under.redis.command(["HSET", RedisArgument(keys.sale), "serving_run_id", "an earlier life"])
+        #expect(try under.salectl(["restock", "demo", "1"]).code == ExitCode.unavailable)
+        #expect(try under.salectl(["set", "demo", "--title", "T"]).code == ExitCode.unavailable)
+        try under.redis.command([
+            "HSET", RedisArgument(keys.sale), "serving_run_id", RedisArgument(under.redis.facts.runID),
+        ])
+        #expect(try under.redis.control(Self.sale, .close))
+        #expect(try under.salectl(["restock", "demo", "1"]).errors.contains("has ended"))
+        #expect(try under.salectl(["set", "demo", "--closes-at", "+1h"]).errors.contains("has ended"))
+        #expect(try under.salectl(["set", "demo", "--title", "Over"]).code == 0)
+        #expect(try under.redis.status(Self.sale)?.stockTotal == 3)
+    }
+}
