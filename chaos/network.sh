@@ -51,10 +51,15 @@ lose_answers() { ip -n "host-$1" route add blackhole "$(back_address "$2")/32"; 
 pass_answers() { ip -n "host-$1" route del blackhole "$(back_address "$2")/32"; }
 
 disk() { echo "$dir/disk-$1"; }
-# Leaves next to no room on a host's disk (64 KiB, since it may be written to meanwhile), and makes it again.
+# Leaves next to no room on a host's disk, 64 KiB, and makes it again. It is written to meanwhile, and can't be made smaller
+# than it is full.
 fill_disk() {
     local used
-    used=$(df -k --output=used "$(disk "$1")" | tail -n 1)
-    mount -o "remount,size=$((used + 64))k" "$(disk "$1")"
+    for _ in $(seq 100); do
+        used=$(df -k --output=used "$(disk "$1")" | tail -n 1)
+        mount -o "remount,size=$((used + 64))k" "$(disk "$1")" 2>/dev/null && return 0
+    done
+    printf 'script/chaos: the disk of host %s could not be filled\n' "$1" >&2
+    exit 1
 }
 free_disk() { mount -o remount,size=256m "$(disk "$1")"; }
