@@ -75,6 +75,23 @@ final class Fence {
         }
     }
 
+    /// An API process that was late, cut off maybe while the fence was lifted, has told buyers of positions that this Redis has
+    /// not given yet: they would be given twice. The sale is paused until somebody has looked.
+    func heed(_ told: Int, _ status: SaleStatus, on redis: BlockingRedis) throws {
+        // A Redis that lacks a part of the sale is completed first.
+        guard status.position >= 0, status.remaining >= 0, told > status.position,
+            status.servingRunID == redis.facts.runID, !status.paused
+        else { return }
+        _ = try redis.control(status.sale, .pause)
+        log.write(.error, "told_beyond") {
+            $0.appendMember("sale", "\(status.sale)")
+            $0.appendMember("position", status.position)
+            $0.appendMember("told_position", told)
+            $0.appendMember("sale_paused", true)
+            $0.appendMember("hint", "an API process was cut off while Redis was completed; see docs/operations.md")
+        }
+    }
+
     private func lift(_ sale: SaleID) {
         lifted.insert(sale)
         repaired.remove(sale)
@@ -140,6 +157,13 @@ final class Fence {
 }
 
 extension BlockingRedis {
+    /// The highest position that any API process has told a buyer of, 0 where none has; nil where there is no such sale.
+    func witnessed(_ sale: SaleID) throws(RedisError) -> Int? {
+        let reply = try command(["HGET", RedisArgument(SaleKeys(sale).sale), "uuid"])
+        guard let uuid = reply.value.string else { return nil }
+        return try witness(sale, uuid: uuid)?.position ?? 0
+    }
+
     /// Whether this Redis may sell the sale.
     fileprivate func isServed(_ sale: SaleID) throws(RedisError) -> Bool {
         let reply = try command(["HGET", RedisArgument(SaleKeys(sale).sale), "serving_run_id"])

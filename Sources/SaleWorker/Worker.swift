@@ -199,8 +199,11 @@ final class Worker {
         metrics.lag = [:]
         for sale in reader.sales {
             try apart(sale, now: now) {
+                guard let told = try redis.witnessed(sale) else { return }
+                // Read after what was told: no position is told before it is given.
                 guard let status = try redis.status(sale, allowingGaps: true) else { return }
                 metrics.lag[sale] = max(0, status.position - status.persistedPosition)
+                try fence.heed(told, status, on: redis)
             }
         }
     }

@@ -146,6 +146,20 @@ import Testing
         #expect(try buy(under) == "P")
     }
 
+    @Test func `a sale is paused when a late API process has told more than Redis has given`() throws {
+        let under = try WorkerUnderTest()
+        try TestSale.create(under.redis, stock: 10)
+        try under.sell(Self.sale, to: 0..<4)
+        let worker = try under.start()
+        #expect(under.drained(Self.sale))
+        let uuid = try under.redis.status(Self.sale)?.uuid ?? ""
+        let told = RedisArgument(SaleKeys(Self.sale).witnesses)
+        try under.redis.command(["HSET", told, "an-api", RedisArgument("\(uuid) 4 6")])
+        try under.redis.command(["HSET", told, "a-late-one", RedisArgument("\(uuid) 7 3")])
+        #expect(eventually { worker.errors.contains("told_beyond") }, "\(worker.errors)")
+        #expect(try buy(under) == "P")
+    }
+
     @Test func `a stream that is made again goes on behind the ids of the lost one, though the clock was set back`()
         throws
     {
