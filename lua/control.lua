@@ -7,8 +7,9 @@
 -- Reply  1 done; 0 nothing done: there is no such sale. A sale without its stream is an error: SQLite would not learn
 --        of the change, and undo it when it completes this Redis
 
-local saved = redis.call('HMGET', KEYS[1], 'epoch', 'opens_at', 'closes_at', 'paused')
+local saved = redis.call('HMGET', KEYS[1], 'epoch', 'opens_at', 'closes_at', 'paused', 'archive_id')
 if not saved[1] then return 0 end
+if saved[5] then return redis.error_reply('ERR the sale is being archived: nothing changes it any more') end
 if redis.call('TYPE', KEYS[2]).ok ~= 'stream' then return redis.error_reply('ERR the sale has no orders stream') end
 
 local time = redis.call('TIME')

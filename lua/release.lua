@@ -3,11 +3,12 @@
 --
 -- KEYS   1 sale (hash)  2 stock  3 orders (stream)
 -- ARGV   1 run_id of this Redis
--- Reply  the units released; 0 where none are withheld; -1 nothing done: no such sale; -2 nothing done: it is fenced
+-- Reply  the units released; 0 where none are withheld; -1 nothing done: no such sale; -2 nothing done: it is fenced,
+--        or being archived
 
-local saved = redis.call('HMGET', KEYS[1], 'epoch', 'serving_run_id', 'withheld')
+local saved = redis.call('HMGET', KEYS[1], 'epoch', 'serving_run_id', 'withheld', 'archive_id')
 if not saved[1] then return -1 end
-if saved[2] ~= ARGV[1] or redis.call('TYPE', KEYS[3]).ok ~= 'stream' then return -2 end
+if saved[2] ~= ARGV[1] or saved[4] or redis.call('TYPE', KEYS[3]).ok ~= 'stream' then return -2 end
 if not tonumber(redis.call('GET', KEYS[2])) then return -2 end
 local withheld = tonumber(saved[3]) or 0
 if withheld == 0 then return 0 end

@@ -10,7 +10,10 @@ extension Operation.Letters {
     }
 
     func discard(_ store: OrderStore, _ redis: BlockingRedis) throws -> String {
-        let given = try redis.status(sale, allowingGaps: true)?.position ?? Int.max
+        guard let given = try given(redis) else {
+            throw OperationRefused(
+                .notAllowed, "Redis does not have \(sale) just now: which positions it gave is not known")
+        }
         guard try isReadToItsEnd(store, redis) else {
             throw OperationRefused(
                 .notAllowed, "\(sale)'s stream is not read to its end: it may hold the order that a letter stands for")
@@ -18,6 +21,15 @@ extension Operation.Letters {
         return LetterResults(
             try store.discard(sale, ids, reason: reason, given: given, rehearsing: isRehearsal)
         ).json
+    }
+
+    /// The last position that was given; nil where nobody can tell.
+    private func given(_ redis: BlockingRedis) throws -> Int? {
+        if let status = try redis.status(sale, allowingGaps: true) {
+            return status.position >= 0 ? status.position : nil
+        }
+        let archived = try redis.command(["SISMEMBER", RedisArgument(SaleKeys.archived), RedisArgument("\(sale)")])
+        return archived.integer == 1 ? Int.max : nil
     }
 
     /// Whether SQLite has taken in the stream's last entry, and thereby all of them.

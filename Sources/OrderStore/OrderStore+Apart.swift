@@ -28,6 +28,9 @@ extension OrderStore {
 
     /// Stores one entry that a worker may have died of, by itself; rejects it where one has died while it did just that.
     ///
+    /// Twice, as the first time may have been anybody's fault: a machine that was switched off.
+    private static let deathsMax = 2
+
     /// How often an entry was delivered can't tell: it grows with each reconnection, too. What survives a crash is a mark,
     /// committed before the try and deleted with what comes of it: a mark of an earlier owner of the file is the word of one
     /// that did not live to delete it.
@@ -38,9 +41,11 @@ extension OrderStore {
         if let outcome = try settledLetter(sale, entry.id) {
             return Applied(outcomes: [outcome], persistedPosition: try persistedPosition(sale))
         }
-        var triedBy: String?
-        try database.query("SELECT life FROM trials WHERE sale = ? AND stream_id = ?", trial) { triedBy = $0.text(0) }
-        if let triedBy, triedBy != life {
+        var deaths = 0
+        try database.query("SELECT life, deaths FROM trials WHERE sale = ? AND stream_id = ?", trial) {
+            deaths = $0.integer(1) + ($0.text(0) == life ? 0 : 1)
+        }
+        if deaths >= Self.deathsMax {
             return try transaction { () throws(StoreError) in
                 let outcome = try reject(
                     sale, entry, .crashesWorker, .deliver,
@@ -53,8 +58,10 @@ extension OrderStore {
         }
         try transaction { () throws(StoreError) in
             _ = try database.run(
-                "INSERT INTO trials (sale, stream_id, life) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-                trial + [.text(life)])
+                """
+                INSERT INTO trials (sale, stream_id, life, deaths) VALUES (?, ?, ?, ?)
+                ON CONFLICT DO UPDATE SET life = excluded.life, deaths = excluded.deaths
+                """, trial + [.text(life), .integer(deaths)])
         }
         do throws(StoreError) {
             return try transaction { () throws(StoreError) in

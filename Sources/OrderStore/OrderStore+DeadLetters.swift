@@ -34,6 +34,8 @@ extension OrderStore {
     ) throws(StoreError) -> Outcome {
         let now = UnixMilliseconds.now.value
         var isMoved = false
+        // A position that was never given stands for no unit, and must not stand in the way of the order that gets it.
+        let isReal = position.map { isGiven($0, of: sale) } ?? false
         try database.query(
             """
             INSERT INTO dead_letters (sale, stream_id, fields, reason, message, stage, position, quantity, attempts,
@@ -47,7 +49,8 @@ extension OrderStore {
             [
                 .text("\(sale)"), .text(entry.id), .optional(entry.fields.map(StreamEntry.packed)),
                 .text(rejection.reason.rawValue), .text(rejection.message), .text(stage.rawValue),
-                .optional(position), .optional(quantity), .integer(attempts), .integer(now), .text(worker),
+                .optional(isReal ? position : nil), .optional(isReal ? quantity : nil), .integer(attempts),
+                .integer(now), .text(worker),
                 .text(Release.version),
             ]
         ) { isMoved = $0.optionalInteger(0) != nil }

@@ -92,13 +92,16 @@ extension OrderStore {
         guard let position = letter.position, position <= given, try know(sale) else {
             return LetterResult(id: id, outcome: .discarded)
         }
-        // A letter that contradicts a stored order has that order's position, and no unit of its own.
+        // A letter that contradicts a stored order has that order's position, and no unit of its own; and another letter that
+        // is still open may be the order that the position belongs to.
         let now = UnixMilliseconds.now
         let voided = try database.run(
             """
             INSERT INTO voids (sale, position, quantity, stream_id, reason, at_ms)
             SELECT ?1, ?2, ?3, ?4, ?5, ?6
             WHERE NOT EXISTS (SELECT 1 FROM orders WHERE sale = ?1 AND position = ?2)
+                AND NOT EXISTS (SELECT 1 FROM dead_letters
+                    WHERE sale = ?1 AND position = ?2 AND stream_id <> ?4 AND resolution IS NULL)
             ON CONFLICT DO NOTHING
             """,
             [

@@ -12,6 +12,8 @@ package final class OrderStore {
     var known: [SaleID: KnownSale] = [:]
     /// Tells this owner of the file from those before it (`tryAlone`).
     let life = Crypto.randomHex(8)
+    /// By sale: the last position that Redis has given. Whatever claims a later one is somebody's invention.
+    private var given: [SaleID: Int] = [:]
     /// What the open transaction has sold, by the second.
     var soldSeconds: [Int: (orders: Int, units: Int)] = [:]
 
@@ -37,6 +39,11 @@ package final class OrderStore {
         /// Every position of the sale up to this one is stored, or accounted for as a dead letter.
         package var persistedPosition = 0
     }
+
+    /// Notes how far Redis has given positions, read after the entries that are applied next. Without it, any is believed.
+    package func noteGiven(_ position: Int, of sale: SaleID) { given[sale] = position }
+
+    func isGiven(_ position: Int, of sale: SaleID) -> Bool { position <= given[sale] ?? .max }
 
     /// Stores entries of one sale's stream, in the order of the stream, in one transaction; when this returns, they are
     /// on the disk. It is all or nothing: where it throws, nothing has changed.

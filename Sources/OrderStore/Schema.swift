@@ -91,6 +91,8 @@ enum Schema {
             sale TEXT NOT NULL,
             stream_id TEXT NOT NULL,
             life TEXT NOT NULL,
+            -- Lives that have ended meanwhile, before this one.
+            deaths INTEGER NOT NULL,
             PRIMARY KEY (sale, stream_id)
         ) STRICT, WITHOUT ROWID;
 

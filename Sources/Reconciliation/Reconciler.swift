@@ -37,7 +37,7 @@ package struct Reconciler {
             return .kept(["Redis lacks a part of the sale: \(error.message)"])
         }
         if let status, status.servingRunID == redis.facts.runID, try redis.isComplete(sale) { return .served }
-        guard let stored = try store.account(of: sale) else {
+        guard var stored = try store.account(of: sale) else {
             return .kept([Comparison.Difference.notInSQLite.description])
         }
         let live: RedisSale?
@@ -47,6 +47,11 @@ package struct Reconciler {
             return .changed
         }
         if live == nil, let reason = try archived(stored) { return .kept([reason]) }
+        if let live, live.status.uuid == stored.record.uuid, stored.persistedPosition < live.status.persistedPosition {
+            // The database is an older copy: what it had known as lost is no gap.
+            for loss in Relearning(redis: live, sqlite: stored).losses { try store.record(loss, of: sale) }
+            stored = try store.account(of: sale) ?? stored
+        }
         switch RepairPlan.make(redis: live, sqlite: stored, witness: try redis.witness(sale, uuid: stored.record.uuid))
         {
         case .conflict(let differences): return .kept(differences.map(\.description))

@@ -6,8 +6,9 @@ package import Shared
 ///
 /// It does not reconnect by itself: whoever holds it decides what a lost connection means, and makes another.
 package final class BlockingRedis {
-    /// Milliseconds until a silent Redis counts as gone. BLOCK times must stay below.
-    package static let timeoutMilliseconds = 3000
+    /// Milliseconds until a silent Redis counts as gone; more than `confirmationMilliseconds`, and as little as a page of a
+    /// thousand buyers allows: the worker answers nobody meanwhile.
+    package static let timeoutMilliseconds = 1500
 
     private let context: UnsafeMutablePointer<redisContext>
     /// Who is at the other end.

@@ -76,18 +76,18 @@ final class Fence {
     }
 
     /// An API process that was late, cut off maybe while the fence was lifted, has told buyers of positions that this Redis has
-    /// not given yet: they would be given twice. The sale is paused until somebody has looked.
+    /// not given yet: they would be given twice. The sale is fenced again, and completed with what is known now.
     func heed(_ told: Int, _ status: SaleStatus, on redis: BlockingRedis) throws {
         // A Redis that lacks a part of the sale is completed first.
         guard status.position >= 0, status.remaining >= 0, told > status.position,
-            status.servingRunID == redis.facts.runID, !status.paused
+            status.servingRunID == redis.facts.runID
         else { return }
-        _ = try redis.control(status.sale, .pause)
+        try redis.command(["HSET", RedisArgument(SaleKeys(status.sale).sale), "serving_run_id", ""])
+        reconsider(status.sale)
         log.write(.error, "told_beyond") {
             $0.appendMember("sale", "\(status.sale)")
             $0.appendMember("position", status.position)
             $0.appendMember("told_position", told)
-            $0.appendMember("sale_paused", true)
             $0.appendMember("hint", "an API process was cut off while Redis was completed; see docs/operations.md")
         }
     }

@@ -7,6 +7,9 @@ import Shared
 ///
 /// A kill between any two steps leaves entries pending; they are delivered again, and storing them again changes nothing.
 final class Processor {
+    /// Entries that are tried by themselves in one turn.
+    private static let aloneMax = 100
+
     private let store: OrderStore
     private let worker: String
     private let replicas: Int
@@ -40,10 +43,14 @@ final class Processor {
     func processOlder(_ sale: SaleID, _ entries: [StreamEntry], on redis: BlockingRedis) throws {
         let deliveries = try StreamReader.deliveries(sale, entries, to: worker, on: redis)
         let parts = Suspicion.parts(entries.map(\.id), deliveries: deliveries, survived: survived[sale] ?? [])
+        var tried = 0
         for part in parts {
             switch part {
             case .together(let range): try process(sale, Array(entries[range]), on: redis)
             case .alone(let index, let deliveries):
+                // Each is a commit of its own. The rest is read again, once others have had their turn.
+                guard tried < Self.aloneMax else { return }
+                tried += 1
                 let entry = entries[index]
                 try surviving(sale, [entry]) {
                     try prepare(sale, [entry], on: redis)
@@ -69,6 +76,8 @@ final class Processor {
         failpoint?.reached(.afterRead)
         // An entry that only the primary has may be taken back by a failover, and its unit sold again.
         try redis.confirm(replicas: replicas)
+        let given = try redis.command(["GET", RedisArgument(SaleKeys(sale).position)])
+        store.noteGiven(given.integer ?? 0, of: sale)
         if PlantedBug.acknowledgeBeforeCommit.isActive {
             try settle(sale, entries.map { RedisArgument($0.id) }, persisted: 0, on: redis)
         }

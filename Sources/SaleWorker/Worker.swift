@@ -62,13 +62,14 @@ final class Worker {
             try readOlder(redis, now: now)
             let busy = try readNew(redis, now: now)
             // A sale whose stream has just been read to its end, however busy the others are.
-            for sale in reader.sales where !busy.contains(sale) {
+            for sale in reader.sales where !busy.contains(sale) && reader.isCaughtUp(sale) {
                 try apart(sale, now: now) { try fence.consider(sale, on: redis, now: now) }
             }
             try measureLag(redis, now: now)
             if let outage = retry.succeeded() { recovered(outage, now: now) }
             metrics.trouble = nil
-            return busy.isEmpty ? Self.idleMilliseconds : 0
+            let isIdle = busy.isEmpty && reader.sales.allSatisfy(reader.isCaughtUp)
+            return isIdle ? Self.idleMilliseconds : 0
         } catch {
             return failed(error, now: now)
         }
@@ -176,9 +177,8 @@ final class Worker {
     private func readOlder(_ redis: BlockingRedis, now: Instant) throws {
         for sale in reader.sales {
             try apart(sale, now: now) {
-                while !reader.isCaughtUp(sale) {
+                if !reader.isCaughtUp(sale) {
                     try processor.processOlder(sale, reader.older(sale, on: redis), on: redis)
-                    log.flush()
                 }
             }
         }

@@ -73,7 +73,7 @@ import Testing
             #expect(marked == ["2-0"])
             // As the one leaves it that dies right there.
             _ = try SQLiteShell.run(
-                path, "DELETE FROM orders; INSERT INTO trials VALUES ('demo', '2-0', 'an earlier one')")
+                path, "DELETE FROM orders; INSERT INTO trials VALUES ('demo', '2-0', 'an earlier one', 1)")
         }
         for _ in 0..<2 {
             let store = try OrderStore(path: path)

@@ -82,6 +82,18 @@ import Testing
     private let directory = try! TemporaryDirectory()
     private var path: String { directory.path("sale.db") }
 
+    @Test func `that claims a position which was never given has none, and stands in nobody's way`() throws {
+        let store = try OrderStore(path: path)
+        _ = try store.apply(TestEvents.sale, [TestEvents.create(), TestEvents.order(1)])
+        func claim(_ position: Int) -> StreamEntry {
+            TestEvents.entry("90-\(position)", [("v", "9"), ("position", "\(position)"), ("quantity", "1")])
+        }
+        store.noteGiven(2, of: TestEvents.sale)
+        let applied = try store.apply(TestEvents.sale, [claim(2), claim(3), claim(5000)])
+        #expect(applied.persistedPosition == 2)
+        #expect(try store.account(of: TestEvents.sale)?.deadLetters == [.init(position: 2, quantity: 1)])
+    }
+
     @Test func `is kept whole, counted each time it fails, and known once it has been moved`() throws {
         let store = try OrderStore(path: path, worker: "w1")
         let poison = StreamEntry(id: "9-0", fields: [[0xFF, 0x00], [0x0D, 0x0A]])

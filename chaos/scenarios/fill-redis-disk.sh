@@ -1,6 +1,8 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 # the primary's disk is full: it can't write its log, ends, and is replaced; then there is room again
 met=unavailable
+prepare() { before=$(disks_full); }
+disks_full() { cat "$dir"/redis-*.log | grep -c 'AOF write error' || true; }
 strike() {
     local old
     old=$(primary)
@@ -10,4 +12,4 @@ strike() {
     free_disk "$old"
     start_redis "$old"
 }
-was_met() { grep -q 'AOF write error' "$dir"/redis-*.log; }
+was_met() { [ "$(disks_full)" -gt "$before" ]; }

@@ -4,7 +4,8 @@ met=slow
 strike() {
     local host
     host=$(primary)
-    ask_redis "$host" DEBUG AOF-FLUSH-SLEEP 100000 >/dev/null
+    slowed=$(ask_redis "$host" DEBUG AOF-FLUSH-SLEEP 100000)
     sleep 3
     ask_redis "$host" DEBUG AOF-FLUSH-SLEEP 0 >/dev/null
 }
+was_met() { [ "$slowed" = OK ]; }

@@ -16,8 +16,8 @@ final class LedgerService: HTTPHandler {
         self.store = store
         self.log = log
         var limits = EdgeLimits()
-        // nginx is the client, and its cache asks once a second.
-        limits.connections = 256
+        // nginx is the client; its cache asks for each page once.
+        limits.connections = 64
         server = HTTPServer(loop: loop, limits: limits, handler: self)
     }
 
