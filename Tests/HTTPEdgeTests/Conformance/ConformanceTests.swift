@@ -1,9 +1,32 @@
+import EventLoop
 import Foundation
 import HTTPEdge
 import Testing
 
-/// The same table over a socket: the whole of the edge comes to the verdict of its parser, and acts on it.
+/// The same tables over a socket: the whole of the edge comes to the verdict of its parser, and acts on it.
 @Suite struct `The edge` {
+    @Test func `is held to two hundred cases and more, each a sentence of its own`() {
+        #expect(RequestCase.all.count >= 200)
+        #expect(Set(RequestCase.all.map(\.what)).count == RequestCase.all.count)
+    }
+
+    /// A fourth of the tables: the parser's own tests cut every message. (An answer to HEAD has no end that shows.)
+    @Test(arguments: RequestCase.all.filter { !$0.message.hasPrefix("HEAD") && $0.bytes.count < 300 }.everyFourth)
+    func `comes to the same verdict wherever a message is cut in two`(_ example: RequestCase) throws {
+        let edge = try EdgeUnderTest()
+        let bytes = example.bytes
+        for cut in 1..<bytes.count {
+            let client = try edge.connect()
+            client.send(Array(bytes[..<cut]))
+            try edge.loop.pass(waitMilliseconds: 0)
+            client.send(Array(bytes[cut...]))
+            let answer = try #require(try client.responses(1).first, "cut at \(cut)")
+            #expect(answer.status == example.status ?? 200, "cut at \(cut)")
+        }
+        #expect(edge.handled.count == (example.status == nil ? bytes.count - 1 : 0))
+        if let body = example.body { #expect(edge.bodies.allSatisfy { $0 == body }) }
+    }
+
     private static let hidden = Array("GET /hidden HTTP/1.1\r\nHost: shop.example\r\n\r\n".utf8)
 
     @Test(arguments: RequestCase.all.filter { $0.status == nil }, [false, true])
@@ -12,6 +35,7 @@ import Testing
         let client = try edge.exchange(example.bytes, byteByByte: byteByByte)
         #expect(client.text.hasPrefix("HTTP/1.1 200 OK\r\n"))
         #expect(edge.handled.count == 1)
+        if let body = example.body { #expect(edge.bodies == [body]) }
     }
 
     @Test(arguments: RequestCase.all.filter { $0.status != nil }, [false, true])
@@ -37,4 +61,8 @@ import Testing
         #expect(try client.closes())
         #expect(edge.server.counters.open == 0)
     }
+}
+
+extension [RequestCase] {
+    fileprivate var everyFourth: [RequestCase] { indices.filter { $0 % 4 == 0 }.map { self[$0] } }
 }
