@@ -27,6 +27,19 @@ import Testing
         if let body = example.body { #expect(edge.bodies.allSatisfy { $0 == body }) }
     }
 
+    @Test(arguments: RequestCase.unfinished)
+    func `does not answer what a client leaves unfinished, and hands nothing on`(_ message: String) throws {
+        let edge = try EdgeUnderTest()
+        let client = try edge.connect()
+        client.send(message)
+        try edge.settle()
+        client.finishSending()
+        #expect(try client.closes())
+        #expect(client.text.isEmpty)
+        #expect(edge.handled.isEmpty)
+        #expect(edge.server.counters.open == 0)
+    }
+
     private static let hidden = Array("GET /hidden HTTP/1.1\r\nHost: shop.example\r\n\r\n".utf8)
 
     @Test(arguments: RequestCase.all.filter { $0.status == nil }, [false, true])

@@ -22,7 +22,7 @@ struct RequestCase: Sendable, CustomTestStringConvertible {
 }
 
 extension RequestCase {
-    static let all = requestLines + hosts + fields + lengths + codings + connections + smuggling + limits
+    static let all = requestLines + hosts + fields + lengths + codings + chunks + connections + smuggling + limits
 
     // The words that the tables are written with.
 
