@@ -118,3 +118,20 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// The fuzzers are in the graph only where script/fuzz asks for them: they link against libFuzzer, which needs every module
+// to be compiled for it.
+if Context.environment["SALE_FUZZ"] != nil {
+    func fuzzer(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+        .executableTarget(
+            name: "Fuzz\(name)", dependencies: dependencies + ["CLibFuzzer", "Shared"], path: "Tests/fuzz/\(name)",
+            swiftSettings: settings)
+    }
+    package.targets += [
+        .systemLibrary(name: "CLibFuzzer", path: "Tests/fuzz/CLibFuzzer"),
+        fuzzer("HTTP", ["HTTPEdge"]),
+        fuzzer("Token", []),
+        fuzzer("Reply", ["CHiredis", "RedisClient"]),
+        fuzzer("Entry", ["OrderStore"]),
+    ]
+}

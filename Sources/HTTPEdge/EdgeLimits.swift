@@ -7,12 +7,17 @@ package struct EdgeLimits: Sendable {
     package var headerFields = 64
     /// Bytes of a body. `{"quantity":99}` has 15; a kilobyte forgives any white space. Beyond: 413.
     package var bodyBytes = 1024
+    /// Bytes of a chunked body that are no body: sizes, extensions, line ends, trailers. A body of the full size in chunks
+    /// of one byte has 5 for each, 5,125 in all; what is left is for extensions. Beyond: 413, of trailers 431.
+    package var chunkFramingBytes = 8192
+    /// What is always free to read a chunked body's framing into, however much of its head and body is held.
+    private static let roomForFraming = 256
     /// Bytes of a whole message, which is also what is read at once and what a connection holds at most.
-    var messageBytes: Int { headBytes + bodyBytes }
+    var messageBytes: Int { headBytes + bodyBytes + Self.roomForFraming }
     /// Connections held at once; one more is accepted and closed, so that it doesn't wait in the backlog for nothing.
     ///
     /// Memory: an idle connection is about 0.5 KiB of ours; one that is sending a request holds up to
-    /// `messageBytes`, so the worst case of the default is 12,000 × 17.5 KiB = 205 MiB.
+    /// `messageBytes`, so the worst case of the default is 12,000 × 17.75 KiB = 208 MiB.
     package var connections = 12_000
     /// Longer than nginx keeps an idle upstream connection (60 s), so that it is never the server that closes one just
     /// as a request is sent on it.

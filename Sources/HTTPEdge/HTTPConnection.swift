@@ -48,6 +48,8 @@ final class HTTPConnection: EventHandler {
     var input = ByteBuffer(capacity: 0)
     /// Bytes of `input` below which looking again can't help: a body that is still coming.
     var wanted = 0
+    /// Where a chunked body is that is still coming; `input` then holds its head and what has been decoded.
+    var chunks: ChunkedBody?
     /// Bytes of an answer that the socket has not taken.
     var output = ByteBuffer(capacity: 0)
 

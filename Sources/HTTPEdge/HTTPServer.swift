@@ -39,8 +39,8 @@ package final class HTTPServer {
     /// Answered, and about to go on with what waits behind the answer.
     private var resuming: [HTTPConnection] = []
 
-    private var parser: RequestParser
-    private let scratch: UnsafeMutableRawBufferPointer
+    var parser: RequestParser
+    let scratch: UnsafeMutableRawBufferPointer
     private var writer = ResponseWriter()
     private var traces = TraceIDGenerator()
     /// Set by `drain`: every answer says `Connection: close`, and `whenDrained` runs when the last one is out.
@@ -105,6 +105,9 @@ package final class HTTPServer {
     private func understand(_ connection: HTTPConnection, received: Int) {
         let held = connection.input.count
         let total = held + received
+        if connection.chunks != nil {
+            return understandRest(connection, from: goOnWithChunks(connection, held: held, total: total), to: total)
+        }
         if held > 0, received > 0 {
             // Until the end of a line, of the body or of a limit there is nothing new to understand: a client that
             // sends byte by byte doesn't get its head read byte by byte.
@@ -120,9 +123,15 @@ package final class HTTPServer {
             connection.input.release()
         }
         connection.wanted = 0
-        var start = 0
+        understandRest(connection, from: 0, to: total, goesOn: held > 0 && received > 0)
+    }
+
+    /// Handles the requests that are complete in `scratch` from `first` to `total`, and keeps what is not; the first of
+    /// them `goesOn` where some of it had been received before.
+    private func understandRest(_ connection: HTTPConnection, from first: Int, to total: Int, goesOn: Bool = false) {
+        var start = first
         while connection.state == .receiving, start < total {
-            let taken = takeRequest(connection, UnsafeRawBufferPointer(rebasing: scratch[start..<total]))
+            let taken = takeRequest(connection, UnsafeMutableRawBufferPointer(rebasing: scratch[start..<total]))
             if taken == 0 { break }
             start += taken
         }
@@ -130,34 +139,25 @@ package final class HTTPServer {
         if start < total { connection.input.append(UnsafeRawBufferPointer(rebasing: scratch[start..<total])) }
         if connection.state == .receiving {
             if connection.inputEnded { return close(connection) }
-            if start < total { awaitMore(connection, fresh: start > 0 || held == 0 || received == 0) }
+            if start < total { awaitMore(connection, fresh: start > 0 || !goesOn) }
         }
         watch(connection)
     }
 
     /// Takes one request from the front of `raw`, and answers how many bytes it had; 0 where it is not complete.
-    private func takeRequest(_ connection: HTTPConnection, _ raw: UnsafeRawBufferPointer) -> Int {
-        let bytes = UnsafeBufferPointer(start: raw.baseAddress?.assumingMemoryBound(to: UInt8.self), count: raw.count)
-            .span
+    private func takeRequest(_ connection: HTTPConnection, _ raw: UnsafeMutableRawBufferPointer) -> Int {
+        let bytes = UnsafeBufferPointer(raw.assumingMemoryBound(to: UInt8.self)).span
         let outcome = parser.parse(bytes)
         switch outcome {
         case .incomplete: return 0
         case .refused(let problem):
-            counters.malformed += 1
-            begin(connection, head: nil, trace: traces.next())
-            respond(nextExchange(connection), problem)
+            refuse(connection, problem)
             return raw.count
         case .head(let head):
+            if head.isChunked { return takeChunked(connection, head, raw) }
             guard head.messageBytes <= raw.count else {
                 connection.wanted = head.messageBytes
-                if head.expectsContinue, !connection.continued, raw.count == head.bytes {
-                    connection.continued = true
-                    let sent = send(
-                        connection.descriptor, continueLine.utf8Start, continueLine.utf8CodeUnitCount, noSignal)
-                    // One that can't be sent is done without: the client sends its body after a while. Half a one is
-                    // the end, as the rest would have to go out before the next answer.
-                    if sent > 0, sent < continueLine.utf8CodeUnitCount { close(connection) }
-                }
+                if head.expectsContinue, !connection.continued, raw.count == head.bytes { askForBody(connection) }
                 return 0
             }
             counters.requests += 1
@@ -166,7 +166,23 @@ package final class HTTPServer {
         }
     }
 
-    private func hand(_ connection: HTTPConnection, _ head: RequestHead, _ bytes: Span<UInt8>) {
+    /// Asks for a body that waits to be asked for (RFC 9110 section 10.1.1).
+    func askForBody(_ connection: HTTPConnection) {
+        connection.continued = true
+        let sent = send(connection.descriptor, continueLine.utf8Start, continueLine.utf8CodeUnitCount, noSignal)
+        // One that can't be sent is done without: the client sends its body after a while. Half a one is the end, as the
+        // rest would have to go out before the next answer.
+        if sent > 0, sent < continueLine.utf8CodeUnitCount { close(connection) }
+    }
+
+    /// Answers what can't be a request; the connection is closed then.
+    func refuse(_ connection: HTTPConnection, _ problem: Problem) {
+        counters.malformed += 1
+        begin(connection, head: nil, trace: traces.next())
+        respond(nextExchange(connection), problem)
+    }
+
+    func hand(_ connection: HTTPConnection, _ head: RequestHead, _ bytes: Span<UInt8>) {
         parser.fields.withUnsafeBufferPointer { fields in
             let request = Request(head, bytes: bytes, fields: fields.span)
             begin(connection, head: head, trace: request.trace ?? traces.next())

@@ -20,8 +20,6 @@ package struct Problem: Sendable {
 extension Problem {
     package static let badRequest = Problem(
         "bad-request", .badRequest, "Bad request", "The message is not valid HTTP/1.1 (RFC 9112).")
-    package static let lengthRequired = Problem(
-        "length-required", .lengthRequired, "Length required", "Send the body with a Content-Length.")
     package static let contentTooLarge = Problem(
         "content-too-large", .contentTooLarge, "Content too large", "The body is larger than this server takes.")
     package static let uriTooLong = Problem(

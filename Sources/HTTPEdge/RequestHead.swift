@@ -20,7 +20,9 @@ struct RequestHead {
     var query = 0..<0
     /// Bytes of the head, its last CRLF included.
     var bytes = 0
+    /// Bytes of the body; of a chunked one, once it has been taken apart.
     var contentLength = 0
+    var isChunked = false
     /// Whether the client wants the connection to go on after the answer.
     var keepAlive = true
     /// Whether it is HTTP/1.0, which knows no 100 (Continue) and wants to be told of a connection that goes on.

@@ -237,9 +237,11 @@ struct RequestParser {
             }
         }
         if codings > 0 {
-            // Both framings, a coding in HTTP/1.0, or several: somebody may have read it the other way.
+            // Both framings, a coding in HTTP/1.0, or several: somebody may have read it the other way (section 6.1).
             guard lengths == 0, codings == 1, !head.isHTTP10 else { throw .refused(.badRequest) }
-            throw .refused(codingIsChunked ? .lengthRequired : .notImplemented)
+            // One that is not known here can't be told from the body behind it (section 6.1).
+            guard codingIsChunked else { throw .refused(.notImplemented) }
+            head.isChunked = true
         }
         guard lengths <= 1 else { throw .refused(.badRequest) }
         guard head.contentLength <= limits.bodyBytes else { throw .refused(.contentTooLarge) }

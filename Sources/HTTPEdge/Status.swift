@@ -9,7 +9,6 @@ package enum Status: Int, Sendable {
     case notFound = 404
     case methodNotAllowed = 405
     case conflict = 409
-    case lengthRequired = 411
     case contentTooLarge = 413
     case uriTooLong = 414
     case unsupportedMediaType = 415
@@ -32,7 +31,6 @@ package enum Status: Int, Sendable {
         case .notFound: "HTTP/1.1 404 Not Found\r\n"
         case .methodNotAllowed: "HTTP/1.1 405 Method Not Allowed\r\n"
         case .conflict: "HTTP/1.1 409 Conflict\r\n"
-        case .lengthRequired: "HTTP/1.1 411 Length Required\r\n"
         case .contentTooLarge: "HTTP/1.1 413 Content Too Large\r\n"
         case .uriTooLong: "HTTP/1.1 414 URI Too Long\r\n"
         case .unsupportedMediaType: "HTTP/1.1 415 Unsupported Media Type\r\n"

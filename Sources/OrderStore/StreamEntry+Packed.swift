@@ -30,7 +30,8 @@ extension StreamEntry {
             fields.append(Array(bytes[at..<at + length]))
             at += length + 2
         }
-        return at == bytes.count ? fields : nil
+        // Anything but what `packed` writes (a leading zero, another line end) is not ours, and might be cut in two ways.
+        return at == bytes.count && packed(fields) == bytes ? fields : nil
     }
 
     private static func number(after mark: UInt8, in bytes: [UInt8], _ at: inout Int) -> Int? {

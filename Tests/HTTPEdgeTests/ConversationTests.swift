@@ -26,9 +26,12 @@ private struct Conversation {
         for number in 0..<Int.random(in: 1...8, using: &random) {
             let body = String(repeating: "b", count: Int.random(in: 0...1024, using: &random))
             let padding = String(repeating: "p", count: Int.random(in: 0...9000, using: &random))
-            let fields =
-                "Host: h\r\nX: \(Bool.random(using: &random) ? padding : "")\r\nContent-Length: \(body.count)\r\n"
-            text += Array("POST /\(name)/\(number) HTTP/1.1\r\n\(fields)\r\n\(body)".utf8)
+            let fields = "Host: h\r\nX: \(Bool.random(using: &random) ? padding : "")\r\n"
+            let framed =
+                Bool.random(using: &random) || body.isEmpty
+                ? "Content-Length: \(body.count)\r\n\r\n\(body)"
+                : "Transfer-Encoding: chunked\r\n\r\n\(String(body.count, radix: 16))\r\n\(body)\r\n0\r\n\r\n"
+            text += Array("POST /\(name)/\(number) HTTP/1.1\r\n\(fields)\(framed)".utf8)
             requests.append("post /\(name)/\(number)")
             statuses.append(200)
         }

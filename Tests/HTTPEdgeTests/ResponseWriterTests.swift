@@ -82,7 +82,7 @@ private final class Writer {
     }
 
     @Test(arguments: [
-        Problem.badRequest, .lengthRequired, .contentTooLarge, .uriTooLong, .expectationFailed, .headersTooLarge,
+        Problem.badRequest, .contentTooLarge, .uriTooLong, .expectationFailed, .headersTooLarge,
         .notImplemented, .versionNotSupported,
     ])
     func `that refuses is a problem document`(_ problem: Problem) throws {

@@ -8,7 +8,13 @@ package final class ChildProcess: @unchecked Sendable {
     /// Where the child's stderr goes, for assertions and for the reader of a failed test.
     package let errorLog: URL
 
-    /// Starts `program` with exactly this environment (and PATH).
+    /// What every child has besides its own environment: PATH, and how a sanitizer is to behave where the tests run under one.
+    private static let shared: [String: String] = {
+        let options = ProcessInfo.processInfo.environment.filter { ["ASAN_OPTIONS", "TSAN_OPTIONS"].contains($0.key) }
+        return options.merging(["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"]) { _, path in path }
+    }()
+
+    /// Starts `program` with exactly this environment (and what all children share).
     package init(
         _ program: URL, _ arguments: [String] = [], environment: [String: String] = [:], errorLog: URL,
         output: FileHandle? = nil
@@ -16,7 +22,7 @@ package final class ChildProcess: @unchecked Sendable {
         process = Process()
         process.executableURL = program
         process.arguments = arguments
-        process.environment = environment.merging(["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"]) { own, _ in own }
+        process.environment = environment.merging(Self.shared) { own, _ in own }
         _ = FileManager.default.createFile(atPath: errorLog.path, contents: nil)
         process.standardError = try FileHandle(forWritingTo: errorLog)
         process.standardOutput = output ?? FileHandle.nullDevice

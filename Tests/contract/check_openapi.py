@@ -209,7 +209,7 @@ def ask_what_no_operation_takes(check, sockets):
         for raw in [
             message("DELETE", target),
             message(method, target, [("Host", "twice")]),
-            message(method, target, [("Transfer-Encoding", "chunked")]),
+            message(method, target, [("Transfer-Encoding", "gzip, chunked")]),
             message(method, target, body=b" " * 1025),
             message(method, f"{target}?{'x' * 8000}"),
             message(method, target, [("Expect", "the unexpected")]),
@@ -236,13 +236,13 @@ def ask_for_public_pages(check, ready):
 def ask_for_purchases(check, ready, tokens):
     buyer, other = ([("Authorization", f"Bearer {tokens[name]}")] for name in ["buyer", "other"])
 
-    def buy(sale, body=b"", key=None, headers=None, json_type=True):
+    def buy(sale, body=b"", key=None, headers=None, json_type=True, chunks=b""):
         fields = list(buyer if headers is None else headers)
         if key != "":
             fields.append(("Idempotency-Key", key or str(uuid.uuid4())))
         if body and json_type:
             fields.append(("Content-Type", "application/json"))
-        answer = ask(ready, message("POST", f"/v1/sales/{sale}/purchases", fields, body))
+        answer = ask(ready, message("POST", f"/v1/sales/{sale}/purchases", fields, body) + chunks)
         check.judge("buy", answer)
         return answer
 
@@ -251,6 +251,9 @@ def ask_for_purchases(check, ready, tokens):
     if buy("open", b"{}", key=key).body != won.body:
         check.problems.append("buy 200: a replay has another body than the purchase had")
     buy("open", b'{"quantity":2}', key=key)
+    if buy("open", headers=buyer + [("Transfer-Encoding", "chunked"), ("Content-Type", "application/json")],
+           key=key, chunks=b"2\r\n{}\r\n0\r\n\r\n").body != won.body:
+        check.problems.append("buy 200: a chunked body says something else than the same body with its length")
     buy("open", b'{"quantity":51}')
     buy("open", b'{"quantity":1.0}')
     buy("open", b"{}", json_type=False)

@@ -13,7 +13,20 @@ import Testing
         let outcome = parser.parse(bytes.span)
         switch outcome {
         case .incomplete: return 0
-        case .head: return 200
+        case .head(let head) where head.isChunked: return verdict(onChunks: Array(bytes[head.bytes...]))
+        case .head(let head): return bytes.count < head.messageBytes ? 0 : 200
+        case .refused(let problem): return problem.status.rawValue
+        }
+    }
+
+    private func verdict(onChunks bytes: [UInt8]) -> Int {
+        var bytes = bytes
+        var chunks = ChunkedBody()
+        var span = bytes.mutableSpan
+        let step = chunks.decode(&span, from: 0, limits: EdgeLimits())
+        switch step {
+        case .incomplete: return 0
+        case .complete: return 200
         case .refused(let problem): return problem.status.rawValue
         }
     }
@@ -55,6 +68,11 @@ import Testing
         }
         #expect(String(decoding: bytes[head.path], as: UTF8.self) == path)
         #expect(String(decoding: bytes[head.query], as: UTF8.self) == query)
+    }
+
+    @Test(arguments: RequestCase.unfinished)
+    func `waits for the rest of what is cut off`(_ message: String) {
+        #expect(verdict(Array(message.utf8)[...]) == 0)
     }
 
     @Test(arguments: RequestCase.all.filter { $0.status == nil })

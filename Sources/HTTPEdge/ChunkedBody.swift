@@ -1,0 +1,131 @@
+import Shared
+
+/// Takes a chunked body apart (RFC 9112 section 7.1), byte by byte and in place: what it has understood is the same
+/// however the bytes were cut, and a connection keeps only what the body itself has.
+///
+/// The grammar is followed to the letter, because whoever is lenient here sees a request end where somebody else does not:
+/// no sign, no `0x`, no line that ends in a bare LF. Extensions are read by their grammar and then ignored, as section 7.1.1
+/// demands, trailers likewise (section 7.1.2 lets whoever has no use for them drop them). All that is not body is bounded.
+struct ChunkedBody {
+    enum Step {
+        /// It goes on: so many bytes of body were found in what was given.
+        case incomplete(decoded: Int)
+        /// It ended before `end`.
+        case complete(end: Int, decoded: Int)
+        case refused(Problem)
+    }
+
+    private enum Place {
+        // chunk-size
+        case firstDigit, digits
+        // chunk-ext, with the white space that a recipient must tolerate (RFC 9110 section 5.6.3)
+        case beforeSemicolon, beforeName, name, beforeEquals, beforeValue, value, quoted, escaped, behindQuoted
+        case sizeLF
+        // chunk-data
+        case data, dataCR, dataLF
+        // trailer-section
+        case trailer, trailerName, trailerValue, trailerLF
+        case lastLF
+    }
+
+    private var place = Place.firstDigit
+    /// Of the chunk that is being read: the bytes that are still to come.
+    private var left = 0
+    /// Of all chunks before it.
+    private var length = 0
+    /// Bytes that were no body.
+    private var framing = 0
+
+    /// Reads what is new from `start` on, and moves the body that is in it to `start`.
+    mutating func decode(_ bytes: inout MutableSpan<UInt8>, from start: Int, limits: EdgeLimits) -> Step {
+        var at = start
+        var written = start
+        while at < bytes.count {
+            if case .data = place {
+                let count = min(left, bytes.count - at)
+                for _ in 0..<count {
+                    bytes[written] = bytes[at]
+                    written += 1
+                    at += 1
+                }
+                left -= count
+                if left == 0 { place = .dataCR }
+                continue
+            }
+            framing += 1
+            if framing > limits.chunkFramingBytes { return .refused(tooMuchFraming) }
+            let byte = bytes[at]
+            at += 1
+            if case .digits = place, isHexDigit(byte) {
+                guard grow(by: byte, limits) else { return .refused(.contentTooLarge) }
+            } else if case .firstDigit = place, isHexDigit(byte) {
+                place = .digits
+                guard grow(by: byte, limits) else { return .refused(.contentTooLarge) }
+            } else if case .lastLF = place, byte == lf {
+                return .complete(end: at, decoded: written - start)
+            } else if let next = next(after: byte) {
+                place = next
+            } else {
+                return .refused(.badRequest)
+            }
+        }
+        return .incomplete(decoded: written - start)
+    }
+
+    /// Takes in a digit of the chunk's size; false where the body would be too large. So the size can't overflow.
+    private mutating func grow(by digit: UInt8, _ limits: EdgeLimits) -> Bool {
+        let value = isDigit(digit) ? digit - UInt8(ascii: "0") : asciiLowercased(digit) - UInt8(ascii: "a") + 10
+        left = left * 16 + Int(value)
+        return length + left <= limits.bodyBytes
+    }
+
+    private var tooMuchFraming: Problem {
+        switch place {
+        case .trailer, .trailerName, .trailerValue, .trailerLF, .lastLF: .headersTooLarge
+        default: .contentTooLarge
+        }
+    }
+
+    /// Where `byte` leads; nil where it must not be.
+    private mutating func next(after byte: UInt8) -> Place? {
+        switch place {
+        case .firstDigit, .data: nil
+        case .digits, .behindQuoted: afterElement(byte)
+        case .beforeSemicolon: isBlank(byte) ? .beforeSemicolon : byte == semicolon ? .beforeName : nil
+        case .beforeName: isBlank(byte) ? .beforeName : isToken(byte) ? .name : nil
+        case .name:
+            isToken(byte) ? .name : isBlank(byte) ? .beforeEquals : byte == equals ? .beforeValue : afterElement(byte)
+        case .beforeEquals:
+            isBlank(byte) ? .beforeEquals : byte == equals ? .beforeValue : byte == semicolon ? .beforeName : nil
+        case .beforeValue: isBlank(byte) ? .beforeValue : byte == quote ? .quoted : isToken(byte) ? .value : nil
+        case .value: isToken(byte) ? .value : afterElement(byte)
+        case .quoted: byte == quote ? .behindQuoted : byte == backslash ? .escaped : isFieldValue(byte) ? .quoted : nil
+        case .escaped: isFieldValue(byte) ? .quoted : nil
+        case .sizeLF: byte == lf ? beginChunk() : nil
+        case .dataCR: byte == cr ? .dataLF : nil
+        case .dataLF: byte == lf ? .firstDigit : nil
+        // Trailers are field lines: a folded one begins with white space, which no name does.
+        case .trailer: byte == cr ? .lastLF : isToken(byte) ? .trailerName : nil
+        case .trailerName: byte == colon ? .trailerValue : isToken(byte) ? .trailerName : nil
+        case .trailerValue: byte == cr ? .trailerLF : isFieldValue(byte) ? .trailerValue : nil
+        case .trailerLF: byte == lf ? .trailer : nil
+        case .lastLF: nil
+        }
+    }
+
+    /// What may follow a size, a name, or a value.
+    private func afterElement(_ byte: UInt8) -> Place? {
+        byte == cr ? .sizeLF : byte == semicolon ? .beforeName : isBlank(byte) ? .beforeSemicolon : nil
+    }
+
+    /// The chunk of size 0 is the last one, and trailers follow it.
+    private mutating func beginChunk() -> Place {
+        length += left
+        return left == 0 ? .trailer : .data
+    }
+}
+
+private let semicolon = UInt8(ascii: ";")
+private let equals = UInt8(ascii: "=")
+private let quote = UInt8(ascii: "\"")
+private let backslash = UInt8(ascii: "\\")

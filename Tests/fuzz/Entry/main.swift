@@ -1,0 +1,36 @@
+import CLibFuzzer
+import Glibc
+import Shared
+
+@testable import OrderStore
+
+/// Any bytes as what is kept of a dead letter, and any fields as an entry of the stream: the bytes between NULs. What is
+/// understood must obey the contract.
+let sale = SaleID("demo")!
+
+func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> Int32 {
+    let bytes = Array(UnsafeBufferPointer(start: data, count: size))
+    if let fields = StreamEntry.unpacked(bytes) {
+        precondition(StreamEntry.packed(fields) == bytes, "two texts for the same fields")
+    }
+    let fields = bytes.split(separator: 0, omittingEmptySubsequences: false).map { Array($0) }
+    precondition(StreamEntry.unpacked(StreamEntry.packed(fields)) == fields, "fields don't come back")
+    let entry = StreamEntry(id: String(decoding: bytes.prefix(40), as: UTF8.self), fields: fields)
+    _ = StreamID(entry.id)
+    if let position = entry.number("position") { precondition(position >= 1) }
+    do {
+        switch try entry.event(of: sale) {
+        case .order(let order):
+            precondition(order.id.sale == sale && order.id.position >= 1 && order.quantity >= 1)
+            precondition(order.buyer.utf8.count <= Limits.buyerBytesMax)
+        case .release(let units, _): precondition(units >= 1)
+        case .restock(let units, _): precondition(units != 0)
+        case .create, .set: break
+        }
+    } catch {}
+    return 0
+}
+
+var argc = CommandLine.argc
+var argv: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = CommandLine.unsafeArgv
+exit(LLVMFuzzerRunDriver(&argc, &argv, fuzz))
