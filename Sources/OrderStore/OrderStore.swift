@@ -23,11 +23,11 @@ package final class OrderStore {
         database = try Database(path, .write)
         try Schema.refuseForeign(database)
         // WAL with FULL syncs the log after each commit: what is committed survives a power cut (sqlite.org/pragma.html).
-        // 64 MiB of cache hold the inner pages of a million orders' indexes.
+        // 16 MiB of cache hold the inner pages of a million orders' indexes.
         try database.execute(
             """
             PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
-            PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4000
+            PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 4000
             """)
         try Schema.migrate(database)
     }

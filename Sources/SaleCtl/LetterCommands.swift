@@ -90,9 +90,6 @@ extension Command {
 }
 
 extension Letter {
-    /// `open`, or what was decided.
-    fileprivate var state: String { resolution?.rawValue ?? "open" }
-
     /// Names and values; a last name without a value has an empty one.
     fileprivate var pairs: [(name: [UInt8], value: [UInt8])] {
         let fields = fields ?? []
@@ -112,25 +109,6 @@ extension Letter {
         ]
     }
 
-    /// Its members but for the fields, without braces.
-    fileprivate func append(to text: inout ByteBuffer) {
-        text.appendMember("sale", "\(sale)")
-        text.appendMember("letter", streamID)
-        text.appendMember("state", state)
-        text.appendMember("reason", reason)
-        text.appendMember("message", message)
-        text.appendMember("stage", stage)
-        append("position", position, to: &text)
-        append("quantity", quantity, to: &text)
-        text.appendMember("attempts", attempts)
-        text.appendMember("first_failed_at", time: firstFailedAt)
-        text.appendMember("last_failed_at", time: lastFailedAt)
-        text.appendMember("worker", worker)
-        text.appendMember("release", release)
-        text.appendMember("moved_at", time: movedAt)
-        text.appendMember("resolved_at", time: resolvedAt)
-    }
-
     fileprivate func append(_ fields: [[UInt8]], to text: inout ByteBuffer) {
         text.append("[")
         for (index, field) in fields.enumerated() {
@@ -138,10 +116,5 @@ extension Letter {
             text.append(json: EscapedText.of(field))
         }
         text.append("]")
-    }
-
-    private func append(_ name: StaticString, _ number: Int?, to text: inout ByteBuffer) {
-        text.appendMember(name)
-        if let number { text.append(decimal: number) } else { text.append("null") }
     }
 }

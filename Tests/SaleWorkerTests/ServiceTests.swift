@@ -120,6 +120,11 @@ import Testing
         try under.start(["SALE_OPS_TOKEN_FILE": path])
         let id = try under.add(sale, ["v", "1", "kind", "unheard-of"])
         #expect(eventually { (try? under.deadLetters(sale).count) == 1 })
+        let client = try UnixHTTPClient(under.opsSocket)
+        let bearer = [("Authorization", "Bearer \(String(repeating: "t", count: 43))")]
+        let listed = try client.ask("GET", "/v1/sales/demo/dead-letters", headers: bearer)
+        let letters = listed.json["letters"] as? [[String: Any]]
+        #expect(letters?.map { $0["letter"] as? String } == [id])
         let settings = ["SALE_OPS_LISTEN": "unix:\(under.opsSocket)", "SALE_OPS_TOKEN_FILE": path]
         let again = try under.salectl(["dlq", "redrive", "demo", id, "--reason", "once more"], settings)
         #expect(again.code == ExitCode.negative, "\(again.output)\(again.errors)")

@@ -12,6 +12,8 @@ enum OperatorRoute: Equatable {
     case orders(SaleID)
     /// How fast it sold.
     case soldPerSecond(SaleID)
+    /// Its dead letters, without their fields.
+    case deadLetters(SaleID)
     /// What an operator wants done (`Operation`).
     case operations
 
@@ -33,6 +35,8 @@ enum OperatorRoute: Equatable {
             let tail = rest.extracting(slash..<rest.count)
             if tail.equals("/orders") {
                 self = .orders(sale)
+            } else if tail.equals("/dead-letters") {
+                self = .deadLetters(sale)
             } else if tail.equals("/sold-per-second") {
                 self = .soldPerSecond(sale)
             } else {

@@ -7,6 +7,8 @@ import Shared
 /// The private listener: health and metrics for probes, the read model for operators with a token.
 final class OperatorService: HTTPHandler {
     private static let secondsMax = 600
+    /// At 500 bytes each, half a megabyte; `salectl dlq ls` has them all.
+    private static let lettersMax = 1000
 
     private let store: StoreReader
     private let metrics: WorkerMetrics
@@ -88,6 +90,17 @@ final class OperatorService: HTTPHandler {
             server.respond(exchange, .ok) { body in
                 body.append("{")
                 body.appendMember("orders", each: orders) { Self.append($1, to: &$0) }
+                body.append("}")
+            }
+        case .deadLetters(let sale):
+            let letters = try store.letters(of: sale).prefix(Self.lettersMax)
+            server.respond(exchange, .ok) { body in
+                body.append("{")
+                body.appendMember("letters", each: letters) { text, letter in
+                    text.append("{")
+                    letter.append(to: &text)
+                    text.append("}")
+                }
                 body.append("}")
             }
         case .operations: operate(request, exchange)

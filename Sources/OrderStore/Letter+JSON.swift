@@ -1,0 +1,30 @@
+package import Shared
+
+extension Letter {
+    /// `open`, or what was decided.
+    package var state: String { resolution?.rawValue ?? "open" }
+
+    /// Its members but for the fields, without braces.
+    package func append(to text: inout ByteBuffer) {
+        text.appendMember("sale", "\(sale)")
+        text.appendMember("letter", streamID)
+        text.appendMember("state", state)
+        text.appendMember("reason", reason)
+        text.appendMember("message", message)
+        text.appendMember("stage", stage)
+        append("position", position, to: &text)
+        append("quantity", quantity, to: &text)
+        text.appendMember("attempts", attempts)
+        text.appendMember("first_failed_at", time: firstFailedAt)
+        text.appendMember("last_failed_at", time: lastFailedAt)
+        text.appendMember("worker", worker)
+        text.appendMember("release", release)
+        text.appendMember("moved_at", time: movedAt)
+        text.appendMember("resolved_at", time: resolvedAt)
+    }
+
+    private func append(_ name: StaticString, _ number: Int?, to text: inout ByteBuffer) {
+        text.appendMember(name)
+        if let number { text.append(decimal: number) } else { text.append("null") }
+    }
+}
