@@ -25,7 +25,7 @@ func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> Int32 {
             precondition(order.buyer.utf8.count <= Limits.buyerBytesMax)
         case .release(let units, _): precondition(units >= 1)
         case .restock(let units, _): precondition(units != 0)
-        case .create, .set: break
+        case .create, .set, .archive: break
         }
     } catch {}
     return 0
