@@ -29,8 +29,7 @@ extension OrderStore {
 
     private func record(
         _ rejection: Rejection, _ sale: SaleID, _ entry: StreamEntry, _ stage: Stage, _ position: Int?,
-        _ quantity: Int?,
-        _ attempts: Int
+        _ quantity: Int?, _ attempts: Int
     ) throws(StoreError) -> Outcome {
         let now = UnixMilliseconds.now.value
         var isMoved = false
@@ -50,8 +49,7 @@ extension OrderStore {
                 .text("\(sale)"), .text(entry.id), .optional(entry.fields.map(StreamEntry.packed)),
                 .text(rejection.reason.rawValue), .text(rejection.message), .text(stage.rawValue),
                 .optional(isReal ? position : nil), .optional(isReal ? quantity : nil), .integer(attempts),
-                .integer(now), .text(worker),
-                .text(Release.version),
+                .integer(now), .text(worker), .text(Release.version),
             ]
         ) { isMoved = $0.optionalInteger(0) != nil }
         return isMoved ? .alreadyRejected : .rejected(rejection)

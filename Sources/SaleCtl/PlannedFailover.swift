@@ -1,0 +1,135 @@
+import EventLoop
+import Glibc
+import RedisClient
+import Shared
+
+/// A failover in which nothing is confirmed between the promotion of the new primary and the end of the old one.
+struct PlannedFailover {
+    /// How long the old primary's writes are stopped at most: it goes on by itself should we die in between.
+    private static let pauseMilliseconds = 60_000
+    private static let catchUpMilliseconds = 5000
+    private static let takeOverMilliseconds = 20_000
+    private static let pollMilliseconds = 50
+
+    let name: String
+    let sentinels: [SocketAddress]
+    let endpoint: RedisEndpoint
+
+    func run(_ progress: (String) -> Void) throws -> (old: SocketAddress, new: SocketAddress) {
+        let old = try BlockingRedis(endpoint, name: "salectl")
+        try BlockingRedis.askSentinels(sentinels, ["SENTINEL", "CKQUORUM", RedisArgument(name)]) { _ in }
+        let known = try BlockingRedis.askSentinels(sentinels, ["SENTINEL", "REPLICAS", RedisArgument(name)]) {
+            $0.count
+        }
+        guard known > 0, try replication(old).replicas.count == known else {
+            throw CommandFailure(
+                "not all \(known) replicas follow \(old.address): one that lacks something could be promoted",
+                ExitCode.temporaryFailure)
+        }
+        progress("stopping the writes of \(old.address)")
+        do {
+            try old.command(["CLIENT", "PAUSE", RedisArgument(Self.pauseMilliseconds), "WRITE"])
+            // All of them: which one is promoted is for the Sentinels to say.
+            try wait(Self.catchUpMilliseconds, for: "its replicas to catch up") { try replication(old).isLevel }
+        } catch {
+            // Nothing has begun: it may go on at once.
+            letWrite(
+                old.address, unless: "the primary goes on by itself after \(Self.pauseMilliseconds / 1000) s", progress)
+            throw error
+        }
+        progress("asking a Sentinel for a failover")
+        try promote()
+        var new = old.address
+        // From here on the old primary must not write again: where this ends in vain, it goes on when its pause is over.
+        try wait(Self.takeOverMilliseconds, for: "a new primary") {
+            // While the Sentinels disagree, the one that is named may be no primary yet.
+            guard let now = try? BlockingRedis(endpoint, name: "salectl") else { return false }
+            new = now.address
+            return new != old.address
+        }
+        do {
+            // The pause holds up the Sentinels' own PUBLISH, and behind it what makes the old primary a replica. It can end when
+            // nobody follows the old one any more: nothing that it writes can be confirmed then.
+            try wait(Self.takeOverMilliseconds, for: "the replicas to leave the old primary") {
+                guard let redis = try? connect(old.address) else { return false }
+                return try replication(redis).isLeft
+            }
+            letWrite(old.address, unless: "it follows \(new) some time later", progress)
+            try wait(Self.takeOverMilliseconds, for: "the old primary to follow") {
+                // The Sentinels close every connection of a server whose role they change.
+                guard let redis = try? connect(old.address) else { return false }
+                return try replication(redis).isReplica
+            }
+        } catch {
+            throw CommandFailure(
+                "\(new) is the primary, but \(old.address) does not follow it yet: look at it before anything sells there",
+                ExitCode.temporaryFailure)
+        }
+        return (old.address, new)
+    }
+
+    /// Asks one Sentinel, and once: it needs nobody's vote, so two that were asked would each promote a replica. An answer that
+    /// is lost may be a failover that has begun.
+    private func promote() throws {
+        do throws(RedisError) {
+            try BlockingRedis.askSentinels(
+                [sentinels.randomElement()!], ["SENTINEL", "FAILOVER", RedisArgument(name)]
+            ) { _ in }
+        } catch {
+            guard error.code == .timedOut || error.code == .connectionLost else { throw error }
+        }
+    }
+
+    private func connect(_ address: SocketAddress) throws(RedisError) -> BlockingRedis {
+        let itself = RedisEndpoint(location: .server(address), user: endpoint.user, password: endpoint.password)
+        return try BlockingRedis(itself, name: "salectl")
+    }
+
+    private func letWrite(_ address: SocketAddress, unless consequence: String, _ progress: (String) -> Void) {
+        do throws(RedisError) {
+            try connect(address).command(["CLIENT", "UNPAUSE"])
+        } catch {
+            progress("\(address) could not be told to write again (\(error.message)): \(consequence)")
+        }
+    }
+
+    private func wait(_ milliseconds: Int, for what: String, until condition: () throws -> Bool) throws {
+        let end = Instant.now.advanced(milliseconds: milliseconds)
+        while !(try condition()) {
+            guard Instant.now < end else {
+                throw CommandFailure(
+                    "waited \(milliseconds / 1000) s for \(what), in vain",
+                    ExitCode.temporaryFailure)
+            }
+            usleep(UInt32(Self.pollMilliseconds * 1000))
+        }
+    }
+
+    /// What a server says of its replication.
+    private struct Replication {
+        var isReplica: Bool
+        var offset: Int
+        /// How far each replica that is connected has got.
+        var replicas: [Int]
+
+        /// How many replicas are connected, in whatever state.
+        var connected: Int
+
+        var isLeft: Bool { isReplica || connected == 0 }
+        var isLevel: Bool { !replicas.isEmpty && replicas.allSatisfy { $0 >= offset } }
+    }
+
+    private func replication(_ redis: BlockingRedis) throws(RedisError) -> Replication {
+        let reply = try redis.command(["INFO", "replication"])
+        let lines = (reply.value.string ?? "").split(whereSeparator: \.isNewline)
+        func value(_ name: String) -> Substring? {
+            lines.first { $0.hasPrefix("\(name):") }?.dropFirst(name.count + 1)
+        }
+        let replicas = lines.filter { $0.hasPrefix("slave") && $0.contains("state=online") }.compactMap { line in
+            line.split(separator: ",").first { $0.hasPrefix("offset=") }.flatMap { Int($0.dropFirst(7)) }
+        }
+        return Replication(
+            isReplica: value("role") == "slave", offset: value("master_repl_offset").flatMap { Int($0) } ?? 0,
+            replicas: replicas, connected: value("connected_slaves").flatMap { Int($0) } ?? 0)
+    }
+}
