@@ -24,11 +24,9 @@ enum Route: Equatable {
             self = .receiptKeys
         } else if path.equals("/v1/sales") {
             self = .sales
-        } else if path.starts(with: "/v1/sales/") {
-            let rest = path.extracting(10..<path.count)
-            let slash = rest.firstIndex(of: UInt8(ascii: "/")) ?? rest.count
-            guard let sale = SaleID(rest.extracting(0..<slash)) else { return nil }
-            let tail = rest.extracting(slash..<rest.count)
+        } else if let below = SalePath(path) {
+            let sale = below.sale
+            let tail = path.extracting(below.tail)
             if tail.count == 0 {
                 self = .sale(sale)
             } else if tail.equals("/purchases") {

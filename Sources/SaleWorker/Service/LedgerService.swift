@@ -40,14 +40,10 @@ final class LedgerService: HTTPHandler {
 
     /// `/v1/sales/{sale}/ledger` and `/v1/sales/{sale}/ledger/head`.
     private static func route(_ path: Span<UInt8>) -> (sale: SaleID, isHead: Bool)? {
-        guard path.starts(with: "/v1/sales/") else { return nil }
-        let rest = path.extracting(10..<path.count)
-        guard let slash = rest.firstIndex(of: UInt8(ascii: "/")), let sale = SaleID(rest.extracting(0..<slash)) else {
-            return nil
-        }
-        let tail = rest.extracting(slash..<rest.count)
-        if tail.equals("/ledger") { return (sale, false) }
-        return tail.equals("/ledger/head") ? (sale, true) : nil
+        guard let below = SalePath(path) else { return nil }
+        let tail = path.extracting(below.tail)
+        if tail.equals("/ledger") { return (below.sale, false) }
+        return tail.equals("/ledger/head") ? (below.sale, true) : nil
     }
 
     private func answer(_ head: LedgerChain, of sale: SaleID, _ exchange: Exchange) {

@@ -28,11 +28,9 @@ enum OperatorRoute: Equatable {
             self = .sales
         } else if path.equals("/v1/operations") {
             self = .operations
-        } else if path.starts(with: "/v1/sales/") {
-            let rest = path.extracting(10..<path.count)
-            guard let slash = rest.firstIndex(of: UInt8(ascii: "/")), let sale = SaleID(rest.extracting(0..<slash))
-            else { return nil }
-            let tail = rest.extracting(slash..<rest.count)
+        } else if let below = SalePath(path) {
+            let sale = below.sale
+            let tail = path.extracting(below.tail)
             if tail.equals("/orders") {
                 self = .orders(sale)
             } else if tail.equals("/dead-letters") {
