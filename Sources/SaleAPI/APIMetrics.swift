@@ -10,6 +10,8 @@ final class APIMetrics {
     private var refused = 0
     private var turnedAway = 0
     var unauthorized = 0
+    /// Purchases refused because too many were waiting.
+    var shed = 0
     var batches = 0
     var redisErrors = 0
     /// From the complete request to its answer, for purchases that Redis decided.
@@ -43,6 +45,7 @@ final class APIMetrics {
             batcher.pending)
         text.gauge("sale_queues", "Sales that purchases are queued for, and sales sold before.", batcher.laneCount)
         text.counter("sale_unauthorized_total", "Requests without a valid token.", unauthorized)
+        text.counter("sale_shed_total", "Purchases refused because they could not be decided in time.", shed)
         text.counter("sale_rate_limited_total", "Purchases refused because the buyer asks too often.", limiter.refusals)
         text.counter("sale_redis_errors_total", "Script calls that Redis did not decide.", redisErrors)
         text.counter("sale_redis_losses_total", "Connections to Redis that were lost.", redis.losses)

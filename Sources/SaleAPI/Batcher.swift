@@ -11,32 +11,14 @@ import Shared
 final class Batcher {
     /// HMGET and HSET take one and two words a purchase from Lua's stack of 8000 (LUAI_MAXCSTACK).
     static let batchMaxLimit = 1000
-    /// Purchases that may wait at once. At 50,000 decisions a second these are 0.33 s of work, so that what is accepted
-    /// meets its 2.5 s; each holds about 200 bytes of arguments: 3.2 MiB.
+    /// Purchases that may wait at once, whatever they wait for. Each holds about 200 bytes of arguments: 3.2 MiB. At 50,000
+    /// decisions a second these are 0.33 s of work.
     static let pendingMax = 16_384
     /// Sales with purchases under way that may be made up: such names must not cost memory. A sale that has been seen on
     /// Redis is let in beyond that, and keeps its lane.
     private static let lanesMax = 1024
     /// How often deadlines are looked at, and a batch whose answer was lost is sent again.
     private static let tickMilliseconds = 25
-
-    /// One sale's batches. At most one is with Redis, so decisions are in the order of arrival.
-    private final class Lane {
-        let keys: [String]
-        var inFlight: Batch?
-        /// The batch in flight is waiting for a connection, or for the fence to lift, to be sent again.
-        var resend = false
-        var full: [Batch] = []
-        var gathering: Batch
-
-        init(_ sale: SaleID, gathering: Batch) {
-            let names = SaleKeys(sale)
-            keys = [names.sale, names.stock, names.position, names.buyers, names.orders]
-            self.gathering = gathering
-        }
-
-        var isIdle: Bool { inFlight == nil && full.isEmpty && gathering.count == 0 }
-    }
 
     private let loop: EventLoop
     private let redis: AsyncRedis
@@ -48,6 +30,9 @@ final class Batcher {
     private let log: Log
     private let batchMax: Int
     private let deadlineNanoseconds: UInt64
+    /// The longest wait for its turn that a purchase is taken for. Half the deadline: the other half is for what nobody expects,
+    /// such as a batch that has to be sent again.
+    private let waitMaxNanoseconds: UInt64
 
     private var lanes: [SaleID: Lane] = [:]
     /// Lanes that have something to send.
@@ -71,6 +56,7 @@ final class Batcher {
         self.log = log
         self.batchMax = batchMax
         deadlineNanoseconds = UInt64(deadlineMilliseconds) * 1_000_000
+        waitMaxNanoseconds = deadlineNanoseconds / 2
         loop.atEndOfPass { [weak self] in self?.sendBatches() }
         tick()
     }
@@ -86,10 +72,8 @@ final class Batcher {
             willReturn(charge)
             return answers.unavailable(exchange)
         }
-        guard pending < Self.pendingMax, let lane = lane(sale) else {
-            willReturn(charge)
-            return answers.overloaded(exchange)
-        }
+        guard pending < Self.pendingMax, let lane = lane(sale), lane.expectedWaitNanoseconds <= waitMaxNanoseconds
+        else { return shed(buyer, charge, exchange) }
         if lane.gathering.count == 0 { dirty.append(sale) }
         lane.gathering.append(buyer: buyer, key: key, quantity: quantity, charge, exchange)
         pending += 1
@@ -98,6 +82,15 @@ final class Batcher {
             lane.gathering = freshBatch()
             dirty.append(sale)
         }
+    }
+
+    /// Refuses at once what could not be decided in time, so that what has been taken can be.
+    private func shed(_ buyer: Span<UInt8>, _ charge: RateLimiter.Charge, _ exchange: Exchange) {
+        metrics.shed += 1
+        let seconds = RetryAfter.seconds(
+            base: PurchaseAnswers.retrySeconds, spread: PurchaseAnswers.overloadedSpreadSeconds, buyer: buyer)
+        limiter.expectReturn(charge, afterSeconds: seconds, now: loop.now)
+        answers.overloaded(exchange, retryAfterSeconds: seconds)
     }
 
     private func lane(_ sale: SaleID) -> Lane? {
@@ -136,6 +129,7 @@ final class Batcher {
                     continue
                 }
                 lane.inFlight = batch
+                lane.sentAt = loop.now
                 send(sale, lane)
             }
             redis.flush()
@@ -322,7 +316,11 @@ final class Batcher {
     }
 
     private func finish(_ sale: SaleID, _ lane: Lane) {
-        if let batch = lane.inFlight { recycle(batch) }
+        if let batch = lane.inFlight {
+            // One that had to be sent again says more of what was broken than of how long a turn takes.
+            if !batch.mayHaveRun { lane.tookTurn(until: loop.now) }
+            recycle(batch)
+        }
         lane.inFlight = nil
         lane.resend = false
         if lane.isIdle { release(sale, lane) } else { dirty.append(sale) }

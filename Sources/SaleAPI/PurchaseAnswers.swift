@@ -6,6 +6,9 @@ final class PurchaseAnswers {
     /// Seconds until a refused purchase is worth another try; the next decision is at most one reconnection away.
     static let retrySeconds = 1
     private static let pausedRetrySeconds = 2
+    /// Seconds over which those who are shed come back. What they were refused for is half a deadline of waiting, 1.25 s, and
+    /// those who come back must not find the next ones there.
+    static let overloadedSpreadSeconds = 3
 
     private unowned let server: HTTPServer
 
@@ -82,8 +85,8 @@ final class PurchaseAnswers {
     }
 
     /// Nothing was done, because too many are waiting already.
-    func overloaded(_ exchange: Exchange) {
-        server.respond(exchange, .overloaded, retryAfterSeconds: Self.retrySeconds)
+    func overloaded(_ exchange: Exchange, retryAfterSeconds: Int) {
+        server.respond(exchange, .overloaded, retryAfterSeconds: retryAfterSeconds)
     }
 }
 

@@ -128,7 +128,7 @@ import Testing
         let ghost = try api.buy("one-too-many", "b1", "k1")
         #expect(ghost.status == 503)
         #expect(ghost.problem == "overloaded")
-        #expect(ghost["Retry-After"] == "1")
+        #expect((1...4).contains(Int(ghost["Retry-After"] ?? "") ?? 0))
         expectProblem(ghost)
         let real = try api.startBuying("demo", "b1", "k1")
         api.redis.resume()

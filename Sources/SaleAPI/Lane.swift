@@ -1,0 +1,41 @@
+import EventLoop
+import Shared
+
+/// One sale's batches. At most one is with Redis, so the decisions of a process are in the order of arrival.
+final class Lane {
+    let keys: [String]
+    var inFlight: Batch?
+    /// When the batch in flight was first sent.
+    var sentAt = Instant(nanoseconds: 0)
+    /// The batch in flight is waiting for a connection, or for the fence to lift, to be sent again.
+    var resend = false
+    /// Batches that are full and wait for the one in flight.
+    var full: [Batch] = []
+    var gathering: Batch
+    /// What a batch has taken of late, from its sending to its answers.
+    private(set) var turn = TurnTime()
+
+    init(_ sale: SaleID, gathering: Batch) {
+        let names = SaleKeys(sale)
+        keys = [names.sale, names.stock, names.position, names.buyers, names.orders]
+        self.gathering = gathering
+    }
+
+    var isIdle: Bool { inFlight == nil && full.isEmpty && gathering.count == 0 }
+
+    /// How long a purchase that came now would wait for its turn.
+    var expectedWaitNanoseconds: UInt64 { UInt64(full.count) * turn.nanoseconds }
+
+    /// The batch in flight has been decided.
+    func tookTurn(until now: Instant) { turn.observe(nanoseconds: now.nanoseconds - sentAt.nanoseconds) }
+}
+
+/// What a turn takes of late: a mean that forgets. A quarter of it is the newest turn, so that one slow fsync among many quick
+/// ones refuses nobody, and a disk that has become slow is known after four.
+struct TurnTime {
+    private(set) var nanoseconds: UInt64 = 0
+
+    mutating func observe(nanoseconds turn: UInt64) {
+        nanoseconds = nanoseconds == 0 ? turn : nanoseconds / 4 * 3 + turn / 4
+    }
+}
