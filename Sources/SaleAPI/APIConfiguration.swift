@@ -18,13 +18,14 @@ struct APIConfiguration {
     var deadlineMilliseconds: Int
     var maxConnections: Int
     var batchMax: Int
+    var edgeCache: Bool
     var logLevel: Log.Level
     /// Always nil in a release build.
     var plantedBug: PlantedBug?
 
     static let settings: [Setting] = [
         .redisURL, .redisPasswordFile, .redisReplicas, .durability, .listen, .jwksFile, .jwtAudience, .jwtIssuer,
-        .receiptKeyFile, .rateLimit, .deadline, .maxConnections, .batchMax, .logLevel,
+        .receiptKeyFile, .rateLimit, .deadline, .maxConnections, .batchMax, .edgeCache, .logLevel,
     ]
 
     init(_ environment: Environment) throws(ConfigurationError) {
@@ -48,6 +49,7 @@ struct APIConfiguration {
         deadlineMilliseconds = try environment.integer(.deadline, in: 100...60_000)
         maxConnections = try environment.integer(.maxConnections, in: 1...1_000_000)
         batchMax = try environment.integer(.batchMax, in: 1...Batcher.batchMaxLimit)
+        edgeCache = try environment.isOn(.edgeCache)
         logLevel = try environment.logLevel()
         plantedBug = try environment.plantedBug()
     }

@@ -29,11 +29,12 @@ final class APIMetrics {
 
     /// Everything in Prometheus' text format.
     func append(
-        to output: inout ByteBuffer, edge: EdgeCounters, redis: AsyncRedis, batcher: Batcher, limiter: RateLimiter
+        to output: inout ByteBuffer, edge: EdgeCounters, redis: AsyncRedis, batcher: Batcher, cache: EdgeCache,
+        limiter: RateLimiter
     ) {
         var text = MetricsText()
         text.counters(
-            "sale_decisions_total", "Purchases that Redis decided.", label: "outcome",
+            "sale_decisions_total", "Purchases that were decided.", label: "outcome",
             [
                 ("secured", secured), ("replayed", replayed), ("sold_out", soldOut), ("refused", refused),
                 ("turned_away", turnedAway),
@@ -44,6 +45,9 @@ final class APIMetrics {
             "sale_purchases_waiting", "Purchases taken and not finished with.",
             batcher.pending)
         text.gauge("sale_queues", "Sales that purchases are queued for, and sales sold before.", batcher.laneCount)
+        text.counter(
+            "sale_edge_cache_hits_total", "Decisions told from memory, for sales that are sold out.", cache.hits)
+        text.gauge("sale_edge_cache_sales", "Sales that are answered from memory.", cache.count)
         text.counter("sale_unauthorized_total", "Requests without a valid token.", unauthorized)
         text.counter("sale_shed_total", "Purchases refused because they could not be decided in time.", shed)
         text.counter("sale_rate_limited_total", "Purchases refused because the buyer asks too often.", limiter.refusals)

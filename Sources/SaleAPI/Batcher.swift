@@ -25,6 +25,7 @@ final class Batcher {
     private let answers: PurchaseAnswers
     private let known: KnownSales
     private let witnesses: Witnesses
+    private let cache: EdgeCache
     private let limiter: RateLimiter
     private let metrics: APIMetrics
     private let log: Log
@@ -44,13 +45,14 @@ final class Batcher {
 
     init(
         loop: EventLoop, redis: AsyncRedis, answers: PurchaseAnswers, known: KnownSales, witnesses: Witnesses,
-        limiter: RateLimiter, metrics: APIMetrics, log: Log, batchMax: Int, deadlineMilliseconds: Int
+        cache: EdgeCache, limiter: RateLimiter, metrics: APIMetrics, log: Log, batchMax: Int, deadlineMilliseconds: Int
     ) {
         self.loop = loop
         self.redis = redis
         self.answers = answers
         self.known = known
         self.witnesses = witnesses
+        self.cache = cache
         self.limiter = limiter
         self.metrics = metrics
         self.log = log
@@ -68,6 +70,9 @@ final class Batcher {
         _ sale: SaleID, buyer: Span<UInt8>, key: Span<UInt8>, quantity: Int, _ charge: RateLimiter.Charge,
         _ exchange: Exchange
     ) {
+        if let decision = cache.decide(sale, buyer, key, quantity: quantity) {
+            return answerFromMemory(decision, sale, quantity: quantity, charge, exchange)
+        }
         guard redis.isReady else {
             willReturn(charge)
             return answers.unavailable(exchange)
@@ -82,6 +87,16 @@ final class Batcher {
             lane.gathering = freshBatch()
             dirty.append(sale)
         }
+    }
+
+    private func answerFromMemory(
+        _ decision: Decision, _ sale: SaleID, quantity: Int, _ charge: RateLimiter.Charge, _ exchange: Exchange
+    ) {
+        metrics.count(decision)
+        if case .replayed = decision { limiter.refund(charge) }
+        metrics.decisionLatency.record(microseconds: loop.now.microseconds(since: exchange.arrivedAt))
+        // Only the answer that a sale is not open yet needs the time, and it is never given from here.
+        answers.decided(decision, sale, quantity: quantity, now: UnixMilliseconds(0), known: known, exchange)
     }
 
     /// Refuses at once what could not be decided in time, so that what has been taken can be.
@@ -275,6 +290,7 @@ final class Batcher {
             answers.decided(
                 decision, sale, quantity: purchase.quantity, now: batch.decidedAt, known: known, purchase.exchange)
         }
+        if batch.remaining == 0, !batch.uuid.isEmpty { cache.sawSoldOut(sale) }
         if lastPosition > 0 {
             witnesses.told(sale, uuid: batch.uuid, position: lastPosition, remaining: batch.remaining)
         }

@@ -21,6 +21,7 @@ final class SaleAPI: HTTPHandler {
     private var redis: AsyncRedis!
     private var witnesses: Witnesses!
     private var answers: PurchaseAnswers!
+    private var cache: EdgeCache!
     private var batcher: Batcher!
     private var directory: SaleDirectory!
     private var ownOrders: OwnOrders!
@@ -47,11 +48,12 @@ final class SaleAPI: HTTPHandler {
             changed: { [weak self] in self?.redisChanged($0) })
         witnesses = Witnesses(loop: loop, redis: redis, known: known)
         answers = PurchaseAnswers(server: server)
+        cache = EdgeCache(loop: loop, redis: redis, isOn: configuration.edgeCache)
         batcher = Batcher(
-            loop: loop, redis: redis, answers: answers, known: known, witnesses: witnesses,
+            loop: loop, redis: redis, answers: answers, known: known, witnesses: witnesses, cache: cache,
             limiter: limiter, metrics: metrics, log: log, batchMax: configuration.batchMax,
             deadlineMilliseconds: configuration.deadlineMilliseconds)
-        directory = SaleDirectory(loop: loop, redis: redis, known: known, server: server)
+        directory = SaleDirectory(loop: loop, redis: redis, known: known, cache: cache, server: server)
         ownOrders = OwnOrders(
             loop: loop, redis: redis, known: known, receiptKeys: receiptKeys, server: server, log: log)
         receiptKeysPage = ReceiptKeysPage(keys: receiptKeys, server: server)
@@ -83,7 +85,8 @@ final class SaleAPI: HTTPHandler {
         case .ready: ready(exchange)
         case .metrics:
             server.respond(exchange, .ok, .metrics) { body in
-                metrics.append(to: &body, edge: server.counters, redis: redis, batcher: batcher, limiter: limiter)
+                metrics.append(
+                    to: &body, edge: server.counters, redis: redis, batcher: batcher, cache: cache, limiter: limiter)
             }
         }
     }

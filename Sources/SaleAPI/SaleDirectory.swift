@@ -23,25 +23,31 @@ final class SaleDirectory {
     private let loop: EventLoop
     private let redis: AsyncRedis
     private let known: KnownSales
+    private let cache: EdgeCache
     private unowned let server: HTTPServer
     private var snapshot: [SaleStatus] = []
     private var takenAt: Instant?
     private var waiting: [Waiting] = []
     private var refreshing = false
 
-    init(loop: EventLoop, redis: AsyncRedis, known: KnownSales, server: HTTPServer) {
+    init(loop: EventLoop, redis: AsyncRedis, known: KnownSales, cache: EdgeCache, server: HTTPServer) {
         self.loop = loop
         self.redis = redis
         self.known = known
+        self.cache = cache
         self.server = server
     }
 
     /// Answers with one sale, or with all of them.
     func answer(_ sale: SaleID?, _ request: borrowing Request, _ exchange: Exchange) {
-        guard redis.isReady, waiting.count < Self.waitingMax else {
-            return server.respond(exchange, redis.isReady ? .overloaded : .unavailable, retryAfterSeconds: 1)
-        }
         let question = Waiting(exchange: exchange, sale: sale, conditions: request.conditions)
+        guard redis.isReady else {
+            if let sale, let status = cache.status(sale) { return respond(question, [status]) }
+            return server.respond(exchange, .unavailable, retryAfterSeconds: 1)
+        }
+        guard waiting.count < Self.waitingMax else {
+            return server.respond(exchange, .overloaded, retryAfterSeconds: 1)
+        }
         if let takenAt, loop.now < takenAt.advanced(milliseconds: Self.freshMilliseconds) { return respond(question) }
         waiting.append(question)
         if !refreshing { refresh() }

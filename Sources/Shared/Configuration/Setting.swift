@@ -57,6 +57,8 @@ package struct Setting: Sendable {
         "where the public ledgers are read: host:port or unix:/path")
     package static let workerName = Setting(
         "SALE_WORKER_NAME", default: "host name", "consumer name; stable, so a restart drains its own pending entries")
+    package static let edgeCache = Setting(
+        "SALE_EDGE_CACHE", default: "on", "on: a sale that is sold out is answered from memory; off: always by Redis")
     package static let logLevel = Setting("SALE_LOG_LEVEL", default: "info", "debug, info, warning or error")
 
     #if DEBUG
@@ -115,6 +117,15 @@ package struct Environment: Sendable {
 
     /// How many replicas are asked; more than a few would only add chances to wait.
     package func redisReplicas() throws(ConfigurationError) -> Int { try integer(.redisReplicas, in: 0...5) }
+
+    /// A setting that is on or off.
+    package func isOn(_ setting: Setting) throws(ConfigurationError) -> Bool {
+        let text = try required(setting)
+        guard text == "on" || text == "off" else {
+            throw ConfigurationError(setting, "is \"\(text)\"; it must be on or off")
+        }
+        return text == "on"
+    }
 
     /// Where to listen.
     package func address(_ setting: Setting) throws(ConfigurationError) -> SocketAddress {

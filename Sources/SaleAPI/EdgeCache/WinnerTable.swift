@@ -1,0 +1,77 @@
+import Shared
+
+/// The winners of a sale by buyer, in two pieces of memory: what a sale that is sold out is answered from.
+///
+/// Open addressing with linear probing, never more than half full. Nothing is ever taken out.
+struct WinnerTable: ~Copyable {
+    /// Where a buyer's bytes are, and behind them those of its wins, as the `buyers` hash has them.
+    private struct Place {
+        /// 0 where nobody is.
+        var hash: UInt64 = 0
+        var start: UInt32 = 0
+        var buyerBytes: UInt16 = 0
+        var winsBytes: UInt32 = 0
+    }
+
+    private var places: [Place]
+    private var text: ByteBuffer
+    /// Buyers held.
+    private(set) var count = 0
+
+    /// Room for `buyers`.
+    init(buyers: Int) {
+        var size = 16
+        while size < buyers * 2 { size *= 2 }
+        places = [Place](repeating: Place(), count: size)
+        text = ByteBuffer(capacity: buyers * 64)
+    }
+
+    /// Memory held.
+    var bytes: Int { places.count * MemoryLayout<Place>.stride + text.count }
+
+    /// Adds a buyer; one who is there already stays as it is, since HSCAN may name a field twice. False where there was room
+    /// for fewer.
+    mutating func insert(_ buyer: Span<UInt8>, wins: Span<UInt8>) -> Bool {
+        let hash = Self.hash(buyer)
+        let index = find(hash, buyer)
+        guard places[index].hash == 0 else { return true }
+        guard count < places.count / 2 else { return false }
+        places[index] = Place(
+            hash: hash, start: UInt32(text.count), buyerBytes: UInt16(buyer.count), winsBytes: UInt32(wins.count))
+        text.append(buyer)
+        text.append(wins)
+        count += 1
+        return true
+    }
+
+    /// What the buyer has won; empty for almost everybody.
+    func wins(of buyer: Span<UInt8>) -> [Win] {
+        let place = places[find(Self.hash(buyer), buyer)]
+        guard place.hash != 0 else { return [] }
+        let start = Int(place.start) + Int(place.buyerBytes)
+        let wins = text.withBytes { $0.extracting(start..<start + Int(place.winsBytes)).string }
+        return Win.parse(wins) ?? []
+    }
+
+    /// The index of the buyer's place, or of the free one where it would be.
+    private func find(_ hash: UInt64, _ buyer: Span<UInt8>) -> Int {
+        var index = Int(truncatingIfNeeded: hash >> 16) & (places.count - 1)
+        while places[index].hash != 0 {
+            let place = places[index]
+            let start = Int(place.start)
+            let isSame =
+                place.hash == hash
+                && text.withBytes { $0.extracting(start..<start + Int(place.buyerBytes)).equals(buyer) }
+            if isSame { return index }
+            index = (index + 1) & (places.count - 1)
+        }
+        return index
+    }
+
+    /// Keyed by the process' own seed, so that nobody can choose buyers that meet in one place. Never 0.
+    private static func hash(_ buyer: Span<UInt8>) -> UInt64 {
+        var hasher = Hasher()
+        buyer.withUnsafeBytes { hasher.combine(bytes: $0) }
+        return UInt64(bitPattern: Int64(hasher.finalize())) | 1
+    }
+}

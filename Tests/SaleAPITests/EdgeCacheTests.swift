@@ -1,0 +1,230 @@
+import RedisClient
+import Shared
+import TestSupport
+import Testing
+
+@testable import SaleAPI
+
+/// What is told from memory once nothing is left.
+@Suite struct `A sale that is sold out` {
+    private static let sale = SaleID("demo")!
+
+    /// Sells `stock` units to as many buyers, and waits until the process holds all of them.
+    private func soldOut(
+        _ api: APIUnderTest, stock: Int = 5, maxPerBuyer: Int = 1, closesAt: UnixMilliseconds? = nil
+    ) throws {
+        try TestSale.create(try api.redis.connect(), stock: stock, maxPerBuyer: maxPerBuyer, closesAt: closesAt)
+        for index in 1...stock { #expect(try api.buy("demo", "w\(index)", "k1").status == 201) }
+        try awaitHeld(api)
+    }
+
+    private func awaitHeld(_ api: APIUnderTest) throws {
+        // Each press that Redis turns away makes the process look again.
+        #expect(
+            try eventually {
+                _ = try api.buy("demo", "loser", "k1")
+                return try api.metric("sale_edge_cache_sales") == 1
+            })
+    }
+
+    private func hits(_ api: APIUnderTest) throws -> Int { try api.metric("sale_edge_cache_hits_total") ?? 0 }
+
+    @Test func `is answered from memory just as Redis would answer`() throws {
+        var random = SeededRandom()
+        let api = try APIUnderTest()
+        let redis = try api.redis.connect()
+        try TestSale.create(redis, stock: 40, maxPerBuyer: 4)
+        let buyers = (0..<20).map { "b\($0)" }
+        while try redis.status(Self.sale)?.remaining != 0 {
+            let quantity = Int.random(in: 1...3, using: &random)
+            let key = "k\(Int.random(in: 0..<4, using: &random))"
+            _ = try api.buy("demo", buyers.randomElement(using: &random)!, key, quantity: quantity)
+        }
+        try awaitHeld(api)
+
+        let before = try hits(api)
+        var codes = Set<String>()
+        for _ in 0..<400 {
+            let buyer = "b\(Int.random(in: 0..<24, using: &random))"
+            let key = "k\(Int.random(in: 0..<6, using: &random))"
+            let quantity = Int.random(in: 1...5, using: &random)
+            let said = try TestSale.purchase(redis, Self.sale, [.init(buyer: buyer, key: key, quantity: quantity)])
+            let answer = try api.buy("demo", buyer, key, quantity: quantity)
+            codes.insert(said.codes)
+            switch said.codes {
+            case "R":
+                let words = said.details[0].split(separator: " ")
+                #expect(answer.status == 200)
+                #expect(answer["Idempotent-Replayed"] == "true")
+                #expect(answer.json["position"] as? Int == Int(words[0]))
+                #expect(answer.json["quantity"] as? Int == quantity)
+                var time = ByteBuffer()
+                time.append(rfc3339: UnixMilliseconds(Int(words[1])!))
+                #expect(answer.json["secured_at"] as? String == time.string)
+            case "K": #expect(answer.problem == "idempotency-key-reused")
+            case "L":
+                #expect(answer.problem == "purchase-limit")
+                let orders = (answer.json["orders"] as? [String] ?? []).map { $0.dropFirst("demo-".count) }
+                #expect(orders.joined(separator: ",") == said.details[0])
+            default:
+                #expect(said.codes == "O")
+                #expect(answer.problem == "sold-out")
+            }
+        }
+        #expect(codes == ["R", "K", "L", "O"])
+        // All but those that came while what is known was being confirmed again.
+        #expect(try hits(api) - before > 300)
+    }
+
+    @Test func `goes on being answered while Redis is down, and until it has been reconciled`() throws {
+        let api = try APIUnderTest()
+        try soldOut(api)
+        let won = try api.buy("demo", "w1", "k1")
+        api.redis.crash()
+        #expect(try eventually { try api.ask("GET", "/readyz").status == 503 })
+        func expectAnswers() throws {
+            #expect(try api.buy("demo", "loser", "k2").problem == "sold-out")
+            #expect(try api.buy("demo", "w1", "k1").body == won.body)
+            #expect(try api.buy("demo", "w1", "k1", quantity: 2).problem == "idempotency-key-reused")
+            #expect(try api.buy("demo", "w2", "k2").problem == "purchase-limit")
+        }
+        try expectAnswers()
+        let page = try api.ask("GET", "/v1/sales/demo")
+        #expect(page.status == 200)
+        #expect(page.json["state"] as? String == "sold_out")
+        // Of other sales nothing is known.
+        #expect(try api.buy("other", "w1", "k1").status == 503)
+
+        try api.redis.restart()
+        #expect(try api.awaitReady())
+        try expectAnswers()
+        let redis = try api.redis.connect()
+        let status = try #require(try redis.status(Self.sale))
+        #expect(try redis.stamp(status))
+        try expectAnswers()
+    }
+
+    @Test func `is on sale again after a restock`() throws {
+        let api = try APIUnderTest()
+        try soldOut(api)
+        let redis = try api.redis.connect()
+        _ = try redis.restock(Self.sale, units: 1)
+        #expect(try eventually { try api.buy("demo", "w6", "k1").status == 201 })
+        try awaitHeld(api)
+        #expect(try api.buy("demo", "w6", "k1").json["position"] as? Int == 6)
+        #expect(try api.buy("demo", "loser", "k1").problem == "sold-out")
+    }
+
+    @Test func `is read anew under a new epoch`() throws {
+        let api = try APIUnderTest()
+        try soldOut(api)
+        let redis = try api.redis.connect()
+        try redis.command(["HSET", "sale:{demo}:buyers", "w1", "k1 1 1 1700000000000 2"])
+        try redis.command(["HSET", "sale:{demo}", "epoch", "2"])
+        #expect(
+            try eventually {
+                try api.buy("demo", "w1", "k1").json["secured_at"] as? String == "2023-11-14T22:13:20.000Z"
+            })
+        try awaitHeld(api)
+    }
+
+    @Test func `is Redis' again when it has ended`() throws {
+        let api = try APIUnderTest()
+        try soldOut(api)
+        let redis = try api.redis.connect()
+        try redis.command(["HSET", "sale:{demo}", "closes_at", "1"])
+        #expect(try eventually { try api.buy("demo", "loser", "k1").problem == "sale-ended" })
+        let before = try hits(api)
+        #expect(try api.buy("demo", "w1", "k1").status == 200)
+        #expect(try hits(api) == before)
+    }
+
+    @Test func `is left to Redis where a position has no winner`() throws {
+        let api = try APIUnderTest()
+        let redis = try api.redis.connect()
+        try TestSale.create(redis, stock: 3)
+        for index in 1...2 { #expect(try api.buy("demo", "w\(index)", "k1").status == 201) }
+        try redis.command(["HDEL", "sale:{demo}:buyers", "w1"])
+        #expect(try api.buy("demo", "w3", "k1").status == 201)
+        let wasRead = try eventually {
+            #expect(try api.buy("demo", "loser", "k1").problem == "sold-out")
+            let reply = try redis.command(["INFO", "commandstats"])
+            let value = reply.value
+            return value.string?.contains("cmdstat_hscan") == true
+        }
+        #expect(wasRead)
+        for _ in 0..<50 { #expect(try api.buy("demo", "loser", "k1").problem == "sold-out") }
+        #expect(try api.metric("sale_edge_cache_sales") == 0)
+        #expect(try hits(api) == 0)
+    }
+
+    @Test func `is left to Redis where that was asked for`() throws {
+        let api = try APIUnderTest(["SALE_EDGE_CACHE": "off"])
+        try TestSale.create(try api.redis.connect(), stock: 1)
+        #expect(try api.buy("demo", "w1", "k1").status == 201)
+        for _ in 0..<20 { #expect(try api.buy("demo", "loser", "k1").problem == "sold-out") }
+        #expect(try hits(api) == 0)
+    }
+}
+
+@Suite struct `The winners held in memory` {
+    private func status(position: Int, remaining: Int = 0) -> SaleStatus {
+        SaleStatus(
+            sale: SaleID("demo")!, uuid: "u", title: "t", stockTotal: position, remaining: remaining,
+            position: position, maxPerBuyer: 1, opensAt: nil, closesAt: nil, paused: false, epoch: 1, servingRunID: "r",
+            persistedPosition: 0, readAt: UnixMilliseconds(0))
+    }
+
+    private func held(_ position: Int) throws -> SettledSale {
+        let version = try #require(SettledSale.Version(status(position: position)))
+        return try #require(SettledSale(version))
+    }
+
+    private func add(_ sale: SettledSale, _ buyer: String, _ wins: String) -> Bool {
+        buyer.withBytes { buyer in wins.withBytes { sale.add(buyer, $0) } }
+    }
+
+    private func decide(_ sale: SettledSale, _ buyer: String, _ key: String) -> Decision {
+        buyer.withBytes { buyer in key.withBytes { sale.decide(buyer, $0, quantity: 1, maxPerBuyer: 1) } }
+    }
+
+    @Test func `are found among many, and nobody else is`() throws {
+        let sale = try held(10_000)
+        for index in 1...10_000 { #expect(add(sale, "buyer-\(index)", "k\(index) \(index) 1 \(index) 1")) }
+        #expect(sale.isComplete)
+        for index in 1...10_000 {
+            #expect(
+                decide(sale, "buyer-\(index)", "k\(index)")
+                    == .replayed(position: index, at: UnixMilliseconds(index)))
+            #expect(decide(sale, "buyer-\(index)", "other") == .limit(orders: "\(index)"))
+            #expect(decide(sale, "loser-\(index)", "k\(index)") == .soldOut)
+        }
+    }
+
+    @Test func `count once, though HSCAN may name them twice`() throws {
+        let sale = try held(2)
+        #expect(add(sale, "b1", "k1 1 1 5 1"))
+        #expect(add(sale, "b1", "k1 1 1 5 1"))
+        #expect(!sale.isComplete)
+        #expect(add(sale, "b2", "k1 2 1 6 1"))
+        #expect(sale.isComplete)
+    }
+
+    @Test(arguments: ["", "k1", "k1 3 1 5 1", "k1 0 1 5 1", "k1 1 1 5 1;", "k1 1 100 5 1", "k1 x 1 5 1"])
+    func `are none where a field can't be read as one of the sale's`(_ wins: String) throws {
+        #expect(!add(try held(2), "b1", wins))
+    }
+
+    @Test func `are not gathered while something is left, nor where they are too many`() throws {
+        #expect(SettledSale.Version(status(position: 5, remaining: 1)) == nil)
+        let version = try #require(SettledSale.Version(status(position: SettledSale.winnersMax + 1)))
+        #expect(SettledSale(version) == nil)
+    }
+
+    @Test func `may be nobody: a sale without stock is sold out too`() throws {
+        let sale = try held(0)
+        #expect(sale.isComplete)
+        #expect(decide(sale, "b1", "k1") == .soldOut)
+        #expect(!add(sale, "b1", "k1 1 1 5 1"))
+    }
+}
