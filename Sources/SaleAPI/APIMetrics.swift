@@ -14,7 +14,7 @@ final class APIMetrics {
     var shed = 0
     var batches = 0
     var redisErrors = 0
-    /// From the complete request to its answer, for purchases that Redis decided.
+    /// From the complete request to its answer, for purchases that were decided.
     var decisionLatency = LatencyHistogram()
 
     func count(_ decision: Decision) {

@@ -252,6 +252,8 @@ final class Batcher {
     }
 
     private func settle(_ sale: SaleID, _ lane: Lane, _ batch: Batch, _ confirmation: AsyncRedis.Confirmation) {
+        // One that had to be sent again says more of what was broken than of how long a turn takes.
+        if confirmation != .lost, !batch.mayHaveRun { lane.tookTurn(until: loop.now) }
         switch confirmation {
         case .confirmed: answer(sale, batch)
         case .missed:
@@ -290,7 +292,7 @@ final class Batcher {
             answers.decided(
                 decision, sale, quantity: purchase.quantity, now: batch.decidedAt, known: known, purchase.exchange)
         }
-        if batch.remaining == 0, !batch.uuid.isEmpty { cache.sawSoldOut(sale) }
+        if !batch.uuid.isEmpty { cache.decided(sale, position: lastPosition, remaining: batch.remaining) }
         if lastPosition > 0 {
             witnesses.told(sale, uuid: batch.uuid, position: lastPosition, remaining: batch.remaining)
         }
@@ -332,11 +334,7 @@ final class Batcher {
     }
 
     private func finish(_ sale: SaleID, _ lane: Lane) {
-        if let batch = lane.inFlight {
-            // One that had to be sent again says more of what was broken than of how long a turn takes.
-            if !batch.mayHaveRun { lane.tookTurn(until: loop.now) }
-            recycle(batch)
-        }
+        if let batch = lane.inFlight { recycle(batch) }
         lane.inFlight = nil
         lane.resend = false
         if lane.isIdle { release(sale, lane) } else { dirty.append(sale) }

@@ -23,19 +23,27 @@ final class Lane {
 
     var isIdle: Bool { inFlight == nil && full.isEmpty && gathering.count == 0 }
 
-    /// How long a purchase that came now would wait for its turn.
-    var expectedWaitNanoseconds: UInt64 { UInt64(full.count) * turn.nanoseconds }
+    /// How long a purchase that came now would wait for its turn: for the batches in front of its own.
+    var expectedWaitNanoseconds: UInt64 { UInt64(full.count + (inFlight == nil ? 0 : 1)) * turn.nanoseconds }
 
     /// The batch in flight has been decided.
     func tookTurn(until now: Instant) { turn.observe(nanoseconds: now.nanoseconds - sentAt.nanoseconds) }
 }
 
-/// What a turn takes of late: a mean that forgets. A quarter of it is the newest turn, so that one slow fsync among many quick
-/// ones refuses nobody, and a disk that has become slow is known after four.
+/// What a turn takes of late: the median of the last five, so that one or two slow fsyncs among quick ones refuse nobody, and a
+/// disk that has become slow is known after three.
 struct TurnTime {
+    private var turns: [UInt64] = []
+    private var next = 0
     private(set) var nanoseconds: UInt64 = 0
 
     mutating func observe(nanoseconds turn: UInt64) {
-        nanoseconds = nanoseconds == 0 ? turn : nanoseconds / 4 * 3 + turn / 4
+        if turns.count < 5 {
+            turns.append(turn)
+        } else {
+            turns[next] = turn
+            next = (next + 1) % turns.count
+        }
+        nanoseconds = turns.sorted()[turns.count / 2]
     }
 }

@@ -48,7 +48,8 @@ final class SaleAPI: HTTPHandler {
             changed: { [weak self] in self?.redisChanged($0) })
         witnesses = Witnesses(loop: loop, redis: redis, known: known)
         answers = PurchaseAnswers(server: server)
-        cache = EdgeCache(loop: loop, redis: redis, isOn: configuration.edgeCache)
+        cache = EdgeCache(
+            loop: loop, redis: redis, known: known, witnesses: witnesses, log: log, isOn: configuration.edgeCache)
         batcher = Batcher(
             loop: loop, redis: redis, answers: answers, known: known, witnesses: witnesses, cache: cache,
             limiter: limiter, metrics: metrics, log: log, batchMax: configuration.batchMax,
@@ -160,6 +161,7 @@ final class SaleAPI: HTTPHandler {
                 if !problems.isEmpty { $0.appendMember("durability", "relaxed: \(problems.joined(separator: "; "))") }
             }
             witnesses.publish()
+            cache.redisBecameReady()
             batcher.redisBecameReady()
         case .down(let reason):
             log.write(.error, "redis_down") { $0.appendMember("reason", reason) }

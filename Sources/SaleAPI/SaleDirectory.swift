@@ -74,10 +74,7 @@ final class SaleDirectory {
         let snapshot = Snapshot(expected: sales.count)
         if sales.isEmpty { return finish(snapshot) }
         for sale in sales {
-            let keys = SaleKeys(sale)
-            let call = ScriptCall(.status)
-            call.begin(keys: [keys.sale, keys.stock, keys.position], [])
-            redis.run(call) { [weak self] answer in
+            redis.run(.status(of: sale)) { [weak self] answer in
                 guard let self else { return }
                 snapshot.arrived += 1
                 switch answer {

@@ -64,6 +64,12 @@ import Testing
         let plan = CapacityPlan(
             demand: CapacityPlan.Demand(buyers: 1_000_000, seconds: 1, stock: 500_000), costs: costs)
         #expect(plan.bottleneck.hasPrefix("Redis' one core"))
+        // It would wait for its share of the headroom, but nobody would notice.
+        let busy = CapacityPlan(
+            demand: CapacityPlan.Demand(buyers: 1_000_000, seconds: 10, stock: 10_000), costs: costs)
+        #expect(busy.bottleneck.hasPrefix("Redis' one core, for the 100 ms"))
+        #expect(plan.bottleneck.hasSuffix("so some are shed"))
+        #expect(!busy.bottleneck.contains("shed"))
         let calm = CapacityPlan(demand: CapacityPlan.Demand(buyers: 1000, seconds: 10, stock: 10), costs: costs)
         #expect(calm.bottleneck.hasPrefix("nginx"))
     }
@@ -77,6 +83,22 @@ import Testing
         let object = try #require(
             try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any])
         #expect(object["requests_per_second"] as? Int == 100_000)
+    }
+
+    private var root: URL {
+        URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../..")
+    }
+
+    @Test func `stands in docs/capacity.md as it is printed`() throws {
+        let page = try String(contentsOf: root.appendingPathComponent("docs/capacity.md"), encoding: .utf8)
+        let blocks = page.components(separatedBy: "```\n")
+        let commands = blocks.indices.filter { blocks[$0].hasPrefix("salectl plan ") }
+        #expect(commands.count == 2)
+        for index in commands {
+            let line = blocks[index].split(separator: "\n")[0].split(separator: " ").dropFirst().map(String.init)
+            let printed = try ChildProcess.run(ChildProcess.product("salectl"), line)
+            #expect(blocks[index + 2] == printed.output)
+        }
     }
 
     @Test(arguments: [

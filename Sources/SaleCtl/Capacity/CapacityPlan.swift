@@ -21,10 +21,11 @@ struct CapacityPlan {
         let arithmetic: String
     }
 
-    /// Connections that one host is given: a port each on 50,000, five addresses of its own, or as many in one process as its
-    /// descriptors allow.
+    /// Connections that one host is given: 3.6 GB of nginx' memory, and a minute for all of them to come back to another host.
     static let connectionsPerHost = 250_000
-    static let bytesPerGiB = 1_073_741_824.0
+
+    /// Half of SALE_DEADLINE_MS: a purchase that would wait longer is refused at once.
+    static let shedAfterSeconds = 1.25
 
     let demand: Demand
     let costs: MeasuredCosts
@@ -57,10 +58,12 @@ struct CapacityPlan {
             arithmetic: "\(count) \(of) × \(bytes) bytes")
     }
 
-    private func percent(_ name: StaticString, _ share: Double, _ microseconds: Double) -> Figure {
+    private func percent(
+        _ name: StaticString, _ share: Double, _ microseconds: Double, _ condition: String = ""
+    ) -> Figure {
         Figure(
             name: name, value: Int((share * 100).rounded(.up)),
-            arithmetic: "\(Int(requestsPerSecond))/s × \(microseconds) µs, of one core")
+            arithmetic: "\(Int(requestsPerSecond))/s × \(microseconds) µs, of one core\(condition)")
     }
 
     var figures: [Figure] {
@@ -78,7 +81,9 @@ struct CapacityPlan {
                 arithmetic: "\(demand.buyers) connections / \(Self.connectionsPerHost), and never one alone"),
             mebibytes("nginx_memory_mib", demand.buyers, costs.nginxConnection, "connections"),
             percent("redis_busy_selling_percent", redisSelling, costs.redisWin),
-            percent("redis_busy_sold_out_percent", redisRefusing, costs.redisRefusal),
+            percent(
+                "redis_busy_sold_out_percent", redisRefusing, costs.redisRefusal,
+                " with SALE_EDGE_CACHE=off; else hardly any"),
             Figure(
                 name: "selling_milliseconds", value: Int((sellingSeconds * 1000).rounded(.up)),
                 arithmetic:
@@ -96,13 +101,18 @@ struct CapacityPlan {
 
     /// What is at its limit first when more come than were planned for, in one sentence.
     var bottleneck: String {
-        if redisSelling > 1 {
+        // nginx and sale-api are given their headroom by adding hosts; the one Redis has it or has it not.
+        guard redisSelling * demand.headroom > 1 else {
             return
-                "Redis' one core while units are sold: a sale is decided in one place, at most \(Int(1e6 / costs.redisWin)) "
-                + "orders a second; presses beyond that wait, and are shed past half of the deadline"
+                "nginx: it spends \(costs.nginxRequest) µs on a request where sale-api spends \(costs.apiDecision); both grow by "
+                + "adding hosts, and Redis is \(Int((redisSelling * 100).rounded(.up))) % busy while it sells"
         }
+        let wait = sellingSeconds * max(0, 1 - 1 / redisSelling)
         return
-            "nginx: it spends \(costs.nginxRequest) µs on a request where sale-api spends \(costs.apiDecision); both grow by adding "
-            + "hosts, and Redis has \(Int((1 - redisSelling) * 100)) % of its core left while it sells"
+            "Redis' one core, for the \(milliseconds(sellingSeconds)) ms in which units are sold: a sale is decided in one place, at "
+            + "most \(Int(1e6 / costs.redisWin)) orders a second; the last of those who win waits \(milliseconds(wait)) ms"
+            + (wait > Self.shedAfterSeconds ? ", so some are shed" : "")
     }
+
+    private func milliseconds(_ seconds: Double) -> Int { Int((seconds * 1000).rounded(.up)) }
 }

@@ -3,7 +3,8 @@
 /// `removeAll()` keeps the memory, so a buffer that has reached its working size never allocates again.
 package struct ByteBuffer: ~Copyable {
     @usableFromInline var base: UnsafeMutablePointer<UInt8>
-    @usableFromInline var capacity: Int
+    /// Bytes that there is room for.
+    @usableFromInline package private(set) var capacity: Int
     /// Bytes held.
     @usableFromInline package private(set) var count: Int
 
