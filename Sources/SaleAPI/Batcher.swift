@@ -31,7 +31,7 @@ final class Batcher {
 
         init(_ sale: SaleID, gathering: Batch) {
             let names = SaleKeys(sale)
-            keys = [names.sale, names.stock, names.position, names.buyers, names.orders]
+            keys = [names.sale, names.stock, names.position, names.buyers, names.orders, names.tickets]
             self.gathering = gathering
         }
 
