@@ -79,8 +79,8 @@ final class Batcher {
 
     /// Takes a purchase; its exchange is answered now or later.
     func submit(
-        _ sale: SaleID, buyer: Span<UInt8>, key: Span<UInt8>, quantity: Int, _ charge: RateLimiter.Charge,
-        _ exchange: Exchange
+        _ sale: SaleID, buyer: Span<UInt8>, key: Span<UInt8>, quantity: Int, ticket: Span<UInt8>,
+        _ charge: RateLimiter.Charge, _ exchange: Exchange
     ) {
         guard redis.isReady else {
             willReturn(charge)
@@ -91,7 +91,7 @@ final class Batcher {
             return answers.overloaded(exchange)
         }
         if lane.gathering.count == 0 { dirty.append(sale) }
-        lane.gathering.append(buyer: buyer, key: key, quantity: quantity, charge, exchange)
+        lane.gathering.append(buyer: buyer, key: key, quantity: quantity, ticket: ticket, charge, exchange)
         pending += 1
         if lane.gathering.count == batchMax {
             lane.full.append(lane.gathering)
@@ -274,12 +274,16 @@ final class Batcher {
                 lastPosition = max(lastPosition, position)
                 limiter.refund(purchase.charge)
             case .fenced, .unknownSale, .notOpen, .paused: willReturn(purchase.charge)
+            case .turn(.notYet(let turn)):
+                let seconds = RetryAfter.seconds(until: turn, now: batch.decidedAt, jitter: Int(purchase.jitter))
+                limiter.expectReturn(purchase.charge, afterSeconds: seconds, now: loop.now)
             default: break
             }
             guard index >= batch.expired else { continue }
             metrics.decisionLatency.record(microseconds: loop.now.microseconds(since: purchase.exchange.arrivedAt))
             answers.decided(
-                decision, sale, quantity: purchase.quantity, now: batch.decidedAt, known: known, purchase.exchange)
+                decision, sale, quantity: purchase.quantity, now: batch.decidedAt, jitter: Int(purchase.jitter),
+                known: known, purchase.exchange)
         }
         if lastPosition > 0 {
             witnesses.told(sale, uuid: batch.uuid, position: lastPosition, remaining: batch.remaining)
