@@ -36,7 +36,8 @@ if ARGV[19] ~= '' then
 else
     redis.call('HDEL', KEYS[1], 'admission', 'turn_window_ms')
 end
--- Positions whose counter is lost would be given again: they are forgotten with it, and their tickets are of an older epoch.
+-- Positions whose counter is lost would be given again: they are forgotten with it, and their tickets are of an older
+-- epoch.
 if redis.call('EXISTS', KEYS[8]) == 0 then redis.call('UNLINK', KEYS[7]) end
 redis.call('SET', KEYS[2], ARGV[12])
 redis.call('SET', KEYS[3], ARGV[13])

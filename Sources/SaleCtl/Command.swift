@@ -29,7 +29,7 @@ struct Command: Sendable {
     /// Every command, in the order of a sale's life.
     static let all: [Command] = [
         .keysInit, .rotateReceipt, .token, .doctor, .create, .list, .show, .watch, .restock, .set, .pause, .resume,
-        .close,
+        .admit, .close,
         .reconcile, .rebuild, .release, .failover, .letters, .letter, .redrive, .discard, .check, .ledgerExport,
         .ledgerVerify, .export, .archive, .erase, .backup, .restore,
     ]

@@ -35,6 +35,8 @@ import Testing
         #expect(system.drained(SaleID("demo")!))
         for command in [
             ["restock", "demo", "5"], ["set", "demo", "--title", "Another"],
+            ["create", "room", "--title", "T", "--stock", "5", "--admit", "1000/s"], ["admit", "room", "5/s"],
+            ["admit", "room", "pause"], ["show", "room"],
             ["pause", "demo"], ["resume", "demo"], ["show", "demo"], ["ls"], ["reconcile", "demo"],
             ["release", "demo"],
             ["close", "demo"],
