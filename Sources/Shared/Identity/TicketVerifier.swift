@@ -84,7 +84,7 @@ package final class TicketVerifier {
         } catch {
             throw .malformed
         }
-        guard let sale, let uuid, !uuid.escaped, let buyer, !buyer.escaped, !buyer.range.isEmpty, let epoch,
+        guard let sale, let uuid, !uuid.escaped, !uuid.range.isEmpty, let buyer, !buyer.escaped, !buyer.range.isEmpty, let epoch,
             let position, position >= 1
         else { throw .malformed }
         return Claims(sale: sale, uuid: uuid.range, buyer: buyer.range, epoch: epoch, position: position)
