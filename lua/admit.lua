@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- admit.lua: changes how fast a waiting room admits, from this moment on, and says so to the stream, so that SQLite knows
--- it too. Whoever was admitted stays admitted; later turns move.
+-- admit.lua: changes how fast a waiting room admits, from this moment on, and says so to the stream, so that SQLite
+-- knows it too. Whoever was admitted stays admitted; later turns move.
 -- allow-oom: what frees entries, or stops a sale, must not wait for memory.
 --
 -- KEYS   1 sale (hash)  2 orders (stream)

@@ -16,9 +16,9 @@
 --          F fenced        -  this Redis has not been reconciled, or lacks a part of the sale
 --
 -- A position is a turn of the schedule (AdmissionSchedule.swift). The next one given is the first behind all that were
--- given and all whose turn has begun: a turn that passes while nobody is there is left out, so nobody is ever given one
--- that is over, and no more are admitted in a second than the rate says. Everything is validated before the first write;
--- a batch that gives nothing writes nothing.
+-- given and all whose turn has begun: a turn that passes while nobody is there is left out, so nobody is ever given
+-- one that is over, and no more are admitted in a second than the rate says. Everything is validated before the first
+-- write; a batch that gives nothing writes nothing.
 
 local count = #ARGV - 1
 local saved = redis.call('HMGET', KEYS[1], 'epoch', 'serving_run_id', 'uuid', 'closes_at', 'admission',

@@ -28,8 +28,8 @@ package struct Fairness: Equatable, Sendable {
     /// What happened between the last unit and the first "sold out".
     package struct Cut: Equatable, Sendable {
         package fileprivate(set) var lastPosition: Int
-        /// From the press that won the last unit to the first answer "sold out"; negative where it was told before that press.
-        /// Nanoseconds.
+        /// From the press that won the last unit to the first answer "sold out"; negative where it was told before that
+        /// press. Nanoseconds.
         package fileprivate(set) var soldOutAfter: Int
         /// Buyers who were told "sold out", and had pressed before the one who won the last unit.
         package fileprivate(set) var missedIt: Int
@@ -69,8 +69,8 @@ package struct Fairness: Equatable, Sendable {
 
     /// Every position that somebody was told.
     ///
-    /// It was given to some press that was not refused. A refusal by the sale (409 …) says that no press before it had won;
-    /// 429 and 503 say nothing of those before them, which may have been decided without an answer.
+    /// It was given to some press that was not refused. A refusal by the sale (409 …) says that no press before it had
+    /// won; 429 and 503 say nothing of those before them, which may have been decided without an answer.
     private static func places(of attempts: [Attempt]) -> [Place] {
         var pending: [String: Int] = [:]
         var places: [Int: Place] = [:]
@@ -83,7 +83,8 @@ package struct Fairness: Equatable, Sendable {
                 } else {
                     latest[attempt.key] = position
                     places[position] = Place(
-                        line: attempt.line, position: position, asked: pending[attempt.key] ?? attempt.invoked, told: told)
+                        line: attempt.line, position: position, asked: pending[attempt.key] ?? attempt.invoked,
+                        told: told)
                 }
                 pending[attempt.key] = nil
             } else if attempt.isUnknown {

@@ -1,10 +1,10 @@
 import Shared
 
-/// When a buyer is told to ask again: jittered, so that those who obey don't all come back at once, and derived from the buyer,
-/// so that the same buyer is always told the same.
+/// When a buyer is told to ask again: jittered, so that those who obey don't all come back at once, and derived from
+/// the buyer, so that the same buyer is always told the same.
 enum RetryAfter {
-    /// Seconds over which those spread whose turn comes at one moment. Whole seconds round a turn up by as much as one, so
-    /// this and that one lie well within the 10 s that a turn lasts at least.
+    /// Seconds over which those spread whose turn comes at one moment. Whole seconds round a turn up by as much as one,
+    /// so this and that one lie well within the 10 s that a turn lasts at least.
     static let turnSpread = 3
     /// Seconds after which somebody asks again whose turn nobody knows, and over which they spread.
     private static let pausedBase = 5

@@ -30,7 +30,8 @@ struct Command: Sendable {
     static let all: [Command] = [
         .keysInit, .rotateReceipt, .token, .doctor, .create, .list, .show, .watch, .restock, .set, .pause, .resume,
         .admit, .close,
-        .reconcile, .rebuild, .release, .failover, .letters, .letter, .redrive, .discard, .check, .fairness, .ledgerExport,
+        .reconcile, .rebuild, .release, .failover, .letters, .letter, .redrive, .discard, .check, .fairness,
+        .ledgerExport,
         .ledgerVerify, .export, .archive, .erase, .backup, .restore,
     ]
 }

@@ -4,7 +4,8 @@ import Shared
 
 extension Command {
     static let create = Command(
-        "create", "ID --title T --stock N [--max-per-buyer N] [--opens-at TIME] [--closes-at TIME] [--admit RATE [--turn-window D]] [--json]",
+        "create",
+        "ID --title T --stock N [--max-per-buyer N] [--opens-at TIME] [--closes-at TIME] [--admit RATE [--turn-window D]] [--json]",
         "Puts a new sale on Redis; it can be bought from its opening time on.",
         details: """
               --title T           what is sold, up to \(Limits.titleBytesMax) bytes

@@ -47,7 +47,8 @@ extension Command {
         let inversions = (fairness.tickets?.inversions ?? []) + fairness.units.inversions
         for inversion in inversions.prefix(shownMax) {
             Output.line(
-                "  position \(inversion.position), asked for when \(inversion.answered) was known (line \(inversion.line))")
+                "  position \(inversion.position), asked for when \(inversion.answered) was known (line \(inversion.line))"
+            )
         }
         if inversions.count > shownMax { Output.line("  … and \(inversions.count - shownMax) more (--json lists all)") }
     }

@@ -45,13 +45,15 @@ import Testing
         // a was told "not open", then lost a press, was told 503, and won: by the lost press, or by the last.
         let fairness = Fairness([
             attempt("a", 0, 1, 409, problem: "sale-not-open"), attempt("a", 20, nil, 0),
-            attempt("a", 30, 31, 503, problem: "unavailable"), won("b", 25, 26, 2), attempt("a", 40, 41, 200, position: 1),
+            attempt("a", 30, 31, 503, problem: "unavailable"), won("b", 25, 26, 2),
+            attempt("a", 40, 41, 200, position: 1),
         ])
         #expect(fairness.units.inversions.isEmpty)
         #expect(fairness.units.largestLead == 0)
         // Without the lost press it can only have been the last: b was told 2 before that.
         let later = Fairness([
-            attempt("a", 30, 31, 503, problem: "unavailable"), won("b", 25, 26, 2), attempt("a", 40, 41, 201, position: 1),
+            attempt("a", 30, 31, 503, problem: "unavailable"), won("b", 25, 26, 2),
+            attempt("a", 40, 41, 201, position: 1),
         ])
         #expect(later.units.inversions.count == 1)
     }

@@ -110,7 +110,8 @@ private final class Operator {
         let shown = try operate.run(["show", "demo"]).output
         #expect(shown.contains("waiting_room      500/s\n"))
         #expect(shown.contains("joined            3\n"))
-        #expect(try operate.run(["watch", "demo", "--every", "10ms", "--for", "10ms"]).output.contains("waiting 3  500/s"))
+        #expect(
+            try operate.run(["watch", "demo", "--every", "10ms", "--for", "10ms"]).output.contains("waiting 3  500/s"))
         // It moves with the opening.
         #expect(try operate.run(["set", "demo", "--opens-at", "+2h"]).code == 0)
         let queue = try #require(try operate.redis.queue(sale))
@@ -118,7 +119,8 @@ private final class Operator {
     }
 
     @Test(arguments: [
-        (["admit", "demo", "fast"], ExitCode.usage, "is no rate"), (["admit", "demo", "0/s"], ExitCode.usage, "is no rate"),
+        (["admit", "demo", "fast"], ExitCode.usage, "is no rate"),
+        (["admit", "demo", "0/s"], ExitCode.usage, "is no rate"),
         (["admit", "demo", "100"], ExitCode.usage, "is no rate"),
         (["admit", "demo", "5/s"], ExitCode.cantCreate, "has no waiting room"),
         (["admit", "ghost", "5/s"], ExitCode.noInput, "no sale ghost"),

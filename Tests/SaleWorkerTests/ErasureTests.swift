@@ -39,7 +39,8 @@ import Testing
         }
         let keys = SaleKeys(sale)
         for command in [
-            ["HGETALL", keys.tickets], ["HGETALL", keys.buyers], ["XRANGE", keys.orders, "-", "+"], ["XRANGE", keys.deadLetters, "-", "+"],
+            ["HGETALL", keys.tickets], ["HGETALL", keys.buyers], ["XRANGE", keys.orders, "-", "+"],
+            ["XRANGE", keys.deadLetters, "-", "+"],
         ] {
             let shell = URL(fileURLWithPath: "/usr/bin/redis-cli")
             text += try ChildProcess.run(shell, ["-s", under.server.socket] + command).output

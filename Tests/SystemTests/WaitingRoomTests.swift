@@ -27,7 +27,9 @@ import Testing
 
     private func fairness(_ system: SaleSystem, _ run: SaleSystem.Run) throws -> (code: Int32, json: [String: Any]) {
         let result = try system.salectl(["fairness", run.log, "--json"])
-        return (result.code, (try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any]) ?? [:])
+        return (
+            result.code, (try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any]) ?? [:]
+        )
     }
 
     @Test func `serves all who joined before it opened in one order, through several API processes`() throws {
@@ -46,6 +48,16 @@ import Testing
         #expect((units["inversions"] as? [Any])?.isEmpty == true)
         #expect((json["cut"] as? [String: Any])?["won_after_sold_out"] as? Int == 0)
         #expect(try system.connect().queue(sale)?.joined == Self.buyers)
+    }
+
+    @Test func `is found unfair where later buyers come first`() throws {
+        let system = try SaleSystem(apis: 1, bug: .countdownPositions)
+        let sale = try TestSale.create(system.connect(), stock: 20)
+        let run = try system.stampede(sale, ["--buyers", "40", "--connections", "1"])
+        let (code, json) = try fairness(system, run)
+        #expect(code == ExitCode.negative)
+        let units = try #require(json["units"] as? [String: Any])
+        #expect((units["inversions"] as? [Any])?.isEmpty == false)
     }
 
     @Test func `keeps every promise where Redis is lost during the wait, and everybody joins again`() throws {

@@ -3,7 +3,7 @@ import Shared
 
 /// What Redis said to those who joined.
 struct JoinReply {
-    enum Verdict: Equatable {
+    enum Verdict {
         /// One position each; whether it has just been given.
         case given([(position: Int, isNew: Bool)])
         case ended
@@ -11,16 +11,6 @@ struct JoinReply {
         case noWaitingRoom
         case unknownSale
         case fenced
-
-        static func == (left: Verdict, right: Verdict) -> Bool {
-            switch (left, right) {
-            case (.given(let one), .given(let other)): one.elementsEqual(other) { $0 == $1 }
-            case (.ended, .ended), (.soldOut, .soldOut), (.noWaitingRoom, .noWaitingRoom),
-                (.unknownSale, .unknownSale), (.fenced, .fenced):
-                true
-            default: false
-            }
-        }
     }
 
     let verdict: Verdict

@@ -3,8 +3,8 @@ import Shared
 
 /// What a waiting room refuses.
 ///
-/// A ticket that was not given to this buyer for this sale is no credential for what is asked, now or later: 403. What passes,
-/// or is mended by joining again, is a conflict with how things stand: 409.
+/// A ticket that was not given to this buyer for this sale is no credential for what is asked, now or later: 403. What
+/// passes, or is mended by joining again, is a conflict with how things stand: 409.
 extension Problem {
     static let noWaitingRoom = Problem(
         "no-waiting-room", .conflict, "No waiting room", "This sale has no waiting room: buy without a ticket.")

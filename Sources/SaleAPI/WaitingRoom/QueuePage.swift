@@ -5,9 +5,9 @@ import Shared
 
 /// Shows waiting rooms: to anyone how far admission has come, and to the holder of a ticket its place.
 ///
-/// What Redis says is at most `freshMilliseconds` old, so everybody who waits learns within that of the last unit's going;
-/// Redis is asked only when somebody asks us, and then once for all who do. A turn is a function of the position and of
-/// what all share, so tickets are answered without asking Redis, however many there are.
+/// What Redis says is at most `freshMilliseconds` old, so everybody who waits learns within that of the last unit's
+/// going; Redis is asked only when somebody asks us, and then once for all who do. A turn is a function of the position
+/// and of what all share, so tickets are answered without asking Redis, however many there are.
 final class QueuePage {
     private static let freshMilliseconds = 100
     /// Requests that may wait, for Redis or for a signature: each holds a few hundred bytes.

@@ -50,9 +50,9 @@ package struct KeySet {
 
     private init(keys: [Key]) { self.keys = keys }
 
-    /// A set of keys for another purpose, each derived from one of these and known by the same name: what is signed for one
-    /// purpose never passes for the other. `purpose` has a space in it, which no JWT has: so nothing that was ever signed with
-    /// one of these keys is the same bytes.
+    /// A set of keys for another purpose, each derived from one of these and known by the same name: what is signed for
+    /// one purpose never passes for the other. `purpose` has a space in it, which no JWT has: so nothing that was ever
+    /// signed with one of these keys is the same bytes.
     package func derived(for purpose: StaticString) -> KeySet {
         var message = ByteBuffer(capacity: 64)
         message.append(purpose)

@@ -1,5 +1,5 @@
-/// Takes JWTs (RFC 7519) apart that are signed with HS256, and nothing else, under one of our keys: what tokens and tickets
-/// have in common.
+/// Takes JWTs (RFC 7519) apart that are signed with HS256, and nothing else, under one of our keys: what tokens and
+/// tickets have in common.
 ///
 /// The algorithm is the verifier's, not the text's (RFC 8725 section 3.1). Nothing is allocated per text.
 final class MACVerifier {

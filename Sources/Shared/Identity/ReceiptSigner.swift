@@ -1,7 +1,8 @@
 /// Signs receipts, and what a ticket says: JWS in compact form (RFC 7515) with EdDSA (RFC 8037).
 package final class ReceiptSigner {
     /// The header's `typ`. A type of its own (RFC 8725 section 3.11) keeps a receipt from passing for another JWT whose
-    /// issuer has the same key, and the other way round; the form `…+jwt`, without `application/`, is the one advised there.
+    /// issuer has the same key, and the other way round; the form `…+jwt`, without `application/`, is the one advised
+    /// there.
     package static let type: StaticString = "receipt+jwt"
     /// RFC 9864 renames it Ed25519, but the libraries of today's distributions know only this name.
     package static let algorithm: StaticString = "EdDSA"

@@ -1,8 +1,8 @@
-/// A place in a sale's waiting room, as its holder shows it: a JWT in compact form, HS256, with the claims sale, uuid, epoch,
-/// sub (the buyer) and position.
+/// A place in a sale's waiting room, as its holder shows it: a JWT in compact form, HS256, with the claims sale, uuid,
+/// epoch, sub (the buyer) and position.
 ///
-/// Its key is derived from that of the buyers' tokens, so that a token never passes for a ticket, nor a ticket for a token; its
-/// `kid` is the same, so that both live through a rotation alike.
+/// Its key is derived from that of the buyers' tokens, so that a token never passes for a ticket, nor a ticket for a
+/// token; its `kid` is the same, so that both live through a rotation alike.
 package struct Ticket: Equatable, Sendable {
     /// The header's `typ`: a type of its own, as RFC 8725 section 3.11 advises.
     package static let type: StaticString = "ticket+jwt"

@@ -1,5 +1,5 @@
-/// What anyone can check of a ticket: that this position in a sale's waiting room was given to this buyer. A ticket itself only we
-/// can verify; what is signed with the key of receipts can't be denied.
+/// What anyone can check of a ticket: that this position in a sale's waiting room was given to this buyer. A ticket
+/// itself only we can verify; what is signed with the key of receipts can't be denied.
 ///
 /// Its claims are these members, always in this order and without white space: sale, uuid, epoch, position, buyer.
 package struct TicketProof: Equatable, Sendable {

@@ -14,8 +14,8 @@ package final class TicketVerifier {
         let position: Int
     }
 
-    /// Appends what purchase.lua is told of a ticket that `buyer` shows for `sale`: `POSITION EPOCH UUID`, or the fault's word.
-    /// Nothing is allocated.
+    /// Appends what purchase.lua is told of a ticket that `buyer` shows for `sale`: `POSITION EPOCH UUID`, or the
+    /// fault's word. Nothing is allocated.
     package func append(
         claimOf ticket: Span<UInt8>, sale: SaleID, buyer: Span<UInt8>, to output: inout ByteBuffer
     ) {
@@ -51,7 +51,8 @@ package final class TicketVerifier {
         }
     }
 
-    /// Whatever is signed with this key we have written, so that anything but these five claims, each once, is nobody's ticket.
+    /// Whatever is signed with this key we have written, so that anything but these five claims, each once, is nobody's
+    /// ticket.
     private static func claims(_ json: Span<UInt8>) throws(TokenVerifier.Refusal) -> Claims {
         var sale: SaleID?
         var uuid: JSONReader.Text?
@@ -84,7 +85,8 @@ package final class TicketVerifier {
         } catch {
             throw .malformed
         }
-        guard let sale, let uuid, !uuid.escaped, !uuid.range.isEmpty, let buyer, !buyer.escaped, !buyer.range.isEmpty, let epoch,
+        guard let sale, let uuid, !uuid.escaped, !uuid.range.isEmpty, let buyer, !buyer.escaped, !buyer.range.isEmpty,
+            let epoch,
             let position, position >= 1
         else { throw .malformed }
         return Claims(sale: sale, uuid: uuid.range, buyer: buyer.range, epoch: epoch, position: position)

@@ -1,5 +1,5 @@
-/// Tells who sent a request: the subject of a JWT (RFC 7519) that is signed under one of our keys (`MACVerifier`). Nothing is
-/// allocated per token.
+/// Tells who sent a request: the subject of a JWT (RFC 7519) that is signed under one of our keys (`MACVerifier`).
+/// Nothing is allocated per token.
 package final class TokenVerifier {
     /// Why a token does not count.
     package enum Refusal: Error, Equatable, Sendable {

@@ -1,8 +1,8 @@
 /// When whose turn is in a waiting room: a pure function of the position, known as soon as the ticket is.
 ///
-/// It is a list of segments, each saying "from this time on, after this position, so many tickets a second". A change of the
-/// rate ends the last segment where it has come to, and begins another: whoever was admitted stays admitted, and only later
-/// turns move. The scripts know the same arithmetic; `text` is how Redis, the stream and SQLite hold it.
+/// It is a list of segments, each saying "from this time on, after this position, so many tickets a second". A change
+/// of the rate ends the last segment where it has come to, and begins another: whoever was admitted stays admitted, and
+/// only later turns move. The scripts know the same arithmetic; `text` is how Redis, the stream and SQLite hold it.
 package struct AdmissionSchedule: Hashable, Sendable {
     package struct Segment: Hashable, Sendable {
         package var from: UnixMilliseconds
@@ -91,8 +91,9 @@ package struct WaitingRoom: Hashable, Sendable {
     /// How long a turn lasts.
     package var turnWindowMilliseconds: Int
 
-    /// Long enough to be told of one's turn and to press; a few minutes' delay at the end of the sale.
+    /// Two minutes: time for somebody on a slow phone to see that it is their turn, and to press.
     package static let turnWindowDefault = 120_000
+    /// A second to a day.
     package static let turnWindowRange = 1000...86_400_000
 
     package init(schedule: AdmissionSchedule, turnWindowMilliseconds: Int) {

@@ -36,15 +36,14 @@ package struct QueueStatus: Equatable, Sendable {
     }
 
     package var isSoldOut: Bool { remaining == 0 }
-    package var hasEnded: Bool { closesAt.map { readAt >= $0 } ?? false }
 
     /// The last position that somebody holds and whose turn has begun.
     package func admittedThrough(at now: UnixMilliseconds) -> Int {
         min(lastPosition, room.schedule.admitted(at: now))
     }
 
-    /// People whose turn comes before that of `position`. Positions above what is admitted have no gap: only turns that passed
-    /// without anybody there are ever left out (join.lua).
+    /// People whose turn comes before that of `position`. Positions above what is admitted have no gap: only turns that
+    /// passed without anybody there are ever left out (join.lua).
     package func ahead(of position: Int, at now: UnixMilliseconds) -> Int {
         max(0, position - 1 - room.schedule.admitted(at: now))
     }

@@ -2,9 +2,10 @@ import CLibFuzzer
 import Glibc
 import Shared
 
-/// Any bytes as a token, or as a ticket of a waiting room; and, so that it gets past the signature, any bytes as the header and
-/// the claims of one that is signed with our key. The first byte says which. Whoever comes out must be a buyer by the contract,
-/// and what purchase.lua is told of a ticket one of its words, or a position, an epoch and a uuid.
+/// Any bytes as a token, or as a ticket of a waiting room; and, so that it gets past the signature, any bytes as the
+/// header and the claims of one that is signed with our key. The first byte says which. Whoever comes out must be a
+/// buyer by the contract, and what purchase.lua is told of a ticket one of its words, or a position, an epoch and a
+/// uuid.
 let secret = [UInt8](repeating: 0x5A, count: 32)
 
 func base64(_ bytes: [UInt8]) -> [UInt8] {
