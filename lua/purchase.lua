@@ -26,11 +26,12 @@
 --          U unknown sale  -  (all of the batch)
 --          F fenced        -  (all of the batch) this Redis has not been reconciled, or lacks a part of the sale
 --
--- The checks of one purchase come in the order F U R/K E N L O P I S, with a waiting room F U R/K E L O Q X T M N P I
--- S: a turn never begins before the sale opens, and who waits learns of its end. Only wins are remembered: any other
--- answer is judged afresh when the purchase comes again. Everything is validated before the first write, and the #!lua
--- line makes Redis refuse (read-only, out of memory, too few replicas) before line 1 or not at all: a batch is done
--- whole or not done. A batch without a win writes nothing. Error replies carry no byte from a buyer.
+-- The checks of one purchase come in the order F U R/K E N L O P I S; with a waiting room in the order F U R/K E L O
+-- Q X T M N P I S, as a turn never begins before the sale opens, and who waits learns of its end. Only wins are
+-- remembered: any other answer is judged afresh when the purchase comes again. Everything is validated before the
+-- first write, and the #!lua line makes Redis refuse (read-only, out of memory, too few replicas) before line 1 or not
+-- at all: a batch is done whole or not done. A batch without a win writes nothing. Error replies carry no byte from a
+-- buyer.
 
 local count = (#ARGV - 2) / 4
 local saved = redis.call('HMGET', KEYS[1], 'epoch', 'serving_run_id', 'max_per_buyer', 'opens_at', 'closes_at',
