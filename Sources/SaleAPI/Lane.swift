@@ -17,7 +17,7 @@ final class Lane {
 
     init(_ sale: SaleID, gathering: Batch) {
         let names = SaleKeys(sale)
-        keys = [names.sale, names.stock, names.position, names.buyers, names.orders]
+        keys = [names.sale, names.stock, names.position, names.buyers, names.orders, names.tickets]
         self.gathering = gathering
     }
 

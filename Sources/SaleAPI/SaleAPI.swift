@@ -13,6 +13,7 @@ final class SaleAPI: HTTPHandler {
     private let metrics = APIMetrics()
     private let known = KnownSales()
     private var verifier: TokenVerifier
+    private let tickets: Tickets
     private let limiter: RateLimiter
     private var draining = false
 
@@ -26,6 +27,9 @@ final class SaleAPI: HTTPHandler {
     private var directory: SaleDirectory!
     private var ownOrders: OwnOrders!
     private var receiptKeysPage: ReceiptKeysPage!
+    private var joinAnswers: JoinAnswers!
+    private var joins: JoinQueue!
+    private var queuePage: QueuePage!
 
     init(_ configuration: APIConfiguration, environment: Environment, keys: KeySet, loop: EventLoop, log: Log) {
         self.configuration = configuration
@@ -34,6 +38,7 @@ final class SaleAPI: HTTPHandler {
         self.log = log
         limiter = RateLimiter(configuration.rateLimit)
         verifier = TokenVerifier(keys: keys, audience: configuration.audience, issuer: configuration.issuer)
+        tickets = Tickets(keys: keys)
     }
 
     /// Listens, and connects to Redis; requests are answered from here on.
@@ -58,6 +63,11 @@ final class SaleAPI: HTTPHandler {
         ownOrders = OwnOrders(
             loop: loop, redis: redis, known: known, receiptKeys: receiptKeys, server: server, log: log)
         receiptKeysPage = ReceiptKeysPage(keys: receiptKeys, server: server)
+        joinAnswers = JoinAnswers(server: server, tickets: tickets)
+        joins = JoinQueue(
+            loop: loop, redis: redis, answers: joinAnswers, known: known, limiter: limiter, log: log,
+            batchMax: configuration.batchMax, deadlineMilliseconds: configuration.deadlineMilliseconds)
+        queuePage = QueuePage(loop: loop, redis: redis, known: known, receiptKeys: receiptKeys, server: server)
         self.server = server
         try server.serve(listener)
         redis.connect()
@@ -78,6 +88,8 @@ final class SaleAPI: HTTPHandler {
             } else {
                 orders(sale, nil, request, exchange)
             }
+        case .queue(let sale):
+            if request.method == .post { join(sale, request, exchange) } else { queue(sale, request, exchange) }
         case .order(let order): orders(order.sale, order.position, request, exchange)
         case .sale(let sale): directory.answer(sale, request, exchange)
         case .sales: directory.answer(nil, request, exchange)
@@ -88,6 +100,7 @@ final class SaleAPI: HTTPHandler {
             server.respond(exchange, .ok, .metrics) { body in
                 metrics.append(
                     to: &body, edge: server.counters, redis: redis, batcher: batcher, cache: cache, limiter: limiter)
+                body.append(joins: joinAnswers, waiting: joins.pending)
             }
         }
     }
@@ -105,7 +118,10 @@ final class SaleAPI: HTTPHandler {
                 case .units(let quantity):
                     switch limiter.admit(buyer, now: loop.now) {
                     case .admitted(let charge):
-                        batcher.submit(sale, buyer: buyer, key: key, quantity: quantity, charge, exchange)
+                        tickets.withClaim(of: request, sale, buyer: buyer) { ticket in
+                            batcher.submit(
+                                sale, buyer: buyer, key: key, quantity: quantity, ticket: ticket, charge, exchange)
+                        }
                     case .refused(let seconds):
                         answers.limited(exchange, retryAfterSeconds: seconds, limiter.limit)
                     }
@@ -113,6 +129,40 @@ final class SaleAPI: HTTPHandler {
             }
         } catch {
             unauthorized(exchange)
+        }
+    }
+
+    private func join(_ sale: SaleID, _ request: borrowing Request, _ exchange: Exchange) {
+        guard let token = request.bearerToken else { return unauthorized(exchange) }
+        do throws(TokenVerifier.Refusal) {
+            try verifier.withSubject(of: token, nowSeconds: time(nil)) { buyer in
+                guard request.body.isEmpty || request.body.equals("{}") else {
+                    return server.respond(exchange, .queueBodyMalformed)
+                }
+                admit(buyer, exchange) { joins.submit(sale, buyer: buyer, $0, exchange) }
+            }
+        } catch {
+            unauthorized(exchange)
+        }
+    }
+
+    /// Anyone may see how far it has come. With a ticket it costs a signature, so its buyer is limited like one who buys.
+    private func queue(_ sale: SaleID, _ request: borrowing Request, _ exchange: Exchange) {
+        do throws(Ticket.Fault) {
+            guard let ticket = try tickets.ticket(request, sale) else {
+                return queuePage.answer(sale, request, exchange)
+            }
+            ticket.buyer.withBytes { admit($0, exchange) { _ in queuePage.answer(sale, ticket, exchange) } }
+        } catch {
+            server.respond(exchange, .ticket(TicketFault(error)))
+        }
+    }
+
+    /// Calls `body` with the charge where this buyer does not ask too often.
+    private func admit(_ buyer: Span<UInt8>, _ exchange: Exchange, _ body: (RateLimiter.Charge) -> Void) {
+        switch limiter.admit(buyer, now: loop.now) {
+        case .admitted(let charge): body(charge)
+        case .refused(let seconds): answers.limited(exchange, retryAfterSeconds: seconds, limiter.limit)
         }
     }
 
@@ -163,10 +213,13 @@ final class SaleAPI: HTTPHandler {
             witnesses.publish()
             cache.redisBecameReady()
             batcher.redisBecameReady()
+            joins.redisBecameReady()
         case .down(let reason):
             log.write(.error, "redis_down") { $0.appendMember("reason", reason) }
             batcher.redisBecameUnavailable()
             directory.redisBecameUnavailable()
+            joins.redisBecameUnavailable()
+            queuePage.redisBecameUnavailable()
         }
     }
 
@@ -180,6 +233,7 @@ final class SaleAPI: HTTPHandler {
         do throws(ConfigurationError) {
             let keys = try environment.keySet()
             verifier = TokenVerifier(keys: keys, audience: configuration.audience, issuer: configuration.issuer)
+            tickets.use(keys)
             log.write(.info, "keys_reloaded") { $0.appendMember("keys", keys.keys.count) }
         } catch {
             log.write(.error, "keys_kept") { $0.appendMember("reason", error.description) }
@@ -191,6 +245,7 @@ final class SaleAPI: HTTPHandler {
             guard let keys = try environment.receiptKeys() else { return }
             ownOrders.receiptKeys = keys
             receiptKeysPage.show(keys)
+            queuePage.receiptKeys = keys
             log.write(.info, "receipt_keys_reloaded") { $0.appendMember("keys", keys.published.count) }
         } catch {
             log.write(.error, "receipt_keys_kept") { $0.appendMember("reason", error.description) }

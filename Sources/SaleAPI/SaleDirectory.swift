@@ -182,6 +182,7 @@ extension ByteBuffer {
         appendMember("max_per_buyer", status.maxPerBuyer)
         if let serverTime { appendMember("server_time", time: serverTime) }
         appendMember("queue")
-        append("null}")
+        append(status.waitingRoom)
+        append("}")
     }
 }

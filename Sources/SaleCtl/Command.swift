@@ -30,8 +30,9 @@ struct Command: Sendable {
     static let all: [Command] = [
         .plan,
         .keysInit, .rotateReceipt, .token, .doctor, .create, .list, .show, .watch, .restock, .set, .pause, .resume,
-        .close,
-        .reconcile, .rebuild, .release, .failover, .letters, .letter, .redrive, .discard, .check, .ledgerExport,
+        .admit, .close,
+        .reconcile, .rebuild, .release, .failover, .letters, .letter, .redrive, .discard, .check, .fairness,
+        .ledgerExport,
         .ledgerVerify, .export, .archive, .erase, .backup, .restore,
     ]
 }

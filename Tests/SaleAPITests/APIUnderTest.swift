@@ -10,6 +10,8 @@ final class APIUnderTest {
     let proxy: LossyProxy?
     private(set) var process: ChildProcess
     private let environment: [String: String]
+    /// More processes on the same Redis (`startAnother`).
+    private var others: [ChildProcess] = []
     private var mint: TokenMint
     private static let secret = Crypto.randomBytes(32)
 
@@ -36,6 +38,23 @@ final class APIUnderTest {
         process = try Self.start(redis, environment)
         try awaitStart(ready: ready)
     }
+
+    /// Starts one more API process on the same Redis, with the same keys: its socket.
+    func startAnother() throws -> String {
+        let socket = redis.directory.path("api-\(others.count + 2).sock")
+        let child = try ChildProcess(
+            ChildProcess.product("sale-api"),
+            environment: environment.merging(["SALE_LISTEN": "unix:\(socket)"]) { $1 },
+            errorLog: redis.directory.url.appendingPathComponent("api-\(others.count + 2).log"))
+        others.append(child)
+        guard eventually({ child.errors.contains("\"redis_ready\"") }) else {
+            throw UnixHTTPClient.Failure("sale-api did not start: \(child.errors)")
+        }
+        return socket
+    }
+
+    /// The keys of its buyers' tokens.
+    func keys() throws -> KeySet { try Self.keySet([("k1", Self.secret)]).withBytes { try KeySet(json: $0) } }
 
     var socket: String { redis.directory.path("api.sock") }
     var keyFile: String { redis.directory.path("jwks.json") }
@@ -96,6 +115,17 @@ final class APIUnderTest {
     func buy(_ sale: String, _ buyer: String, _ key: String, quantity: Int? = nil) throws -> HTTPAnswer {
         try ask(
             "POST", "/v1/sales/\(sale)/purchases", headers(buyer, key, quantity: quantity), body: body(quantity))
+    }
+
+    /// Joins a sale's waiting room.
+    func join(_ sale: String, _ buyer: String) throws -> HTTPAnswer {
+        try ask("POST", "/v1/sales/\(sale)/queue", [bearer(buyer)])
+    }
+
+    /// A purchase with a ticket.
+    func buy(_ sale: String, _ buyer: String, _ key: String, ticket: String) throws -> HTTPAnswer {
+        try ask(
+            "POST", "/v1/sales/\(sale)/purchases", headers(buyer, key, quantity: nil) + [("Sale-Ticket", ticket)])
     }
 
     /// Sends a purchase on a connection of its own, to be answered later.

@@ -10,6 +10,8 @@ package enum Limits {
     package static let saleBytesMax = 32
     /// Units of one sale. Lua numbers are exact to 2^53; a billion leaves all of that to spare.
     package static let stockMax = 1_000_000_000
+    /// Tickets a second that a waiting room may admit. With a million seconds' worth of them Lua is still exact.
+    package static let admissionRateMax = 1_000_000
     /// Bytes of a sale's title.
     package static let titleBytesMax = 200
 }
