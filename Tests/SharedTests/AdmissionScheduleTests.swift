@@ -110,12 +110,23 @@ import Testing
         #expect(schedule.admitted(at: UnixMilliseconds(900_000)) == 50)
     }
 
+    @Test func `counts with the largest numbers that it is read from`() {
+        for text in ["0 0 1000000", "100000000000000 1000000000000 1000000", "0 0 1"] {
+            let schedule = AdmissionSchedule(text)!
+            for position in [1, Limits.ticketPositionMax] { _ = schedule.turn(of: position) }
+            for now in [0, 100_000_000_000_000] { #expect(schedule.admitted(at: UnixMilliseconds(now)) >= 0) }
+        }
+        let slow = AdmissionSchedule("0 0 1")!
+        #expect(slow.turn(of: Limits.ticketPositionMax) == .at(UnixMilliseconds(Limits.ticketPositionMax * 1000)))
+    }
+
     @Test(arguments: ["1000 0 1", "1000 0 2000;1500 1000 500", "0 0 1000000 paused", "5 7 3 paused;9 7 4"])
     func `is the text that it was read from`(_ text: String) { #expect(AdmissionSchedule(text)?.text == text) }
 
     @Test(arguments: [
         "", ";", "1000 0", "1000 0 0", "1000 0 1000001", "1000 0 10 stopped", "1000 0 10 paused more", "1000 0 10;",
         "-1 0 10", "1000  0 10", "1000 0 10;999 0 10", "1000 5 10;1000 4 10", "a 0 10", "1000 0 1.5",
+        "100000000000001 0 1", "0 1000000000001 1",
         Array(repeating: "1000 0 10", count: 65).joined(separator: ";"),
     ])
     func `is not read from anything else`(_ text: String) { #expect(AdmissionSchedule(text) == nil) }

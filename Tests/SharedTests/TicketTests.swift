@@ -94,6 +94,7 @@ import Testing
         #"{"uuid":"u-1","epoch":3,"sub":"b1","position":1}"#, #"{"sale":"demo","epoch":3,"sub":"b1","position":1}"#,
         #"{"sale":"demo","uuid":"u-1","sub":"b1","position":1}"#, #"{"sale":"demo","uuid":"u-1","epoch":3,"sub":"b1"}"#,
         #"{"sale":"demo","uuid":"u-1","epoch":3,"sub":"b1","position":0}"#,
+        #"{"sale":"demo","uuid":"u-1","epoch":3,"sub":"b1","position":1000000000001}"#,
         #"{"sale":"demo","uuid":"u-1","epoch":3,"sub":"b1","position":1,"position":2}"#,
         #"{"sale":"demo","uuid":"u-1","epoch":3,"sub":"b1","position":1,"more":2}"#,
         #"{"sale":"demo","uuid":"u-1","epoch":3,"sub":"","position":1}"#, "[]", "",

@@ -87,7 +87,7 @@ package final class TicketVerifier {
         }
         guard let sale, let uuid, !uuid.escaped, !uuid.range.isEmpty, let buyer, !buyer.escaped, !buyer.range.isEmpty,
             let epoch,
-            let position, position >= 1
+            let position, (1...Limits.ticketPositionMax).contains(position)
         else { throw .malformed }
         return Claims(sale: sale, uuid: uuid.range, buyer: buyer.range, epoch: epoch, position: position)
     }
