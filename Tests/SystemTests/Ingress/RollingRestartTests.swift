@@ -50,7 +50,7 @@ import Testing
             process = try ChildProcess(
                 URL(fileURLWithPath: "/usr/bin/python3"),
                 [
-                    Ingress.repository.appendingPathComponent("Tests/SystemTests/Ingress/socket_unit.py").path, socket,
+                    Ingress.repository.appendingPathComponent("Tests/systemd/socket_unit.py").path, socket,
                     ChildProcess.product("sale-api").path,
                 ], environment: system.settings(ofServer: "api"),
                 errorLog: system.directory.url.appendingPathComponent("\(name).log"))
