@@ -169,6 +169,7 @@ final class Batcher {
         guard let batch = lane.inFlight, let runID = redis.runID else { return }
         lane.resend = false
         metrics.batches += 1
+        metrics.batchSize.record(batch.count)
         batch.call.begin(keys: lane.keys, [runID, "\(sale)"])
         redis.run(
             batch.call,
@@ -222,6 +223,7 @@ final class Batcher {
             }
         } else {
             known.insert(sale)
+            if lane.sees(epoch: value[0].integer ?? 0) { metrics.epochChanges += 1 }
         }
         for _ in 0..<batch.count {
             guard let decision = reply.decision(value) else {
@@ -242,6 +244,7 @@ final class Batcher {
 
     /// It may have been decided.
     private func leaveOpen(_ purchase: Batch.Purchase) {
+        metrics.pending += 1
         willReturn(purchase.charge)
         answers.pending(purchase.exchange)
     }
@@ -334,7 +337,10 @@ final class Batcher {
     private func finish(_ sale: SaleID, _ lane: Lane) {
         if let batch = lane.inFlight {
             // One that had to be sent again says more of what was broken than of how long a turn takes.
-            if !batch.mayHaveRun { lane.tookTurn(until: loop.now) }
+            if !batch.mayHaveRun {
+                lane.tookTurn(until: loop.now)
+                metrics.roundTrip.record(microseconds: loop.now.microseconds(since: lane.sentAt))
+            }
             recycle(batch)
         }
         lane.inFlight = nil

@@ -30,7 +30,7 @@ struct Command: Sendable {
     static let all: [Command] = [
         .keysInit, .rotateReceipt, .token, .doctor, .create, .list, .show, .watch, .restock, .set, .pause, .resume,
         .close,
-        .reconcile, .rebuild, .release, .failover, .letters, .letter, .redrive, .discard, .check, .ledgerExport,
+        .reconcile, .rebuild, .release, .failover, .letters, .letter, .redrive, .discard, .trace, .check, .ledgerExport,
         .ledgerVerify, .export, .archive, .erase, .backup, .restore,
     ]
 }
