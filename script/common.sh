@@ -20,3 +20,25 @@ free_port() {
     done
     echo "$port"
 }
+
+# For `nginx -g`, beside the delivered configuration: in the foreground, and able to read where this user can.
+# shellcheck disable=SC2034
+nginx_globals='daemon off;'
+[ "$(id -u)" != 0 ] || nginx_globals+=' user root;'
+
+# nginx_site DIR SIDE ADDRESS SERVER…: lays the delivered nginx configuration into DIR/etc, for the sale or the shop, listening on
+# ADDRESS without TLS, in front of the servers. Run it with -p DIR -c DIR/etc/SIDE.conf.
+nginx_site() {
+    local dir=$1 side=$2 address=$3
+    shift 3
+    mkdir -p "$dir"
+    cp -r deploy/nginx "$dir/etc"
+    rm "$dir/etc/site/sale-redirect.conf"
+    printf 'listen %s backlog=4096;\n' "$address" >"$dir/etc/site/$side-listen.conf"
+    printf 'server %s max_fails=3 fail_timeout=2s;\n' "$@" >"$dir/etc/site/$side-pool.conf"
+    printf 'root %s;\n' "$PWD/web" >"$dir/etc/site/sale-web.conf"
+    printf 'root %s;\n' "$PWD/deploy/shop/pages" >"$dir/etc/site/shop-web.conf"
+}
+
+# nginx_ledger DIR SERVER: has the sale's nginx find the worker's ledger there.
+nginx_ledger() { printf 'server %s;\n' "$2" >"$1/etc/site/sale-ledger.conf"; }

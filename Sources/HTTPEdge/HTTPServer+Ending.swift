@@ -5,6 +5,9 @@ private let sweepMilliseconds = 500
 
 /// How connections end that don't end themselves: for want of patience, or because the server stops.
 extension HTTPServer {
+    /// Milliseconds for the first request of a connection that was taken last: nginx connects when it has one to send.
+    package static let lastRequestMilliseconds = 1000
+
     /// Closes what has waited too long. A sweep costs a look at each connection twice a second, a timer for each would
     /// cost two heap operations a request.
     func sweep() {
@@ -18,16 +21,40 @@ extension HTTPServer {
         loop.schedule(afterMilliseconds: sweepMilliseconds) { [weak self] in self?.sweep() }
     }
 
+    /// Retires: goes on for `milliseconds`, but every answer says `Connection: close`; then takes no more connections, closes
+    /// those that are still idle a second later, and calls `whenDrained`. Done earlier where nobody is connected.
+    ///
+    /// A proxy may send a request on an idle connection at the very moment in which we close it. The request is lost then, and
+    /// a POST must not be sent again by anybody but the buyer. So we close none: an idle one is either used once more, and
+    /// ends with that answer, or the proxy gives it up by itself, which it does within `milliseconds`.
+    package func retire(afterMilliseconds milliseconds: Int, _ whenDrained: @escaping () -> Void) {
+        self.whenDrained = whenDrained
+        if counters.open == 0 { return finishDraining() }
+        loop.schedule(afterMilliseconds: milliseconds) { [weak self] in self?.takeNoMore() }
+    }
+
+    /// What was accepted last has its second to send what it came for.
+    private func takeNoMore() {
+        guard whenDrained != nil else { return }
+        acceptBacklog()
+        stopListening()
+        loop.schedule(afterMilliseconds: Self.lastRequestMilliseconds) { [weak self] in self?.closeIdle() }
+    }
+
     /// Stops listening, closes idle connections, lets every request that is under way have its answer (which says
     /// `Connection: close`), and then calls `whenDrained`.
     package func drain(_ whenDrained: @escaping () -> Void) {
         self.whenDrained = whenDrained
-        // Who waits in the backlog is connected, for all it knows: closing the listener would reset it.
-        for listener in listeners { accept(listener, atMost: Listener.backlog) }
+        acceptBacklog()
         stopListening()
         // By a timer, because a handler may have called us, with its request's bytes in `scratch`.
         loop.schedule(at: loop.now) { [weak self] in self?.closeIdle() }
         if counters.open == 0 { finishDraining() }
+    }
+
+    /// Who waits in the backlog is connected, for all it knows: closing the listener would reset it.
+    private func acceptBacklog() {
+        for listener in listeners { accept(listener, atMost: Listener.backlog) }
     }
 
     func stopListening() {
@@ -44,8 +71,12 @@ extension HTTPServer {
         }
     }
 
+    /// Nobody is connected.
     func finishDraining() {
         guard let done = whenDrained else { return }
+        acceptBacklog()
+        guard counters.open == 0 else { return }
+        stopListening()
         whenDrained = nil
         done()
     }

@@ -18,6 +18,24 @@ package struct EdgeCounters {
     /// Messages that were refused by the edge itself.
     package var malformed = 0
     package var timedOut = 0
+    package var responses = ResponseCounters()
+}
+
+/// Answers by the first digit of their status.
+package struct ResponseCounters {
+    package private(set) var success = 0
+    package private(set) var notModified = 0
+    package private(set) var clientError = 0
+    package private(set) var serverError = 0
+
+    mutating func count(_ status: Status) {
+        switch status.rawValue {
+        case ..<300: success += 1
+        case ..<400: notModified += 1
+        case ..<500: clientError += 1
+        default: serverError += 1
+        }
+    }
 }
 
 /// A strict HTTP/1.1 server on the event loop.
@@ -226,6 +244,7 @@ package final class HTTPServer {
         guard let connection = connections[exchange] else { return }
         precondition(connection.state == .handling, "an exchange was answered twice")
         if whenDrained != nil { connection.keepAlive = false }
+        counters.responses.count(status)
         writer.compose(
             status, contentType, trace: exchange.trace, persistence: persistence(connection),
             withoutBody: connection.isHead, headers: headers, body: body)

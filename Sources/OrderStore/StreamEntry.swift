@@ -22,6 +22,19 @@ package struct StreamEntry: Sendable {
         return nil
     }
 
+    /// The trace-id of the purchase that it comes from; nil where it has none that is 32 hexadecimal digits.
+    package var trace: String? { fields.flatMap { Self.trace(of: $0) } }
+
+    /// The trace-id among names and values in turn.
+    package static func trace(of fields: [[UInt8]]) -> String? {
+        for index in stride(from: 0, to: fields.count - 1, by: 2) where fields[index] == Array("trace".utf8) {
+            let value = fields[index + 1]
+            let isHexadecimal = value.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+            return value.count == 32 && isHexadecimal ? String(decoding: value, as: UTF8.self) : nil
+        }
+        return nil
+    }
+
     /// What it says.
     package func event(of sale: SaleID) throws(OrderEvent.Malformed) -> OrderEvent {
         guard let fields else { throw OrderEvent.Malformed(message: "the entry was deleted from the stream") }
@@ -52,6 +65,9 @@ package struct Rejection: Equatable, Sendable {
     package let reason: Reason
     /// One sentence for the operator.
     package let message: String
+
+    /// Whether the guard of the stock in the schema refused it: SQLite names a CHECK by its text.
+    package var isOversell: Bool { message.contains("sold <= stock_total") }
 }
 
 /// What became of one entry.

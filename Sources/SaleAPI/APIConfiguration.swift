@@ -16,6 +16,7 @@ struct APIConfiguration {
     var issuer: String?
     var rateLimit: RateLimit
     var deadlineMilliseconds: Int
+    var drainMilliseconds: Int
     var maxConnections: Int
     var batchMax: Int
     var edgeCache: Bool
@@ -25,7 +26,7 @@ struct APIConfiguration {
 
     static let settings: [Setting] = [
         .redisURL, .redisPasswordFile, .redisReplicas, .durability, .listen, .jwksFile, .jwtAudience, .jwtIssuer,
-        .receiptKeyFile, .rateLimit, .deadline, .maxConnections, .batchMax, .edgeCache, .logLevel,
+        .receiptKeyFile, .rateLimit, .deadline, .drain, .maxConnections, .batchMax, .edgeCache, .logLevel,
     ]
 
     init(_ environment: Environment) throws(ConfigurationError) {
@@ -47,6 +48,7 @@ struct APIConfiguration {
         }
         self.rateLimit = rateLimit
         deadlineMilliseconds = try environment.integer(.deadline, in: 100...60_000)
+        drainMilliseconds = try environment.integer(.drain, in: 0...600_000)
         maxConnections = try environment.integer(.maxConnections, in: 1...1_000_000)
         batchMax = try environment.integer(.batchMax, in: 1...Batcher.batchMaxLimit)
         edgeCache = try environment.isOn(.edgeCache)

@@ -170,6 +170,7 @@ final class Batcher {
         guard let batch = lane.inFlight, let runID = redis.runID else { return }
         lane.resend = false
         metrics.batches += 1
+        metrics.batchSize.record(batch.count)
         batch.call.begin(keys: lane.keys, [runID, "\(sale)"])
         redis.run(
             batch.call,
@@ -223,6 +224,7 @@ final class Batcher {
             }
         } else {
             known.insert(sale)
+            if lane.sees(epoch: value[0].integer ?? 0) { metrics.epochChanges += 1 }
         }
         for _ in 0..<batch.count {
             guard let decision = reply.decision(value) else {
@@ -243,6 +245,7 @@ final class Batcher {
 
     /// It may have been decided.
     private func leaveOpen(_ purchase: Batch.Purchase) {
+        metrics.pending += 1
         willReturn(purchase.charge)
         answers.pending(purchase.exchange)
     }
@@ -254,7 +257,10 @@ final class Batcher {
 
     private func settle(_ sale: SaleID, _ lane: Lane, _ batch: Batch, _ confirmation: AsyncRedis.Confirmation) {
         // One that had to be sent again says more of what was broken than of how long a turn takes.
-        if confirmation != .lost, !batch.mayHaveRun { lane.tookTurn(until: loop.now) }
+        if confirmation != .lost, !batch.mayHaveRun {
+            lane.tookTurn(until: loop.now)
+            metrics.roundTrip.record(microseconds: loop.now.microseconds(since: lane.sentAt))
+        }
         switch confirmation {
         case .confirmed: answer(sale, batch)
         case .missed:

@@ -15,6 +15,9 @@ final class Lane {
     /// What a batch has taken of late, from its sending to its answers.
     private(set) var turn = TurnTime()
 
+    /// The epoch of the sale that decided the last batch; 0 before the first.
+    private var epoch = 0
+
     init(_ sale: SaleID, gathering: Batch) {
         let names = SaleKeys(sale)
         keys = [names.sale, names.stock, names.position, names.buyers, names.orders, names.tickets]
@@ -25,6 +28,12 @@ final class Lane {
 
     /// How long a purchase that came now would wait for its turn: for the batches in front of its own.
     var expectedWaitNanoseconds: UInt64 { UInt64(full.count + (inFlight == nil ? 0 : 1)) * turn.nanoseconds }
+
+    /// Whether the sale has another epoch than at the batch before.
+    func sees(epoch now: Int) -> Bool {
+        defer { epoch = now }
+        return epoch != 0 && epoch != now
+    }
 
     /// The batch in flight has been decided.
     func tookTurn(until now: Instant) { turn.observe(nanoseconds: now.nanoseconds - sentAt.nanoseconds) }

@@ -15,7 +15,10 @@ final class SaleAPI: HTTPHandler {
     private var verifier: TokenVerifier
     private let tickets: Tickets
     private let limiter: RateLimiter
+    private let manager: ServiceManager
     private var draining = false
+    /// Bound, and not served yet.
+    private var waiting: Listener?
 
     // Made in `start`, as they need the server, and the server needs this handler.
     private var server: HTTPServer!
@@ -31,7 +34,14 @@ final class SaleAPI: HTTPHandler {
     private var joins: JoinQueue!
     private var queuePage: QueuePage!
 
-    init(_ configuration: APIConfiguration, environment: Environment, keys: KeySet, loop: EventLoop, log: Log) {
+    /// How long Redis may take to be told of before requests are taken all the same, and told that it is not there.
+    private static let firstWordMilliseconds = 2000
+
+    init(
+        _ configuration: APIConfiguration, environment: Environment, keys: KeySet, loop: EventLoop, log: Log,
+        manager: ServiceManager
+    ) {
+        self.manager = manager
         self.configuration = configuration
         self.environment = environment
         self.loop = loop
@@ -41,8 +51,9 @@ final class SaleAPI: HTTPHandler {
         tickets = Tickets(keys: keys)
     }
 
-    /// Listens, and connects to Redis; requests are answered from here on.
-    func start(_ listener: Listener, receiptKeys: ReceiptKeys?) throws(SystemError) {
+    /// Connects to Redis, and takes requests as soon as it is known how that stands: until then they wait in the listener's
+    /// backlog, where a process that was just started would refuse them.
+    func start(_ listener: Listener, receiptKeys: ReceiptKeys?) {
         var limits = EdgeLimits()
         limits.connections = configuration.maxConnections
         let server = HTTPServer(loop: loop, limits: limits, handler: self)
@@ -69,9 +80,29 @@ final class SaleAPI: HTTPHandler {
             batchMax: configuration.batchMax, deadlineMilliseconds: configuration.deadlineMilliseconds)
         queuePage = QueuePage(loop: loop, redis: redis, known: known, receiptKeys: receiptKeys, server: server)
         self.server = server
-        try server.serve(listener)
+        waiting = listener
+        loop.schedule(afterMilliseconds: Self.firstWordMilliseconds) { [weak self] in self?.serve() }
         redis.connect()
         loop.atEndOfPass { [log] in log.flush() }
+        giveSigns()
+    }
+
+    private func serve() {
+        guard let listener = waiting else { return }
+        waiting = nil
+        do throws(SystemError) {
+            try server.serve(listener)
+        } catch {
+            preconditionFailure("a bound socket can't be watched: \(error)")
+        }
+        manager.notify(.ready, status: "taking requests")
+    }
+
+    /// Tells systemd that the loop turns, as often as it wants to hear it.
+    private func giveSigns() {
+        guard let milliseconds = manager.watchdogMilliseconds else { return }
+        manager.isAlive()
+        loop.schedule(afterMilliseconds: milliseconds) { [weak self] in self?.giveSigns() }
     }
 
     // MARK: Requests
@@ -202,6 +233,7 @@ final class SaleAPI: HTTPHandler {
     // MARK: Changes
 
     private func redisChanged(_ status: AsyncRedis.Status) {
+        defer { serve() }
         switch status {
         case .ready(let facts):
             let problems = facts.durabilityProblems(replicas: configuration.replicas)
@@ -252,13 +284,18 @@ final class SaleAPI: HTTPHandler {
         }
     }
 
-    /// Stops listening, answers what is under way, and ends the loop.
+    /// Ends the loop when no client can lose a request by it any more; told a second time, as soon as what is under way is
+    /// answered.
     func stop() {
-        guard !draining else { return }
+        guard !draining else { return server.drain { [loop] in loop.stop() } }
         draining = true
         log.write(.info, "stopping") { $0.appendMember("connections", server.counters.open) }
-        server.drain { [loop] in loop.stop() }
+        manager.notify(.stopping, status: "answering those who are connected")
+        // What waits in the backlog has come to the right place.
+        serve()
+        server.retire(afterMilliseconds: configuration.drainMilliseconds) { [loop] in loop.stop() }
         // Every purchase is answered by its deadline; a client that doesn't take its answer is not waited for.
-        loop.schedule(afterMilliseconds: configuration.deadlineMilliseconds + 500) { [loop] in loop.stop() }
+        let last = HTTPServer.lastRequestMilliseconds + configuration.deadlineMilliseconds + 500
+        loop.schedule(afterMilliseconds: configuration.drainMilliseconds + last) { [loop] in loop.stop() }
     }
 }

@@ -14,7 +14,8 @@ enum SaleAPIMain {
         Everything is set by environment variables:
         \(Setting.table(APIConfiguration.settings))
 
-        SIGTERM and SIGINT answer what is under way and stop; SIGHUP rereads the keys of buyers and receipts.
+        SIGTERM and SIGINT go on until nobody is connected, SALE_DRAIN_MS at most, and stop; sent again, they answer only what
+        is under way. SIGHUP rereads the keys of buyers and receipts.
         Exit codes: 0 stopped, 64 usage, 71 a system call failed, 73 can't listen, 78 a setting is wrong.
         """
 
@@ -38,7 +39,8 @@ enum SaleAPIMain {
             fail(error.description, ExitCode.config)
         }
         do throws(SystemError) {
-            try run(configuration, environment, keys, receiptKeys, Listener.inherited(variables))
+            try run(
+                configuration, environment, keys, receiptKeys, Listener.inherited(variables), ServiceManager(variables))
         } catch {
             fail(error.description, ExitCode.osError)
         }
@@ -46,13 +48,14 @@ enum SaleAPIMain {
 
     private static func run(
         _ configuration: APIConfiguration, _ environment: Environment, _ keys: KeySet, _ receiptKeys: ReceiptKeys?,
-        _ inherited: Listener?
+        _ inherited: Listener?, _ manager: ServiceManager
     ) throws(SystemError) {
         ignoreBrokenPipes()
         Program.raiseDescriptorLimit(to: configuration.maxConnections + descriptorsOfOurOwn)
         let loop = try EventLoop()
         let log = Log(program: "sale-api", level: configuration.logLevel)
-        let api = SaleAPI(configuration, environment: environment, keys: keys, loop: loop, log: log)
+        let api = SaleAPI(
+            configuration, environment: environment, keys: keys, loop: loop, log: log, manager: manager)
         let signals = try Signals([SIGTERM, SIGINT, SIGHUP], on: loop) { signal in
             if signal == SIGHUP { api.reloadKeys() } else { api.stop() }
         }
@@ -69,7 +72,7 @@ enum SaleAPIMain {
             $0.appendMember("durability", configuration.durability.rawValue)
         }
         log.confess(configuration.plantedBug)
-        try api.start(listener, receiptKeys: receiptKeys)
+        api.start(listener, receiptKeys: receiptKeys)
         try withExtendedLifetime(signals) { () throws(SystemError) in try loop.run() }
         log.write(.info, "stop")
         log.flush()

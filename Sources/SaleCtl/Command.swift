@@ -31,7 +31,7 @@ struct Command: Sendable {
         .plan,
         .keysInit, .rotateReceipt, .token, .doctor, .create, .list, .show, .watch, .restock, .set, .pause, .resume,
         .admit, .close,
-        .reconcile, .rebuild, .release, .failover, .letters, .letter, .redrive, .discard, .check, .fairness,
+        .reconcile, .rebuild, .release, .failover, .letters, .letter, .redrive, .discard, .trace, .check, .fairness,
         .ledgerExport,
         .ledgerVerify, .export, .archive, .erase, .backup, .restore,
     ]

@@ -164,6 +164,7 @@ final class Processor {
                 + letter.arguments)
         failpoint?.reached(.afterDeadLetter)
         metrics.deadLetters += 1
+        if rejection.isOversell { metrics.oversellsPrevented += 1 }
         try store.markMoved(sale, entry.id)
         log.write(.error, "dead_letter") {
             $0.appendMember("sale", "\(sale)")
@@ -171,6 +172,7 @@ final class Processor {
             $0.appendMember("reason", rejection.reason.rawValue)
             $0.appendMember("message", rejection.message)
             $0.appendMember("attempts", letter.attempts)
+            if let trace = entry.trace { $0.appendMember("trace", trace) }
         }
     }
 }

@@ -72,11 +72,13 @@ enum SaleWorkerMain {
             manager.notify(.ready, status: "working")
             log.write(.info, "working")
             var waitMilliseconds = 0
+            var nextSign = Instant(nanoseconds: 0)
             while !stopping {
                 try loop.pass(waitMilliseconds: Int32(waitMilliseconds))
                 if stopping { break }
                 waitMilliseconds = worker.turn(now: loop.now)
                 log.flush()
+                giveSign(manager, &nextSign, now: loop.now)
             }
             withExtendedLifetime((lock, ops, ledger)) {}
         }
@@ -85,12 +87,20 @@ enum SaleWorkerMain {
         log.flush()
     }
 
+    /// Tells systemd that the worker lives, as often as it wants to hear it.
+    private static func giveSign(_ manager: ServiceManager, _ next: inout Instant, now: Instant) {
+        guard let milliseconds = manager.watchdogMilliseconds, now >= next else { return }
+        next = now.advanced(milliseconds: milliseconds)
+        manager.isAlive()
+    }
+
     /// Waits for the database's lock; nil where it is told to stop meanwhile.
     private static func takeLock(
         _ configuration: WorkerConfiguration, _ manager: ServiceManager, _ log: Log, _ loop: EventLoop,
         until stopping: () -> Bool
     ) throws(SystemError) -> StoreLock? {
         var saidSo = false
+        var nextSign = Instant(nanoseconds: 0)
         while !stopping() {
             do throws(FileError) {
                 if let lock = try StoreLock.take(for: configuration.database) { return lock }
@@ -106,6 +116,7 @@ enum SaleWorkerMain {
                 log.flush()
             }
             try loop.pass(waitMilliseconds: standbyMilliseconds)
+            giveSign(manager, &nextSign, now: loop.now)
         }
         return nil
     }

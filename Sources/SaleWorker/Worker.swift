@@ -85,6 +85,7 @@ final class Worker {
             throw RedisError(.readOnly, "INFO", "\(fresh.address) is a replica, not the primary")
         }
         redis = fresh
+        metrics.connects += 1
         reader = StreamReader(consumer: configuration.name)
         fence.restart()
         nextDiscovery = Instant(nanoseconds: 0)
@@ -197,6 +198,7 @@ final class Worker {
         guard now >= nextLag else { return }
         nextLag = now.advanced(milliseconds: Self.lagMilliseconds)
         metrics.lag = [:]
+        Backlog.measure(reader.sales, store, on: redis, into: metrics)
         for sale in reader.sales {
             try apart(sale, now: now) {
                 guard let told = try redis.witnessed(sale) else { return }
@@ -223,6 +225,10 @@ final class Worker {
             }
         }
         reader.restart()
+        if let redis, now >= nextLag {
+            nextLag = now.advanced(milliseconds: Self.lagMilliseconds)
+            Backlog.measure(reader.sales, store, on: redis, into: metrics)
+        }
         metrics.failures += 1
         metrics.trouble = "\(error)"
         let verdict = retry.failed(error, now: now, using: &random)

@@ -7,6 +7,8 @@ final class WorkerMetrics {
     /// Entries that had been stored before.
     var repeated = 0
     var deadLetters = 0
+    /// Orders that only the schema's own guard has kept from being sold beyond the stock.
+    var oversellsPrevented = 0
     /// From the first statement to the end of the commit.
     var commitLatency = LatencyHistogram()
     /// Turns that failed: Redis or SQLite could not be used.
@@ -17,10 +19,17 @@ final class WorkerMetrics {
     var trouble: String?
     /// By sale: positions that Redis has given and SQLite does not have yet.
     var lag: [SaleID: Int] = [:]
+    /// By sale: entries of its stream that were not read, or not acknowledged.
+    var entriesOpen: [SaleID: Int] = [:]
+    /// By sale: how old the oldest entry is that is not stored, in milliseconds; 0 where all are.
+    var oldestMilliseconds: [SaleID: Int] = [:]
+    /// Connections to Redis that were made.
+    var connects = 0
 
     /// Everything in Prometheus' text format.
     func append(to output: inout ByteBuffer, sales: [SaleOverview]) {
         var text = MetricsText()
+        text.build()
         text.counters(
             "sale_worker_entries_total", "Stream entries that were dealt with.", label: "outcome",
             [("stored", stored), ("repeated", repeated), ("dead_letter", deadLetters)])
@@ -29,14 +38,30 @@ final class WorkerMetrics {
         text.counter("sale_worker_repairs_total", "Times that Redis was completed from SQLite.", repairs)
         text.gauge("sale_worker_ready", "1 while orders are stored.", trouble == nil ? 1 : 0)
         text.gauges(
-            "sale_worker_lag_positions", "Positions given by Redis and not stored yet.", label: "sale",
-            lag.map { ("\($0.key)", $0.value) }.sorted { $0.0 < $1.0 })
+            "sale_worker_lag_positions", "Positions given by Redis and not stored yet.", label: "sale", Self.lines(lag))
+        text.gauges(
+            "sale_worker_stream_entries_open", "Stream entries that were not read, or not acknowledged.", label: "sale",
+            Self.lines(entriesOpen))
+        text.gauges(
+            "sale_worker_oldest_open_seconds", "Age of the oldest stream entry that is not stored; 0 without one.",
+            label: "sale", milliseconds: Self.lines(oldestMilliseconds))
+        text.counter("sale_worker_redis_connects_total", "Connections to Redis that were made.", connects)
+        text.counter(
+            "sale_oversells_prevented_total", "Orders that SQLite's own guard of the stock refused.",
+            oversellsPrevented)
         text.gauges(
             "sale_dead_letters_open", "Dead letters that nobody has dealt with.", label: "sale",
             sales.map { ("\($0.sale)", $0.openDeadLetters) })
         text.gauges("sale_units_sold", "Units in stored orders.", label: "sale", sales.map { ("\($0.sale)", $0.sold) })
         text.gauges(
+            "sale_units_stock", "Units on sale, sold ones included.", label: "sale",
+            sales.map { ("\($0.sale)", $0.stockTotal) })
+        text.gauges(
             "sale_ledger_entries", "Length of the ledger.", label: "sale", sales.map { ("\($0.sale)", $0.ledgerSeq) })
         output.append(text.buffer)
+    }
+
+    private static func lines(_ values: [SaleID: Int]) -> [(String, Int)] {
+        values.map { ("\($0.key)", $0.value) }.sorted { $0.0 < $1.0 }
     }
 }

@@ -163,6 +163,17 @@ final class Stampede {
     func idle(_ connection: ClientConnection) {
         connection.idleIndex = idleConnections.count
         idleConnections.append(connection)
+        if options.sources > 0 { mix() }
+    }
+
+    /// Gives the last of the idle another's place: where each has an address, none may ask more often than the others. Without,
+    /// the one that was answered last goes next, which costs least.
+    private func mix() {
+        let last = idleConnections.count - 1
+        let other = Int.random(in: 0...last)
+        idleConnections.swapAt(other, last)
+        idleConnections[other].idleIndex = other
+        idleConnections[last].idleIndex = last
     }
 
     /// Takes a connection off the list; the last one takes its place there.

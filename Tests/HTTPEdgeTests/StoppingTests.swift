@@ -119,3 +119,76 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         #expect(throws: (any Error).self) { _ = try edge.connect() }
     }
 }
+
+@Suite struct `Retiring the server` {
+    @Test(arguments: EdgeUnderTest.Transport.allCases)
+    func `answers on connections that were idle, and on new ones, and ends each with its answer`(
+        _ transport: EdgeUnderTest.Transport
+    ) throws {
+        let edge = try EdgeUnderTest(over: transport)
+        let kept = try edge.connect()
+        kept.send(get)
+        #expect(try kept.responses(1).count == 1)
+        var drained = false
+        edge.server.retire(afterMilliseconds: 5000) { drained = true }
+        try edge.settle()
+        // A proxy sends on the connection that it has kept: it must not find it closed.
+        kept.send(get)
+        #expect(try kept.closes())
+        #expect(kept.responses.map { $0.fields["connection"] } == [nil, "close"])
+        #expect(!kept.wasReset)
+        let other = try edge.connect()
+        try edge.settle()
+        let new = try edge.connect()
+        new.send(get)
+        #expect(try new.closes())
+        #expect(new.responses.map { $0.fields["connection"] } == ["close"])
+        #expect(!drained)
+        for client in [kept, new, other] { client.disconnect() }
+        #expect(try edge.turn { drained })
+    }
+
+    @Test func `takes no more after its time, and waits a second for what was taken last`() throws {
+        let edge = try EdgeUnderTest()
+        let idle = try edge.connect()
+        try edge.settle()
+        var drained = false
+        edge.server.retire(afterMilliseconds: 5000) { drained = true }
+        try edge.advance(milliseconds: 4999)
+        let last = try edge.connect()
+        try edge.settle()
+        try edge.advance(milliseconds: 2)
+        #expect(throws: (any Error).self) { _ = try edge.connect() }
+        last.send(get)
+        #expect(try last.closes())
+        #expect(last.responses.map { $0.fields["connection"] } == ["close"])
+        last.disconnect()
+        try edge.settle()
+        idle.receive()
+        #expect(!idle.isClosed && !drained)
+        try edge.advance(milliseconds: 1001)
+        #expect(try idle.closes())
+        #expect(try edge.turn { drained })
+    }
+
+    @Test func `is done at once where nobody is connected`() throws {
+        let edge = try EdgeUnderTest()
+        var drained = false
+        edge.server.retire(afterMilliseconds: 5000) { drained = true }
+        #expect(drained)
+    }
+
+    @Test func `takes who has connected and was not accepted yet, although nobody else is connected`() throws {
+        let edge = try EdgeUnderTest()
+        let client = try edge.connect()
+        client.send(get)
+        client.awaitDelivery()
+        var drained = false
+        edge.server.retire(afterMilliseconds: 5000) { drained = true }
+        #expect(!drained)
+        #expect(try client.closes())
+        #expect(client.responses.map { $0.fields["connection"] } == ["close"])
+        client.disconnect()
+        #expect(try edge.turn { drained })
+    }
+}

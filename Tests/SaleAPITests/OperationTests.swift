@@ -103,7 +103,7 @@ import Testing
         #expect(answer.status == 401)
     }
 
-    @Test func `answers what is under way on SIGTERM, and ends with 0`() throws {
+    @Test func `answers on SIGTERM what is under way and what still comes, says close, and ends with 0`() throws {
         let api = try APIUnderTest()
         try TestSale.create(try api.redis.connect())
         let idle = try api.connect()
@@ -112,8 +112,11 @@ import Testing
         let buying = try api.startBuying("demo", "b1", "k1")
         #expect(try eventually { try api.metric("sale_batches_total") == 1 })
         api.process.signal(SIGTERM)
+        #expect(eventually { api.process.errors.contains("\"event\":\"stopping\"") })
+        let late = try idle.ask("GET", "/readyz")
+        #expect(late.status == 503)
+        #expect(late["Connection"] == "close")
         #expect(idle.isClosed())
-        #expect(eventually { (try? api.connect()) == nil })
         api.redis.resume()
         let answer = try buying.answer()
         #expect(answer.status == 201)
@@ -122,6 +125,17 @@ import Testing
         #expect(api.process.wait() == 0)
         #expect(api.process.errors.contains("\"event\":\"stop\""))
         #expect(!FileManager.default.fileExists(atPath: api.socket))
+    }
+
+    @Test func `ends with what is under way where it is told to a second time`() throws {
+        let api = try APIUnderTest(["SALE_DRAIN_MS": "600000"])
+        let idle = try api.connect()
+        #expect(try idle.ask("GET", "/livez").status == 200)
+        api.process.signal(SIGTERM)
+        #expect(eventually { api.process.errors.contains("\"event\":\"stopping\"") })
+        api.process.signal(SIGTERM)
+        #expect(idle.isClosed())
+        #expect(api.process.wait() == 0)
     }
 
     @Test func `on SIGTERM waits for a silent Redis no longer than the deadline`() throws {

@@ -62,4 +62,16 @@ final class NotifySocket {
         let count = recv(descriptor, &bytes, bytes.count, 0)
         return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
     }
+
+    /// Whether nothing waits.
+    var isEmpty: Bool {
+        var byte: UInt8 = 0
+        return recv(descriptor, &byte, 1, Int32(MSG_DONTWAIT) | Int32(MSG_PEEK)) < 0
+    }
+
+    /// Forgets what waits, and what was on its way.
+    func discard() {
+        usleep(50_000)
+        while !isEmpty { _ = receive() }
+    }
 }

@@ -206,6 +206,21 @@ import Testing
         #expect(worker.wait() == 0)
     }
 
+    @Test func `tells systemd that it lives for as long as it does its work`() throws {
+        let under = try WorkerUnderTest()
+        let manager = try NotifySocket(under.server.directory.path("notify.sock"))
+        let worker = try under.start(["NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "300000"])
+        #expect(manager.receive().contains("READY=1"))
+        for _ in 0..<3 { #expect(manager.receive() == "WATCHDOG=1\n") }
+        // Nothing is said for one that hangs.
+        worker.signal(SIGSTOP)
+        manager.discard()
+        usleep(500_000)
+        #expect(manager.isEmpty)
+        worker.signal(SIGCONT)
+        #expect(manager.receive() == "WATCHDOG=1\n")
+    }
+
     @Test(arguments: [
         (["SALE_DATABASE": "/nowhere/sale.db"], "SALE_DATABASE", Int32(73)),
         (["SALE_REDIS_URL": "http://x"], "SALE_REDIS_URL", 78), (["SALE_LOG_LEVEL": "loud"], "SALE_LOG_LEVEL", 78),

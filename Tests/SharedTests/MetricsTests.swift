@@ -11,6 +11,9 @@ import Testing
         text.gauge("b", "How much b.", -2)
         text.counters("c_total", "By kind.", label: "kind", [("x", 1), ("y", 0)])
         text.histogram("d_seconds", "How long.", histogram)
+        var sizes = SizeHistogram()
+        for size in [1, 3, 1001] { sizes.record(size) }
+        text.histogram("e", "How many.", sizes)
         #expect(
             text.buffer.string == """
                 # HELP a_total All of a.
@@ -40,6 +43,22 @@ import Testing
                 d_seconds_bucket{le="+Inf"} 6
                 d_seconds_sum 6.002002
                 d_seconds_count 6
+                # HELP e How many.
+                # TYPE e histogram
+                e_bucket{le="1"} 1
+                e_bucket{le="2"} 1
+                e_bucket{le="4"} 2
+                e_bucket{le="8"} 2
+                e_bucket{le="16"} 2
+                e_bucket{le="32"} 2
+                e_bucket{le="64"} 2
+                e_bucket{le="128"} 2
+                e_bucket{le="256"} 2
+                e_bucket{le="512"} 2
+                e_bucket{le="1000"} 2
+                e_bucket{le="+Inf"} 3
+                e_sum 1005
+                e_count 3
 
                 """)
     }

@@ -61,20 +61,24 @@ final class SaleSystem {
     }
 
     /// The settings of an API process or the worker, which may have a bug.
-    private func settings(ofServer user: String) -> [String: String] {
+    func settings(ofServer user: String) -> [String: String] {
         settings(user).merging(bug.map { ["SALE_PLANTED_BUG": $0.rawValue] } ?? [:]) { $1 }
     }
 
     /// A connection to the primary.
     func connect() throws -> BlockingRedis { try fleet?.connect() ?? pair?.connect() ?? redis.connect() }
 
-    /// Starts API process `index`, or starts it again, and waits until it has said what it thinks of Redis.
-    func startAPI(_ index: Int, says event: String = "redis_ready") throws {
+    /// Starts API process `index`, or starts it again, and waits until it has said what it thinks of Redis; `variables` add to
+    /// its settings.
+    func startAPI(
+        _ index: Int, says event: String = "redis_ready", variables: [String: String] = [:]
+    ) throws {
         started += 1
         let socket = apiSocket(index)
         let api = try ChildProcess(
             ChildProcess.product("sale-api"),
-            environment: settings(ofServer: "api").merging(["SALE_LISTEN": "unix:\(socket)"]) { $1 },
+            environment: settings(ofServer: "api").merging(["SALE_LISTEN": "unix:\(socket)"]) { $1 }
+                .merging(variables) { $1 },
             errorLog: directory.url.appendingPathComponent("api-\(started).log"))
         if index < apis.count { apis[index] = api } else { apis.append(api) }
         let ready = eventually { api.errors.contains(event) || !api.isRunning }
@@ -133,14 +137,16 @@ final class SaleSystem {
         var log: String
     }
 
-    /// Runs the load client to its end; `meanwhile` runs beside it.
-    func stampede(_ sale: SaleID, _ options: [String], meanwhile: () throws -> Void = {}) throws -> Run {
+    /// Runs the load client to its end, through an ingress where one is named; `meanwhile` runs beside it.
+    func stampede(
+        _ sale: SaleID, _ options: [String], through ingress: String? = nil, meanwhile: () throws -> Void = {}
+    ) throws -> Run {
         let log = directory.path("attempts-\(UUID().uuidString.prefix(8)).jsonl")
         let output = directory.url.appendingPathComponent("report-\(UUID().uuidString.prefix(8)).json")
         _ = FileManager.default.createFile(atPath: output.path, contents: nil)
         let client = try ChildProcess(
             ChildProcess.product("stampede"),
-            apis.indices.flatMap { ["--target", "unix:\(apiSocket($0))"] }
+            (ingress.map { [$0] } ?? apis.indices.map { "unix:\(apiSocket($0))" }).flatMap { ["--target", $0] }
                 + ["--sale", "\(sale)", "--log", log, "--json"] + options,
             environment: environment, errorLog: directory.url.appendingPathComponent("stampede.log"),
             output: FileHandle(forWritingTo: output))

@@ -46,7 +46,7 @@ package final class RedisServer: @unchecked Sendable {
     }
 
     /// A port that nobody listens on just now.
-    static func freePort() -> UInt16 {
+    package static func freePort() -> UInt16 {
         let descriptor = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
         var address = sockaddr_in()

@@ -90,7 +90,7 @@ package final class UnixHTTPClient {
         }
         let lines = String(decoding: received[0..<end!], as: UTF8.self).components(separatedBy: "\r\n")
         received.removeFirst(end! + headEnd.count)
-        let words = lines[0].split(separator: " ", maxSplits: 2)
+        let words = lines[0].split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
         guard words.count == 3, words[0] == "HTTP/1.1", let status = Int(words[1]) else {
             throw Failure("not a status line: \(lines[0])")
         }

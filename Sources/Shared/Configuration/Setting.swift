@@ -41,6 +41,10 @@ package struct Setting: Sendable {
         "purchases that one buyer may send at once, and again in each such time; exact within a process")
     package static let deadline = Setting(
         "SALE_DEADLINE_MS", default: "2500", "milliseconds until a purchase is answered 202 (if sent) or 503 (if not)")
+    package static let drain = Setting(
+        "SALE_DRAIN_MS", default: "5000",
+        "milliseconds that a process goes on after SIGTERM, while anyone is connected: as long as nginx may use an idle "
+            + "connection (upstream keepalive_timeout)")
     package static let maxConnections = Setting(
         "SALE_MAX_CONNECTIONS", default: "12000", "client connections one process holds; more are closed at once")
     package static let batchMax = Setting(

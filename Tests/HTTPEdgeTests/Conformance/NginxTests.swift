@@ -35,7 +35,7 @@ import Testing
             guard answers else { throw UnixHTTPClient.Failure("nginx does not start: \(nginx.errors)") }
         }
 
-        /// As deploy/nginx/demo.conf.in has it, but for the routes, and with timeouts that end what is cut off.
+        /// As deploy/nginx/sale.conf has it, but for the routes, and with timeouts that end what is cut off.
         private static func configuration(_ directory: String, upstream: String) -> String {
             """
             daemon off;

@@ -1,18 +1,30 @@
 import Glibc
 
 /// Tells systemd how the service is doing (sd_notify(3)): datagrams to the socket that it names.
-struct ServiceManager {
+package struct ServiceManager: Sendable {
     private let socketPath: String?
+    /// How often systemd is to be told that the service lives: three times as often as it asks for, so that one late turn is
+    /// not taken for the end; nil where it doesn't ask.
+    package let watchdogMilliseconds: Int?
 
     /// Does nothing where NOTIFY_SOCKET is not set.
-    init(_ environment: [String: String]) { socketPath = environment["NOTIFY_SOCKET"] }
+    package init(_ environment: [String: String]) {
+        socketPath = environment["NOTIFY_SOCKET"]
+        // WATCHDOG_PID is not of a process of ours where a shell has started us in between.
+        let isOurs = environment["WATCHDOG_PID"].map { Int32($0) == getpid() } ?? true
+        let microseconds = environment["WATCHDOG_USEC"].flatMap { Int($0) } ?? 0
+        watchdogMilliseconds = isOurs && microseconds > 0 && socketPath != nil ? max(1, microseconds / 3000) : nil
+    }
 
-    enum State: String {
+    package enum State: String {
         case ready = "READY=1"
         case stopping = "STOPPING=1"
     }
 
-    func notify(_ state: State, status: String) { send("\(state.rawValue)\nSTATUS=\(status)\n") }
+    package func notify(_ state: State, status: String) { send("\(state.rawValue)\nSTATUS=\(status)\n") }
+
+    /// Says that the service lives. Call it from where the work is done: a thread of its own would live on when that hangs.
+    package func isAlive() { send("WATCHDOG=1\n") }
 
     private func send(_ message: String) {
         guard let socketPath else { return }

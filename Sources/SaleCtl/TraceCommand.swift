@@ -1,0 +1,140 @@
+import Glibc
+import OrderStore
+import RedisClient
+import Shared
+
+extension Command {
+    static let trace = Command(
+        "trace", "TRACE_ID [--log FILE]… [--json]", "Follows one request from the logs to its order or dead letter.",
+        details: """
+            TRACE_ID is what the answer's X-Request-Id said: 32 hexadecimal digits. It is looked for in SQLite (orders, dead
+            letters, and what operators did about these), on Redis (the streams of all sales), and in logs.
+
+              --log FILE   a log of nginx, sale-api or sale-worker, as JSON lines; "-" is the standard input
+              --json       as JSON
+
+            A request that won nothing has left no trace but in logs. Exit code: 0 found, 1 nowhere.
+            """
+    ) { line, context in
+        let arguments = try Arguments(line, options: ["--log"], flags: ["--json"], words: 1...1)
+        let trace = arguments.words[0]
+        guard trace.utf8.count == 32, trace.utf8.allSatisfy({ hexValue($0) != nil }), trace == trace.lowercased() else {
+            throw Arguments.UsageError("\(trace) is no trace-id: 32 hexadecimal digits in lower case")
+        }
+        var findings: [TraceFinding] = []
+        for file in arguments.all("--log") { findings += try TraceFinding.inLog(file, trace) }
+        if let path = try context.existingDatabase() {
+            findings += try StoreReader(path: path).records(of: trace).map(TraceFinding.init)
+        }
+        do throws(RedisError) {
+            findings += try TraceFinding.onRedis(BlockingRedis(endpoint(context), name: "salectl"), trace)
+        } catch {
+            Output.error("salectl trace: Redis was not looked at: \(error)")
+        }
+        if arguments.has("--json") {
+            var text = ByteBuffer(capacity: 4096)
+            text.append("{")
+            text.appendMember("trace", trace)
+            text.appendMember("found", each: findings) { $1.append(to: &$0) }
+            text.append("}")
+            Output.line(text.string)
+        } else {
+            Output.print(
+                table: findings.map { [$0.place, $0.sale, $0.at, $0.detail] },
+                headings: ["WHERE", "SALE", "AT", "WHAT"])
+        }
+        return findings.isEmpty ? ExitCode.negative : ExitCode.ok
+    }
+
+    private static func endpoint(_ context: Context) throws(RedisError) -> RedisEndpoint {
+        do throws(ConfigurationError) {
+            return try RedisEndpoint(context.environment)
+        } catch {
+            throw RedisError(.other, "CONNECT", error.description)
+        }
+    }
+}
+
+/// One place that knows something of a request.
+private struct TraceFinding {
+    var place: String
+    var sale: String
+    var at: String
+    var detail: String
+
+    init(_ record: TraceRecord) {
+        self.init(
+            place: "sqlite \(record.place.rawValue)", sale: record.sale, at: record.at.rfc3339, detail: record.detail)
+    }
+
+    private init(place: String, sale: String, at: String, detail: String) {
+        self.place = place
+        self.sale = sale
+        self.at = at
+        self.detail = detail
+    }
+
+    func append(to text: inout ByteBuffer) {
+        text.append("{")
+        text.appendMember("where", place)
+        text.appendMember("sale", sale)
+        text.appendMember("at", at)
+        text.appendMember("what", detail)
+        text.append("}")
+    }
+
+    // MARK: Redis
+
+    /// Entries read at once.
+    private static let pageEntries = 1000
+
+    /// The entries of all sales' streams that carry it, dead letters' too.
+    static func onRedis(_ redis: BlockingRedis, _ trace: String) throws(RedisError) -> [TraceFinding] {
+        var findings: [TraceFinding] = []
+        for sale in try redis.sales() {
+            let keys = SaleKeys(sale)
+            for (place, key) in [("redis orders", keys.orders), ("redis dlq", keys.deadLetters)] {
+                var after = "-"
+                while true {
+                    let reply = try redis.command(
+                        ["XRANGE", RedisArgument(key), RedisArgument(after), "+", "COUNT", RedisArgument(pageEntries)])
+                    let entries = reply.value
+                    for index in 0..<entries.count {
+                        let entry = entries[index]
+                        let id = entry[0].string ?? ""
+                        after = "(\(id)"
+                        let words = entry[1].strings
+                        guard words.contains(trace) else { continue }
+                        findings.append(
+                            TraceFinding(
+                                place: place, sale: "\(sale)",
+                                at: UnixMilliseconds(StreamID(id).milliseconds).rfc3339,
+                                detail: "entry \(id): \(EscapedText.of(Array(words.joined(separator: " ").utf8)))"))
+                    }
+                    if entries.count < pageEntries { break }
+                }
+            }
+        }
+        return findings
+    }
+
+    // MARK: Logs
+
+    /// The lines of a log that carry it, as they are.
+    static func inLog(_ path: String, _ trace: String) throws -> [TraceFinding] {
+        guard let file = fopen(path == "-" ? "/dev/stdin" : path, "re") else {
+            throw CommandFailure("\(path) can't be read: \(FileError())", ExitCode.noInput)
+        }
+        defer { fclose(file) }
+        var line: UnsafeMutablePointer<CChar>?
+        var room = 0
+        defer { free(line) }
+        var findings: [TraceFinding] = []
+        while getline(&line, &room, file) >= 0, let line {
+            guard strstr(line, trace) != nil else { continue }
+            let text = EscapedText.of(Array(String(cString: line).utf8.filter { $0 != 0x0A }))
+            findings.append(TraceFinding(place: "log \(path)", sale: "", at: "", detail: text))
+        }
+        return findings
+    }
+}

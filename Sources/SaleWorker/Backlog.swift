@@ -1,0 +1,25 @@
+import OrderStore
+import RedisClient
+import Shared
+
+/// What waits to be stored, as the metrics show it: also while nothing can be stored, which is when somebody asks.
+enum Backlog {
+    /// Looks at the streams of these sales; of one that can't be looked at, nothing is said.
+    static func measure(
+        _ sales: [SaleID], _ store: OrderStore, on redis: BlockingRedis, into metrics: WorkerMetrics
+    ) {
+        metrics.entriesOpen = [:]
+        metrics.oldestMilliseconds = [:]
+        for sale in sales {
+            metrics.entriesOpen[sale] = try? StreamReader.open(sale, on: redis)
+            metrics.oldestMilliseconds[sale] = try? age(sale, store, on: redis)
+        }
+    }
+
+    /// Milliseconds since the first entry was added that SQLite has not taken in; 0 where there is none.
+    private static func age(_ sale: SaleID, _ store: OrderStore, on redis: BlockingRedis) throws -> Int {
+        let stored = try store.lastStreamID(sale) ?? "0-0"
+        guard let added = try StreamReader.oldest(sale, after: stored, on: redis) else { return 0 }
+        return max(0, try redis.time().value - added)
+    }
+}

@@ -1,0 +1,193 @@
+import Foundation
+import RedisClient
+import Shared
+import TestSupport
+import Testing
+
+/// The delivered nginx configuration, in front of real processes.
+@Suite struct `The ingress` {
+    private static let sale = SaleID("demo")!
+
+    private func begin(apis: Int = 1, stock: Int = 100, worker: Bool = false) throws -> SaleSystem {
+        let system = try SaleSystem(apis: apis)
+        try TestSale.create(system.connect(), stock: stock)
+        if worker { try system.startWorker() }
+        return system
+    }
+
+    @Test func `routes the public paths by name, and nothing else`() throws {
+        let system = try begin(worker: true)
+        let ingress = try system.ingress()
+        try ingress.start()
+        let token = try system.tokens("b", 1)[0]
+        let won = try ingress.buy(Self.sale, token: token, key: "k")
+        #expect(won.status == 201)
+        #expect(won["strict-transport-security"] != nil)
+        #expect(eventually { (try? system.query("SELECT count(*) FROM orders")) == ["1"] })
+        let own = [("Authorization", "Bearer \(token)")]
+        for path in ["/v1/sales/demo/purchases", "/v1/sales/demo/orders/demo-1"] {
+            #expect(try ingress.ask("GET", path, headers: own).status == 200, "\(path)")
+            #expect(try ingress.ask("GET", path).status == 401, "\(path)")
+        }
+        for path in ["/v1/sales", "/v1/sales/demo", "/v1/sales/demo/ledger", "/v1/sales/demo/ledger/head"] {
+            #expect(try ingress.ask("GET", path).status == 200, "\(path)")
+        }
+        for path in [
+            "/metrics", "/livez", "/readyz", "/v1/audit", "/v1/sales/demo/dead-letters", "/v1/sales/DEMO",
+            "/v1/sales/demo/ledger/../../../../metrics", "/%6detrics", "/.problem/pending", "/nothing",
+        ] {
+            let answer = try ingress.ask("GET", path)
+            #expect(answer.status == 404, "\(path)")
+            #expect(answer.problem == "not-found", "\(path)")
+            #expect(answer["content-type"] == "application/problem+json", "\(path)")
+            #expect(answer.json["instance"] as? String == answer["x-request-id"].map { "urn:trace:\($0)" }, "\(path)")
+        }
+    }
+
+    @Test func `limits a token, and its neighbours not`() throws {
+        let system = try begin()
+        let ingress = try system.ingress([
+            "sale-limits.conf": """
+            limit_req_zone $client_network zone=sale_address:1m rate=1000r/s;
+            limit_req_zone $token zone=sale_token:1m rate=1r/m;
+            limit_conn_zone $client_network zone=sale_connections:1m;
+            """
+        ])
+        try ingress.start()
+        let tokens = try system.tokens("b", 2)
+        func ask(_ token: String) throws -> HTTPAnswer {
+            try ingress.ask("GET", "/v1/sales/demo/purchases", headers: [("Authorization", "Bearer \(token)")])
+        }
+        for turn in 0...40 { #expect(try ask(tokens[0]).status == 200, "turn \(turn)") }
+        let refused = try ask(tokens[0])
+        #expect(refused.status == 429)
+        #expect(refused.problem == "rate-limited")
+        #expect(refused["content-type"] == "application/problem+json")
+        #expect(refused["retry-after"] == "1")
+        #expect((refused.json["instance"] as? String)?.hasPrefix("urn:trace:") == true)
+        #expect(refused.json["status"] as? Int == 429)
+        #expect(try ask(tokens[1]).status == 200)
+    }
+
+    @Test func `limits an address in what it asks and in its connections, and its neighbours not`() throws {
+        let system = try begin()
+        let port = RedisServer.freePort()
+        let ingress = try system.ingress([
+            "sale-listen.conf": "listen 127.0.0.1:\(port);",
+            "sale-limits.conf": """
+            limit_req_zone $client_network zone=sale_address:1m rate=1r/m;
+            limit_req_zone $token zone=sale_token:1m rate=1r/m;
+            limit_conn_zone $client_network zone=sale_connections:1m;
+            """,
+        ])
+        try ingress.start()
+        func statuses(_ count: Int, from address: String) throws -> [String: Int] {
+            let result = try ChildProcess.run(
+                URL(fileURLWithPath: "/usr/bin/curl"),
+                [
+                    "--silent", "--interface", address, "--output", "/dev/null", "--write-out", "%{http_code}\n",
+                    "http://127.0.0.1:\(port)/v1/sales?n=[1-\(count)]",
+                ])
+            return Dictionary(result.output.split(separator: "\n").map { (String($0), 1) }, uniquingKeysWith: +)
+        }
+        #expect(try statuses(1101, from: "127.0.0.2") == ["200": 1001, "429": 100])
+        #expect(try statuses(1, from: "127.0.0.3") == ["200": 1])
+    }
+
+    @Test func `answers what is the same for all from memory, under a name of its own each time`() throws {
+        let system = try begin()
+        let ingress = try system.ingress()
+        try ingress.start()
+        let client = try UnixHTTPClient(ingress.socket)
+        let before = system.metric("sale_http_requests_total")
+        var names: Set<String> = []
+        for turn in 0..<400 {
+            let answer = try client.ask("GET", turn % 2 == 0 ? "/v1/sales/demo" : "/v1/sales/demo?again=\(turn)")
+            #expect(answer.status == 200)
+            names.insert(answer["x-request-id"] ?? "")
+        }
+        #expect(names.count == 400)
+        // Once a second; as many as 40 would take 40 seconds.
+        #expect(system.metric("sale_http_requests_total") - before < 40)
+        #expect(try client.ask("GET", "/v1/sales/none").status == 404)
+    }
+
+    @Test func `says in the API's own words what it refuses itself`() throws {
+        let system = try begin()
+        let ingress = try system.ingress()
+        try ingress.start()
+        let long = String(repeating: "a", count: 9000)
+        let token = try system.tokens("b", 1)[0]
+        for (answer, status, problem) in [
+            (
+                try ingress.ask(
+                    "POST", "/v1/sales/demo/purchases", headers: Ingress.press(token, "k"),
+                    body: String(repeating: " ", count: 5000)),
+                413, "content-too-large"
+            ),
+            (try ingress.ask("GET", "/v1/sales?\(long)"), 414, "uri-too-long"),
+            (try ingress.ask("GET", "/v1/sales", headers: [("X-Long", long)]), 431, "headers-too-large"),
+            (try ingress.ask("GET", "/v1/sales", headers: [("Host", "another")]), 400, "bad-request"),
+            (try ingress.ask("POST", "/index.html", body: ""), 404, "not-found"),
+        ] {
+            #expect(answer.status == status)
+            #expect(answer.problem == problem, "\(answer.body)")
+            #expect(answer.json["status"] as? Int == status)
+        }
+    }
+
+    @Test func `speaks TLS with the delivered settings, and only that`() throws {
+        let system = try begin()
+        let port = RedisServer.freePort()
+        let delivered = try String(
+            contentsOf: Ingress.repository.appendingPathComponent("deploy/nginx/site/sale-listen.conf"),
+            encoding: .utf8)
+        let ingress = try system.ingress([
+            "sale-listen.conf": delivered.replacingOccurrences(of: "listen 443", with: "listen 127.0.0.1:\(port)")
+                .replacingOccurrences(of: "listen [::]:443", with: "listen [::1]:\(port)")
+        ])
+        let certificate = try ingress.makeCertificate(for: "sale.example.com")
+        try ingress.start()
+        func curl(_ arguments: [String]) throws -> (code: Int32, output: String, errors: String) {
+            try ChildProcess.run(
+                URL(fileURLWithPath: "/usr/bin/curl"),
+                ["--silent", "--include", "--resolve", "sale.example.com:\(port):127.0.0.1"] + arguments)
+        }
+        let url = "https://sale.example.com:\(port)/v1/sales/demo/purchases"
+        let token = try system.tokens("b", 1)[0]
+        let press = Ingress.press(token, "k").flatMap { ["--header", "\($0.0): \($0.1)"] } + ["--data", "{}"]
+        let json = ["--header", "Content-Type: application/json"]
+        let won = try curl(["--cacert", certificate, url] + press + json)
+        #expect(won.output.hasPrefix("HTTP/2 201"), "\(won.output)\(won.errors)")
+        #expect(won.output.contains("strict-transport-security: max-age=31536000"))
+        let old = try curl(["--cacert", certificate, "--tls-max", "1.1", url])
+        #expect(old.code == 35, "\(old)")
+        let plain = try curl(["http://sale.example.com:\(port)/v1/sales"])
+        #expect(plain.output.hasPrefix("HTTP/1.1 400"), "\(plain)")
+    }
+
+    @Test func `names a purchase once, from its log to the row in SQLite, and logs no token and no key`() throws {
+        let system = try begin(worker: true)
+        let ingress = try system.ingress()
+        try ingress.start()
+        let token = try system.tokens("b", 1)[0]
+        let won = try ingress.buy(Self.sale, token: token, key: "a-secret-key")
+        let name = try #require(won["x-request-id"])
+        #expect(eventually { (try? system.query("SELECT trace FROM orders")) == [name] })
+        let log = ingress.directory.path("state/sale-access.log")
+        let logged = eventually {
+            (try? String(contentsOfFile: log, encoding: .utf8))?.contains("\"trace\":\"\(name)\"") == true
+        }
+        #expect(logged)
+        let text = try String(contentsOfFile: log, encoding: .utf8)
+        #expect(!text.contains("a-secret-key") && !text.contains(token))
+        for line in text.split(separator: "\n") {
+            #expect((try? JSONSerialization.jsonObject(with: Data(line.utf8))) != nil, "\(line)")
+        }
+        let theirs = "0af7651916cd43dd8448eb211c80319c"
+        let traced = try ingress.ask(
+            "GET", "/v1/sales/demo/purchases",
+            headers: [("traceparent", "00-\(theirs)-b7ad6b7169203331-01"), ("Authorization", "Bearer \(token)")])
+        #expect(traced["x-request-id"] == theirs)
+    }
+}

@@ -1,0 +1,89 @@
+import Foundation
+import Glibc
+import RedisClient
+import Shared
+import TestSupport
+import Testing
+
+/// A server that reads a request and closes without an answer, as one does that dies in the middle.
+private final class Mute: @unchecked Sendable {
+    // Its thread only reads the descriptor and counts under the lock.
+    let path: String
+    private let directory: TemporaryDirectory
+    private let descriptor: Int32
+    private let lock = NSLock()
+    private var requests = 0
+
+    init() throws {
+        directory = try TemporaryDirectory()
+        path = directory.path("mute.sock")
+        descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        let bound = SocketAddress.unix(path: path).withSockaddr { bind(descriptor, $0, $1) }
+        guard bound == 0, listen(descriptor, 64) == 0 else { throw UnixHTTPClient.Failure("bind: \(errno)") }
+        Thread.detachNewThread { [self, descriptor] in
+            while true {
+                let client = accept(descriptor, nil, nil)
+                guard client >= 0 else { return }
+                var bytes = [UInt8](repeating: 0, count: 16_384)
+                let count = recv(client, &bytes, bytes.count, 0)
+                if count > 0 { lock.withLock { requests += 1 } }
+                close(client)
+            }
+        }
+    }
+
+    var seen: Int { lock.withLock { requests } }
+
+    /// Nobody listens there any more; who connects is refused.
+    func stop() { shutdown(descriptor, Int32(SHUT_RDWR)) }
+}
+
+@Suite struct `A purchase that the ingress can't get an answer to` {
+    private static let sale = SaleID("demo")!
+
+    @Test func `is never sent twice, and is said to be pending where it was sent`() throws {
+        let system = try SaleSystem(apis: 1)
+        try TestSale.create(system.connect(), stock: 100)
+        let mute = try Mute()
+        let ingress = try system.ingress(pool: ["unix:\(mute.path)", "unix:\(system.directory.path("api-0.sock"))"])
+        try ingress.start()
+        let tokens = try system.tokens("b", 30)
+        var answers: [Int: Int] = [:]
+        for (index, token) in tokens.enumerated() {
+            let answer = try ingress.buy(Self.sale, token: token, key: "k\(index)")
+            answers[answer.status, default: 0] += 1
+            if answer.status == 202 {
+                #expect(answer.body == "{\"status\":\"pending\"}")
+                #expect(answer["retry-after"] == "1")
+                #expect(answer["content-type"] == "application/json")
+            }
+        }
+        let pending = answers[202, default: 0]
+        #expect(pending > 0, "no token was routed to the server that says nothing")
+        #expect(answers[201, default: 0] == tokens.count - pending, "\(answers)")
+        // Each was sent to one server and to no other, whatever came of it.
+        #expect(mute.seen == pending)
+        #expect(try system.connect().status(Self.sale)?.position == tokens.count - pending)
+    }
+
+    @Test func `goes to another process where nothing was sent, and else is told that nothing was done`() throws {
+        let system = try SaleSystem(apis: 1)
+        try TestSale.create(system.connect(), stock: 100)
+        let mute = try Mute()
+        mute.stop()
+        let ingress = try system.ingress(pool: ["unix:\(mute.path)", "unix:\(system.directory.path("api-0.sock"))"])
+        try ingress.start()
+        let tokens = try system.tokens("b", 20)
+        for (index, token) in tokens.enumerated() {
+            #expect(try ingress.buy(Self.sale, token: token, key: "k\(index)").status == 201)
+        }
+        system.killAPI(0)
+        for turn in 0..<10 {
+            let refused = try ingress.buy(Self.sale, token: tokens[turn], key: "again\(turn)")
+            #expect(refused.status == 503, "\(refused)")
+            #expect(refused.problem == "unavailable")
+            #expect(refused["retry-after"] == "1")
+        }
+        #expect(try ingress.ask("GET", "/v1/sales/demo").status == 503)
+    }
+}
