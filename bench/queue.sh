@@ -15,26 +15,24 @@ ledger_port=$(free_port)
 export SALE_REDIS_URL=redis://127.0.0.1:$port/0 SALE_DATABASE=$dir/sale.db
 SALE_OPS_LISTEN=unix:$dir/ops.sock SALE_LEDGER_LISTEN=127.0.0.1:$ledger_port "$bin/sale-worker" 2>"$dir/worker.log" 9>&- &
 ids+=("$!")
-api_ports=() api_ids=() servers=
+api_ports=() api_ids=() servers=()
 for number in 1 2; do
     api_port=$(free_port)
     SALE_LISTEN=127.0.0.1:$api_port "$bin/sale-api" 2>"$dir/api-$number.log" 9>&- &
     api_ids+=("$!")
     ids+=("$!")
     api_ports+=("$api_port")
-    servers+="        server 127.0.0.1:$api_port max_fails=3 fail_timeout=2s;"$'\n'
+    servers+=("127.0.0.1:$api_port")
     for _ in $(seq 100); do
         curl -sf "http://127.0.0.1:$api_port/readyz" >/dev/null && break
         sleep 0.1
     done
 done
 nginx_port=$(free_port)
-conf=$(<deploy/nginx/demo.conf.in)
-conf=${conf//@DIR@/"$dir"}
-conf=${conf//@PORT@/$nginx_port}
-conf=${conf//@LEDGER@/$ledger_port}
-printf '%s\n' "${conf//@SERVERS@/${servers%$'\n'}}" >"$dir/nginx.conf"
-nginx -p "$dir" -c "$dir/nginx.conf" 2>"$dir/nginx.err" 9>&- &
+# shellcheck disable=SC2153
+nginx_site "$dir/nginx" sale "127.0.0.1:$nginx_port" "${servers[@]}"
+nginx_ledger "$dir/nginx" "127.0.0.1:$ledger_port"
+nginx -p "$dir/nginx" -c "$dir/nginx/etc/sale.conf" -g "$nginx_globals" 2>"$dir/nginx.err" 9>&- &
 ids+=("$!")
 
 now_ms() { date +%s%3N; }
@@ -103,12 +101,13 @@ rm -f "$dir/million.jsonl"
 
 # A tenth of them through nginx, without and with a waiting room.
 few=$((buyers / 10 < 100000 ? buyers / 10 : 100000))
+# From as many addresses as nginx' limits per address are made for.
 url=http://127.0.0.1:$nginx_port
 "$bin/salectl" create without --title bench --stock "$((few / 10))" >/dev/null
-stampede without --target "$url" --buyers "$few" --over 5s
+stampede without --target "$url" --sources 500 --buyers "$few" --over 5s
 prove without >"$dir/without.result"
 "$bin/salectl" create with --title bench --stock "$((few / 10))" --opens-at +8s --admit "$(((few + 19) / 20))/s" >/dev/null
-stampede with --queue --target "$url" --buyers "$few" --over 5s
+stampede with --queue --target "$url" --sources 500 --buyers "$few" --over 5s
 prove with >"$dir/with.result"
 
 summary=$(jq -s . "$dir/million.result" "$dir/without.result" "$dir/with.result")
