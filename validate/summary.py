@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""What buyers were told, and when: the figures of script/validate, from the load client's log of every attempt.
+
+usage: summary.py LOG [--fault FROM_NS TO_NS] [--rest FILE --visits FILE]
+
+LOG is what `stampede --log` writes. --fault says when something was broken, by the same clock; --rest and --visits have a line
+"STATUS SECONDS" for each look at the shop's pages, before the sale and during it. Prints one JSON object.
+"""
+import json
+import math
+import sys
+
+WITHIN_MS = 3000  # the promise: "secured" or "sold out", or what is true meanwhile, within three seconds
+
+
+def percentile(values, share):
+    """The smallest of these that as many as `share` of them do not exceed; values are sorted."""
+    return values[max(0, math.ceil(len(values) * share) - 1)] if values else None
+
+
+def kind(status, problem):
+    """What an attempt came to, for its buyer."""
+    if status in (200, 201):
+        return "won"
+    if status == 409 and problem == "sold-out":
+        return "sold_out"
+    if status == 202:
+        return "pending"
+    if status in (429, 503):
+        return "come_back"
+    return "other" if status else "unanswered"
+
+
+def read(path):
+    with open(path, encoding="ascii") as log:
+        for line in log:
+            entry = json.loads(line)
+            yield (entry["inv_ns"], entry["resp_ns"], entry["buyer"], entry["status"], entry["problem"])
+
+
+def shop(path):
+    visits = [line.split() for line in open(path, encoding="ascii")]
+    times = sorted(float(seconds) * 1000 for status, seconds in visits if status == "200")
+    return {
+        "visits": len(visits),
+        "availability": len(times) / len(visits) if visits else None,
+        "p95_ms": percentile(times, 0.95),
+    }
+
+
+def option(name, count):
+    """The values behind an option of the command line; None where it is not there."""
+    if name not in sys.argv:
+        return None
+    at = sys.argv.index(name)
+    return sys.argv[at + 1:at + 1 + count]
+
+
+def summarise(path, fault):
+    attempts = list(read(path))
+    if not attempts:
+        sys.exit("summary.py: nobody has pressed")
+    begin = min(entry[0] for entry in attempts)
+    waits = sorted((responded - invoked) / 1e6 for invoked, responded, *_ in attempts if responded)
+    unanswered = sum(1 for entry in attempts if not entry[1])
+    errors = sum(1 for entry in attempts if not entry[3] or (entry[3] >= 500 and entry[3] != 503))
+    refused = sum(1 for entry in attempts if entry[3] == 503)
+
+    # When each buyer first pressed, and was first told the final truth.
+    first, final = {}, {}
+    for invoked, responded, buyer, status, problem in attempts:
+        first[buyer] = min(first.get(buyer, invoked), invoked)
+        if responded and kind(status, problem) in ("won", "sold_out"):
+            final[buyer] = min(final.get(buyer, responded), responded)
+    until_final = sorted((told - first[buyer]) / 1e6 for buyer, told in final.items())
+    last = max(final.values(), default=begin)
+
+    seconds = []
+    for invoked, responded, _, status, problem in attempts:
+        second = (invoked - begin) // 1_000_000_000
+        while len(seconds) <= second:
+            seconds.append({"second": len(seconds), "pressed": 0, "won": 0, "sold_out": 0, "pending": 0, "come_back": 0,
+                            "other": 0, "unanswered": 0, "waits": []})
+        row = seconds[second]
+        row["pressed"] += 1
+        row[kind(status, problem)] += 1
+        if responded:
+            row["waits"].append((responded - invoked) / 1e6)
+    for row in seconds:
+        times = sorted(row.pop("waits"))
+        row["p95_ms"] = percentile(times, 0.95)
+        row["max_ms"] = times[-1] if times else None
+        middle = begin + row["second"] * 1_000_000_000
+        row["fault"] = bool(fault) and middle + 1_000_000_000 > fault[0] and middle < fault[1]
+
+    return {
+        "slo": {
+            "p95_ms": percentile(waits, 0.95),
+            "p99_ms": percentile(waits, 0.99),
+            "slowest_ms": waits[-1],
+            "answered_in_time": sum(1 for wait in waits if wait < WITHIN_MS) / len(attempts),
+            "error_ratio": (errors + refused) / len(attempts),
+            "broken_ratio": (errors + unanswered) / len(attempts),
+            "buyers": len(first),
+            "buyers_told": len(final),
+            "p95_until_told_ms": percentile(until_final, 0.95),
+            "slowest_until_told_ms": until_final[-1] if until_final else None,
+            "successful_per_second": len(final) / max(1e-9, (last - begin) / 1e9),
+        },
+        "attempts": len(attempts),
+        "seconds": seconds,
+    }
+
+
+def main():
+    if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help"):
+        print(__doc__.strip())
+        sys.exit(0 if len(sys.argv) > 1 else 64)
+    result = summarise(sys.argv[1], [int(at) for at in option("--fault", 2) or []])
+    if "--visits" in sys.argv:
+        result["shop"] = {"at_rest": shop(option("--rest", 1)[0]), "during": shop(option("--visits", 1)[0])}
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
