@@ -40,9 +40,10 @@ is_ready() { curl -sf -m 2 "http://$address/readyz"; }
 is_left() { curl -sf -m 2 "http://$address/metrics" | grep -qx 'sale_http_connections 1'; }
 has_given_back() { [ "$(memory)" -le $((memory_before + slack_kib)) ] && [ "$(descriptors)" = "$descriptors_before" ]; }
 
-# press NAME SECONDS: every buyer presses once, all of them win, and the report is NAME.json.
+# press NAME SECONDS: every buyer presses once, all of them win, and the report is NAME.json. A unit is left, so that each press
+# is decided by Redis, and nothing is kept of a sale that is over.
 press() {
-    "$bin/salectl" create "$1" --title flood --stock "$buyers" >/dev/null
+    "$bin/salectl" create "$1" --title flood --stock "$((buyers + 1))" >/dev/null
     "$bin/stampede" --target "http://$address" --sale "$1" --buyers "$buyers" --over "$2s" --connections 64 --json \
         >"$dir/$1.json" 2>"$dir/stampede.log" || true
 }
@@ -96,10 +97,13 @@ run_round() {
     local verdict=green limit
     limit=$(jq --argjson floor "$floor_ms" '[.p99_ms, $floor] | max * 3' "$dir/$rest.json")
     if ! jq -e --argjson limit "$limit" '.p99_ms <= $limit' "$dir/$flooded.json" >/dev/null; then verdict=slow; fi
-    # Half of one core more than at rest: a loop that spins takes all of it.
-    if [ "$name" = no-descriptors ] && [ "$ticks_in_flood" -gt $((ticks_at_rest + press_seconds * 50)) ]; then verdict=spins; fi
     has_given_back || verdict=keeps
-    [ "$name" != no-descriptors ] || [ "$descriptors_during" -le $((descriptors_before + 64)) ] || verdict=unmet
+    if [ "$name" = no-descriptors ]; then
+        # Half of one core more than at rest: a loop that spins takes all of it.
+        [ "$ticks_in_flood" -le $((ticks_at_rest + press_seconds * 50)) ] || verdict=spins
+        # The buyers' connections, and no other.
+        [ "$descriptors_during" -le $((descriptors_before + 64)) ] || verdict=unmet
+    fi
     jq -e .met "$dir/flood.json" >/dev/null || verdict=unmet
     { is_right "$rest" && is_right "$flooded" && jq -e '.wrong == 0' "$dir/flood.json" >/dev/null; } || verdict=wrong
     is_ready >/dev/null || verdict=dead
@@ -112,8 +116,9 @@ run_round() {
             cpu_rest: ($cpu[0] / $seconds | round), cpu_flood: ($cpu[1] / $seconds | round),
             memory_kib: $memory, descriptors: $descriptors} + ($client[0] | {opened, ended, answers, wrong})' |
         tee -a "$dir/floods.jsonl" |
-        jq -r '[.flood, .verdict, .p99_rest_ms, .p99_flood_ms, .cpu_rest, .cpu_flood, (.memory_kib | map(. / 1024 * 10 | round / 10) | join(" ")),
-            (.descriptors | join(" ")), .opened, .ended, .answers, .wrong] | @tsv' |
+        jq -r '[.flood, .verdict, .p99_rest_ms, .p99_flood_ms, .cpu_rest, .cpu_flood,
+            (.memory_kib | map(. / 1024 * 10 | round / 10) | join(" ")), (.descriptors | join(" ")),
+            .opened, .ended, .answers, .wrong] | @tsv' |
         while IFS=$'\t' read -ra row; do print_row "${row[@]}"; done
     kill -TERM "$api"
     wait "$api" 2>/dev/null || true
@@ -126,4 +131,6 @@ print_row '' '' p99 p99 rest flood 'before in after' 'before in after' '' '' '' 
 for name; do
     for round in $(seq "$rounds"); do run_round "$name" "$round"; done
 done
-jq -es 'all(.verdict == "green")' "$dir/floods.jsonl" >/dev/null
+# Slow can be the machine, if it is seldom; everything else is ours.
+jq -es 'group_by(.flood) | all(all(.verdict | IN("green", "slow"))
+    and ([.[] | select(.verdict == "slow")] | length) * 2 < length)' "$dir/floods.jsonl" >/dev/null
