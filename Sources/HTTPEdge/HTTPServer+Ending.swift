@@ -6,8 +6,8 @@ private let sweepMilliseconds = 500
 /// Connections closed in one pass: at about 10 µs each, others wait for a millisecond and not, with all of a flood's
 /// patience ending at once, for a hundred.
 private let closedInPass = 100
-/// Connections whose memory is worth giving back: 256 × 17.25 KiB = 4.3 MiB.
-private let worthGivingBack = 256
+/// Connections whose memory is worth giving back: 64 × 17.25 KiB = 1.1 MiB.
+private let worthGivingBack = 64
 
 /// How connections end that don't end themselves: for want of patience, or because the server stops.
 extension HTTPServer {
@@ -34,7 +34,6 @@ extension HTTPServer {
     /// Hands the system the memory of connections that have gone, where those were many: malloc alone gives back only what
     /// is free at the very top, where something that stays always comes to lie.
     private func giveMemoryBack() {
-        openMost = max(openMost, counters.open)
         guard openMost >= worthGivingBack, counters.open <= openMost / 2 else { return }
         openMost = counters.open
         malloc_trim(0)

@@ -58,5 +58,6 @@ extension HTTPServer {
         }
         connection.deadline = loop.now.advanced(milliseconds: limits.idleMilliseconds)
         counters.open += 1
+        openMost = max(openMost, counters.open)
     }
 }

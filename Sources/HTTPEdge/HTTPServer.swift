@@ -36,7 +36,7 @@ package final class HTTPServer {
 
     var listeners: [Listener] = []
     var connections = ConnectionTable()
-    /// The most connections that a sweep has seen open since memory was given back.
+    /// The most connections that were open since memory was given back.
     var openMost = 0
     /// Answered, and about to go on with what waits behind the answer.
     var resuming: [HTTPConnection] = []
