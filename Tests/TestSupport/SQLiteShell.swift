@@ -26,7 +26,8 @@ package final class SQLiteLock {
         process.standardInput = input
         process.standardOutput = output
         try process.run()
-        input.fileHandleForWriting.write(Data("BEGIN IMMEDIATE; SELECT 'locked';\n".utf8))
+        // Somebody may be writing at this very moment; and after an error the shell would skip the rest of the line in silence.
+        input.fileHandleForWriting.write(Data(".timeout 60000\nBEGIN IMMEDIATE;\nSELECT 'locked';\n".utf8))
         _ = output.fileHandleForReading.availableData  // its word that it has the lock
     }
 
