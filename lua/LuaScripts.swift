@@ -36,6 +36,12 @@ package struct LuaScript: Sendable {
     package static let erase = LuaScript(name: "erase", source: PackageResources.erase_lua)
     /// Puts one stream entry in another's place.
     package static let replace = LuaScript(name: "replace", source: PackageResources.replace_lua)
+    /// Gives positions in a waiting room.
+    package static let join = LuaScript(name: "join", source: PackageResources.join_lua)
+    /// A waiting room at one instant.
+    package static let queue = LuaScript(name: "queue", source: PackageResources.queue_lua)
+    /// Changes the rate of a waiting room.
+    package static let admit = LuaScript(name: "admit", source: PackageResources.admit_lua)
     /// Puts withheld units back on sale.
     package static let release = LuaScript(name: "release", source: PackageResources.release_lua)
 }

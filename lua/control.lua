@@ -7,7 +7,8 @@
 -- Reply  1 done; 0 nothing done: there is no such sale. A sale without its stream is an error: SQLite would not learn
 --        of the change, and undo it when it completes this Redis
 
-local saved = redis.call('HMGET', KEYS[1], 'epoch', 'opens_at', 'closes_at', 'paused', 'archive_id')
+local saved = redis.call('HMGET', KEYS[1], 'epoch', 'opens_at', 'closes_at', 'paused', 'archive_id', 'admission',
+    'turn_window_ms')
 if not saved[1] then return 0 end
 if saved[5] then return redis.error_reply('ERR the sale is being archived: nothing changes it any more') end
 if redis.call('TYPE', KEYS[2]).ok ~= 'stream' then return redis.error_reply('ERR the sale has no orders stream') end
@@ -28,6 +29,14 @@ else
 end
 if closes_at == saved[3] and paused == saved[4] then return 1 end
 redis.call('HSET', KEYS[1], 'closes_at', closes_at, 'paused', paused)
+local room = {}
+if saved[6] then
+    room = { 'admission', saved[6], 'turn_window_ms', saved[7] }
+    -- Nobody misses a turn while nothing can be bought: windows begin anew.
+    if paused == '0' and saved[4] == '1' then
+        redis.call('HSET', KEYS[1], 'turns_since_ms', string.format('%d', now_ms))
+    end
+end
 redis.call('XADD', KEYS[2], '*', 'v', '1', 'kind', 'set', 'opens_at', saved[2], 'closes_at', closes_at,
-    'paused', paused, 'at_ms', string.format('%d', now_ms), 'epoch', saved[1])
+    'paused', paused, 'at_ms', string.format('%d', now_ms), 'epoch', saved[1], unpack(room))
 return 1

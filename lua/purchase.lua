@@ -1,10 +1,12 @@
 #!lua
 -- purchase.lua: decides a batch of purchases of one sale, in the order given.
 --
--- KEYS   1 sale (hash)  2 stock (integer)  3 position (integer)  4 buyers (hash)  5 orders (stream)
+-- KEYS   1 sale (hash)  2 stock (integer)  3 position (integer)  4 buyers (hash)  5 orders (stream)  6 tickets (hash)
 -- ARGV   1 run_id of the Redis that the caller is connected to
 --        2 the sale's name
---        then four for each purchase: buyer, idempotency key, quantity, trace-id
+--        then four for each purchase: buyer, idempotency key, quantity, trace-id. Behind the quantity stands what the
+--        caller makes of a ticket, where one was shown: "1 POSITION EPOCH UUID" of one that is signed by us, for this
+--        sale and this buyer, else "1 WORD", the reason. A sale without a waiting room does not look at it.
 -- Reply  { epoch, units left, now_ms, secured_at_ms, opens_at_ms, codes, uuid, detail … }
 --        codes has one letter a purchase; these letters bring a detail each, in order:
 --          S secured       its position
@@ -16,17 +18,24 @@
 --          O sold out      -
 --          P paused        -
 --          I insufficient  units left at that moment
+--          Q queue first   -  the sale has a waiting room, and no ticket was shown
+--          X no ticket     the reason: WORD, or "outdated": of another sale of the name, or of a position that has
+--                          been lost with its epoch
+--          T not yet       when the ticket's turn begins, in ms; 0 while admission is paused
+--          M missed        when it began; 0 where nobody knows any more
 --          U unknown sale  -  (all of the batch)
 --          F fenced        -  (all of the batch) this Redis has not been reconciled, or lacks a part of the sale
 --
--- The checks of one purchase come in the order F U R/K E N L O P I S. Only wins are remembered: any other answer is
--- judged afresh when the purchase comes again. Everything is validated before the first write, and the #!lua line makes
--- Redis refuse (read-only, out of memory, too few replicas) before line 1 or not at all: a batch is done whole or not
--- done. A batch without a win writes nothing. Error replies carry no byte from a buyer.
+-- The checks of one purchase come in the order F U R/K E N L O P I S; with a waiting room in the order F U R/K E L O
+-- Q X T M N P I S, as a turn never begins before the sale opens, and who waits learns of its end. Only wins are
+-- remembered: any other answer is judged afresh when the purchase comes again. Everything is validated before the
+-- first write, and the #!lua line makes Redis refuse (read-only, out of memory, too few replicas) before line 1 or not
+-- at all: a batch is done whole or not done. A batch without a win writes nothing. Error replies carry no byte from a
+-- buyer.
 
 local count = (#ARGV - 2) / 4
 local saved = redis.call('HMGET', KEYS[1], 'epoch', 'serving_run_id', 'max_per_buyer', 'opens_at', 'closes_at',
-    'paused', 'last_at_ms', 'uuid')
+    'paused', 'last_at_ms', 'uuid', 'admission')
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 
@@ -54,6 +63,40 @@ local buyers = {}
 for i = 1, count do buyers[i] = ARGV[i * 4 - 1] end
 local fields = redis.call('HMGET', KEYS[4], unpack(buyers))
 
+-- The waiting room: what keeps a ticket from buying now, as a code and its detail; nothing where it is its turn.
+local turn
+if saved[9] then
+    local room = redis.call('HMGET', KEYS[1], 'turn_window_ms', 'turns_since_ms')
+    local window_ms, since_ms = tonumber(room[1]) or 0, tonumber(room[2]) or 0
+    -- From the last segment of the schedule to the first (AdmissionSchedule.swift).
+    local segments = {}
+    for from, after, rate, state in string.gmatch(saved[9], '(%d+) (%d+) (%d+) ?(%l*)') do
+        table.insert(segments, 1, { tonumber(from), tonumber(after), tonumber(rate), state == 'paused' })
+    end
+    turn = function(buyer, ticket)
+        if not ticket then return 'Q' end
+        local text, of_epoch, uuid = string.match(ticket, '^(%d+) (%d+) (.+)$')
+        if not text then return 'X', ticket end
+        if uuid ~= saved[8] then return 'X', 'outdated' end
+        -- A ticket of another epoch counts where the position it tells of has survived.
+        if of_epoch ~= saved[1] and redis.call('HGET', KEYS[6], buyer) ~= text then return 'X', 'outdated' end
+        local ticket_position = tonumber(text)
+        for s = 1, #segments do
+            local from, after, rate = segments[s][1], segments[s][2], segments[s][3]
+            if ticket_position > after then
+                if segments[s][4] then return 'T', 0 end
+                local seconds = math.floor((ticket_position - after) / rate)
+                local turn_at = from + seconds * 1000
+                    + math.ceil((ticket_position - after - seconds * rate) * 1000 / rate)
+                if now_ms < turn_at then return 'T', turn_at end
+                if now_ms > math.max(turn_at, since_ms) + window_ms then return 'M', turn_at end
+                return
+            end
+        end
+        return 'M', 0
+    end
+end
+
 -- What the wins of this batch will write.
 local wins_of, changed, events = {}, {}, {}
 local sold = 0
@@ -63,7 +106,7 @@ local function text_of(wins)
 end
 
 -- The decision on one purchase: a code and its detail.
-local function decide(i, buyer, key, quantity, trace)
+local function decide(i, buyer, key, quantity, trace, ticket)
     local text = wins_of[buyer] and text_of(wins_of[buyer]) or fields[i]
     local bought, positions = 0, {}
     if text then
@@ -77,9 +120,14 @@ local function decide(i, buyer, key, quantity, trace)
         end
     end
     if ended then return 'E' end
-    if not_open then return 'N' end
+    if not_open and not turn then return 'N' end
     if bought + quantity > max_per_buyer then return 'L', table.concat(positions, ',') end
     if left <= 0 then return 'O' end
+    if turn then
+        local code, detail = turn(buyer, ticket)
+        if code then return code, detail end
+        if not_open then return 'N' end
+    end
     if paused then return 'P' end
     if quantity > left then return 'I', left end
 
@@ -100,9 +148,13 @@ local reply = { tonumber(epoch), left, now_ms, secured_at_ms, opens_at, '', save
 local codes = {}
 for i = 1, count do
     local at = i * 4 - 1
-    local quantity = tonumber(ARGV[at + 2])
+    local quantity, ticket = tonumber(ARGV[at + 2])
+    if not quantity then
+        quantity, ticket = string.match(ARGV[at + 2], '^(%d+) (.+)$')
+        quantity = tonumber(quantity)
+    end
     if not quantity or quantity < 1 then return redis.error_reply('ERR purchase ' .. i .. ' has no valid quantity') end
-    local code, detail = decide(i, ARGV[at], ARGV[at + 1], quantity, ARGV[at + 3])
+    local code, detail = decide(i, ARGV[at], ARGV[at + 1], quantity, ARGV[at + 3], ticket)
     codes[i] = code
     if detail then reply[#reply + 1] = detail end
 end

@@ -9,7 +9,7 @@
 --        sold than it would have; -6 it would not close after it opens, and after now
 
 local saved = redis.call('HMGET', KEYS[1], 'epoch', 'serving_run_id', 'stock_total', 'opens_at', 'closes_at', 'paused',
-    'archive_id')
+    'archive_id', 'admission', 'turn_window_ms')
 if not saved[1] then return 0 end
 local left, total = tonumber(redis.call('GET', KEYS[2])), tonumber(saved[3])
 local is_whole = left and total and redis.call('TYPE', KEYS[3]).ok == 'stream'
@@ -35,6 +35,15 @@ if (ARGV[2] .. ARGV[3] .. ARGV[4]) ~= '' then
     local event = { 'v', '1', 'kind', 'set', 'opens_at', opens, 'closes_at', closes, 'paused', saved[6],
         'at_ms', at_ms, 'epoch', saved[1] }
     redis.call('HSET', KEYS[1], 'opens_at', opens, 'closes_at', closes)
+    if saved[8] then
+        local admission = saved[8]
+        if ARGV[3] ~= '' then
+            -- Before the opening nobody is admitted, so the schedule has one segment: it moves.
+            admission = string.format('%d', math.max(now_ms, opens_at)) .. string.match(admission, ' .*$')
+            redis.call('HSET', KEYS[1], 'admission', admission)
+        end
+        for _, word in ipairs({ 'admission', admission, 'turn_window_ms', saved[9] }) do event[#event + 1] = word end
+    end
     if ARGV[2] ~= '' then
         redis.call('HSET', KEYS[1], 'title', ARGV[2])
         event[#event + 1] = 'title'

@@ -4,6 +4,8 @@ import Shared
 package struct Attempt: Equatable, Sendable {
     /// Its line in the log, from 1.
     package var line: Int
+    /// To join a waiting room, not to buy; `position` is then the ticket's.
+    package var isJoin: Bool
     package var invoked: Int
     /// nil: no answer came; whether it was decided is not known.
     package var responded: Int?
@@ -15,10 +17,11 @@ package struct Attempt: Equatable, Sendable {
     package var position: Int?
 
     package init(
-        line: Int, invoked: Int, responded: Int?, buyer: String, key: String, status: Int, problem: String? = nil,
-        position: Int? = nil
+        line: Int, isJoin: Bool = false, invoked: Int, responded: Int?, buyer: String, key: String, status: Int,
+        problem: String? = nil, position: Int? = nil
     ) {
         self.line = line
+        self.isJoin = isJoin
         self.invoked = invoked
         self.responded = responded
         self.buyer = buyer
@@ -68,6 +71,10 @@ package struct Attempt: Equatable, Sendable {
             let name = text.extracting(name.range)
             if try reader.peek() == .literal {
                 try reader.skip()
+            } else if name.equals("kind") {
+                let value = try reader.string()
+                guard text.extracting(value.range).equals("join") else { throw .malformed }
+                attempt.isJoin = true
             } else if name.equals("inv_ns") {
                 attempt.invoked = try reader.naturalNumber()
             } else if name.equals("resp_ns") {

@@ -16,8 +16,9 @@ package struct EdgeLimits: Sendable {
     var messageBytes: Int { headBytes + bodyBytes + Self.roomForFraming }
     /// Connections held at once; one more is accepted and closed, so that it doesn't wait in the backlog for nothing.
     ///
-    /// Memory: an idle connection is about 0.5 KiB of ours; one that is sending a request holds up to
-    /// `messageBytes`, so the worst case of the default is 12,000 × 17.75 KiB = 208 MiB.
+    /// Memory: an idle connection is about 0.5 KiB of ours; one that is sending a request, or has sent the next one, holds
+    /// up to `messageBytes`, so the worst case of the default is 12,000 × 17.75 KiB = 208 MiB. It is given back when they
+    /// have gone.
     package var connections = 12_000
     /// Longer than nginx keeps an idle upstream connection (60 s), so that it is never the server that closes one just
     /// as a request is sent on it.

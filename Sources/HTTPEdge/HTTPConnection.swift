@@ -18,7 +18,8 @@ package struct Exchange: Sendable {
 /// One client's connection: a state, and the few bytes that wait.
 ///
 /// One request is with the handler at a time; what a client pipelines behind it waits, unread or in `input`, until it is
-/// answered. So answers are in order by construction, and a client can't queue more than one piece of work.
+/// answered and everybody else has had a turn. So answers are in order by construction, and a client can't queue more than
+/// one piece of work.
 final class HTTPConnection: EventHandler {
     enum State {
         /// Between requests, or in the middle of receiving one.
@@ -65,6 +66,12 @@ final class HTTPConnection: EventHandler {
 
     /// Whether no request is under way, nor a part of one.
     var isIdle: Bool { state == .receiving && input.isEmpty }
+
+    /// Keeps bytes that can't be understood yet, in no more memory than the longest message takes.
+    func keep(_ bytes: UnsafeRawBufferPointer) {
+        input.reserve(bytes.count, atMost: server.limits.messageBytes)
+        input.append(bytes)
+    }
 
     init(_ descriptor: Int32, slot: UInt32, server: HTTPServer) {
         self.descriptor = descriptor

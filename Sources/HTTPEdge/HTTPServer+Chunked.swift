@@ -14,7 +14,7 @@ extension HTTPServer {
             return end
         case .incomplete(let decoded):
             connection.chunks = chunks
-            connection.input.append(UnsafeRawBufferPointer(rebasing: raw[..<(head.bytes + decoded)]))
+            connection.keep(UnsafeRawBufferPointer(rebasing: raw[..<(head.bytes + decoded)]))
             // Once for the whole body: pieces that trickle in don't buy time.
             connection.deadline = loop.now.advanced(milliseconds: limits.bodyMilliseconds)
             if head.expectsContinue, raw.count == head.bytes { askForBody(connection) }
@@ -27,7 +27,7 @@ extension HTTPServer {
     func goOnWithChunks(_ connection: HTTPConnection, held: Int, total: Int) -> Int {
         switch decode(&connection.chunks!, UnsafeMutableRawBufferPointer(rebasing: scratch[..<total]), from: held) {
         case .incomplete(let decoded):
-            connection.input.append(UnsafeRawBufferPointer(rebasing: scratch[held..<held + decoded]))
+            connection.keep(UnsafeRawBufferPointer(rebasing: scratch[held..<held + decoded]))
             return total
         case .refused(let problem):
             _ = headAgain(connection)

@@ -54,8 +54,10 @@ package final class HTTPServer {
 
     var listeners: [Listener] = []
     var connections = ConnectionTable()
+    /// The most connections that were open since memory was given back.
+    var openMost = 0
     /// Answered, and about to go on with what waits behind the answer.
-    private var resuming: [HTTPConnection] = []
+    var resuming: [HTTPConnection] = []
 
     var parser: RequestParser
     let scratch: UnsafeMutableRawBufferPointer
@@ -109,7 +111,7 @@ package final class HTTPServer {
         switch connection.state {
         case .receiving: understand(connection, received: count)
         case .handling, .sending, .resuming:
-            connection.input.append(UnsafeRawBufferPointer(rebasing: scratch[held..<held + count]))
+            connection.keep(UnsafeRawBufferPointer(rebasing: scratch[held..<held + count]))
             watch(connection)
         case .lingering:
             connection.wanted += count
@@ -118,9 +120,9 @@ package final class HTTPServer {
         }
     }
 
-    /// Handles the requests that are complete in what was held and what has just been received behind it; nothing was
+    /// Handles the request that is complete in what was held and what has just been received behind it; nothing was
     /// received where an answer lets the connection go on with what it holds.
-    private func understand(_ connection: HTTPConnection, received: Int) {
+    func understand(_ connection: HTTPConnection, received: Int) {
         let held = connection.input.count
         let total = held + received
         if connection.chunks != nil {
@@ -134,7 +136,7 @@ package final class HTTPServer {
                 connection.wanted > 0
                 ? total >= connection.wanted
                 : news.contains(UInt8(ascii: "\n")) || limits.areReached(from: held, to: total)
-            guard settled else { return connection.input.append(news) }
+            guard settled else { return connection.keep(news) }
         }
         if held > 0 {
             connection.input.withUnsafeBytes { scratch.copyMemory(from: $0) }
@@ -144,20 +146,23 @@ package final class HTTPServer {
         understandRest(connection, from: 0, to: total, goesOn: held > 0 && received > 0)
     }
 
-    /// Handles the requests that are complete in `scratch` from `first` to `total`, and keeps what is not; the first of
-    /// them `goesOn` where some of it had been received before.
+    /// Handles the request that is complete in `scratch` from `first` to `total`, and keeps what is behind it; it `goesOn`
+    /// where some of it had been received before.
     private func understandRest(_ connection: HTTPConnection, from first: Int, to total: Int, goesOn: Bool = false) {
         var start = first
-        while connection.state == .receiving, start < total {
-            let taken = takeRequest(connection, UnsafeMutableRawBufferPointer(rebasing: scratch[start..<total]))
-            if taken == 0 { break }
-            start += taken
+        if connection.state == .receiving, start < total {
+            start += takeRequest(connection, UnsafeMutableRawBufferPointer(rebasing: scratch[start..<total]))
         }
         guard connection.state != .closed, connection.state != .lingering else { return }
-        if start < total { connection.input.append(UnsafeRawBufferPointer(rebasing: scratch[start..<total])) }
+        if start < total { connection.keep(UnsafeRawBufferPointer(rebasing: scratch[start..<total])) }
         if connection.state == .receiving {
-            if connection.inputEnded { return close(connection) }
-            if start < total { awaitMore(connection, fresh: start > 0 || !goesOn) }
+            if start > first, start < total {
+                resume(connection)
+            } else if connection.inputEnded {
+                return close(connection)
+            } else if start < total {
+                awaitMore(connection, fresh: start > 0 || !goesOn)
+            }
         }
         watch(connection)
     }
@@ -301,25 +306,6 @@ package final class HTTPServer {
         watch(connection)
     }
 
-    /// Lets a connection go on with what it has sent behind the request that was answered.
-    ///
-    /// Not at once, because an answer may be given while another connection's bytes are in `scratch`; by a timer, because
-    /// it may be given at the very end of a pass.
-    private func resume(_ connection: HTTPConnection) {
-        connection.state = .resuming
-        if resuming.isEmpty { loop.schedule(at: loop.now) { [weak self] in self?.resumeAll() } }
-        resuming.append(connection)
-    }
-
-    private func resumeAll() {
-        let turn = resuming
-        resuming = []
-        for connection in turn where connection.state == .resuming {
-            connection.state = .receiving
-            understand(connection, received: 0)
-        }
-    }
-
     /// Says goodbye: no more is sent, and what still comes in is thrown away until the client closes too.
     private func linger(_ connection: HTTPConnection) {
         if connection.inputEnded { return close(connection) }
@@ -349,7 +335,9 @@ package final class HTTPServer {
         switch connection.state {
         case .receiving, .lingering: interest = .readable
         case .handling, .sending, .resuming:
-            if connection.input.count < limits.messageBytes { interest = .readable }
+            // What is behind a request is read when what was read before it is done with: a piece at a time, and not a
+            // request's worth whenever one is.
+            if connection.input.isEmpty { interest = .readable }
             if connection.state == .sending { interest.formUnion(.writable) }
         case .closed: return
         }

@@ -6,6 +6,9 @@ package import Shared
 package final class Listener: EventHandler {
     /// Connections the kernel queues while the loop is busy; somaxconn caps it (4096 on Linux since 5.4).
     static let backlog = 4096
+    /// Bytes of answers that the kernel holds for a client who doesn't read them (twice that, with its own accounting).
+    /// Left alone it would be up to 4 MiB, a thousand answers and more; the largest of the API has 25 KB.
+    private static let sendBytes: Int32 = 65_536
 
     let descriptor: Int32
     /// A Unix socket's path, which is removed when listening stops.
@@ -16,6 +19,9 @@ package final class Listener: EventHandler {
     private init(_ descriptor: Int32, path: String?) {
         self.descriptor = descriptor
         self.path = path
+        // Accepted TCP connections have it from the listener.
+        var sendBytes = Self.sendBytes
+        setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &sendBytes, 4)
     }
 
     /// Listens on `address`; a Unix socket that nobody serves any more is replaced.

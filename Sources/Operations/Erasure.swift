@@ -27,9 +27,13 @@ struct Erasure {
         try refuseUnlessEnded(store, redis)
         let wins = try wins(store, redis)
         let traces = try traces(erased, store, redis)
+        let ticket = [RedisArgument(SaleKeys(sale).tickets), RedisArgument(buyer)]
+        let hasTicket = try redis.command(["HEXISTS"] + ticket).integer == 1
 
-        let counts = try store.erase(erased, of: sale, reason: reason, unless: wins == nil && traces.isEmpty)
+        let counts = try store.erase(
+            erased, of: sale, reason: reason, unless: wins == nil && traces.isEmpty && !hasTicket)
         guard let counts else { throw OperationRefused(.notFound, "\(sale) has nothing of this buyer") }
+        try redis.command(["HDEL"] + ticket)
         if let wins { try replace(wins, by: erased, redis) }
         for trace in traces {
             try redis.run(

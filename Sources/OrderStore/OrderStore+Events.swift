@@ -54,13 +54,16 @@ extension OrderStore {
         try database.run(
             """
             INSERT INTO sales (sale, uuid, title, stock_total, max_per_buyer, opens_at_ms, closes_at_ms, pseudonym_key,
-                epoch, created_at_ms, last_stream_id, settings_stream_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?11)
+                epoch, created_at_ms, last_stream_id, settings_stream_id, admission, turn_window_ms)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?11, ?11, ?12, ?13)
             """,
             [
                 .text("\(record.sale)"), .text(record.uuid), .text(record.title), .integer(record.stockTotal),
                 .integer(record.maxPerBuyer), .optional(record.settings.opensAt?.value),
                 .optional(record.settings.closesAt?.value), .text(record.pseudonymKey), .integer(record.epoch),
                 .integer(record.createdAt.value), .text(entry.id),
+                .optional(record.settings.waitingRoom?.schedule.text),
+                .optional(record.settings.waitingRoom?.turnWindowMilliseconds),
             ])
         try extendLedger(of: record.sale, with: .create(record))
         return .stored
@@ -151,11 +154,12 @@ extension OrderStore {
         try database.run(
             """
             UPDATE sales SET opens_at_ms = ?2, closes_at_ms = ?3, paused = ?4, settings_stream_id = ?5,
-                title = coalesce(?6, title) WHERE sale = ?1
+                title = coalesce(?6, title), admission = ?7, turn_window_ms = ?8 WHERE sale = ?1
             """,
             [
                 .text("\(sale)"), .optional(settings.opensAt?.value), .optional(settings.closesAt?.value),
                 .integer(settings.paused ? 1 : 0), .text(entry.id), settings.title.map { .text($0) } ?? .null,
+                .optional(settings.waitingRoom?.schedule.text), .optional(settings.waitingRoom?.turnWindowMilliseconds),
             ])
         try extendLedger(of: sale, with: .set(settings))
         return .stored

@@ -19,7 +19,10 @@ enum Schema {
             opens_at_ms INTEGER,
             closes_at_ms INTEGER,
             paused INTEGER NOT NULL DEFAULT 0,
-            -- The event that these three come from: an older one that is delivered late changes nothing.
+            -- The waiting room, where there is one: its schedule (AdmissionSchedule), and how long a turn lasts.
+            admission TEXT,
+            turn_window_ms INTEGER,
+            -- The event that these five come from: an older one that is delivered late changes nothing.
             settings_stream_id TEXT NOT NULL,
             pseudonym_key TEXT NOT NULL,
             epoch INTEGER NOT NULL,
@@ -29,7 +32,8 @@ enum Schema {
             -- The stream entry that was taken in last, in the same transaction as its rows.
             last_stream_id TEXT NOT NULL,
             archived_at_ms INTEGER,
-            CHECK (sold >= 0 AND sold <= stock_total)
+            CHECK (sold >= 0 AND sold <= stock_total),
+            CHECK ((admission IS NULL) = (turn_window_ms IS NULL))
         ) STRICT, WITHOUT ROWID;
 
         CREATE TABLE orders (

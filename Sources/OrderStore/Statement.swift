@@ -9,6 +9,7 @@ enum StoreValue {
 
     /// An optional as a value or NULL.
     static func optional(_ value: Int?) -> StoreValue { value.map { .integer($0) } ?? .null }
+    static func optional(_ value: String?) -> StoreValue { value.map { .text($0) } ?? .null }
     static func optional(_ value: [UInt8]?) -> StoreValue { value.map { .blob($0) } ?? .null }
 }
 

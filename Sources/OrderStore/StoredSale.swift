@@ -107,12 +107,14 @@ extension Database {
         try query(
             """
             SELECT uuid, title, stock_total, max_per_buyer, opens_at_ms, closes_at_ms, paused, pseudonym_key, epoch,
-                created_at_ms, sold, persisted_position, last_stream_id, archived_at_ms FROM sales WHERE sale = ?
+                created_at_ms, sold, persisted_position, last_stream_id, archived_at_ms, admission, turn_window_ms
+            FROM sales WHERE sale = ?
             """, [.text("\(sale)")]
         ) { row in
             let settings = SaleSettings(
                 opensAt: row.optionalInteger(4).map { UnixMilliseconds($0) },
-                closesAt: row.optionalInteger(5).map { UnixMilliseconds($0) }, paused: row.integer(6) == 1)
+                closesAt: row.optionalInteger(5).map { UnixMilliseconds($0) }, paused: row.integer(6) == 1,
+                waitingRoom: row.optionalInteger(15).flatMap { WaitingRoom(admission: row.text(14), turnWindow: $0) })
             let record = SaleRecord(
                 sale: sale, uuid: row.text(0), title: row.text(1), stockTotal: row.integer(2),
                 maxPerBuyer: row.integer(3), settings: settings, pseudonymKey: row.text(7), epoch: row.integer(8),

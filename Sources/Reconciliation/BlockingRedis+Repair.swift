@@ -64,13 +64,18 @@ extension BlockingRedis {
             RedisArgument(plan.remaining), RedisArgument(plan.position), RedisArgument(stored.persistedPosition),
             RedisArgument(plan.lastAt.value), RedisArgument(plan.withheld),
             RedisArgument(stored.lastStreamID.milliseconds), RedisArgument(stored.lastStreamID.number),
+            RedisArgument(record.settings.waitingRoom?.schedule.text ?? ""),
+            RedisArgument(record.settings.waitingRoom?.turnWindowMilliseconds ?? 0),
         ]
         var start = 0
         repeat {
             let chunk = plan.fields[start..<min(start + Self.fieldsMax, plan.fields.count)]
             let reply = try run(
                 .repair,
-                keys: [keys.sale, keys.stock, keys.position, keys.buyers, keys.orders, SaleKeys.sales],
+                keys: [
+                    keys.sale, keys.stock, keys.position, keys.buyers, keys.orders, SaleKeys.sales, keys.tickets,
+                    keys.joined,
+                ],
                 head + chunk.flatMap { [RedisArgument($0.buyer), RedisArgument($0.wins)] })
             guard reply.integer == 1 else { return false }
             start += chunk.count

@@ -14,7 +14,7 @@ package struct Comparison: Sendable {
         case stockTotal(redis: Int, sqlite: Int)
         /// Restocks that are on the stream and not stored: the worker's backlog.
         case restockNotInSQLite(units: Int)
-        /// Title, opening time, closing time or pause.
+        /// Title, opening time, closing time, pause or admission.
         case settings(redis: SaleSettings, sqlite: SaleSettings)
         /// A win that is not stored: the worker's backlog, or a loss where it has none.
         case orderNotInSQLite(position: Int)
@@ -105,7 +105,8 @@ package struct Comparison: Sendable {
         let total = sqlite.record.stockTotal + redis.unstoredUnits
         if status.stockTotal != total { differences.append(.stockTotal(redis: status.stockTotal, sqlite: total)) }
         let settings = SaleSettings(
-            title: status.title, opensAt: status.opensAt, closesAt: status.closesAt, paused: status.paused)
+            title: status.title, opensAt: status.opensAt, closesAt: status.closesAt, paused: status.paused,
+            waitingRoom: status.waitingRoom)
         var stored = sqlite.record.settings
         stored.title = sqlite.record.title
         if settings != stored { differences.append(.settings(redis: settings, sqlite: stored)) }

@@ -14,6 +14,10 @@ package enum ChangeRefusal: Int, Error, Sendable {
     case tooFew = -5
     /// Of restock: more units than a sale may have. Of set: it would close before it opens, or in the past.
     case outOfRange = -6
+    /// Of admit.
+    case noWaitingRoom = -7
+    /// Of admit: each segment of the schedule has turns that are not over yet.
+    case changedTooOften = -8
 }
 
 /// What a change may be of: nil where it stays.

@@ -26,13 +26,14 @@ extension BlockingRedis {
             .create,
             keys: [
                 keys.sale, keys.stock, keys.position, keys.buyers, keys.orders, keys.deadLetters, SaleKeys.sales,
-                keys.witnesses, SaleKeys.archived,
+                keys.witnesses, SaleKeys.archived, keys.tickets, keys.joined,
             ],
             [
                 RedisArgument(facts.runID), RedisArgument("\(new.sale)"), RedisArgument(Crypto.uuid()),
                 RedisArgument(new.title), RedisArgument(new.stock), RedisArgument(new.maxPerBuyer),
                 RedisArgument(new.opensAt?.value ?? 0), RedisArgument(new.closesAt?.value ?? 0),
-                RedisArgument(Crypto.randomHex(32)),
+                RedisArgument(Crypto.randomHex(32)), RedisArgument(new.admission?.rate ?? 0),
+                RedisArgument(new.admission?.turnWindowMilliseconds ?? 0),
             ])
         return reply.integer == 1
     }
@@ -94,10 +95,23 @@ package struct NewSale: Sendable {
     package var maxPerBuyer: Int
     package var opensAt: UnixMilliseconds?
     package var closesAt: UnixMilliseconds?
+    package var admission: Admission?
+
+    /// A waiting room that is to be made.
+    package struct Admission: Sendable {
+        /// Tickets a second.
+        package var rate: Int
+        package var turnWindowMilliseconds: Int
+
+        package init(rate: Int, turnWindowMilliseconds: Int = WaitingRoom.turnWindowDefault) {
+            self.rate = rate
+            self.turnWindowMilliseconds = turnWindowMilliseconds
+        }
+    }
 
     package init(
         sale: SaleID, title: String, stock: Int, maxPerBuyer: Int = 1, opensAt: UnixMilliseconds? = nil,
-        closesAt: UnixMilliseconds? = nil
+        closesAt: UnixMilliseconds? = nil, admission: Admission? = nil
     ) {
         self.sale = sale
         self.title = title
@@ -105,6 +119,7 @@ package struct NewSale: Sendable {
         self.maxPerBuyer = maxPerBuyer
         self.opensAt = opensAt
         self.closesAt = closesAt
+        self.admission = admission
     }
 }
 
@@ -113,7 +128,7 @@ extension SaleStatus {
     /// as `missing`, where that is given.
     package init?(sale: SaleID, _ reply: RedisValue, missing: Int? = nil) throws(RedisError) {
         if reply.isArray, reply.count == 0 { return nil }
-        guard reply.count == 13 else { throw RedisError(.unexpectedReply, "status.lua", "not thirteen values") }
+        guard reply.count == 15 else { throw RedisError(.unexpectedReply, "status.lua", "not fifteen values") }
         self.init(
             sale: sale, uuid: try reply.text(0), title: try reply.text(1),
             stockTotal: try reply.number(2, "stock_total"), remaining: try reply.number(3, "stock", missing),
@@ -121,12 +136,22 @@ extension SaleStatus {
             opensAt: try reply.time(6, "opens_at"), closesAt: try reply.time(7, "closes_at"),
             paused: try reply.text(8) == "1", epoch: try reply.number(9, "epoch"), servingRunID: try reply.text(10),
             persistedPosition: try reply.number(11, "persisted_position"),
-            readAt: UnixMilliseconds(try reply.number(12, "now_ms")))
+            readAt: UnixMilliseconds(try reply.number(12, "now_ms")), waitingRoom: try reply.waitingRoom(13, 14))
     }
 }
 
 /// The elements of status.lua's reply.
 extension RedisValue {
+    /// The schedule and the window of a waiting room; nil where the schedule is "".
+    func waitingRoom(_ admission: Int, _ window: Int) throws(RedisError) -> WaitingRoom? {
+        let (schedule, milliseconds) = (self[admission], self[window])
+        guard let text = schedule.string, !text.isEmpty else { return nil }
+        guard let room = WaitingRoom(admission: text, turnWindow: milliseconds.integer ?? 0) else {
+            throw RedisError(.unexpectedReply, "status.lua", "admission of the sale is no schedule")
+        }
+        return room
+    }
+
     fileprivate func text(_ index: Int) throws(RedisError) -> String {
         let element = self[index]
         guard let text = element.string else {

@@ -35,4 +35,7 @@ package struct Script: Sendable {
     package static let erase = Script(.erase)
     package static let replace = Script(.replace)
     package static let release = Script(.release)
+    package static let join = Script(.join)
+    package static let queue = Script(.queue)
+    package static let admit = Script(.admit)
 }

@@ -51,6 +51,19 @@ package final class ScriptCall {
         itemCount += 1
     }
 
+    /// Such a number, a space, and `text`, as one argument.
+    package func append(small number: Int, _ text: Span<UInt8>) {
+        precondition((0..<100).contains(number), "not a number of one or two digits")
+        items.append("$")
+        items.append(decimal: (number < 10 ? 2 : 3) + text.count)
+        items.append("\r\n")
+        items.append(decimal: number)
+        items.append(" ")
+        items.append(text)
+        items.append("\r\n")
+        itemCount += 1
+    }
+
     package func append(_ trace: TraceID) {
         items.append("$32\r\n")
         items.append(trace)

@@ -16,7 +16,7 @@ final class APIMetrics {
     var pending = 0
     var batches = 0
     var redisErrors = 0
-    /// From the complete request to its answer, for purchases that Redis decided.
+    /// From the complete request to its answer, for purchases that were decided.
     var decisionLatency = LatencyHistogram()
     /// From the sending of a batch to its answers, the replicas' acknowledgement included.
     var roundTrip = LatencyHistogram()

@@ -9,6 +9,8 @@ final class Batch {
         let exchange: Exchange
         let quantity: Int
         let charge: RateLimiter.Charge
+        /// Seconds that this buyer waits longer than it must, where it waits for its turn.
+        let jitter: UInt8
         /// Bytes of the batch's arguments up to and with this one's.
         let argumentsEnd: Int
     }
@@ -42,14 +44,25 @@ final class Batch {
         mayHaveRun = false
     }
 
-    func append(buyer: Span<UInt8>, key: Span<UInt8>, quantity: Int, _ charge: RateLimiter.Charge, _ exchange: Exchange)
-    {
+    /// - Parameter ticket: what is made of the ticket that came with it; empty where none did.
+    func append(
+        buyer: Span<UInt8>, key: Span<UInt8>, quantity: Int, ticket: Span<UInt8>, _ charge: RateLimiter.Charge,
+        _ exchange: Exchange
+    ) {
         call.append(buyer)
         call.append(key)
-        call.append(small: quantity)
+        var jitter = 0
+        if ticket.isEmpty {
+            call.append(small: quantity)
+        } else {
+            call.append(small: quantity, ticket)
+            jitter = RetryAfter.seconds(base: 0, spread: RetryAfter.turnSpread, buyer: buyer)
+        }
         call.append(exchange.trace)
         purchases.append(
-            Purchase(exchange: exchange, quantity: quantity, charge: charge, argumentsEnd: call.itemBytes))
+            Purchase(
+                exchange: exchange, quantity: quantity, charge: charge, jitter: UInt8(jitter),
+                argumentsEnd: call.itemBytes))
     }
 
     /// Takes out what has expired, before a first sending: it was told that nothing was done, so nothing may be.
@@ -59,7 +72,8 @@ final class Batch {
         call.removeFirst(expired * Self.argumentsEach, bytes: bytes)
         purchases = purchases[expired...].map {
             Purchase(
-                exchange: $0.exchange, quantity: $0.quantity, charge: $0.charge, argumentsEnd: $0.argumentsEnd - bytes)
+                exchange: $0.exchange, quantity: $0.quantity, charge: $0.charge, jitter: $0.jitter,
+                argumentsEnd: $0.argumentsEnd - bytes)
         }
         expired = 0
     }

@@ -67,8 +67,8 @@ final class Batcher {
 
     /// Takes a purchase; its exchange is answered now or later.
     func submit(
-        _ sale: SaleID, buyer: Span<UInt8>, key: Span<UInt8>, quantity: Int, _ charge: RateLimiter.Charge,
-        _ exchange: Exchange
+        _ sale: SaleID, buyer: Span<UInt8>, key: Span<UInt8>, quantity: Int, ticket: Span<UInt8>,
+        _ charge: RateLimiter.Charge, _ exchange: Exchange
     ) {
         if let decision = cache.decide(sale, buyer, key, quantity: quantity) {
             return answerFromMemory(decision, sale, quantity: quantity, charge, exchange)
@@ -80,7 +80,7 @@ final class Batcher {
         guard pending < Self.pendingMax, let lane = lane(sale), lane.expectedWaitNanoseconds <= waitMaxNanoseconds
         else { return shed(buyer, charge, exchange) }
         if lane.gathering.count == 0 { dirty.append(sale) }
-        lane.gathering.append(buyer: buyer, key: key, quantity: quantity, charge, exchange)
+        lane.gathering.append(buyer: buyer, key: key, quantity: quantity, ticket: ticket, charge, exchange)
         pending += 1
         if lane.gathering.count == batchMax {
             lane.full.append(lane.gathering)
@@ -96,7 +96,8 @@ final class Batcher {
         if case .replayed = decision { limiter.refund(charge) }
         metrics.decisionLatency.record(microseconds: loop.now.microseconds(since: exchange.arrivedAt))
         // Only the answer that a sale is not open yet needs the time, and it is never given from here.
-        answers.decided(decision, sale, quantity: quantity, now: UnixMilliseconds(0), known: known, exchange)
+        answers.decided(
+            decision, sale, quantity: quantity, now: UnixMilliseconds(0), jitter: 0, known: known, exchange)
     }
 
     /// Refuses at once what could not be decided in time, so that what has been taken can be.
@@ -255,6 +256,11 @@ final class Batcher {
     }
 
     private func settle(_ sale: SaleID, _ lane: Lane, _ batch: Batch, _ confirmation: AsyncRedis.Confirmation) {
+        // One that had to be sent again says more of what was broken than of how long a turn takes.
+        if confirmation != .lost, !batch.mayHaveRun {
+            lane.tookTurn(until: loop.now)
+            metrics.roundTrip.record(microseconds: loop.now.microseconds(since: lane.sentAt))
+        }
         switch confirmation {
         case .confirmed: answer(sale, batch)
         case .missed:
@@ -286,14 +292,18 @@ final class Batcher {
                 lastPosition = max(lastPosition, position)
                 limiter.refund(purchase.charge)
             case .fenced, .unknownSale, .notOpen, .paused: willReturn(purchase.charge)
+            case .turn(.notYet(let turn)):
+                let seconds = RetryAfter.seconds(until: turn, now: batch.decidedAt, jitter: Int(purchase.jitter))
+                limiter.expectReturn(purchase.charge, afterSeconds: seconds, now: loop.now)
             default: break
             }
             guard index >= batch.expired else { continue }
             metrics.decisionLatency.record(microseconds: loop.now.microseconds(since: purchase.exchange.arrivedAt))
             answers.decided(
-                decision, sale, quantity: purchase.quantity, now: batch.decidedAt, known: known, purchase.exchange)
+                decision, sale, quantity: purchase.quantity, now: batch.decidedAt, jitter: Int(purchase.jitter),
+                known: known, purchase.exchange)
         }
-        if batch.remaining == 0, !batch.uuid.isEmpty { cache.sawSoldOut(sale) }
+        if !batch.uuid.isEmpty { cache.decided(sale, position: lastPosition, remaining: batch.remaining) }
         if lastPosition > 0 {
             witnesses.told(sale, uuid: batch.uuid, position: lastPosition, remaining: batch.remaining)
         }
@@ -335,14 +345,7 @@ final class Batcher {
     }
 
     private func finish(_ sale: SaleID, _ lane: Lane) {
-        if let batch = lane.inFlight {
-            // One that had to be sent again says more of what was broken than of how long a turn takes.
-            if !batch.mayHaveRun {
-                lane.tookTurn(until: loop.now)
-                metrics.roundTrip.record(microseconds: loop.now.microseconds(since: lane.sentAt))
-            }
-            recycle(batch)
-        }
+        if let batch = lane.inFlight { recycle(batch) }
         lane.inFlight = nil
         lane.resend = false
         if lane.isIdle { release(sale, lane) } else { dirty.append(sale) }

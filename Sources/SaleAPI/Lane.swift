@@ -20,14 +20,14 @@ final class Lane {
 
     init(_ sale: SaleID, gathering: Batch) {
         let names = SaleKeys(sale)
-        keys = [names.sale, names.stock, names.position, names.buyers, names.orders]
+        keys = [names.sale, names.stock, names.position, names.buyers, names.orders, names.tickets]
         self.gathering = gathering
     }
 
     var isIdle: Bool { inFlight == nil && full.isEmpty && gathering.count == 0 }
 
-    /// How long a purchase that came now would wait for its turn.
-    var expectedWaitNanoseconds: UInt64 { UInt64(full.count) * turn.nanoseconds }
+    /// How long a purchase that came now would wait for its turn: for the batches in front of its own.
+    var expectedWaitNanoseconds: UInt64 { UInt64(full.count + (inFlight == nil ? 0 : 1)) * turn.nanoseconds }
 
     /// Whether the sale has another epoch than at the batch before.
     func sees(epoch now: Int) -> Bool {
@@ -39,12 +39,20 @@ final class Lane {
     func tookTurn(until now: Instant) { turn.observe(nanoseconds: now.nanoseconds - sentAt.nanoseconds) }
 }
 
-/// What a turn takes of late: a mean that forgets. A quarter of it is the newest turn, so that one slow fsync among many quick
-/// ones refuses nobody, and a disk that has become slow is known after four.
+/// What a turn takes of late: the median of the last five, so that one or two slow fsyncs among quick ones refuse nobody, and a
+/// disk that has become slow is known after three.
 struct TurnTime {
+    private var turns: [UInt64] = []
+    private var next = 0
     private(set) var nanoseconds: UInt64 = 0
 
     mutating func observe(nanoseconds turn: UInt64) {
-        nanoseconds = nanoseconds == 0 ? turn : nanoseconds / 4 * 3 + turn / 4
+        if turns.count < 5 {
+            turns.append(turn)
+        } else {
+            turns[next] = turn
+            next = (next + 1) % turns.count
+        }
+        nanoseconds = turns.sorted()[turns.count / 2]
     }
 }

@@ -4,8 +4,10 @@ import Shared
 /// Answers that anyone may keep for a while, and ask for again by their tag.
 extension HTTPServer {
     /// Answers with a page that is good for `maxAgeSeconds`; 304 where `conditions`, an If-None-Match field, has its tag.
+    ///
+    /// - Parameter vary: the request field by which there are other answers, for whoever keeps them.
     func respond(
-        _ exchange: Exchange, tag: String, maxAgeSeconds: Int, unless conditions: [UInt8]?,
+        _ exchange: Exchange, tag: String, maxAgeSeconds: Int, unless conditions: [UInt8]?, vary: StaticString? = nil,
         page: (inout ByteBuffer) -> Void
     ) {
         let fields: (inout ByteBuffer) -> Void = {
@@ -14,6 +16,7 @@ extension HTTPServer {
             $0.append("\r\nETag: ")
             $0.append(tag)
             $0.append("\r\n")
+            if let vary { $0.appendHeader("Vary", vary) }
         }
         if let conditions, EntityTags.match(conditions.span, tag) {
             return respond(exchange, .notModified, .none, headers: fields, body: { _ in })

@@ -16,7 +16,7 @@ final class PurchaseAnswers {
 
     /// Redis decided.
     func decided(
-        _ decision: Decision, _ sale: SaleID, quantity: Int, now: UnixMilliseconds, known: KnownSales,
+        _ decision: Decision, _ sale: SaleID, quantity: Int, now: UnixMilliseconds, jitter: Int, known: KnownSales,
         _ exchange: Exchange
     ) {
         switch decision {
@@ -53,6 +53,7 @@ final class PurchaseAnswers {
         case .unknownSale:
             if known.contains(sale) { unavailable(exchange) } else { server.respond(exchange, .notFound) }
         case .fenced: unavailable(exchange)
+        case .turn(let refusal): server.respond(exchange, refusal, now: now, jitter: jitter)
         }
     }
 

@@ -18,6 +18,27 @@ enum Decision: Equatable {
     case unknownSale
     /// This Redis has not been reconciled with SQLite: nothing was done.
     case fenced
+    /// The sale has a waiting room, and it is not this buyer's turn.
+    case turn(TurnRefusal)
+}
+
+/// Why a purchase is refused where a sale has a waiting room.
+enum TurnRefusal: Equatable {
+    case ticketRequired
+    case ticketRefused(TicketFault)
+    /// When it will be; nil while admission is paused.
+    case notYet(UnixMilliseconds?)
+    /// When it began; nil where nobody knows any more.
+    case missed(UnixMilliseconds?)
+}
+
+/// Why a ticket does not count, by purchase.lua's word.
+enum TicketFault: String, Equatable {
+    case forged
+    case foreign
+    case other
+    /// Of another sale of this name, or of an epoch whose positions were lost.
+    case outdated
 }
 
 /// A reply of purchase.lua, read purchase by purchase. Its form is checked whole before the first is read, so that no
@@ -56,9 +77,11 @@ struct PurchaseReply: ~Copyable {
             var details = Self.detailStart
             for index in codes.indices {
                 switch codes[index] {
-                case UInt8(ascii: "S"), UInt8(ascii: "R"), UInt8(ascii: "L"), UInt8(ascii: "I"): details += 1
+                case UInt8(ascii: "S"), UInt8(ascii: "R"), UInt8(ascii: "L"), UInt8(ascii: "I"), UInt8(ascii: "X"),
+                    UInt8(ascii: "T"), UInt8(ascii: "M"):
+                    details += 1
                 case UInt8(ascii: "K"), UInt8(ascii: "E"), UInt8(ascii: "N"), UInt8(ascii: "O"), UInt8(ascii: "P"),
-                    UInt8(ascii: "U"), UInt8(ascii: "F"):
+                    UInt8(ascii: "U"), UInt8(ascii: "F"), UInt8(ascii: "Q"):
                     break
                 default: return false
                 }
@@ -105,6 +128,16 @@ struct PurchaseReply: ~Copyable {
         case UInt8(ascii: "O"): return .soldOut
         case UInt8(ascii: "P"): return .paused
         case UInt8(ascii: "U"): return .unknownSale
+        case UInt8(ascii: "Q"): return .turn(.ticketRequired)
+        case UInt8(ascii: "X"):
+            guard let fault = detail(reply).string.flatMap({ TicketFault(rawValue: $0) }) else { return nil }
+            return .turn(.ticketRefused(fault))
+        case UInt8(ascii: "T"):
+            guard let turn = detail(reply).integer else { return nil }
+            return .turn(.notYet(turn == 0 ? nil : UnixMilliseconds(turn)))
+        case UInt8(ascii: "M"):
+            guard let turn = detail(reply).integer else { return nil }
+            return .turn(.missed(turn == 0 ? nil : UnixMilliseconds(turn)))
         default: return .fenced
         }
     }

@@ -33,10 +33,9 @@ final class RateLimiter {
 
     /// What an admitted request cost, to be given back where it turns out that it costs nothing.
     struct Charge: Equatable {
-        /// 0 where nothing was charged.
         fileprivate let buyer: UInt64
-
-        static let none = Charge(buyer: 0)
+        /// It was the request that an answer had asked for.
+        fileprivate var isFree = false
     }
 
     private struct Slot {
@@ -73,7 +72,7 @@ final class RateLimiter {
         let slot = slots[index]
         if slot.freeFrom > 0, slot.freeFrom <= now.nanoseconds {
             slots[index].freeFrom = 0
-            return .admitted(.none)
+            return .admitted(Charge(buyer: hash, isFree: true))
         }
         let arrival = max(slot.arrival, now.nanoseconds)
         if arrival > now.nanoseconds + tolerance {
@@ -87,7 +86,7 @@ final class RateLimiter {
 
     /// A request that was the replay of a win costs nothing.
     func refund(_ charge: Charge) {
-        guard let index = find(charge.buyer) else { return }
+        guard !charge.isFree, let index = find(charge.buyer) else { return }
         slots[index].arrival -= min(slots[index].arrival, interval)
     }
 
@@ -110,7 +109,7 @@ final class RateLimiter {
     }
 
     private func find(_ hash: UInt64) -> Int? {
-        hash == 0 ? nil : Self.row(hash).first { slots[$0].buyer == hash }
+        Self.row(hash).first { slots[$0].buyer == hash }
     }
 
     /// The buyer's place: its own, or that of somebody who needs it least.

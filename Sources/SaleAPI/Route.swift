@@ -7,6 +7,7 @@ enum Route: Equatable {
     case sale(SaleID)
     case purchases(SaleID)
     case order(OrderID)
+    case queue(SaleID)
     case receiptKeys
     case live
     case ready
@@ -31,6 +32,8 @@ enum Route: Equatable {
                 self = .sale(sale)
             } else if tail.equals("/purchases") {
                 self = .purchases(sale)
+            } else if tail.equals("/queue") {
+                self = .queue(sale)
             } else if tail.starts(with: "/orders/") {
                 guard let order = OrderID(tail.extracting(8..<tail.count)), order.sale == sale else { return nil }
                 self = .order(order)
@@ -45,7 +48,7 @@ enum Route: Equatable {
     /// The methods it knows, as its Allow field says them (RFC 9110 section 10.2.1).
     var allow: StaticString {
         switch self {
-        case .purchases: "GET, HEAD, POST"
+        case .purchases, .queue: "GET, HEAD, POST"
         default: "GET, HEAD"
         }
     }
@@ -53,7 +56,11 @@ enum Route: Equatable {
     func allows(_ method: Method) -> Bool {
         switch method {
         case .get, .head: true
-        case .post: if case .purchases = self { true } else { false }
+        case .post:
+            switch self {
+            case .purchases, .queue: true
+            default: false
+            }
         default: false
         }
     }

@@ -13,6 +13,7 @@ final class SaleAPI: HTTPHandler {
     private let metrics = APIMetrics()
     private let known = KnownSales()
     private var verifier: TokenVerifier
+    private let tickets: Tickets
     private let limiter: RateLimiter
     private let manager: ServiceManager
     private var draining = false
@@ -29,6 +30,9 @@ final class SaleAPI: HTTPHandler {
     private var directory: SaleDirectory!
     private var ownOrders: OwnOrders!
     private var receiptKeysPage: ReceiptKeysPage!
+    private var joinAnswers: JoinAnswers!
+    private var joins: JoinQueue!
+    private var queuePage: QueuePage!
 
     /// How long Redis may take to be told of before requests are taken all the same, and told that it is not there.
     private static let firstWordMilliseconds = 2000
@@ -44,6 +48,7 @@ final class SaleAPI: HTTPHandler {
         self.log = log
         limiter = RateLimiter(configuration.rateLimit)
         verifier = TokenVerifier(keys: keys, audience: configuration.audience, issuer: configuration.issuer)
+        tickets = Tickets(keys: keys)
     }
 
     /// Connects to Redis, and takes requests as soon as it is known how that stands: until then they wait in the listener's
@@ -59,7 +64,8 @@ final class SaleAPI: HTTPHandler {
             changed: { [weak self] in self?.redisChanged($0) })
         witnesses = Witnesses(loop: loop, redis: redis, known: known)
         answers = PurchaseAnswers(server: server)
-        cache = EdgeCache(loop: loop, redis: redis, isOn: configuration.edgeCache)
+        cache = EdgeCache(
+            loop: loop, redis: redis, known: known, witnesses: witnesses, log: log, isOn: configuration.edgeCache)
         batcher = Batcher(
             loop: loop, redis: redis, answers: answers, known: known, witnesses: witnesses, cache: cache,
             limiter: limiter, metrics: metrics, log: log, batchMax: configuration.batchMax,
@@ -68,6 +74,11 @@ final class SaleAPI: HTTPHandler {
         ownOrders = OwnOrders(
             loop: loop, redis: redis, known: known, receiptKeys: receiptKeys, server: server, log: log)
         receiptKeysPage = ReceiptKeysPage(keys: receiptKeys, server: server)
+        joinAnswers = JoinAnswers(server: server, tickets: tickets)
+        joins = JoinQueue(
+            loop: loop, redis: redis, answers: joinAnswers, known: known, limiter: limiter, log: log,
+            batchMax: configuration.batchMax, deadlineMilliseconds: configuration.deadlineMilliseconds)
+        queuePage = QueuePage(loop: loop, redis: redis, known: known, receiptKeys: receiptKeys, server: server)
         self.server = server
         waiting = listener
         loop.schedule(afterMilliseconds: Self.firstWordMilliseconds) { [weak self] in self?.serve() }
@@ -108,6 +119,8 @@ final class SaleAPI: HTTPHandler {
             } else {
                 orders(sale, nil, request, exchange)
             }
+        case .queue(let sale):
+            if request.method == .post { join(sale, request, exchange) } else { queue(sale, request, exchange) }
         case .order(let order): orders(order.sale, order.position, request, exchange)
         case .sale(let sale): directory.answer(sale, request, exchange)
         case .sales: directory.answer(nil, request, exchange)
@@ -118,6 +131,7 @@ final class SaleAPI: HTTPHandler {
             server.respond(exchange, .ok, .metrics) { body in
                 metrics.append(
                     to: &body, edge: server.counters, redis: redis, batcher: batcher, cache: cache, limiter: limiter)
+                body.append(joins: joinAnswers, waiting: joins.pending)
             }
         }
     }
@@ -135,7 +149,10 @@ final class SaleAPI: HTTPHandler {
                 case .units(let quantity):
                     switch limiter.admit(buyer, now: loop.now) {
                     case .admitted(let charge):
-                        batcher.submit(sale, buyer: buyer, key: key, quantity: quantity, charge, exchange)
+                        tickets.withClaim(of: request, sale, buyer: buyer) { ticket in
+                            batcher.submit(
+                                sale, buyer: buyer, key: key, quantity: quantity, ticket: ticket, charge, exchange)
+                        }
                     case .refused(let seconds):
                         answers.limited(exchange, retryAfterSeconds: seconds, limiter.limit)
                     }
@@ -143,6 +160,40 @@ final class SaleAPI: HTTPHandler {
             }
         } catch {
             unauthorized(exchange)
+        }
+    }
+
+    private func join(_ sale: SaleID, _ request: borrowing Request, _ exchange: Exchange) {
+        guard let token = request.bearerToken else { return unauthorized(exchange) }
+        do throws(TokenVerifier.Refusal) {
+            try verifier.withSubject(of: token, nowSeconds: time(nil)) { buyer in
+                guard request.body.isEmpty || request.body.equals("{}") else {
+                    return server.respond(exchange, .queueBodyMalformed)
+                }
+                admit(buyer, exchange) { joins.submit(sale, buyer: buyer, $0, exchange) }
+            }
+        } catch {
+            unauthorized(exchange)
+        }
+    }
+
+    /// Anyone may see how far it has come. With a ticket it costs a signature, so its buyer is limited like one who buys.
+    private func queue(_ sale: SaleID, _ request: borrowing Request, _ exchange: Exchange) {
+        do throws(Ticket.Fault) {
+            guard let ticket = try tickets.ticket(request, sale) else {
+                return queuePage.answer(sale, request, exchange)
+            }
+            ticket.buyer.withBytes { admit($0, exchange) { _ in queuePage.answer(sale, ticket, exchange) } }
+        } catch {
+            server.respond(exchange, .ticket(TicketFault(error)))
+        }
+    }
+
+    /// Calls `body` with the charge where this buyer does not ask too often.
+    private func admit(_ buyer: Span<UInt8>, _ exchange: Exchange, _ body: (RateLimiter.Charge) -> Void) {
+        switch limiter.admit(buyer, now: loop.now) {
+        case .admitted(let charge): body(charge)
+        case .refused(let seconds): answers.limited(exchange, retryAfterSeconds: seconds, limiter.limit)
         }
     }
 
@@ -192,11 +243,15 @@ final class SaleAPI: HTTPHandler {
                 if !problems.isEmpty { $0.appendMember("durability", "relaxed: \(problems.joined(separator: "; "))") }
             }
             witnesses.publish()
+            cache.redisBecameReady()
             batcher.redisBecameReady()
+            joins.redisBecameReady()
         case .down(let reason):
             log.write(.error, "redis_down") { $0.appendMember("reason", reason) }
             batcher.redisBecameUnavailable()
             directory.redisBecameUnavailable()
+            joins.redisBecameUnavailable()
+            queuePage.redisBecameUnavailable()
         }
     }
 
@@ -210,6 +265,7 @@ final class SaleAPI: HTTPHandler {
         do throws(ConfigurationError) {
             let keys = try environment.keySet()
             verifier = TokenVerifier(keys: keys, audience: configuration.audience, issuer: configuration.issuer)
+            tickets.use(keys)
             log.write(.info, "keys_reloaded") { $0.appendMember("keys", keys.keys.count) }
         } catch {
             log.write(.error, "keys_kept") { $0.appendMember("reason", error.description) }
@@ -221,6 +277,7 @@ final class SaleAPI: HTTPHandler {
             guard let keys = try environment.receiptKeys() else { return }
             ownOrders.receiptKeys = keys
             receiptKeysPage.show(keys)
+            queuePage.receiptKeys = keys
             log.write(.info, "receipt_keys_reloaded") { $0.appendMember("keys", keys.published.count) }
         } catch {
             log.write(.error, "receipt_keys_kept") { $0.appendMember("reason", error.description) }

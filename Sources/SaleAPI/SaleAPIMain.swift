@@ -51,7 +51,11 @@ enum SaleAPIMain {
         _ inherited: Listener?, _ manager: ServiceManager
     ) throws(SystemError) {
         ignoreBrokenPipes()
-        Program.raiseDescriptorLimit(to: configuration.maxConnections + descriptorsOfOurOwn)
+        // Clients never have the last descriptor: the next connection to Redis needs one.
+        let room = Program.raiseDescriptorLimit(to: configuration.maxConnections + descriptorsOfOurOwn)
+        let wanted = configuration.maxConnections
+        var configuration = configuration
+        configuration.maxConnections = max(1, min(wanted, room - descriptorsOfOurOwn))
         let loop = try EventLoop()
         let log = Log(program: "sale-api", level: configuration.logLevel)
         let api = SaleAPI(
@@ -70,6 +74,12 @@ enum SaleAPIMain {
             $0.appendMember("listen", inherited == nil ? "\(configuration.listen)" : "inherited")
             $0.appendMember("redis", "\(configuration.redis.location)")
             $0.appendMember("durability", configuration.durability.rawValue)
+        }
+        if configuration.maxConnections < wanted {
+            log.write(.warning, "connections_limited") {
+                $0.appendMember("connections", configuration.maxConnections)
+                $0.appendMember("descriptors", room)
+            }
         }
         log.confess(configuration.plantedBug)
         api.start(listener, receiptKeys: receiptKeys)

@@ -74,10 +74,7 @@ final class SaleDirectory {
         let snapshot = Snapshot(expected: sales.count)
         if sales.isEmpty { return finish(snapshot) }
         for sale in sales {
-            let keys = SaleKeys(sale)
-            let call = ScriptCall(.status)
-            call.begin(keys: [keys.sale, keys.stock, keys.position], [])
-            redis.run(call) { [weak self] answer in
+            redis.run(.status(of: sale)) { [weak self] answer in
                 guard let self else { return }
                 snapshot.arrived += 1
                 switch answer {
@@ -185,6 +182,7 @@ extension ByteBuffer {
         appendMember("max_per_buyer", status.maxPerBuyer)
         if let serverTime { appendMember("server_time", time: serverTime) }
         appendMember("queue")
-        append("null}")
+        append(status.waitingRoom)
+        append("}")
     }
 }

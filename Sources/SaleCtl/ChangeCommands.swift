@@ -78,7 +78,7 @@ extension Command {
     }
 
     /// Runs a change; where its answer was lost, says that it may have been done.
-    private static func certain<R>(_ change: () throws(RedisError) -> R, _ sale: SaleID) throws -> R {
+    static func certain<R>(_ change: () throws(RedisError) -> R, _ sale: SaleID) throws -> R {
         do throws(RedisError) {
             return try change()
         } catch {
@@ -91,7 +91,7 @@ extension Command {
 }
 
 extension CommandFailure {
-    fileprivate init(_ refusal: ChangeRefusal, _ sale: SaleID) {
+    init(_ refusal: ChangeRefusal, _ sale: SaleID) {
         switch refusal {
         case .unknownSale: self.init("Redis has no sale \(sale)", ExitCode.noInput)
         case .fenced:
@@ -101,6 +101,11 @@ extension CommandFailure {
         case .opened:
             self.init("\(sale) has opened: its opening time stays, and its stock can only grow", ExitCode.cantCreate)
         case .tooFew: self.init("more units of \(sale) are sold than it would have", ExitCode.cantCreate)
+        case .noWaitingRoom: self.init("\(sale) has no waiting room", ExitCode.cantCreate)
+        case .changedTooOften:
+            self.init(
+                "\(sale)'s admission was changed \(AdmissionSchedule.segmentsMax) times within one turn's length",
+                ExitCode.cantCreate)
         case .outOfRange: self.init("\(sale) can't be changed to that", ExitCode.cantCreate)
         }
     }

@@ -24,7 +24,8 @@ extension Command {
         let arguments = try Arguments(line, options: ["--log", "--met"], flags: ["--json"], words: 1...1)
         let sale = try Arguments.sale(arguments.words[0])
         let faults = try faults(arguments.value("--met") ?? "")
-        let attempts = try attempts(arguments.required("--log"))
+        // A place in a waiting room is none in the sale: fairness is about both, and this is about what was sold.
+        let attempts = try attempts(arguments.required("--log")).filter { !$0.isJoin }
         guard !attempts.isEmpty else { throw CommandFailure("the log is empty: it proves nothing", ExitCode.data) }
         guard let path = try context.existingDatabase() else {
             throw CommandFailure("there is no database", ExitCode.noInput)
@@ -71,7 +72,7 @@ extension Command {
         }
     }
 
-    private static func attempts(_ path: String) throws -> [Attempt] {
+    static func attempts(_ path: String) throws -> [Attempt] {
         do {
             let bytes = try File.read(path, limit: logBytesMax)
             return try Attempt.parse(bytes.span)

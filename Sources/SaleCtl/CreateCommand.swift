@@ -4,7 +4,8 @@ import Shared
 
 extension Command {
     static let create = Command(
-        "create", "ID --title T --stock N [--max-per-buyer N] [--opens-at TIME] [--closes-at TIME] [--json]",
+        "create",
+        "ID --title T --stock N [--max-per-buyer N] [--opens-at TIME] [--closes-at TIME] [--admit RATE [--turn-window D]] [--json]",
         "Puts a new sale on Redis; it can be bought from its opening time on.",
         details: """
               --title T           what is sold, up to \(Limits.titleBytesMax) bytes
@@ -12,14 +13,18 @@ extension Command {
               --max-per-buyer N   units one buyer may have, 1 to \(Limits.quantityMax) (default 1)
               --opens-at TIME     now (default), +30s, +5m, or RFC 3339, as in 2026-11-26T20:00:00+01:00
               --closes-at TIME    likewise; without it the sale ends when it is closed
+              --admit RATE        with a waiting room, which lets so many buyers in, as in 2000/s
+              --turn-window D     how long each buyer's turn lasts, from 10s on (default 2m)
               --json              print the sale as JSON
 
             Times that are not RFC 3339 count from Redis' clock, which also opens and closes the sale.
             """
     ) { line, context in
         let arguments = try Arguments(
-            line, options: ["--title", "--stock", "--max-per-buyer", "--opens-at", "--closes-at"], flags: ["--json"],
-            words: 1...1)
+            line,
+            options: [
+                "--title", "--stock", "--max-per-buyer", "--opens-at", "--closes-at", "--admit", "--turn-window",
+            ], flags: ["--json"], words: 1...1)
         let sale = try Arguments.sale(arguments.words[0])
         let title = try arguments.required("--title")
         guard !title.isEmpty, title.utf8.count <= Limits.titleBytesMax else {
@@ -31,6 +36,7 @@ extension Command {
         let maxPerBuyer = try arguments.integer("--max-per-buyer", in: 1...Limits.quantityMax) ?? 1
         let opensAt = try TimeArgument(arguments, "--opens-at")
         let closesAt = try TimeArgument(arguments, "--closes-at")
+        let admission = try AdmissionArgument.admission(arguments)
 
         if let path = try context.existingDatabase(), let mark = try StoreReader(path: path).archiveMark(of: sale) {
             throw CommandFailure(
@@ -42,7 +48,7 @@ extension Command {
         let now = try redis.time()
         let new = NewSale(
             sale: sale, title: title, stock: stock, maxPerBuyer: maxPerBuyer, opensAt: opensAt?.resolved(now),
-            closesAt: closesAt?.resolved(now))
+            closesAt: closesAt?.resolved(now), admission: admission)
         if let closes = new.closesAt, closes <= max(now, new.opensAt ?? now) {
             throw Arguments.UsageError("--closes-at must be later than now and than --opens-at")
         }

@@ -56,8 +56,8 @@ enum SaleCtlMain {
                 .jwtAudience, .jwtIssuer, .receiptKeyFile,
             ]))
 
-            Exit codes: 0 done, 1 the answer is no (reconcile: they differ; doctor: something is wrong; dlq
-            redrive: a letter failed again), 64 usage, 65 a file is not of its form, 66 no such sale or file, 69 Redis or the
+            Exit codes: 0 done, 1 the answer is no (reconcile: they differ; doctor: something is wrong;
+            fairness: somebody came too early; dlq redrive: a letter failed again), 64 usage, 65 a file is not of its form, 66 no such sale or file, 69 Redis or the
             database can't be used, 73 can't be made, 75 done but not yet certain, 77 the worker's listener refuses the token,
             78 a setting is wrong.
             """

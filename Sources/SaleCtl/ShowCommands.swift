@@ -8,7 +8,8 @@ extension StatusReport {
         let status = try context.status(sale, on: redis)
         let letters = try redis.command(["XLEN", RedisArgument(SaleKeys(sale).deadLetters)])
         return StatusReport(
-            status: status, served: status.servingRunID == redis.facts.runID, deadLetters: letters.integer ?? 0)
+            status: status, served: status.servingRunID == redis.facts.runID, deadLetters: letters.integer ?? 0,
+            queue: status.waitingRoom == nil ? nil : try redis.queue(sale))
     }
 
     /// With what SQLite says of it, if that can be asked; an archived sale is only there.
@@ -120,6 +121,12 @@ extension Command {
         return ExitCode.ok
     }
 
+    private static func watched(_ queue: QueueStatus) -> String {
+        let admitted = queue.admittedThrough(at: queue.readAt)
+        let rate = queue.room.schedule.last
+        return "  admitted \(admitted)  waiting \(queue.waiting)  \(rate.isPaused ? "admission paused" : rate.label)"
+    }
+
     private static func watchLine(_ report: StatusReport, since last: StatusReport?) -> String {
         var rate = 0
         if let last, report.status.readAt > last.status.readAt {
@@ -128,7 +135,7 @@ extension Command {
         return """
             \(report.status.readAt.rfc3339)  \(report.state)  sold \(report.sold) of \(report.status.stockTotal)  \
             left \(report.status.remaining)  \(rate)/s  persisted \(report.status.persistedPosition)  \
-            backlog \(report.backlog)  dead \(report.deadLetters)
+            backlog \(report.backlog)  dead \(report.deadLetters)\(report.queue.map(watched) ?? "")
             """
     }
 }

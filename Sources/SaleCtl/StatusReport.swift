@@ -8,6 +8,8 @@ struct StatusReport {
     let served: Bool
     /// Entries of its dlq stream.
     let deadLetters: Int
+    /// Its waiting room, where it has one.
+    var queue: QueueStatus?
     /// What SQLite says of it beside that, where it was asked: when it was archived, and what is lost.
     var archivedAt: UnixMilliseconds?
     var losses: [StoredSale.Loss] = []
@@ -36,7 +38,30 @@ struct StatusReport {
             ("paused", status.paused ? "yes" : "no"), ("epoch", "\(status.epoch)"), ("uuid", status.uuid),
             ("serving_run_id", status.servingRunID), ("redis_time", status.readAt.rfc3339),
             ("archived_at", archivedAt?.rfc3339 ?? "-"),
-        ] + lost
+        ] + waitingRoom + lost
+    }
+
+    private var waitingRoom: [(name: String, value: String)] {
+        guard let queue else { return [("waiting_room", "none")] }
+        return [
+            ("waiting_room", queue.room.schedule.last.label),
+            ("turn_window", "\(queue.room.turnWindowMilliseconds / 1000)s"), ("joined", "\(queue.joined)"),
+            ("admitted_through", "\(queue.admittedThrough(at: queue.readAt))"), ("waiting", "\(queue.waiting)"),
+        ]
+    }
+
+    private func append(_ queue: QueueStatus?, to json: inout ByteBuffer) {
+        json.appendMember("queue")
+        guard let queue else { return json.append("null") }
+        json.append("{")
+        json.appendMember("rate", queue.room.schedule.last.rate)
+        json.appendMember("paused", queue.room.schedule.last.isPaused)
+        json.appendMember("turn_window_ms", queue.room.turnWindowMilliseconds)
+        json.appendMember("schedule", queue.room.schedule.text)
+        json.appendMember("joined", queue.joined)
+        json.appendMember("admitted_through", queue.admittedThrough(at: queue.readAt))
+        json.appendMember("waiting", queue.waiting)
+        json.append("}")
     }
 
     func append(to json: inout ByteBuffer) {
@@ -60,6 +85,7 @@ struct StatusReport {
         json.appendMember("serving_run_id", status.servingRunID)
         json.appendMember("redis_time", time: status.readAt)
         json.appendMember("archived_at", time: archivedAt)
+        append(queue, to: &json)
         json.appendMember("lost", each: losses) { json, loss in
             json.append("{")
             json.appendMember("first_position", loss.positions.lowerBound)

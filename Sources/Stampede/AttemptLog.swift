@@ -4,7 +4,8 @@ import Shared
 
 /// Every attempt as a JSON line, on one monotonic clock: the history that a checker reads.
 ///
-/// An attempt that brought no answer has `resp_ns` null and status 0: whether it was decided is not known.
+/// An attempt that brought no answer has `resp_ns` null and status 0: whether it was decided is not known. One to join a
+/// waiting room begins with `"kind":"join"`, and its position is that of the ticket.
 struct AttemptLog: ~Copyable {
     private static let chunkBytes = 1 << 20
 
@@ -20,8 +21,10 @@ struct AttemptLog: ~Copyable {
 
     deinit { close(descriptor) }
 
-    mutating func add(_ buyer: Int, invoked: Instant, responded: Instant?, _ answer: Answer, problem: Span<UInt8>) {
-        pending.append("{\"inv_ns\":")
+    mutating func add(
+        _ buyer: Int, isJoin: Bool, invoked: Instant, responded: Instant?, _ answer: Answer, problem: Span<UInt8>
+    ) {
+        pending.append(isJoin ? "{\"kind\":\"join\",\"inv_ns\":" : "{\"inv_ns\":")
         pending.append(decimal: Int(invoked.nanoseconds))
         pending.append(",\"resp_ns\":")
         if let responded { pending.append(decimal: Int(responded.nanoseconds)) } else { pending.append("null") }

@@ -83,6 +83,11 @@ final class Buyers {
         (UInt64(buyer) &* 0x9E37_79B9_7F4A_7C15 >> 32) % 1_000_000 < UInt64(perMillion)
     }
 
+    /// Milliseconds that a buyer waits longer than it must: spread evenly, the same in every run.
+    static func jitter(_ buyer: Int, below bound: Int) -> Int {
+        Int((UInt64(buyer) &* 0x9E37_79B9_7F4A_7C15 >> 32) % UInt64(bound))
+    }
+
     func pressed(_ buyer: Int, due: Instant) { firstPress[buyer] = due.nanoseconds }
 
     func firstPress(_ buyer: Int) -> Instant { Instant(nanoseconds: firstPress[buyer]) }

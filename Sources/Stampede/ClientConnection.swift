@@ -30,6 +30,7 @@ final class ClientConnection: EventHandler {
 
     // The press under way.
     private(set) var buyer = 0
+    private(set) var isJoin = false
     private(set) var invoked = Instant(nanoseconds: 0)
 
     init(index: Int, target: Options.Target, source: SocketAddress?, loop: EventLoop, owner: Stampede) {
@@ -99,10 +100,11 @@ final class ClientConnection: EventHandler {
 
     // MARK: Pressing
 
-    /// Sends a press; the connection must be idle.
-    func press(_ buyer: Int, _ request: borrowing ByteBuffer) {
+    /// Sends a press, or a join; the connection must be idle.
+    func press(_ buyer: Int, isJoin: Bool, _ request: borrowing ByteBuffer) {
         precondition(state == .idle, "a press on a connection that is not idle")
         self.buyer = buyer
+        self.isJoin = isJoin
         state = .busy
         invoked = .now
         let sent = request.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }

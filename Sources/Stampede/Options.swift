@@ -28,6 +28,8 @@ struct Options {
     var sources: Int
     var logPath: String?
     var json: Bool
+    /// Buyers join the sale's waiting room, and press when their turn has come.
+    var queue: Bool
 
     /// Positions and buyers are kept in 32 bits, names in eight digits.
     static let buyersMax = 10_000_000
@@ -43,7 +45,7 @@ struct Options {
         stampede: presses "Buy now" for many distinct buyers, and counts what they are told.
 
         usage: stampede --target URL … --sale ID [--buyers N] [--over DURATION | --connections N]
-                        [--retry-share S] [--sources N] [--log FILE] [--json]
+                        [--queue] [--retry-share S] [--sources N] [--log FILE] [--json]
 
           --target URL        http://127.0.0.1:8101 or unix:/path; several share the load
           --sale ID           the sale
@@ -52,9 +54,12 @@ struct Options {
                               latencies count from the moment a press was due
           --connections N     connections (default \(connectionsClosed), with --over \(connectionsOpen)); without --over
                               closed loop: as many presses are under way at once
+          --queue             each buyer joins the sale's waiting room first, as --over or --connections say, waits for its
+                              turn and up to a second more, and presses with its ticket; latencies count from there
           --retry-share S     share of buyers who press again with the same key when they have been answered (default 0)
           --sources N         client addresses 127.1.0.1 …, so that limits per address are real
-          --log FILE          every attempt as a JSON line: inv_ns, resp_ns, buyer, key, status, problem, position
+          --log FILE          every attempt as a JSON line: inv_ns, resp_ns, buyer, key, status, problem, position; a
+                              join has "kind":"join" in front
           --json              the report as JSON
 
         A buyer who is told to come back (202, 429, 503, not open, paused), or who hears nothing for 3 s, presses again
@@ -73,7 +78,7 @@ struct Options {
             line,
             options: [
                 "--target", "--sale", "--buyers", "--over", "--connections", "--retry-share", "--sources", "--log",
-            ], flags: ["--json"])
+            ], flags: ["--json", "--queue"])
         targets = []
         for url in arguments.all("--target") { targets.append(try Self.target(url)) }
         guard !targets.isEmpty else { throw Arguments.UsageError("--target is missing") }
@@ -95,6 +100,7 @@ struct Options {
         sources = try arguments.integer("--sources", in: 1...Self.sourcesMax) ?? 0
         logPath = try arguments.value("--log")
         json = arguments.has("--json")
+        queue = arguments.has("--queue")
     }
 
     private static func target(_ url: String) throws(Arguments.UsageError) -> Target {

@@ -11,6 +11,7 @@ struct Answer {
     var retryAfterSeconds = 0
     /// Bytes of the whole message.
     var bytes = 0
+    var body = 0..<0
     var closes = false
 }
 
@@ -51,6 +52,7 @@ enum ResponseReader {
         guard let contentLength else { return .malformed }
         answer.bytes = lineStart + contentLength
         guard bytes.count >= answer.bytes else { return .incomplete }
+        answer.body = lineStart..<answer.bytes
         read(body: bytes, lineStart..<answer.bytes, &answer)
         return .answer(answer)
     }
@@ -82,7 +84,7 @@ enum ResponseReader {
 
 extension Span<UInt8> {
     /// The index behind the first occurrence of `text`.
-    fileprivate func end(of text: StaticString) -> Int? {
+    func end(of text: StaticString) -> Int? {
         let length = text.utf8CodeUnitCount
         var start = 0
         while start + length <= count {

@@ -12,6 +12,10 @@ final class Stampede {
     private static let progressMilliseconds = 1000
     /// A press whose connection was lost comes back after this long.
     private static let lostMilliseconds = 20
+    /// Those whose turn comes at one moment press over this long.
+    private static let turnSpreadMilliseconds = 1000
+    /// Where nobody knows when a turn will come, it is tried after this long.
+    private static let pausedMilliseconds = 5000
 
     private let options: Options
     private let loop: EventLoop
@@ -23,7 +27,11 @@ final class Stampede {
 
     private var connections: [ClientConnection] = []
     private var idleConnections: [ClientConnection] = []
-    private var requestHead: [ByteBufferBox] = []
+    /// By target: the head of a press, and of a join.
+    private var pressHeads: [ByteBufferBox] = []
+    private var joinHeads: [ByteBufferBox] = []
+    /// Of those who have joined a waiting room.
+    private var tickets: TicketStore?
     private var request = ByteBuffer(capacity: 1024)
 
     private(set) var start = Instant(nanoseconds: 0)
@@ -47,13 +55,15 @@ final class Stampede {
         self.loop = loop
         self.log = log
         self.progress = progress
+        tickets = options.queue ? TicketStore(buyers: options.buyers) : nil
     }
 
     deinit { scratch.deallocate() }
 
     /// Runs to the end: every buyer has a final answer, or has given up.
     func run() throws(SystemError) {
-        requestHead = options.targets.map { ByteBufferBox(head($0)) }
+        pressHeads = options.targets.map { ByteBufferBox(head($0, "/purchases")) }
+        joinHeads = options.targets.map { ByteBufferBox(head($0, "/queue")) }
         for index in 0..<options.connections {
             let connection = ClientConnection(
                 index: index, target: options.targets[index % options.targets.count], source: source(index),
@@ -72,11 +82,12 @@ final class Stampede {
     /// Why the log is not complete, if it isn't.
     var logFailure: FileError? { log?.failure }
 
-    private func head(_ target: Options.Target) -> ByteBuffer {
+    private func head(_ target: Options.Target, _ path: StaticString) -> ByteBuffer {
         var head = ByteBuffer(capacity: 256)
         head.append("POST /v1/sales/")
         head.append(options.sale)
-        head.append("/purchases HTTP/1.1\r\nHost: ")
+        head.append(path)
+        head.append(" HTTP/1.1\r\nHost: ")
         head.append(target.host)
         head.append("\r\nContent-Length: 0\r\nAuthorization: Bearer ")
         return head
@@ -132,12 +143,19 @@ final class Stampede {
     private func send(_ buyer: Int, on connection: ClientConnection) {
         attempts += 1
         request.removeAll()
-        request.append(requestHead[connection.index % options.targets.count].buffer)
+        let isJoin = tickets != nil && tickets?.has(buyer) != true
+        request.append((isJoin ? joinHeads : pressHeads)[connection.index % options.targets.count].buffer)
         buyers.append(token: buyer, to: &request)
-        request.append("\r\nIdempotency-Key: ")
-        Buyers.append(key: buyer, to: &request)
+        if !isJoin {
+            request.append("\r\nIdempotency-Key: ")
+            Buyers.append(key: buyer, to: &request)
+            if tickets != nil {
+                request.append("\r\nSale-Ticket: ")
+                tickets?.append(buyer, to: &request)
+            }
+        }
         request.append("\r\n\r\n")
-        connection.press(buyer, request)
+        connection.press(buyer, isJoin: isJoin, request)
     }
 
     // MARK: Answers
@@ -171,7 +189,15 @@ final class Stampede {
         let now = Instant.now
         let buyer = connection.buyer
         let problem = bytes.extracting(answer.problem ?? 0..<0)
-        log?.add(buyer, invoked: connection.invoked, responded: now, answer, problem: problem)
+        log?.add(
+            buyer, isJoin: connection.isJoin, invoked: connection.invoked, responded: now, answer, problem: problem)
+        if connection.isJoin, answer.status == 200 || answer.status == 201 {
+            return joined(buyer, bytes.extracting(answer.body), now)
+        }
+        if tickets != nil, problem.equals("turn-missed") || problem.equals("ticket-outdated") {
+            tickets?.forget(buyer)
+            return comeBack(buyer, milliseconds: 1, now)
+        }
         let comesBack =
             switch answer.status {
             case 202, 429, 503: true
@@ -198,10 +224,23 @@ final class Stampede {
         }
     }
 
+    /// The buyer has a ticket, and presses when its turn has come: its patience begins then.
+    private func joined(_ buyer: Int, _ body: Span<UInt8>, _ now: Instant) {
+        guard let answer = JoinAnswer(body), tickets?.keep(body.extracting(answer.ticket), of: buyer) == true else {
+            return buyers.failed(buyer, at: now)
+        }
+        let wait = answer.turnInMilliseconds ?? Self.pausedMilliseconds
+        let due = now.advanced(milliseconds: wait + Buyers.jitter(buyer, below: Self.turnSpreadMilliseconds))
+        buyers.pressed(buyer, due: due)
+        retries.insert(buyer, due: due)
+    }
+
     /// A connection was lost, or silent for too long, with a press under way: whether it was decided is not known.
     func lost(_ connection: ClientConnection) {
         lostAttempts += 1
-        log?.add(connection.buyer, invoked: connection.invoked, responded: nil, Answer(), problem: Span())
+        log?.add(
+            connection.buyer, isJoin: connection.isJoin, invoked: connection.invoked, responded: nil, Answer(),
+            problem: Span())
         comeBack(connection.buyer, milliseconds: Self.lostMilliseconds, .now)
     }
 

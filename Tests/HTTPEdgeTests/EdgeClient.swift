@@ -39,6 +39,12 @@ final class EdgeClient {
         disconnect()
     }
 
+    /// Has the kernel hold as little of what comes in as it may, 2 KiB.
+    func keepLittle() {
+        var least: Int32 = 1
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &least, 4)
+    }
+
     /// No more is sent; answers are still read.
     func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
 

@@ -37,6 +37,10 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         // It goes on where it stopped, one request after the other.
         edge.defers = false
         edge.answer(edge.deferred[0], "1")
+        try edge.turn {
+            client.receive()
+            return edge.handled.count >= 1000
+        }
         #expect(try client.responses(1000).count >= 1000)
     }
 
@@ -45,11 +49,12 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         edge.answerBytes = 10_000
         let client = try edge.connect()
         client.send(Array(repeating: get, count: 10_000).joined())
-        try edge.settle()
-        let handled = edge.handled.count
+        var handled = -1
+        while edge.handled.count > handled {
+            handled = edge.handled.count
+            try edge.settle()
+        }
         #expect(handled < 1000)
-        try edge.settle()
-        #expect(edge.handled.count == handled)
         #expect(try client.responses(handled + 1).count > handled)
     }
 

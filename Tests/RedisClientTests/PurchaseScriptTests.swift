@@ -173,7 +173,7 @@ import Testing
         let keys = SaleKeys(sale)
         #expect(throws: RedisError.self) {
             try redis.run(
-                .purchase, keys: [keys.sale, keys.stock, keys.position, keys.buyers, keys.orders],
+                .purchase, keys: [keys.sale, keys.stock, keys.position, keys.buyers, keys.orders, keys.tickets],
                 [RedisArgument(redis.facts.runID), "demo", "a", "k", "1", "t", "b", "k", "many", "t"])
         }
         #expect(try redis.status(sale)?.remaining == 10)

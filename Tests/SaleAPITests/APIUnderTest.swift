@@ -10,15 +10,20 @@ final class APIUnderTest {
     let proxy: LossyProxy?
     private(set) var process: ChildProcess
     private let environment: [String: String]
+    /// More processes on the same Redis (`startAnother`).
+    private var others: [ChildProcess] = []
+    private let descriptors: Int?
     private var mint: TokenMint
     private static let secret = Crypto.randomBytes(32)
 
     /// Starts both; `settings` override the API's environment, "" unsets. It is ready when this returns, or, with
-    /// `ready: false`, it answers but can't sell. With `throughProxy` replies of Redis can be lost.
+    /// `ready: false`, it answers but can't sell. With `throughProxy` replies of Redis can be lost. With `descriptors` it
+    /// may have no more of them.
     init(
         redisSettings: [String] = [], _ settings: [String: String] = [:], ready: Bool = true,
-        throughProxy: Bool = false
+        throughProxy: Bool = false, descriptors: Int? = nil
     ) throws {
+        self.descriptors = descriptors
         redis = try RedisServer(redisSettings)
         proxy = throughProxy ? try LossyProxy(redis.directory.path("proxy.sock"), to: redis.socket) : nil
         let keys = Self.keySet([("k1", Self.secret)])
@@ -33,9 +38,26 @@ final class APIUnderTest {
             // Tests ask more often than a buyer; one that is about the limit says so.
             "SALE_RATE_LIMIT": "10000/1s", "SALE_LISTEN": "unix:\(redis.directory.path("api.sock"))",
         ].merging(settings) { $1 }
-        process = try Self.start(redis, environment)
+        process = try Self.start(redis, environment, descriptors)
         try awaitStart(ready: ready)
     }
+
+    /// Starts one more API process on the same Redis, with the same keys: its socket.
+    func startAnother() throws -> String {
+        let socket = redis.directory.path("api-\(others.count + 2).sock")
+        let child = try ChildProcess(
+            ChildProcess.product("sale-api"),
+            environment: environment.merging(["SALE_LISTEN": "unix:\(socket)"]) { $1 },
+            errorLog: redis.directory.url.appendingPathComponent("api-\(others.count + 2).log"))
+        others.append(child)
+        guard eventually({ child.errors.contains("\"redis_ready\"") }) else {
+            throw UnixHTTPClient.Failure("sale-api did not start: \(child.errors)")
+        }
+        return socket
+    }
+
+    /// The keys of its buyers' tokens.
+    func keys() throws -> KeySet { try Self.keySet([("k1", Self.secret)]).withBytes { try KeySet(json: $0) } }
 
     var socket: String { redis.directory.path("api.sock") }
     var keyFile: String { redis.directory.path("jwks.json") }
@@ -45,14 +67,19 @@ final class APIUnderTest {
     func restart() throws {
         process.signal(SIGKILL)
         process.wait()
-        process = try Self.start(redis, environment)
+        process = try Self.start(redis, environment, descriptors)
         try awaitStart(ready: true)
     }
 
-    private static func start(_ redis: RedisServer, _ environment: [String: String]) throws -> ChildProcess {
-        try ChildProcess(
-            ChildProcess.product("sale-api"), environment: environment,
-            errorLog: redis.directory.url.appendingPathComponent("api.log"))
+    private static func start(
+        _ redis: RedisServer, _ environment: [String: String], _ descriptors: Int?
+    ) throws -> ChildProcess {
+        let program = ChildProcess.product("sale-api")
+        let errorLog = redis.directory.url.appendingPathComponent("api.log")
+        guard let descriptors else { return try ChildProcess(program, environment: environment, errorLog: errorLog) }
+        return try ChildProcess(
+            URL(fileURLWithPath: "/usr/bin/prlimit"), ["--nofile=\(descriptors)", program.path],
+            environment: environment, errorLog: errorLog)
     }
 
     private func awaitStart(ready: Bool) throws {
@@ -98,6 +125,17 @@ final class APIUnderTest {
             "POST", "/v1/sales/\(sale)/purchases", headers(buyer, key, quantity: quantity), body: body(quantity))
     }
 
+    /// Joins a sale's waiting room.
+    func join(_ sale: String, _ buyer: String) throws -> HTTPAnswer {
+        try ask("POST", "/v1/sales/\(sale)/queue", [bearer(buyer)])
+    }
+
+    /// A purchase with a ticket.
+    func buy(_ sale: String, _ buyer: String, _ key: String, ticket: String) throws -> HTTPAnswer {
+        try ask(
+            "POST", "/v1/sales/\(sale)/purchases", headers(buyer, key, quantity: nil) + [("Sale-Ticket", ticket)])
+    }
+
     /// Sends a purchase on a connection of its own, to be answered later.
     func startBuying(_ sale: String, _ buyer: String, _ key: String) throws -> UnixHTTPClient {
         let client = try connect()
@@ -105,9 +143,9 @@ final class APIUnderTest {
         return client
     }
 
-    /// The value of a metric's sample, as in `sale_redis_ready`.
-    func metric(_ sample: String) throws -> Int? {
-        let text = try ask("GET", "/metrics").body
+    /// The value of a metric's sample, as in `sale_redis_ready`; asked for by `client` where a new one would not be let in.
+    func metric(_ sample: String, _ client: UnixHTTPClient? = nil) throws -> Int? {
+        let text = try (client ?? connect()).ask("GET", "/metrics").body
         let line = text.split(separator: "\n").first { $0.hasPrefix("\(sample) ") }
         return line.flatMap { Int($0.dropFirst(sample.count + 1)) }
     }

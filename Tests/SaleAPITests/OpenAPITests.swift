@@ -15,6 +15,7 @@ import Testing
         let down: APIUnderTest
         let worker: ChildProcess
         let ledger: String
+        private let tickets: [String: String]
 
         init() throws {
             ready = try APIUnderTest(["SALE_RATE_LIMIT": "20/10s"])
@@ -29,6 +30,7 @@ import Testing
             _ = try redis.control(try TestSale.create(redis, "ended"), .close)
             let stuck = try TestSale.create(redis, "stuck")
             try redis.command(["SET", RedisArgument(SaleKeys(stuck).buyers), "not a hash"])
+            tickets = try Self.openRooms(redis, keys: ready.keys())
             let directory = ready.redis.directory
             ledger = directory.path("ledger.sock")
             worker = try ChildProcess(
@@ -44,12 +46,37 @@ import Testing
             guard stored else { throw UnixHTTPClient.Failure("the worker stores nothing: \(worker.errors)") }
         }
 
+        /// Sales with a waiting room, and tickets: one for a turn that is on, and all that are refused.
+        private static func openRooms(_ redis: BlockingRedis, keys: KeySet) throws -> [String: String] {
+            let room = try TestSale.create(redis, "room", admission: .init(rate: 10))
+            let soldOut = try TestSale.create(redis, "room-sold-out", stock: 0, admission: .init(rate: 10))
+            _ = try redis.control(try TestSale.create(redis, "room-ended", admission: .init(rate: 10)), .close)
+            // Admission began ten minutes ago, and a turn lasts two: those of 4800 to 6000 are on.
+            let began = try redis.time().value - 600_000
+            try redis.command(["HSET", RedisArgument(SaleKeys(room).sale), "admission", RedisArgument("\(began) 0 10")])
+            var mint = TicketMint(keys: keys)
+            func ticket(_ position: Int, epoch: Int = 1, sale: SaleID) throws -> String {
+                let uuid = try redis.status(sale)?.uuid ?? ""
+                var text = ByteBuffer()
+                "b3".withBytes {
+                    mint.append(sale: sale, uuid: uuid, epoch: epoch, buyer: $0, position: position, to: &text)
+                }
+                return text.string
+            }
+            return [
+                "good": try ticket(5500, sale: room), "early": try ticket(900_000, sale: room),
+                "missed": try ticket(1, sale: room), "outdated": try ticket(5500, epoch: 9, sale: room),
+                "foreign": try ticket(5500, sale: soldOut),
+            ]
+        }
+
         /// Runs the check against a document.
         func check(_ document: URL) throws -> (code: Int32, output: String, errors: String) {
             let file = ready.redis.directory.url.appendingPathComponent("scene.json")
             let scene: [String: [String: String]] = [
                 "sockets": ["ready": ready.socket, "down": down.socket, "ledger": ledger],
-                "tokens": ["buyer": ready.token("b1"), "other": ready.token("b2")],
+                "tokens": ["buyer": ready.token("b1"), "other": ready.token("b2"), "waiting": ready.token("b3")],
+                "tickets": tickets,
             ]
             try JSONEncoder().encode(scene).write(to: file)
             return try ChildProcess.run(
@@ -76,7 +103,7 @@ import Testing
             ("status: { const: live }", "status: { const: alive }", ["live 200: "]),
             ("            Idempotent-Replayed:", "            Idempotent-Repeated:", ["buy 200: "]),
             ("text/plain; version=0.0.4", "text/plain; version=1", ["metrics 200: "]),
-            ("        queue: { type: 'null', ", "        line: { type: 'null', ", ["showSale 200: ", "schema Sale"]),
+            ("        queue:\n", "        line:\n", ["showSale 200: ", "schema Sale"]),
             ("      x-not-provoked: ", "      x-note: ", ["buy 503: Overloaded never came"]),
         ]
         for (original, damaged, findings) in damages {

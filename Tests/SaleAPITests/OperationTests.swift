@@ -78,6 +78,25 @@ import Testing
         #expect(try statuses() == [401, 200])
     }
 
+    @Test func `drops no request and no connection when keys rotate`() throws {
+        let api = try APIUnderTest()
+        try TestSale.create(try api.redis.connect())
+        let idle = try api.connect()
+        #expect(try idle.ask("GET", "/livez").status == 200)
+        api.redis.pause()
+        let buying = try api.startBuying("demo", "b1", "k1")
+        #expect(try eventually { try api.metric("sale_batches_total") == 1 })
+        // The key with which that buyer came is gone when the answer goes out.
+        try APIUnderTest.keySet([("k2", Crypto.randomBytes(32))])
+            .write(toFile: api.keyFile, atomically: true, encoding: .utf8)
+        api.process.signal(SIGHUP)
+        #expect(eventually { api.process.errors.contains("\"keys_reloaded\"") })
+        api.redis.resume()
+        #expect(try buying.answer().status == 201)
+        #expect(try idle.ask("GET", "/livez").status == 200)
+        #expect(try buying.ask("GET", "/v1/sales/demo/purchases", headers: [api.bearer("b1")]).status == 401)
+    }
+
     @Test func `checks the audience and the issuer where they are set`() throws {
         let api = try APIUnderTest(["SALE_JWT_AUDIENCE": "shop"])
         let answer = try api.ask("GET", "/v1/sales/demo/purchases", [api.bearer("b1")])

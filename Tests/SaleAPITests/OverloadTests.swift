@@ -1,3 +1,4 @@
+import EventLoop
 import RedisClient
 import Shared
 import TestSupport
@@ -7,30 +8,28 @@ import Testing
 
 @Suite struct `An overloaded process` {
     @Test func `refuses at once what it could not decide in time, and decides what it has taken`() throws {
-        // A batch of one, so that each purchase that waits is a turn to wait for. Half of this deadline is the longest wait.
-        let api = try APIUnderTest(["SALE_BATCH_MAX": "1", "SALE_DEADLINE_MS": "1700"])
+        // Half of this deadline is the longest wait for a turn.
+        let api = try APIUnderTest(["SALE_DEADLINE_MS": "1000"])
         let redis = try api.redis.connect()
         try TestSale.create(redis)
 
-        // A turn has taken longer than anybody may wait, and not so long that Redis counts as gone.
-        try redis.command(["CLIENT", "PAUSE", "920", "ALL"])
+        // The first turn has taken longer than that, though not so long that Redis counts as gone.
+        try redis.command(["CLIENT", "PAUSE", "600", "ALL"])
         #expect(try api.buy("demo", "slow", "k1").status == 201)
 
         api.redis.pause()
-        let inFlight = try api.startBuying("demo", "b1", "k1")
+        let taken = try api.startBuying("demo", "b1", "k1")
         #expect(try eventually { try api.metric("sale_purchases_waiting") == 1 })
-        let next = try api.startBuying("demo", "b2", "k1")
-        #expect(try eventually { try api.metric("sale_purchases_waiting") == 2 })
         // Redis says nothing, so this answer needed none of its time.
-        let shed = try api.buy("demo", "b3", "k1")
+        let shed = try api.buy("demo", "b2", "k1")
         #expect(shed.status == 503)
         #expect(shed.problem == "overloaded")
         expectProblem(shed)
         #expect(try api.metric("sale_shed_total") == 1)
         api.redis.resume()
-        #expect(try inFlight.answer().status == 201)
-        #expect(try next.answer().status == 201)
-        #expect(try api.buy("demo", "b3", "k1").status == 201)
+        // By its deadline at the latest; a slow machine may have needed all of that.
+        #expect(try [201, 202].contains(taken.answer().status))
+        #expect(try eventually { try api.buy("demo", "b2", "k1").status == 201 })
     }
 
     @Test func `tells each buyer its own time to come back, always the same, spread evenly over all`() {
@@ -44,15 +43,28 @@ import Testing
         for count in told { #expect(abs(count - 2500) < 173) }
     }
 
-    @Test func `forgets one slow turn, and learns of a disk that has become slow`() {
+    @Test func `does not mind two slow turns, and learns of a disk that has become slow`() {
         var turn = TurnTime()
-        turn.observe(nanoseconds: 1_000_000)
+        turn.observe(nanoseconds: 400_000_000)
+        #expect(turn.nanoseconds == 400_000_000)
+        for _ in 0..<5 { turn.observe(nanoseconds: 1_000_000) }
         #expect(turn.nanoseconds == 1_000_000)
-        turn.observe(nanoseconds: 401_000_000)
-        #expect(turn.nanoseconds == 101_000_000)
-        for _ in 0..<20 { turn.observe(nanoseconds: 1_000_000) }
-        #expect(turn.nanoseconds < 2_000_000)
-        for _ in 0..<4 { turn.observe(nanoseconds: 400_000_000) }
-        #expect(turn.nanoseconds > 250_000_000)
+        for _ in 0..<2 { turn.observe(nanoseconds: 400_000_000) }
+        #expect(turn.nanoseconds == 1_000_000)
+        turn.observe(nanoseconds: 400_000_000)
+        #expect(turn.nanoseconds == 400_000_000)
+    }
+
+    @Test func `waits for the batches in front, the one with Redis included`() {
+        let lane = Lane(SaleID("demo")!, gathering: Batch())
+        lane.inFlight = Batch()
+        lane.sentAt = Instant(nanoseconds: 1000)
+        lane.tookTurn(until: Instant(nanoseconds: 5000))
+        #expect(lane.expectedWaitNanoseconds == 4000)
+        lane.full = [Batch(), Batch()]
+        #expect(lane.expectedWaitNanoseconds == 12_000)
+        lane.full = []
+        lane.inFlight = nil
+        #expect(lane.expectedWaitNanoseconds == 0)
     }
 }

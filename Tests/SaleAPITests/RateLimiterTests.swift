@@ -67,6 +67,17 @@ import Testing
         }
     }
 
+    @Test func `does not count them however often they are told, even where one request a minute is allowed`() {
+        let strict = RateLimiter(RateLimit("1/60s")!)
+        for round in 0..<50 {
+            let now = start.advanced(milliseconds: round * 1000)
+            guard case .admitted(let charge) = "p".withBytes({ strict.admit($0, now: now) }) else {
+                return #expect(Bool(false), "refused in round \(round)")
+            }
+            strict.expectReturn(charge, afterSeconds: 1, now: now)
+        }
+    }
+
     @Test func `counts those who come back too early`() {
         var admitted = 0
         for _ in 0..<100 {

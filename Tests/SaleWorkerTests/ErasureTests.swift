@@ -39,12 +39,30 @@ import Testing
         }
         let keys = SaleKeys(sale)
         for command in [
-            ["HGETALL", keys.buyers], ["XRANGE", keys.orders, "-", "+"], ["XRANGE", keys.deadLetters, "-", "+"],
+            ["HGETALL", keys.tickets], ["HGETALL", keys.buyers], ["XRANGE", keys.orders, "-", "+"],
+            ["XRANGE", keys.deadLetters, "-", "+"],
         ] {
             let shell = URL(fileURLWithPath: "/usr/bin/redis-cli")
             text += try ChildProcess.run(shell, ["-s", under.server.socket] + command).output
         }
         return text
+    }
+
+    @Test func `who has only waited is forgotten too`() throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, admission: .init(rate: 1))
+        _ = try TestSale.join(under.redis, sale, ["bob", Self.name])
+        _ = try under.redis.control(sale, .close)
+        let worker = try under.start()
+        #expect(under.drained(sale))
+        worker.signal()
+        worker.wait()
+        #expect(try everything(under, sale).contains("alice"))
+        let result = try erase(under)
+        #expect(result.code == 0, "\(result.errors)")
+        #expect(try !everything(under, sale).contains("alice"))
+        #expect(try everything(under, sale).contains("bob"))
+        #expect(try erase(under).code != 0)
     }
 
     @Test func `is in neither store any more, and both go on telling the same story`() throws {

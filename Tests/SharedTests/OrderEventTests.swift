@@ -50,6 +50,24 @@ import Testing
         #expect(record.createdAt == UnixMilliseconds(5))
     }
 
+    @Test func `that tells of a waiting room has its schedule and its window`() throws {
+        let fields = ["admission": "5 0 2000;9 8 1 paused", "turn_window_ms": "120000"]
+        let room = WaitingRoom(admission: "5 0 2000;9 8 1 paused", turnWindow: 120_000)
+        guard case .create(let record) = try read(Self.create.merging(fields) { $1 }) else {
+            Issue.record("not a create event")
+            return
+        }
+        #expect(record.settings.waitingRoom == room)
+        let set = ["v": "1", "kind": "set", "opens_at": "0", "closes_at": "0", "paused": "0", "epoch": "1"]
+        #expect(
+            try read(set.merging(fields) { $1 })
+                == .set(SaleSettings(opensAt: nil, closesAt: nil, paused: false, waitingRoom: room)))
+        #expect(problem(set.merging(["admission": "5 0 2000"]) { $1 }) == "field turn_window_ms is missing")
+        #expect(
+            problem(set.merging(["admission": "5 0", "turn_window_ms": "120000"]) { $1 })
+                == "field admission is not a schedule")
+    }
+
     @Test func `that begins a stream anew says whether the sale is paused`() throws {
         guard case .create(let record) = try read(Self.create.merging(["paused": "1"]) { $1 }) else {
             Issue.record("not a create event")

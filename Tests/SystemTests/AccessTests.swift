@@ -35,6 +35,8 @@ import Testing
         #expect(system.drained(SaleID("demo")!))
         for command in [
             ["restock", "demo", "5"], ["set", "demo", "--title", "Another"],
+            ["create", "room", "--title", "T", "--stock", "5", "--admit", "1000/s"], ["admit", "room", "5/s"],
+            ["admit", "room", "pause"], ["show", "room"],
             ["pause", "demo"], ["resume", "demo"], ["show", "demo"], ["ls"], ["reconcile", "demo"],
             ["release", "demo"],
             ["close", "demo"],
@@ -42,6 +44,12 @@ import Testing
             let result = try system.salectl(command)
             #expect(result.code == 0, "\(command): \(result.errors)")
         }
+        // A waiting room, and what buyers ask of it.
+        try TestSale.create(try server.connect(), "wait", stock: 5, admission: .init(rate: 1000))
+        let queued = try system.stampede(SaleID("wait")!, ["--queue", "--buyers", "20", "--connections", "4"])
+        #expect(queued.report["secured"] == 5)
+        #expect(queued.report["errors"] == 0)
+        #expect(try system.ask("GET", "/v1/sales/wait/queue").status == 200)
         // Dead letters, and a Redis that has forgotten a buyer: what the worker does only when something is wrong.
         let redis = try server.connect()
         try redis.command(["XADD", "sale:{demo}:orders", "*", "rubbish", "1"])

@@ -7,12 +7,14 @@ package enum TestSale {
     @discardableResult
     package static func create(
         _ redis: BlockingRedis, _ name: String = "demo", stock: Int = 10, maxPerBuyer: Int = 1,
-        opensAt: UnixMilliseconds? = nil, closesAt: UnixMilliseconds? = nil, title: String = "A test"
+        opensAt: UnixMilliseconds? = nil, closesAt: UnixMilliseconds? = nil, title: String = "A test",
+        admission: NewSale.Admission? = nil
     ) throws -> SaleID {
         let sale = SaleID(name)!
         let made = try redis.create(
             NewSale(
-                sale: sale, title: title, stock: stock, maxPerBuyer: maxPerBuyer, opensAt: opensAt, closesAt: closesAt))
+                sale: sale, title: title, stock: stock, maxPerBuyer: maxPerBuyer, opensAt: opensAt, closesAt: closesAt,
+                admission: admission))
         precondition(made, "the test's sale exists already")
         return sale
     }
@@ -22,11 +24,14 @@ package enum TestSale {
         package var buyer: String
         package var key: String
         package var quantity: Int
+        /// What the API makes of a ticket, as purchase.lua reads it behind the quantity; "" for none.
+        package var ticket: String
 
-        package init(buyer: String, key: String, quantity: Int = 1) {
+        package init(buyer: String, key: String, quantity: Int = 1, ticket: String = "") {
             self.buyer = buyer
             self.key = key
             self.quantity = quantity
+            self.ticket = ticket
         }
     }
 
@@ -47,11 +52,12 @@ package enum TestSale {
     ) throws -> Reply {
         let keys = SaleKeys(sale)
         let reply = try redis.run(
-            .purchase, keys: [keys.sale, keys.stock, keys.position, keys.buyers, keys.orders],
+            .purchase, keys: [keys.sale, keys.stock, keys.position, keys.buyers, keys.orders, keys.tickets],
             [RedisArgument(runID ?? redis.facts.runID), RedisArgument("\(sale)")]
                 + purchases.flatMap {
                     [
-                        RedisArgument($0.buyer), RedisArgument($0.key), RedisArgument($0.quantity),
+                        RedisArgument($0.buyer), RedisArgument($0.key),
+                        RedisArgument("\($0.quantity)\($0.ticket.isEmpty ? "" : " ")\($0.ticket)"),
                         RedisArgument(String(repeating: "0", count: 31) + "1"),
                     ]
                 })
@@ -66,6 +72,33 @@ package enum TestSale {
         return Reply(
             epoch: numbers[0], left: numbers[1], now: numbers[2], securedAt: numbers[3], opensAt: numbers[4],
             codes: value[5].string ?? "", details: details)
+    }
+
+    /// What join.lua said.
+    package struct Joined: Equatable, Sendable {
+        package var codes: String
+        package var epoch: Int
+        package var now: Int
+        package var positions: [Int]
+    }
+
+    /// Runs join.lua as an API process would.
+    package static func join(
+        _ redis: BlockingRedis, _ sale: SaleID, _ buyers: [String], runID: String? = nil
+    ) throws -> Joined {
+        let keys = SaleKeys(sale)
+        let reply = try redis.run(
+            .join, keys: [keys.sale, keys.stock, keys.tickets, keys.joined],
+            [RedisArgument(runID ?? redis.facts.runID)] + buyers.map { RedisArgument($0) })
+        let value = reply.value
+        var positions: [Int] = []
+        for index in 7..<value.count {
+            let position = value[index]
+            positions.append(position.integer ?? -1)
+        }
+        let (codes, epoch, now) = (value[0], value[1], value[2])
+        return Joined(
+            codes: codes.string ?? "", epoch: epoch.integer ?? -1, now: now.integer ?? -1, positions: positions)
     }
 
     /// The fields of a sale's stream entries after the `create` event, oldest first.

@@ -8,10 +8,11 @@ that never came (but for those marked x-not-provoked). SCENE is a JSON file:
 
   sockets   "ready", "down" and "ledger": Unix sockets of a server that sells, of one that has no Redis, and of the
             worker's ledger listener
-  tokens    "buyer" and "other": two buyers' tokens
+  tokens    "buyer", "other" and "waiting": three buyers' tokens
+  tickets   of the buyer "waiting": "good", "outdated", "early" and "missed" for room, "foreign" for another sale
 
 The server that sells has the sales open (max_per_buyer 50), one-left, sold-out, scheduled, paused, ended, and stuck, whose
-script fails.
+script fails; and with a waiting room: room, room-sold-out and room-ended.
 
 Exit code: 0 where document and servers agree, 1 where they don't.
 """
@@ -275,6 +276,47 @@ def ask_for_purchases(check, ready, tokens):
         check.judge(operation_id, ask(ready, message("GET", missing, buyer)))
 
 
+def ask_for_queue(check, ready, tokens, tickets):
+    waiting = [("Authorization", f"Bearer {tokens['waiting']}")]
+
+    def join(sale, headers=waiting, body=b""):
+        answer = ask(ready, message("POST", f"/v1/sales/{sale}/queue", headers, body))
+        check.judge("joinQueue", answer)
+        return answer
+
+    def show(sale, headers=()):
+        answer = ask(ready, message("GET", f"/v1/sales/{sale}/queue", headers))
+        check.judge("showQueue", answer)
+        return answer
+
+    def buy(ticket, headers=waiting):
+        fields = headers + [("Idempotency-Key", str(uuid.uuid4()))]
+        fields += [("Sale-Ticket", ticket)] if ticket else []
+        check.judge("buy", ask(ready, message("POST", "/v1/sales/room/purchases", fields)))
+
+    for sale in ["room", "room", "room-sold-out", "room-ended", "open", "nosuch"]:
+        join(sale)
+    join("room", headers=[])
+    join("room", body=b'{"position":1}')
+    first = show("room")
+    show("room", [("If-None-Match", first.get("etag") or "")])
+    for sale in ["open", "nosuch"]:
+        show(sale)
+    for name in ["good", "outdated", "foreign"]:
+        show("room", [("Sale-Ticket", tickets[name])])
+    show("room", [("Sale-Ticket", "rubbish")])
+    buy(None)
+    buy("rubbish")
+    for name in ["outdated", "early", "missed", "foreign"]:
+        buy(tickets[name])
+    buy(tickets["good"], headers=[("Authorization", f"Bearer {tokens['other']}")])
+    buy(tickets["good"])
+    for _ in range(30):
+        if show("room", [("Sale-Ticket", tickets["good"])]).status == "429":
+            break
+    join("room")
+
+
 def ask_for_ledger(check, ledger):
     for target in ["ledger", "ledger?limit=1", "ledger?after=1000000", "ledger?after=x"]:
         check.judge("readLedger", ask(ledger, message("GET", f"/v1/sales/open/{target}")))
@@ -323,6 +365,7 @@ def main():
     ask_for_public_pages(check, sockets["ready"])
     ask_for_probes(check, sockets["ready"])
     ask_for_purchases(check, sockets["ready"], tokens)
+    ask_for_queue(check, sockets["ready"], tokens, scene["tickets"])
     ask_for_ledger(check, sockets["ledger"])
     ask_what_no_operation_takes(check, sockets)
     ask_without_redis(check, sockets["down"], tokens)

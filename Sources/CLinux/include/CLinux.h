@@ -1,9 +1,10 @@
 #ifndef CLINUX_H
 #define CLINUX_H
 
-// The Linux calls that the Glibc module map leaves out: epoll, eventfd, timerfd, signalfd, accept4.
+// The Linux calls that the Glibc module map leaves out: epoll, eventfd, timerfd, signalfd, accept4; and malloc_trim.
 // Plain functions need no shim; a shim is here where Swift can't import the original, and says why.
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/epoll.h>

@@ -71,5 +71,8 @@ enum LedgerFact {
         text.appendMember("opens_at_ms", settings.opensAt?.value ?? 0)
         text.appendMember("closes_at_ms", settings.closesAt?.value ?? 0)
         text.appendMember("paused", settings.paused)
+        guard let room = settings.waitingRoom else { return }
+        text.appendMember("admission", room.schedule.text)
+        text.appendMember("turn_window_ms", room.turnWindowMilliseconds)
     }
 }

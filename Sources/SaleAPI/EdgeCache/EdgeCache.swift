@@ -4,27 +4,18 @@ import Shared
 
 /// Answers for sales that are sold out, from memory, as Redis would.
 ///
-/// Once nothing is left, no answer but a restock can change what anybody is told, and that is what nearly all of a stampede asks.
-/// A sale is held here only when all of its winners are: positions 1 to the last, each with its buyer, and Redis has said,
-/// confirmed by its replicas, both before and after they were read that nothing was left. Otherwise Redis is asked.
-///
-/// Redis is asked again whether that still holds, every tenth of a second in which somebody wants to know. While it answers, what
-/// is said here is at most a second old: so long may it take until a restock, new times or a new epoch are heard of. While it
-/// does not, or has not been reconciled yet, a win is told for ever, and "sold out" for five minutes.
+/// Once nothing is left, nothing but a restock can change what anybody is told, and that is what nearly all of a stampede asks. A
+/// sale is held here only when all of its winners are (`WinnerReader`); otherwise Redis is asked. Whether that still holds is
+/// asked again every tenth of a second in which somebody presses; `Freshness` says what may be told meanwhile.
 final class EdgeCache {
     /// How old what is known may be before Redis is asked again.
     private static let freshMilliseconds = 100
-    /// How old it may be while Redis answers.
-    private static let staleMilliseconds = 1000
-    /// How old "sold out" may be while Redis does not. A process that is cut off from a Redis with which others go on may be
-    /// wrong for so long, after a restock; a failover takes ten seconds.
-    private static let outageMilliseconds = 300_000
     /// Shortly before its end a sale is Redis' again: by its clock, not ours.
     private static let endMilliseconds = 1000
-    /// Fields asked for at once: reading them takes half a millisecond.
-    private static let fieldsPerScan = 250
-    /// Memory for all sales: ten with the 10,000 winners of a Thursday.
+    /// Memory for all sales: the 10,000 winners of a Thursday take 1.6 MB. One more may be read meanwhile.
     private static let bytesMax = 16 << 20
+    /// A sale that nobody has pressed for lately makes room for one that is.
+    private static let idleMilliseconds = 10_000
 
     /// A sale that was seen sold out.
     private final class Entry {
@@ -34,12 +25,10 @@ final class EdgeCache {
         /// As Redis last confirmed it, and when it was asked; nil until then.
         var status: SaleStatus?
         var confirmedAt = Instant(nanoseconds: 0)
-        /// Redis holds the sale, but must not sell from it yet.
-        var fenced = false
+        /// When Redis was asked and said that it must not sell the sale yet, or has lost it.
+        var unservedAt: Instant?
         var asking = false
         var askedAt: Instant?
-        /// Winners that are being read.
-        var loading: SettledSale?
         /// What could not be held, so that it is not tried again.
         var refused: SettledSale.Version?
 
@@ -48,14 +37,22 @@ final class EdgeCache {
 
     private let loop: EventLoop
     private let redis: AsyncRedis
+    private let known: KnownSales
+    private let witnesses: Witnesses
+    private let log: Log
     private let isOn: Bool
     private var entries: [SaleID: Entry] = [:]
+    private var reader: WinnerReader?
+    private var readyAt = Instant(nanoseconds: 0)
     /// Purchases answered from memory.
     private(set) var hits = 0
 
-    init(loop: EventLoop, redis: AsyncRedis, isOn: Bool) {
+    init(loop: EventLoop, redis: AsyncRedis, known: KnownSales, witnesses: Witnesses, log: Log, isOn: Bool) {
         self.loop = loop
         self.redis = redis
+        self.known = known
+        self.witnesses = witnesses
+        self.log = log
         self.isOn = isOn
     }
 
@@ -66,13 +63,15 @@ final class EdgeCache {
 
     /// What Redis would decide; nil where it must be asked.
     func decide(_ sale: SaleID, _ buyer: Span<UInt8>, _ key: Span<UInt8>, quantity: Int) -> Decision? {
-        guard !entries.isEmpty, let entry = entries[sale], let settled = entry.settled, let age = usableAge(entry),
-            let status = entry.status
+        guard !entries.isEmpty, let entry = entries[sale], let settled = entry.settled, let status = entry.status,
+            isOpen(entry, status)
         else { return nil }
+        let use = use(entry)
+        guard use != .nothing else { return nil }
         let decision = settled.decide(buyer, key, quantity: quantity, maxPerBuyer: status.maxPerBuyer)
         switch decision {
         case .replayed, .keyReused: break
-        default: guard age <= Self.outageMilliseconds else { return nil }
+        default: guard use == .everything else { return nil }
         }
         hits += 1
         return decision
@@ -80,173 +79,143 @@ final class EdgeCache {
 
     /// A sale that is sold out, as anyone may see it while Redis can't be asked.
     func status(_ sale: SaleID) -> SaleStatus? {
-        guard let entry = entries[sale], entry.settled != nil, let age = usableAge(entry),
-            age <= Self.outageMilliseconds,
-            var status = entry.status
+        guard let entry = entries[sale], entry.settled != nil, var status = entry.status, isOpen(entry, status),
+            use(entry) == .everything
         else { return nil }
         status.readAt = now(entry, status)
         return status
     }
 
-    /// Milliseconds since what is known of a sale was confirmed; nil where it must not be used any more.
-    private func usableAge(_ entry: Entry) -> Int? {
-        let age = loop.now.microseconds(since: entry.confirmedAt) / 1000
-        if redis.isReady {
-            ask(entry)
-            guard age <= Self.staleMilliseconds || entry.fenced else { return nil }
-        }
-        guard let status = entry.status else { return nil }
-        let now = now(entry, status)
-        if let closesAt = status.closesAt, now.value >= closesAt.value - Self.endMilliseconds { return nil }
-        if let opensAt = status.opensAt, now < opensAt { return nil }
-        return age
+    private func use(_ entry: Entry) -> Freshness.Use {
+        if redis.isReady { ask(entry) }
+        return Freshness(
+            age: age(entry.confirmedAt), isReady: redis.isReady, readyFor: age(readyAt),
+            unservedFor: entry.unservedAt.map(age)
+        ).use
     }
+
+    private func age(_ instant: Instant) -> Int { loop.now.microseconds(since: instant) / 1000 }
 
     /// Redis' clock, carried on by ours.
     private func now(_ entry: Entry, _ status: SaleStatus) -> UnixMilliseconds {
-        UnixMilliseconds(status.readAt.value + loop.now.microseconds(since: entry.confirmedAt) / 1000)
+        UnixMilliseconds(status.readAt.value + age(entry.confirmedAt))
+    }
+
+    private func isOpen(_ entry: Entry, _ status: SaleStatus) -> Bool {
+        let now = now(entry, status)
+        if let closesAt = status.closesAt, now.value >= closesAt.value - Self.endMilliseconds { return false }
+        if let opensAt = status.opensAt, now < opensAt { return false }
+        return true
     }
 
     // MARK: Knowing
 
-    /// Redis has decided, and its replicas know it, that nothing is left.
-    func sawSoldOut(_ sale: SaleID) {
+    /// Redis has decided a batch, and its replicas know it: `remaining` units are left behind `position`, the last that anybody
+    /// in the batch has.
+    func decided(_ sale: SaleID, position: Int, remaining: Int) {
         guard isOn else { return }
+        if let held = entries[sale]?.settled, remaining > 0 || position > held.version.position {
+            // Whoever is told of this must not be denied it by what was known before.
+            entries[sale]?.settled = nil
+        }
+        guard remaining == 0 else { return }
         let entry = entries[sale] ?? Entry(sale)
         entries[sale] = entry
-        if entry.settled == nil, entry.loading == nil { ask(entry) }
+        if entry.settled == nil { ask(entry) }
+    }
+
+    /// Redis is there again: it is asked at once what has become of the sales that are held.
+    func redisBecameReady() {
+        readyAt = loop.now
+        for entry in entries.values where entry.settled != nil { ask(entry) }
     }
 
     /// Asks what there is to know of a sale, unless that has just been done.
     private func ask(_ entry: Entry) {
-        guard redis.isReady, !entry.asking else { return }
-        if let askedAt = entry.askedAt, loop.now < askedAt.advanced(milliseconds: Self.freshMilliseconds) { return }
-        entry.askedAt = loop.now
-        read(entry) { [weak self] in self?.heard(entry, $0) }
-    }
-
-    /// What asking Redis for a sale came to.
-    private enum Finding {
-        /// The sale, as the replicas know it too.
-        case confirmed(SaleStatus)
-        case noSuchSale
-        /// Redis did not say, or said what can't be relied on.
-        case nothing
-    }
-
-    /// Asks for a sale; `done` is told once, and of a sale only when its replicas have what was read.
-    private func read(_ entry: Entry, _ done: @escaping (Finding) -> Void) {
-        entry.asking = true
-        let keys = SaleKeys(entry.sale)
-        let call = ScriptCall(.status)
-        call.begin(keys: [keys.sale, keys.stock, keys.position], [])
-        var finding = Finding.nothing
-        redis.run(
-            call,
-            { [sale = entry.sale] answer in
-                switch answer {
-                case .failure:
-                    entry.asking = false
-                    done(.nothing)
-                case .reply(let value):
-                    do throws(RedisError) {
-                        finding = try SaleStatus(sale: sale, value).map(Finding.confirmed) ?? .noSuchSale
-                    } catch {
-                        // It lacks a part, and can't be answered from.
-                    }
-                }
-            },
-            confirmed: { confirmation in
-                entry.asking = false
-                done(confirmation == .confirmed ? finding : .nothing)
-            })
-    }
-
-    private func heard(_ entry: Entry, _ finding: Finding) {
-        guard case .confirmed(let status) = finding else {
-            if case .noSuchSale = finding { entries[entry.sale] = nil }
+        guard redis.isReady, !entry.asking, entry.askedAt.map({ age($0) >= Self.freshMilliseconds }) ?? true else {
             return
         }
-        entry.fenced = status.servingRunID != redis.runID
-        guard !entry.fenced else { return }
-        let version = SettledSale.Version(status)
-        if let held = entry.settled?.version, held != version { entry.settled = nil }
-        entry.status = status
-        entry.confirmedAt = entry.askedAt ?? loop.now
-        if let version, entry.settled == nil, entry.loading == nil, entry.refused != version { load(entry, version) }
-    }
-
-    // MARK: Loading
-
-    private func load(_ entry: Entry, _ version: SettledSale.Version) {
-        guard let empty = SettledSale(version) else {
-            entry.refused = version
-            return
-        }
-        entry.loading = empty
-        scan(entry, from: "0")
-    }
-
-    private func scan(_ entry: Entry, from cursor: String) {
-        guard redis.isReady else { return entry.loading = nil }
-        let arguments: [RedisArgument] = [
-            "HSCAN", RedisArgument(SaleKeys(entry.sale).buyers), RedisArgument(cursor), "COUNT",
-            RedisArgument(Self.fieldsPerScan),
-        ]
-        redis.send(arguments, "HSCAN") { [weak self] answer in
-            guard let self, case .reply(let value) = answer, value.count == 2, let next = value[0].string else {
-                return entry.loading = nil
-            }
-            let fields = value[1]
-            guard add(fields, to: entry) else { return refuse(entry) }
-            if next == "0" { conclude(entry) } else { scan(entry, from: next) }
-        }
-    }
-
-    private func add(_ fields: borrowing RedisValue, to entry: Entry) -> Bool {
-        for index in stride(from: 0, to: fields.count - 1, by: 2) {
-            let isWinner = fields[index].withBytes { buyer in
-                fields[index + 1].withBytes { wins in
-                    guard let buyer, let wins else { return false }
-                    return entry.loading?.add(buyer, wins) == true
-                }
-            }
-            guard isWinner else { return false }
-        }
-        return true
-    }
-
-    /// What has been read is all there is if nothing has changed meanwhile.
-    private func conclude(_ entry: Entry) {
-        guard let loaded = entry.loading, loaded.isComplete, makeRoom(for: loaded.bytes) else { return refuse(entry) }
-        guard redis.isReady else { return entry.loading = nil }
         let askedAt = loop.now
-        read(entry) { [weak self] finding in
-            guard let self else { return }
-            entry.loading = nil
-            guard case .confirmed(let status) = finding, status.servingRunID == redis.runID,
-                SettledSale.Version(status) == loaded.version
-            else { return }
-            entry.settled = loaded
-            entry.status = status
-            entry.askedAt = askedAt
-            entry.confirmedAt = askedAt
+        entry.askedAt = askedAt
+        entry.asking = true
+        redis.status(of: entry.sale) { [weak self] finding in
+            entry.asking = false
+            self?.heard(entry, finding, askedAt)
         }
     }
 
-    private func refuse(_ entry: Entry) {
-        entry.refused = entry.loading?.version
-        entry.loading = nil
+    private func heard(_ entry: Entry, _ finding: SaleFinding, _ askedAt: Instant) {
+        switch finding {
+        case .nothing: break
+        case .noSuchSale where !known.contains(entry.sale): entries[entry.sale] = nil
+        case .noSuchSale: entry.unservedAt = askedAt
+        case .confirmed(let status):
+            guard let runID = redis.runID else { return }
+            guard status.servingRunID == runID else { return entry.unservedAt = askedAt }
+            entry.unservedAt = nil
+            entry.status = status
+            entry.confirmedAt = askedAt
+            let version = SettledSale.Version(status)
+            if entry.settled?.version != version || !isOpen(entry, status) { entry.settled = nil }
+            guard let version, entry.settled == nil, entry.refused != version, isOpen(entry, status) else { return }
+            read(entry, version)
+        }
     }
 
-    /// Lets go of the sales that were least lately asked for.
+    // MARK: Holding
+
+    /// Reads the winners of one sale at a time: how much is read at once is bounded, and the others ask again.
+    private func read(_ entry: Entry, _ version: SettledSale.Version) {
+        guard reader == nil else { return }
+        guard let empty = SettledSale(version) else {
+            return refuse(entry, version, "it has more winners than are held")
+        }
+        let askedAt = loop.now
+        let reader = WinnerReader(entry.sale, into: empty, redis: redis) { [weak self] outcome in
+            guard let self else { return }
+            self.reader = nil
+            switch outcome {
+            case .read(let settled, let status): hold(entry, settled, status, askedAt)
+            case .refused(let reason): refuse(entry, version, reason)
+            case .interrupted: break
+            }
+        }
+        self.reader = reader
+        reader.start()
+    }
+
+    private func hold(_ entry: Entry, _ settled: SettledSale, _ status: SaleStatus, _ askedAt: Instant) {
+        guard makeRoom(for: settled.bytes) else {
+            return refuse(entry, settled.version, "other sales that are sold out take the room")
+        }
+        entry.settled = settled
+        entry.status = status
+        entry.confirmedAt = askedAt
+        // From here on this process tells these wins, so it stands witness to them.
+        witnesses.told(entry.sale, uuid: settled.version.uuid, position: settled.version.position, remaining: 0)
+        log.write(.info, "sale_held") {
+            $0.appendMember("sale", "\(entry.sale)")
+            $0.appendMember("position", settled.version.position)
+            $0.appendMember("bytes", settled.bytes)
+        }
+    }
+
+    private func refuse(_ entry: Entry, _ version: SettledSale.Version, _ reason: String) {
+        entry.refused = version
+        log.write(.warning, "sale_not_held") {
+            $0.appendMember("sale", "\(entry.sale)")
+            $0.appendMember("reason", reason)
+        }
+    }
+
+    /// Lets go of sales that nobody presses for any more; false where that is not enough.
     private func makeRoom(for bytes: Int) -> Bool {
-        guard bytes <= Self.bytesMax else { return false }
         var total = bytes + entries.values.reduce(0) { $0 + ($1.settled?.bytes ?? 0) }
         for entry in entries.values.sorted(by: { $0.confirmedAt < $1.confirmedAt }) where total > Self.bytesMax {
+            guard age(entry.confirmedAt) > Self.idleMilliseconds else { return false }
             total -= entry.settled?.bytes ?? 0
             entry.settled = nil
         }
-        return true
+        return total <= Self.bytesMax
     }
 }

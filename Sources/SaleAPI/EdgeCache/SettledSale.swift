@@ -2,8 +2,8 @@ import Shared
 
 /// A sale of which nothing is left, with all who won: enough to say what purchase.lua would say.
 final class SettledSale {
-    /// Winners that are held of one sale. A place is 24 bytes and half of them are free, and names, keys and numbers are some
-    /// 80 bytes: 13 MB. Sales with more are answered by Redis.
+    /// Winners that are held of one sale: 2^18 places of 24 bytes, and some 80 bytes of names, keys and numbers each, are 14.3 MB.
+    /// Sales with more are answered by Redis.
     static let winnersMax = 100_000
 
     /// What must stay as it is for the winners to be all of them.

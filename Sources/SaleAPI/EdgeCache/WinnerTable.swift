@@ -27,7 +27,7 @@ struct WinnerTable: ~Copyable {
     }
 
     /// Memory held.
-    var bytes: Int { places.count * MemoryLayout<Place>.stride + text.count }
+    var bytes: Int { places.count * MemoryLayout<Place>.stride + text.capacity }
 
     /// Adds a buyer; one who is there already stays as it is, since HSCAN may name a field twice. False where there was room
     /// for fewer.

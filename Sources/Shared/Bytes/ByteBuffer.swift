@@ -3,7 +3,8 @@
 /// `removeAll()` keeps the memory, so a buffer that has reached its working size never allocates again.
 package struct ByteBuffer: ~Copyable {
     @usableFromInline var base: UnsafeMutablePointer<UInt8>
-    @usableFromInline var capacity: Int
+    /// Bytes that there is room for.
+    @usableFromInline package private(set) var capacity: Int
     /// Bytes held.
     @usableFromInline package private(set) var count: Int
 
@@ -55,8 +56,13 @@ package struct ByteBuffer: ~Copyable {
         if count + extra > capacity { grow(extra) }
     }
 
-    @usableFromInline mutating func grow(_ extra: Int) {
-        let larger = max(capacity * 2, count + extra)
+    /// Makes room for `extra` more bytes; a buffer that grows for them doesn't grow beyond `most`, if that is enough.
+    package mutating func reserve(_ extra: Int, atMost most: Int) {
+        if count + extra > capacity { grow(extra, atMost: most) }
+    }
+
+    @usableFromInline mutating func grow(_ extra: Int, atMost most: Int = .max) {
+        let larger = max(min(capacity * 2, most), count + extra)
         let fresh = UnsafeMutablePointer<UInt8>.allocate(capacity: larger)
         fresh.update(from: base, count: count)
         base.deallocate()

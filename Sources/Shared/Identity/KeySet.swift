@@ -47,4 +47,21 @@ package struct KeySet {
         guard !keys.isEmpty else { throw Malformed(message: "it has no keys") }
         self.keys = keys
     }
+
+    private init(keys: [Key]) { self.keys = keys }
+
+    /// A set of keys for another purpose, each derived from one of these and known by the same name: what is signed for
+    /// one purpose never passes for the other. `purpose` has a space in it, which no JWT has: so nothing that was ever
+    /// signed with one of these keys is the same bytes.
+    package func derived(for purpose: StaticString) -> KeySet {
+        var message = ByteBuffer(capacity: 64)
+        message.append(purpose)
+        precondition(message.withBytes { $0.firstIndex(of: UInt8(ascii: " ")) } != nil, "a purpose like a JWT")
+        return KeySet(
+            keys: keys.map { key in
+                var secret = ByteBuffer(capacity: HMACSHA256.size)
+                key.hmac.authenticate(message.bytes, into: &secret)
+                return Key(id: key.id, hmac: HMACSHA256(key: secret.withUnsafeBytes { Array($0) }))
+            })
+    }
 }

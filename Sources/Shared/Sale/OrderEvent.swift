@@ -4,7 +4,7 @@ package enum OrderEvent: Equatable, Sendable {
     case create(SaleRecord)
     /// A purchase won; written by purchase.lua in the call that decided it.
     case order(Order)
-    /// The sale's times or its pause were changed; written by control.lua.
+    /// The sale's times, its pause or its admission were changed; written by control.lua, set.lua and admit.lua.
     case set(SaleSettings)
     /// Units that were withheld are on sale again; written by release.lua.
     case release(units: Int, at: UnixMilliseconds)
@@ -88,7 +88,8 @@ package struct SaleRecord: Equatable, Sendable {
         // A sale begins unpaused; repair.lua, which writes the event of a stream that begins anew, may say otherwise.
         let paused = try reader.optional("paused") == "1"
         settings = SaleSettings(
-            opensAt: try reader.time("opens_at"), closesAt: try reader.time("closes_at"), paused: paused)
+            opensAt: try reader.time("opens_at"), closesAt: try reader.time("closes_at"), paused: paused,
+            waitingRoom: try reader.waitingRoom())
         pseudonymKey = try reader.text("pseudonym_key")
         guard Pseudonym(key: pseudonymKey) != nil else {
             throw OrderEvent.Malformed(message: "field pseudonym_key is not 32 bytes in hexadecimal")
@@ -105,14 +106,18 @@ package struct SaleSettings: Equatable, Sendable {
     package var opensAt: UnixMilliseconds?
     package var closesAt: UnixMilliseconds?
     package var paused: Bool
+    /// nil: the sale has none.
+    package var waitingRoom: WaitingRoom?
 
     package init(
-        title: String? = nil, opensAt: UnixMilliseconds?, closesAt: UnixMilliseconds?, paused: Bool
+        title: String? = nil, opensAt: UnixMilliseconds?, closesAt: UnixMilliseconds?, paused: Bool,
+        waitingRoom: WaitingRoom? = nil
     ) {
         self.title = title
         self.opensAt = opensAt
         self.closesAt = closesAt
         self.paused = paused
+        self.waitingRoom = waitingRoom
     }
 
     fileprivate init(_ reader: FieldReader) throws(OrderEvent.Malformed) {
@@ -120,6 +125,7 @@ package struct SaleSettings: Equatable, Sendable {
         opensAt = try reader.time("opens_at")
         closesAt = try reader.time("closes_at")
         paused = try reader.integer("paused", in: 0...1) == 1
+        waitingRoom = try reader.waitingRoom()
     }
 }
 
@@ -217,6 +223,16 @@ private struct FieldReader {
             throw OrderEvent.Malformed(message: "field \(name) is not a number of units")
         }
         return value.hasPrefix("-") ? -number : number
+    }
+
+    /// The waiting room's two fields; nil where there are none.
+    func waitingRoom() throws(OrderEvent.Malformed) -> WaitingRoom? {
+        guard let admission = try optional("admission") else { return nil }
+        let window = try integer("turn_window_ms", in: WaitingRoom.turnWindowRange)
+        guard let room = WaitingRoom(admission: admission, turnWindow: window) else {
+            throw OrderEvent.Malformed(message: "field admission is not a schedule")
+        }
+        return room
     }
 
     /// A time in milliseconds; 0 stands for unset.

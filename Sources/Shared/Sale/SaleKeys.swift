@@ -22,8 +22,15 @@ package struct SaleKeys: Sendable {
     /// Hash: API process → the last position it told a buyer of, and the units left then.
     package let witnesses: String
 
+    /// Hash: buyer → its position in the waiting room.
+    package let tickets: String
+    /// Integer: the last position that the waiting room has given.
+    package let joined: String
+
     /// All of them, in the order of free.lua.
-    package var all: [String] { [sale, stock, position, buyers, orders, deadLetters, witnesses] }
+    package var all: [String] {
+        [sale, stock, position, buyers, orders, deadLetters, witnesses, tickets, joined]
+    }
 
     package init(_ id: SaleID) {
         sale = "sale:{\(id)}"
@@ -33,5 +40,7 @@ package struct SaleKeys: Sendable {
         orders = "sale:{\(id)}:orders"
         deadLetters = "sale:{\(id)}:dlq"
         witnesses = "sale:{\(id)}:witnesses"
+        tickets = "sale:{\(id)}:tickets"
+        joined = "sale:{\(id)}:joined"
     }
 }

@@ -19,11 +19,13 @@ package struct SaleStatus: Equatable, Sendable {
     package var persistedPosition: Int
     /// Redis' time when this was read.
     package var readAt: UnixMilliseconds
+    /// nil: whoever asks first is first.
+    package var waitingRoom: WaitingRoom?
 
     package init(
         sale: SaleID, uuid: String, title: String, stockTotal: Int, remaining: Int, position: Int, maxPerBuyer: Int,
         opensAt: UnixMilliseconds?, closesAt: UnixMilliseconds?, paused: Bool, epoch: Int, servingRunID: String,
-        persistedPosition: Int, readAt: UnixMilliseconds
+        persistedPosition: Int, readAt: UnixMilliseconds, waitingRoom: WaitingRoom? = nil
     ) {
         self.sale = sale
         self.uuid = uuid
@@ -39,6 +41,7 @@ package struct SaleStatus: Equatable, Sendable {
         self.servingRunID = servingRunID
         self.persistedPosition = persistedPosition
         self.readAt = readAt
+        self.waitingRoom = waitingRoom
     }
 
     package enum State: String, Sendable { case ended, scheduled, soldOut = "sold_out", paused, open }

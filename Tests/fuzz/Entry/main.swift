@@ -25,10 +25,20 @@ func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> Int32 {
             precondition(order.buyer.utf8.count <= Limits.buyerBytesMax)
         case .release(let units, _): precondition(units >= 1)
         case .restock(let units, _): precondition(units != 0)
-        case .create, .set, .archive: break
+        case .create(let record): check(record.settings.waitingRoom)
+        case .set(let settings): check(settings.waitingRoom)
+        case .archive: break
         }
     } catch {}
     return 0
+}
+
+/// Whatever schedule is understood is written as it was read, and can be counted with.
+func check(_ room: WaitingRoom?) {
+    guard let schedule = room?.schedule else { return }
+    precondition(AdmissionSchedule(schedule.text) == schedule, "another schedule once it was written")
+    for time in [0, 2_000_000_000_000] { precondition(schedule.admitted(at: UnixMilliseconds(time)) >= 0) }
+    for position in [1, Limits.ticketPositionMax] { _ = schedule.turn(of: position) }
 }
 
 var argc = CommandLine.argc

@@ -1,0 +1,201 @@
+import EventLoop
+import HTTPEdge
+import RedisClient
+import Shared
+
+/// Shows waiting rooms: to anyone how far admission has come, and to the holder of a ticket its place.
+///
+/// What Redis says is at most `freshMilliseconds` old, so everybody who waits learns within that of the last unit's
+/// going; Redis is asked only when somebody asks us, and then once for all who do. A turn is a function of the position
+/// and of what all share, so tickets are answered without asking Redis, however many there are.
+final class QueuePage {
+    private static let freshMilliseconds = 100
+    /// Requests that may wait, for Redis or for a signature: each holds a few hundred bytes.
+    private static let waitingMax = 8192
+    /// Sales that are remembered; names that are made up are not.
+    private static let roomsMax = 1024
+
+    private enum Question {
+        /// The entity tags of If-None-Match, as they were sent.
+        case page([UInt8]?)
+        case ticket(Ticket)
+    }
+
+    private enum Finding {
+        case unknownSale
+        case noWaitingRoom
+        case room(QueueStatus)
+    }
+
+    private final class Room {
+        var finding: Finding?
+        var takenAt = Instant(nanoseconds: 0)
+        var questions: [(question: Question, exchange: Exchange)] = []
+        var refreshing = false
+    }
+
+    private let loop: EventLoop
+    private let redis: AsyncRedis
+    private let known: KnownSales
+    private unowned let server: HTTPServer
+    private let signing: SigningQueue
+    /// Signs proofs; without keys there are none.
+    var receiptKeys: ReceiptKeys?
+    private var rooms: [SaleID: Room] = [:]
+    private var waiting = 0
+
+    init(loop: EventLoop, redis: AsyncRedis, known: KnownSales, receiptKeys: ReceiptKeys?, server: HTTPServer) {
+        self.loop = loop
+        self.redis = redis
+        self.known = known
+        self.receiptKeys = receiptKeys
+        self.server = server
+        signing = SigningQueue(loop: loop)
+    }
+
+    /// Answers with what anyone may know.
+    func answer(_ sale: SaleID, _ request: borrowing Request, _ exchange: Exchange) {
+        ask(sale, .page(request.conditions), exchange)
+    }
+
+    /// Answers with a ticket's place.
+    func answer(_ sale: SaleID, _ ticket: Ticket, _ exchange: Exchange) { ask(sale, .ticket(ticket), exchange) }
+
+    /// Redis is gone: those who wait for it are told.
+    func redisBecameUnavailable() {
+        for (sale, room) in rooms { settle(sale, room, nil) }
+    }
+
+    // MARK: Reading
+
+    private func ask(_ sale: SaleID, _ question: Question, _ exchange: Exchange) {
+        guard redis.isReady else { return refuse(.unavailable, exchange) }
+        let room = rooms[sale] ?? Room()
+        if let finding = room.finding, loop.now < room.takenAt.advanced(milliseconds: Self.freshMilliseconds) {
+            return respond(sale, question, finding, room.takenAt, exchange)
+        }
+        guard waiting < Self.waitingMax, rooms.count < Self.roomsMax || known.contains(sale) else {
+            return refuse(.overloaded, exchange)
+        }
+        rooms[sale] = room
+        waiting += 1
+        room.questions.append((question, exchange))
+        if !room.refreshing { refresh(sale, room) }
+    }
+
+    private func refresh(_ sale: SaleID, _ room: Room) {
+        room.refreshing = true
+        let keys = SaleKeys(sale)
+        let call = ScriptCall(.queue)
+        call.begin(keys: [keys.sale, keys.stock, keys.tickets, keys.joined], [])
+        var finding: Finding?
+        redis.run(
+            call,
+            { [weak self] answer in
+                if case .reply(let value) = answer { finding = Self.finding(sale, value) }
+                if finding == nil { self?.settle(sale, room, nil) }
+            },
+            // "Sold out" must not be taken back.
+            confirmed: { [weak self] confirmation in
+                guard let found = finding else { return }
+                self?.settle(sale, room, confirmation == .confirmed ? found : nil)
+            })
+    }
+
+    private static func finding(_ sale: SaleID, _ value: RedisValue) -> Finding? {
+        if value.isArray, value.count == 0 { return .unknownSale }
+        do throws(RedisError) {
+            guard let status = try QueueStatus(sale: sale, value) else { return .noWaitingRoom }
+            return .room(status)
+        } catch {
+            return nil
+        }
+    }
+
+    /// Answers those who wait; `finding` is nil where nothing could be found out.
+    private func settle(_ sale: SaleID, _ room: Room, _ finding: Finding?) {
+        room.refreshing = false
+        room.finding = finding
+        room.takenAt = loop.now
+        switch finding {
+        case .noWaitingRoom?, .room?: known.insert(sale)
+        case .unknownSale?, nil: if !known.contains(sale) { rooms[sale] = nil }
+        }
+        let questions = room.questions
+        room.questions = []
+        waiting -= questions.count
+        for (question, exchange) in questions {
+            if let finding {
+                respond(sale, question, finding, room.takenAt, exchange)
+            } else {
+                refuse(.unavailable, exchange)
+            }
+        }
+    }
+
+    // MARK: Answering
+
+    private func refuse(_ problem: Problem, _ exchange: Exchange) {
+        server.respond(exchange, problem, retryAfterSeconds: 1)
+    }
+
+    private func respond(
+        _ sale: SaleID, _ question: Question, _ finding: Finding, _ takenAt: Instant, _ exchange: Exchange
+    ) {
+        switch finding {
+        case .unknownSale where known.contains(sale): refuse(.unavailable, exchange)
+        case .unknownSale: server.respond(exchange, .notFound)
+        case .noWaitingRoom: server.respond(exchange, .noWaitingRoom)
+        case .room(let status):
+            // Redis' time, carried on by our monotonic clock.
+            let now = UnixMilliseconds(status.readAt.value + loop.now.microseconds(since: takenAt) / 1000)
+            switch question {
+            case .page(let conditions): respond(status, now, conditions, exchange)
+            case .ticket(let ticket): respond(status, now, ticket, exchange)
+            }
+        }
+    }
+
+    private func respond(
+        _ status: QueueStatus, _ now: UnixMilliseconds, _ conditions: [UInt8]?, _ exchange: Exchange
+    ) {
+        var essence = ByteBuffer(capacity: 512)
+        essence.append(status, at: now, serverTime: nil)
+        server.respond(
+            exchange, tag: EntityTags.tag(of: essence.bytes), maxAgeSeconds: 1, unless: conditions, vary: "Sale-Ticket"
+        ) { $0.append(status, at: now, serverTime: now) }
+    }
+
+    private func respond(
+        _ status: QueueStatus, _ now: UnixMilliseconds, _ ticket: Ticket, _ exchange: Exchange
+    ) {
+        guard ticket.uuid == status.uuid, ticket.epoch == status.epoch else {
+            return server.respond(exchange, .ticketOutdated)
+        }
+        guard receiptKeys != nil else { return show(status, now, ticket, exchange) }
+        guard waiting < Self.waitingMax else { return refuse(.overloaded, exchange) }
+        waiting += 1
+        signing.add { [weak self] in
+            guard let self else { return }
+            waiting -= 1
+            show(status, now, ticket, exchange)
+        }
+    }
+
+    private func show(_ status: QueueStatus, _ now: UnixMilliseconds, _ ticket: Ticket, _ exchange: Exchange) {
+        server.respond(exchange, .ok, headers: { $0.appendHeader("Cache-Control", "private, no-store") }) {
+            $0.append(status, ticket, at: now)
+            $0.appendMember("proof")
+            if let receiptKeys, let pseudonym = Pseudonym(key: status.pseudonymKey) {
+                $0.append("\"")
+                receiptKeys.signer.append(
+                    TicketProof(
+                        sale: ticket.sale, uuid: ticket.uuid, epoch: ticket.epoch, position: ticket.position,
+                        buyer: pseudonym.of(ticket.buyer)), to: &$0)
+                $0.append("\"}")
+            } else {
+                $0.append("null}")
+            }
+        }
+    }
+}

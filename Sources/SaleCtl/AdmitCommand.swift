@@ -1,0 +1,81 @@
+import RedisClient
+import Shared
+
+extension Command {
+    static let admit = Command(
+        "admit", "ID RATE | pause | resume [--json]",
+        "Changes how fast a waiting room lets buyers in, from this moment on.",
+        details: """
+              RATE      turns a second, as in 500/s
+              pause     nobody's turn comes until it is resumed; whoever was admitted stays so
+              resume    goes on where it stopped, at the rate it had, or that was given meanwhile
+              --json    print the sale as JSON
+
+            Nobody who was admitted is sent back; the turns that are to come move, and whoever waits sees it on the waiting
+            room's page. It is not the sale that pauses: `salectl pause ID` stops selling, also to those who are admitted.
+
+            Example: salectl admit thursday 500/s
+            """
+    ) { line, context in
+        let arguments = try Arguments(line, options: [], flags: ["--json"], words: 2...2)
+        let sale = try Arguments.sale(arguments.words[0])
+        let change: BlockingRedis.AdmissionChange
+        switch arguments.words[1] {
+        case "pause": change = .pause
+        case "resume": change = .resume
+        case let text: change = .rate(try AdmissionArgument.rate(text))
+        }
+        let redis = try context.redis()
+        if let refusal = try certain({ () throws(RedisError) in try redis.admit(sale, change) }, sale) {
+            throw CommandFailure(refusal, sale)
+        }
+        try context.confirm(redis)
+        let report = try StatusReport.read(sale, context, redis)
+        if arguments.has("--json") {
+            Output.line(report.json)
+        } else if let queue = report.queue {
+            Output.line("\(sale) admits \(queue.room.schedule.last.label), \(queue.waiting) are waiting")
+        }
+        return ExitCode.ok
+    }
+}
+
+/// A waiting room's settings as the operator writes them.
+enum AdmissionArgument {
+    /// A turn shorter than this could be over before somebody who obeys Retry-After comes (`RetryAfter` in sale-api).
+    static let turnWindowMin = 10_000
+
+    /// The turns a second of `2000/s`.
+    static func rate(_ text: String) throws(Arguments.UsageError) -> Int {
+        let number = text.hasSuffix("/s") ? String(text.dropLast(2)).withBytes({ $0.decimal }) : nil
+        guard let number, (1...Limits.admissionRateMax).contains(number) else {
+            throw Arguments.UsageError(
+                "\"\(text)\" is no rate: it must be like 2000/s, from 1/s to \(Limits.admissionRateMax)/s")
+        }
+        return number
+    }
+
+    /// What `--admit` and `--turn-window` ask for; nil where there is to be no waiting room.
+    static func admission(_ arguments: Arguments) throws(Arguments.UsageError) -> NewSale.Admission? {
+        let window = try arguments.duration("--turn-window")
+        guard let text = try arguments.value("--admit") else {
+            guard window == nil else { throw Arguments.UsageError("--turn-window is for a sale with --admit") }
+            return nil
+        }
+        let milliseconds = window ?? WaitingRoom.turnWindowDefault
+        guard (turnWindowMin...WaitingRoom.turnWindowRange.upperBound).contains(milliseconds) else {
+            throw Arguments.UsageError("--turn-window must be from 10s to 24h")
+        }
+        return NewSale.Admission(rate: try rate(text), turnWindowMilliseconds: milliseconds)
+    }
+}
+
+extension AdmissionSchedule.Segment {
+    /// As in `2000/s`, or `2000/s when resumed`.
+    var label: String { "\(rate)/s\(isPaused ? " when resumed" : "")" }
+}
+
+extension QueueStatus {
+    /// People whose turn has not come.
+    var waiting: Int { lastPosition - admittedThrough(at: readAt) }
+}

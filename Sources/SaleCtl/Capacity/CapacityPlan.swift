@@ -1,0 +1,118 @@
+/// How many machines a sale needs: plain arithmetic on what was measured.
+struct CapacityPlan {
+    /// What is expected of a sale.
+    struct Demand {
+        var buyers: Int
+        /// Seconds in which all of them press.
+        var seconds: Double
+        var stock: Int
+        /// Requests for each buyer: a press, and the retries of impatient thumbs.
+        var pressesEach = 1.2
+        /// Seconds before the opening in which buyers open the page, and with it their connections.
+        var arrivalSeconds = 300.0
+        /// How much more there shall be than is needed.
+        var headroom = 2.5
+    }
+
+    /// One line of the plan, and how it comes about.
+    struct Figure {
+        let name: StaticString
+        let value: Int
+        let arithmetic: String
+    }
+
+    /// Connections that one host is given: 3.6 GB of nginx' memory, and a minute for all of them to come back to another host.
+    static let connectionsPerHost = 250_000
+
+    /// Half of SALE_DEADLINE_MS: a purchase that would wait longer is refused at once.
+    static let shedAfterSeconds = 1.25
+
+    let demand: Demand
+    let costs: MeasuredCosts
+
+    var requestsPerSecond: Double { Double(demand.buyers) * demand.pressesEach / demand.seconds }
+    var handshakesPerSecond: Double { Double(demand.buyers) / demand.arrivalSeconds }
+    /// While there is something left, each purchase wins.
+    var sellingSeconds: Double {
+        Double(min(demand.stock, demand.buyers)) / min(requestsPerSecond, 1e6 / costs.redisWin)
+    }
+    /// Share of Redis' one core while units are being sold, and once nothing is left.
+    var redisSelling: Double { requestsPerSecond * costs.redisWin / 1e6 }
+    var redisRefusing: Double { requestsPerSecond * costs.redisRefusal / 1e6 }
+    var orders: Int { min(demand.stock, demand.buyers) }
+
+    /// Whole cores for work that comes `perSecond` times, with the headroom.
+    private func cores(_ perSecond: Double, _ microseconds: Double) -> Int {
+        max(1, Int((perSecond * microseconds * demand.headroom / 1e6).rounded(.up)))
+    }
+
+    private func cores(_ name: StaticString, _ perSecond: Double, _ microseconds: Double) -> Figure {
+        Figure(
+            name: name, value: cores(perSecond, microseconds),
+            arithmetic: "\(Int(perSecond))/s × \(microseconds) µs × \(demand.headroom)")
+    }
+
+    private func mebibytes(_ name: StaticString, _ count: Int, _ bytes: Int, _ of: String) -> Figure {
+        Figure(
+            name: name, value: max(1, (count * bytes + (1 << 20) - 1) >> 20),
+            arithmetic: "\(count) \(of) × \(bytes) bytes")
+    }
+
+    private func percent(
+        _ name: StaticString, _ share: Double, _ microseconds: Double, _ condition: String = ""
+    ) -> Figure {
+        Figure(
+            name: name, value: Int((share * 100).rounded(.up)),
+            arithmetic: "\(Int(requestsPerSecond))/s × \(microseconds) µs, of one core\(condition)")
+    }
+
+    var figures: [Figure] {
+        let api = cores("api_processes", requestsPerSecond, costs.apiDecision)
+        return [
+            Figure(
+                name: "requests_per_second", value: Int(requestsPerSecond.rounded(.up)),
+                arithmetic: "\(demand.buyers) buyers × \(demand.pressesEach) / \(demand.seconds) s"),
+            api,
+            cores("nginx_cores_for_requests", requestsPerSecond, costs.nginxRequest),
+            cores("nginx_cores_for_handshakes", handshakesPerSecond, costs.nginxHandshake),
+            Figure(
+                name: "nginx_hosts",
+                value: max(2, (demand.buyers + Self.connectionsPerHost - 1) / Self.connectionsPerHost),
+                arithmetic: "\(demand.buyers) connections / \(Self.connectionsPerHost), and never one alone"),
+            mebibytes("nginx_memory_mib", demand.buyers, costs.nginxConnection, "connections"),
+            percent("redis_busy_selling_percent", redisSelling, costs.redisWin),
+            percent(
+                "redis_busy_sold_out_percent", redisRefusing, costs.redisRefusal,
+                " with SALE_EDGE_CACHE=off; else hardly any"),
+            Figure(
+                name: "selling_milliseconds", value: Int((sellingSeconds * 1000).rounded(.up)),
+                arithmetic:
+                    "\(orders) orders at the smaller of \(Int(requestsPerSecond))/s and 1 s / \(costs.redisWin) µs"),
+            mebibytes("redis_memory_mib", orders, costs.redisOrder * 2, "orders, twice for a rewrite of the file,"),
+            mebibytes("redis_disk_mib", orders, costs.aofOrder, "orders"),
+            mebibytes("sqlite_disk_mib", orders, costs.sqliteOrder, "orders"),
+            Figure(
+                name: "stored_after_milliseconds",
+                value: Int((Double(orders) * costs.workerOrder / 1000).rounded(.up)),
+                arithmetic: "\(orders) orders × \(costs.workerOrder) µs, at most: it stores while they are sold"),
+            mebibytes("api_memory_mib", api.value, costs.apiProcess, "processes"),
+        ]
+    }
+
+    /// What is at its limit first when more come than were planned for, in one sentence.
+    var bottleneck: String {
+        // nginx and sale-api are given their headroom by adding hosts; the one Redis has it or has it not.
+        guard redisSelling * demand.headroom > 1 else {
+            return
+                "nginx: it spends \(costs.nginxRequest) µs on a request where sale-api spends \(costs.apiDecision); both grow by "
+                + "adding hosts, and Redis is \(Int((redisSelling * 100).rounded(.up))) % busy while it sells"
+        }
+        let wait = sellingSeconds * max(0, 1 - 1 / redisSelling)
+        return
+            "Redis' one core, for the \(milliseconds(sellingSeconds)) ms in which units are sold: a sale is decided in one place, at "
+            + "most \(Int(1e6 / costs.redisWin)) orders a second; the last of those who win waits \(milliseconds(wait)) ms"
+            + (wait > Self.shedAfterSeconds ? ", so some are shed" : "")
+    }
+
+    private func milliseconds(_ seconds: Double) -> Int { Int((seconds * 1000).rounded(.up)) }
+}

@@ -1,0 +1,32 @@
+/// What things cost on one core of the machine that docs/performance.md describes, rounded up: the commands named there measure
+/// them anew. Another machine's are `script/bench all` away.
+struct MeasuredCosts: Sendable {
+    // CPU, in microseconds.
+
+    /// sale-api, for a decision (`script/bench decide`).
+    var apiDecision = 8.0
+    /// Redis, for a decision that nothing is left, or that a buyer has had its share (`script/bench decide`, memory off).
+    var redisRefusal = 1.7
+    /// Redis, for a win: the buyer's field, the stream entry, its part of an fsync (`script/bench decide --stock` all).
+    var redisWin = 10.0
+    /// nginx, for passing a request on and its answer back (`script/bench ingress`).
+    var nginxRequest = 14.0
+    /// nginx, for a TLS handshake: P-256, not resumed (`script/bench ingress`).
+    var nginxHandshake = 230.0
+    /// The worker, for an order from the stream into SQLite and its ledger: all the time that passes, its fsyncs included
+    /// (`script/bench worker`, a backlog of a million).
+    var workerOrder = 37.0
+
+    // Memory and disk, in bytes.
+
+    /// Redis, for an order: 98 in the buyers hash, 129 on the stream, with names and keys of 14 bytes.
+    var redisOrder = 230
+    /// Redis' append-only file, for an order, until it is rewritten.
+    var aofOrder = 400
+    /// SQLite, for an order with its ledger entry and its indices.
+    var sqliteOrder = 400
+    /// nginx, for an open TLS connection (`script/bench ingress`).
+    var nginxConnection = 14_500
+    /// sale-api, before anybody comes: the program, its tables and buffers.
+    var apiProcess = 64 << 20
+}

@@ -1,0 +1,61 @@
+import Shared
+
+extension Command {
+    static let plan = Command(
+        "plan", "--buyers N --over DURATION --stock N [--presses X] [--arrival DURATION] [--headroom X] [--json]",
+        "Says how many processes and how much memory a sale needs, with the arithmetic.",
+        details: """
+              --buyers N          how many press
+              --over DURATION     how long it takes until all have pressed, as in 10s
+              --stock N           units on sale
+              --presses X         presses of each buyer, retries included (default 1.2)
+              --arrival DURATION  how long before the opening buyers begin to open the page (default 5m): TLS handshakes
+              --headroom X        how much more there shall be than is needed (default 2.5)
+              --json              as JSON
+
+            Asks nobody: it counts with what was measured on one machine (docs/performance.md). docs/capacity.md explains it.
+            """
+    ) { line, _ in
+        let arguments = try Arguments(
+            line, options: ["--buyers", "--over", "--stock", "--presses", "--arrival", "--headroom"], flags: ["--json"])
+        guard let buyers = try arguments.integer("--buyers", in: 1...1_000_000_000) else {
+            throw Arguments.UsageError("--buyers is missing")
+        }
+        guard let milliseconds = try arguments.duration("--over") else {
+            throw Arguments.UsageError("--over is missing")
+        }
+        guard let stock = try arguments.integer("--stock", in: 1...Limits.stockMax) else {
+            throw Arguments.UsageError("--stock is missing")
+        }
+        var demand = CapacityPlan.Demand(buyers: buyers, seconds: Double(milliseconds) / 1000, stock: stock)
+        if let presses = try arguments.factor("--presses", in: 1...100) { demand.pressesEach = presses }
+        if let arrival = try arguments.duration("--arrival") { demand.arrivalSeconds = Double(arrival) / 1000 }
+        if let headroom = try arguments.factor("--headroom", in: 1...100) { demand.headroom = headroom }
+        let plan = CapacityPlan(demand: demand, costs: MeasuredCosts())
+        if arguments.has("--json") {
+            var json = ByteBuffer()
+            json.append("{\"bottleneck\":")
+            json.append(json: plan.bottleneck)
+            for figure in plan.figures { json.appendMember(figure.name, figure.value) }
+            json.append("}\n")
+            Output.write(json.string)
+        } else {
+            Output.print(
+                table: plan.figures.map { ["\($0.name)", "\($0.value)", "= \($0.arithmetic)"] },
+                headings: ["figure", "value", ""])
+            Output.line("saturates first: \(plan.bottleneck)")
+        }
+        return ExitCode.ok
+    }
+}
+
+extension Arguments {
+    /// A number such as `2.5` within `range`.
+    fileprivate func factor(_ option: String, in range: ClosedRange<Double>) throws(UsageError) -> Double? {
+        guard let text = try value(option) else { return nil }
+        guard let number = Double(text), range.contains(number) else {
+            throw UsageError("\(option) must be a number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return number
+    }
+}

@@ -1,0 +1,110 @@
+import Checker
+import Shared
+
+extension Command {
+    private static let logsMax = 64
+    private static let shownMax = 20
+
+    static let fairness = Command(
+        "fairness", "LOG … [--json]", "Says from stampede's logs how fair a sale was to those who came.",
+        details: """
+              LOG     what stampede --log has written; several of one machine and one run are taken together
+              --json  as JSON
+
+            Of tickets (where buyers joined a waiting room) and of units:
+              inversions    answered before another asked, and yet a higher position: there must be none
+              overtaken     behind somebody who asked later, while both were under way
+              largest_lead  by how much somebody who came before another had asked later
+            At the cut: from the press that won the last unit to the first "sold out"; who pressed before that press and was
+            told "sold out", and by how much; and units won by presses after it (0, unless there was a restock).
+            busiest_second is the most purchases sent within one second.
+
+            Exit code: 0, or 1 where there is an inversion.
+            """
+    ) { line, _ in
+        let arguments = try Arguments(line, options: [], flags: ["--json"], words: 1...logsMax)
+        let attempts = try arguments.words.flatMap { try Command.attempts($0) }
+        guard !attempts.isEmpty else { throw CommandFailure("the log is empty: it proves nothing", ExitCode.data) }
+        let fairness = Fairness(attempts)
+        if arguments.has("--json") { Output.line(fairness.json) } else { show(fairness) }
+        let inversions = fairness.units.inversions.count + (fairness.tickets?.inversions.count ?? 0)
+        return inversions == 0 ? ExitCode.ok : ExitCode.negative
+    }
+
+    private static func show(_ fairness: Fairness) {
+        var lines: [(name: String, value: String)] = []
+        if let tickets = fairness.tickets { lines += tickets.lines("tickets") }
+        lines += fairness.units.lines("units")
+        if let cut = fairness.cut {
+            lines += [
+                ("last_position", "\(cut.lastPosition)"), ("sold_out_after", milliseconds(cut.soldOutAfter)),
+                ("missed_it", "\(cut.missedIt)"), ("missed_it_by", milliseconds(cut.largestLead)),
+                ("won_after_sold_out", "\(cut.wonAfter)"),
+            ]
+        }
+        lines.append(("busiest_second", "\(fairness.busiestSecond)"))
+        Output.print(lines)
+        let inversions = (fairness.tickets?.inversions ?? []) + fairness.units.inversions
+        for inversion in inversions.prefix(shownMax) {
+            Output.line(
+                "  position \(inversion.position), asked for when \(inversion.answered) was known (line \(inversion.line))"
+            )
+        }
+        if inversions.count > shownMax { Output.line("  … and \(inversions.count - shownMax) more (--json lists all)") }
+    }
+
+    fileprivate static func milliseconds(_ nanoseconds: Int) -> String {
+        let (whole, rest) = abs(nanoseconds / 10_000).quotientAndRemainder(dividingBy: 100)
+        return "\(nanoseconds < 0 ? "-" : "")\(whole).\(rest < 10 ? "0" : "")\(rest) ms"
+    }
+}
+
+extension Fairness.Order {
+    fileprivate func lines(_ name: String) -> [(name: String, value: String)] {
+        [
+            (name, "\(count)"), ("\(name)_inversions", "\(inversions.count)"), ("\(name)_overtaken", "\(overtaken)"),
+            ("\(name)_largest_lead", Command.milliseconds(largestLead)),
+        ]
+    }
+
+    fileprivate func append(to text: inout ByteBuffer) {
+        text.append("{")
+        text.appendMember("count", count)
+        text.appendMember("inversions", each: inversions) { text, inversion in
+            text.append("{")
+            text.appendMember("line", inversion.line)
+            text.appendMember("position", inversion.position)
+            text.appendMember("answered", inversion.answered)
+            text.append("}")
+        }
+        text.appendMember("overtaken", overtaken)
+        text.appendMember("largest_lead_ns", largestLead)
+        text.append("}")
+    }
+}
+
+extension Fairness {
+    fileprivate var json: String {
+        var text = ByteBuffer(capacity: 1024)
+        text.append("{")
+        text.appendMember("tickets")
+        if let tickets { tickets.append(to: &text) } else { text.append("null") }
+        text.appendMember("units")
+        units.append(to: &text)
+        text.appendMember("cut")
+        if let cut {
+            text.append("{")
+            text.appendMember("last_position", cut.lastPosition)
+            text.appendMember("sold_out_after_ns", cut.soldOutAfter)
+            text.appendMember("missed_it", cut.missedIt)
+            text.appendMember("missed_it_by_ns", cut.largestLead)
+            text.appendMember("won_after_sold_out", cut.wonAfter)
+            text.append("}")
+        } else {
+            text.append("null")
+        }
+        text.appendMember("busiest_second", busiestSecond)
+        text.append("}")
+        return text.string
+    }
+}

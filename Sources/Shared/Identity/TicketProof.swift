@@ -1,0 +1,37 @@
+/// What anyone can check of a ticket: that this position in a sale's waiting room was given to this buyer. A ticket
+/// itself only we can verify; what is signed with the key of receipts can't be denied.
+///
+/// Its claims are these members, always in this order and without white space: sale, uuid, epoch, position, buyer.
+package struct TicketProof: Equatable, Sendable {
+    /// The header's `typ`, which keeps it from passing for a receipt.
+    package static let type: StaticString = "ticket-proof+jwt"
+
+    package var sale: SaleID
+    package var uuid: String
+    package var epoch: Int
+    package var position: Int
+    /// A pseudonym (`Pseudonym`), the same as in receipts and the ledger.
+    package var buyer: String
+
+    package init(sale: SaleID, uuid: String, epoch: Int, position: Int, buyer: String) {
+        self.sale = sale
+        self.uuid = uuid
+        self.epoch = epoch
+        self.position = position
+        self.buyer = buyer
+    }
+}
+
+extension ByteBuffer {
+    /// Appends a proof's claims.
+    mutating func append(claims proof: TicketProof) {
+        append("{\"sale\":\"")
+        append(proof.sale)
+        append("\"")
+        appendMember("uuid", proof.uuid)
+        appendMember("epoch", proof.epoch)
+        appendMember("position", proof.position)
+        appendMember("buyer", proof.buyer)
+        append("}")
+    }
+}

@@ -1,0 +1,94 @@
+/// Tells what a ticket says, once its signature has been verified.
+package final class TicketVerifier {
+    private let verifier: MACVerifier
+
+    /// - Parameter keys: the buyers' own; those of tickets are derived from them.
+    package init(keys: KeySet) { verifier = MACVerifier(keys: Ticket.keys(from: keys), type: "\(Ticket.type)") }
+
+    /// The claims, by their places in the decoded text.
+    private struct Claims {
+        let sale: SaleID
+        let uuid: Range<Int>
+        let buyer: Range<Int>
+        let epoch: Int
+        let position: Int
+    }
+
+    /// Appends what purchase.lua is told of a ticket that `buyer` shows for `sale`: `POSITION EPOCH UUID`, or the
+    /// fault's word. Nothing is allocated.
+    package func append(
+        claimOf ticket: Span<UInt8>, sale: SaleID, buyer: Span<UInt8>, to output: inout ByteBuffer
+    ) {
+        let start = output.count
+        do throws(TokenVerifier.Refusal) {
+            try verifier.withClaims(of: ticket) { (json) throws(TokenVerifier.Refusal) in
+                let claims = try Self.claims(json)
+                guard claims.sale == sale else { return output.append("foreign") }
+                guard json.extracting(claims.buyer).equals(buyer) else { return output.append("other") }
+                output.append(decimal: claims.position)
+                output.append(" ")
+                output.append(decimal: claims.epoch)
+                output.append(" ")
+                output.append(json.extracting(claims.uuid))
+            }
+        } catch {
+            output.removeLast(output.count - start)
+            output.append("forged")
+        }
+    }
+
+    /// The ticket that `text` is.
+    package func ticket(_ text: Span<UInt8>) throws(Ticket.Fault) -> Ticket {
+        do throws(TokenVerifier.Refusal) {
+            return try verifier.withClaims(of: text) { (json) throws(TokenVerifier.Refusal) in
+                let claims = try Self.claims(json)
+                return Ticket(
+                    sale: claims.sale, uuid: json.extracting(claims.uuid).string, epoch: claims.epoch,
+                    buyer: json.extracting(claims.buyer).string, position: claims.position)
+            }
+        } catch {
+            throw .forged
+        }
+    }
+
+    /// Whatever is signed with this key we have written, so that anything but these five claims, each once, is nobody's
+    /// ticket.
+    private static func claims(_ json: Span<UInt8>) throws(TokenVerifier.Refusal) -> Claims {
+        var sale: SaleID?
+        var uuid: JSONReader.Text?
+        var buyer: JSONReader.Text?
+        var epoch: Int?
+        var position: Int?
+        do throws(JSONReader.Failure) {
+            var reader = JSONReader(json)
+            try reader.beginObject()
+            var first = true
+            while let name = try reader.member(first: &first) {
+                let name = json.extracting(name.range)
+                if sale == nil, name.equals("sale") {
+                    let value = try reader.string()
+                    guard let id = SaleID(json.extracting(value.range)) else { throw .malformed }
+                    sale = id
+                } else if uuid == nil, name.equals("uuid") {
+                    uuid = try reader.string()
+                } else if buyer == nil, name.equals("sub") {
+                    buyer = try reader.string()
+                } else if epoch == nil, name.equals("epoch") {
+                    epoch = try reader.naturalNumber()
+                } else if position == nil, name.equals("position") {
+                    position = try reader.naturalNumber()
+                } else {
+                    throw .malformed
+                }
+            }
+            try reader.end()
+        } catch {
+            throw .malformed
+        }
+        guard let sale, let uuid, !uuid.escaped, !uuid.range.isEmpty, let buyer, !buyer.escaped, !buyer.range.isEmpty,
+            let epoch,
+            let position, (1...Limits.ticketPositionMax).contains(position)
+        else { throw .malformed }
+        return Claims(sale: sale, uuid: uuid.range, buyer: buyer.range, epoch: epoch, position: position)
+    }
+}

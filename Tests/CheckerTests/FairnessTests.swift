@@ -1,0 +1,133 @@
+import Checker
+import Shared
+import TestSupport
+import Testing
+
+@Suite struct `How fair a run was` {
+    private func attempt(
+        _ buyer: String, _ invoked: Int, _ responded: Int?, _ status: Int, problem: String? = nil, position: Int? = nil,
+        isJoin: Bool = false
+    ) -> Attempt {
+        Attempt(
+            line: invoked, isJoin: isJoin, invoked: invoked, responded: responded, buyer: buyer, key: "key-\(buyer)",
+            status: status, problem: problem, position: position)
+    }
+
+    private func won(_ buyer: String, _ invoked: Int, _ responded: Int, _ position: Int) -> Attempt {
+        attempt(buyer, invoked, responded, 201, position: position)
+    }
+
+    @Test func `finds nothing where each came in turn`() {
+        let fairness = Fairness([won("a", 0, 1, 1), won("b", 2, 3, 2), won("c", 4, 5, 3)])
+        #expect(fairness.units.count == 3)
+        #expect(fairness.units.inversions.isEmpty)
+        #expect(fairness.units.overtaken == 0)
+        #expect(fairness.units.largestLead == 0)
+        #expect(fairness.tickets == nil)
+        #expect(fairness.cut == nil)
+    }
+
+    @Test func `finds who was answered before another asked, and yet has the higher position`() {
+        let fairness = Fairness([won("a", 0, 1, 2), won("b", 5, 6, 1)])
+        #expect(fairness.units.inversions == [.init(line: 5, position: 1, answered: 2)])
+        #expect(fairness.units.largestLead == 5)
+    }
+
+    @Test func `says by how much somebody who came before another had asked later`() {
+        // All three under way at once: no inversion, and yet c asked 7 after a.
+        let fairness = Fairness([won("a", 0, 10, 3), won("b", 4, 11, 2), won("c", 7, 12, 1)])
+        #expect(fairness.units.inversions.isEmpty)
+        #expect(fairness.units.overtaken == 2)
+        #expect(fairness.units.largestLead == 7)
+    }
+
+    @Test func `takes a win for that of the first press that was not refused`() {
+        // a was told "not open", then lost a press, was told 503, and won: by the lost press, or by the last.
+        let fairness = Fairness([
+            attempt("a", 0, 1, 409, problem: "sale-not-open"), attempt("a", 20, nil, 0),
+            attempt("a", 30, 31, 503, problem: "unavailable"), won("b", 25, 26, 2),
+            attempt("a", 40, 41, 200, position: 1),
+        ])
+        #expect(fairness.units.inversions.isEmpty)
+        #expect(fairness.units.largestLead == 0)
+        // Without the lost press it can only have been the last: b was told 2 before that.
+        let later = Fairness([
+            attempt("a", 30, 31, 503, problem: "unavailable"), won("b", 25, 26, 2),
+            attempt("a", 40, 41, 201, position: 1),
+        ])
+        #expect(later.units.inversions.count == 1)
+    }
+
+    @Test func `counts tickets apart from units, and a second ticket of a buyer as one more`() {
+        let fairness = Fairness([
+            attempt("a", 0, 1, 201, position: 1, isJoin: true), attempt("a", 2, 3, 200, position: 1, isJoin: true),
+            attempt("b", 4, 5, 201, position: 2, isJoin: true), attempt("a", 8, 9, 201, position: 3, isJoin: true),
+            won("b", 10, 11, 1),
+        ])
+        #expect(fairness.tickets?.count == 3)
+        #expect(fairness.tickets?.inversions == [])
+        #expect(fairness.tickets?.largestLead == 0)
+        #expect(fairness.units.count == 1)
+    }
+
+    @Test func `says what happened between the last unit and the first "sold out"`() {
+        let fairness = Fairness([
+            won("a", 0, 10, 1), won("b", 6, 12, 2), attempt("c", 4, 14, 409, problem: "sold-out"),
+            attempt("d", 9, 15, 409, problem: "sold-out"),
+        ])
+        let cut = fairness.cut
+        #expect(cut?.lastPosition == 2)
+        #expect(cut?.soldOutAfter == 8)
+        #expect(cut?.missedIt == 1)
+        #expect(cut?.largestLead == 2)
+        #expect(cut?.wonAfter == 0)
+        let restocked = Fairness([won("a", 0, 1, 1), attempt("c", 2, 3, 409, problem: "sold-out"), won("b", 6, 7, 2)])
+        #expect(restocked.cut?.wonAfter == 1)
+        #expect(restocked.cut?.soldOutAfter == -3)
+    }
+
+    @Test func `counts the purchases of the busiest second`() {
+        let second = 1_000_000_000
+        let fairness = Fairness(
+            [0, second - 1, second, second + 1, 3 * second].map { won("b\($0)", $0, $0 + 1, $0 + 1) }
+                + [attempt("j", second, second + 1, 201, position: 1, isJoin: true)])
+        #expect(fairness.busiestSecond == 3)
+    }
+
+    @Test func `finds in thousands of random runs what comparing all pairs finds`() {
+        var random = SeededRandom()
+        for _ in 0..<300 {
+            let count = Int.random(in: 1...12, using: &random)
+            let positions = Array(1...count).shuffled(using: &random)
+            let asked = (0..<count).map { $0 * 10 }.shuffled(using: &random)
+            let attempts = (0..<count).map {
+                won("b\($0)", asked[$0], asked[$0] + Int.random(in: 1...60, using: &random), positions[$0])
+            }
+            let fairness = Fairness(attempts)
+            var inverted: Set<Int> = []
+            var lead = 0
+            for one in attempts {
+                for other in attempts where other.position! > one.position! {
+                    if other.responded! < one.invoked { inverted.insert(one.position!) }
+                    lead = max(lead, one.invoked - other.invoked)
+                }
+            }
+            #expect(Set(fairness.units.inversions.map(\.position)) == inverted, "seed \(random.seed)")
+            #expect(fairness.units.largestLead == lead, "seed \(random.seed)")
+        }
+    }
+
+    @Test func `reads joins from a log`() throws {
+        let log = #"""
+            {"kind":"join","inv_ns":1,"resp_ns":2,"buyer":"b","key":"k","status":201,"problem":null,"position":7}
+            {"inv_ns":3,"resp_ns":4,"buyer":"b","key":"k","status":409,"problem":"turn-not-yet","position":null}
+            """#
+        let attempts = try log.withBytes { try Attempt.parse($0) }
+        #expect(attempts.map(\.isJoin) == [true, false])
+        #expect(attempts[0].position == 7)
+        #expect(throws: Attempt.Malformed.self) {
+            try #"{"kind":"other","inv_ns":1,"resp_ns":2,"buyer":"b","key":"k","status":500,"position":null}"#
+                .withBytes { try Attempt.parse($0) }
+        }
+    }
+}

@@ -1,0 +1,423 @@
+import Foundation
+import RedisClient
+import Shared
+import TestSupport
+import Testing
+
+@testable import SaleAPI
+
+/// A sale with a waiting room, and its API.
+private struct RoomScene {
+    let api: APIUnderTest
+    let redis: BlockingRedis
+    let sale = SaleID("demo")!
+
+    /// - Parameter opensIn: milliseconds; nil: it is open.
+    init(
+        _ settings: [String: String] = [:], rate: Int = 1000, stock: Int = 100, opensIn: Int? = nil,
+        api: APIUnderTest? = nil
+    ) throws {
+        self.api = try api ?? APIUnderTest(settings)
+        redis = try self.api.redis.connect()
+        let opensAt = opensIn.map { UnixMilliseconds(UnixMilliseconds.now.value + $0) }
+        try TestSale.create(redis, stock: stock, opensAt: opensAt, admission: .init(rate: rate))
+    }
+
+    func set(_ field: String, _ value: String) throws {
+        try redis.command(["HSET", RedisArgument(SaleKeys(sale).sale), RedisArgument(field), RedisArgument(value)])
+    }
+
+    /// Lets admission have begun `milliseconds` ago.
+    func begin(ago milliseconds: Int, rate: Int = 1000) throws {
+        try set("admission", "\(try redis.time().value - milliseconds) 0 \(rate)")
+        try set("opens_at", "0")
+    }
+
+    func ticket(_ buyer: String) throws -> String {
+        let answer = try api.join("demo", buyer)
+        return try #require(answer.json["ticket"] as? String, "\(answer.status) \(answer.body)")
+    }
+
+    func place(_ ticket: String) throws -> HTTPAnswer {
+        try api.ask("GET", "/v1/sales/demo/queue", [("Sale-Ticket", ticket)])
+    }
+}
+
+@Suite struct `A waiting room` {
+    @Test func `gives each buyer one position, in the order of arrival, with the moment of its turn`() throws {
+        let scene = try RoomScene(rate: 2, opensIn: 60_000)
+        let opensAt = try #require(try scene.redis.status(scene.sale)?.opensAt)
+        let first = try scene.api.join("demo", "a")
+        #expect(first.status == 201)
+        #expect(first["Cache-Control"] == "private, no-store")
+        let json = first.json
+        #expect(
+            Set(json.keys) == ["sale", "position", "ahead", "turn_at", "expires_at", "ticket", "server_time"])
+        #expect(json["position"] as? Int == 1)
+        #expect(json["ahead"] as? Int == 0)
+        #expect(json["turn_at"] as? String == UnixMilliseconds(opensAt.value + 500).rfc3339)
+        #expect(json["expires_at"] as? String == UnixMilliseconds(opensAt.value + 120_500).rfc3339)
+        let second = try scene.api.join("demo", "b")
+        #expect(second.json["position"] as? Int == 2)
+        #expect(second.json["ahead"] as? Int == 1)
+        let again = try scene.api.join("demo", "a")
+        #expect(again.status == 200)
+        #expect(again.json["position"] as? Int == 1)
+        #expect(again.json["ticket"] as? String == json["ticket"] as? String)
+    }
+
+    @Test func `never tells a buyer to come back before its turn, nor long after`() throws {
+        let scene = try RoomScene(rate: 1, opensIn: 10_000)
+        for index in 0..<20 {
+            let answer = try scene.api.join("demo", "buyer-\(index)")
+            let turn = try #require(UnixMilliseconds(rfc3339: answer.json["turn_at"] as? String ?? ""))
+            let now = try #require(UnixMilliseconds(rfc3339: answer.json["server_time"] as? String ?? ""))
+            let seconds = try #require(answer["Retry-After"].flatMap { Int($0) })
+            #expect(seconds * 1000 >= turn.value - now.value)
+            #expect(seconds * 1000 < turn.value - now.value + 4000)
+            // The same buyer is told the same, as long as the clock stands in the same second.
+            let early = try scene.api.buy("demo", "buyer-\(index)", "k", ticket: answer.json["ticket"] as? String ?? "")
+            #expect(early.problem == "turn-not-yet")
+            #expect(abs((early["Retry-After"].flatMap { Int($0) } ?? 0) - seconds) <= 1)
+        }
+    }
+
+    @Test func `gives one position to a buyer who joins from two devices at once`() throws {
+        let scene = try RoomScene(opensIn: 60_000)
+        let others = [scene.api.socket, try scene.api.startAnother()]
+        for round in 0..<20 {
+            let clients = try (0..<6).map { try UnixHTTPClient(others[$0 % 2]) }
+            for client in clients {
+                try client.send("POST", "/v1/sales/demo/queue", headers: [scene.api.bearer("b-\(round)")])
+            }
+            let answers = try clients.map { try $0.answer() }
+            #expect(Set(answers.map { $0.json["position"] as? Int }) == [round + 1])
+            #expect(answers.filter { $0.status == 201 }.count == 1)
+        }
+        #expect(try scene.redis.queue(scene.sale)?.joined == 20)
+    }
+
+    @Test func `is one order, whichever of several processes is asked`() throws {
+        let scene = try RoomScene(opensIn: 60_000)
+        let sockets = [scene.api.socket, try scene.api.startAnother(), try scene.api.startAnother()]
+        let clients = try sockets.map { try UnixHTTPClient($0) }
+        for index in 0..<60 {
+            let answer = try clients[index % 3].ask(
+                "POST", "/v1/sales/demo/queue", headers: [scene.api.bearer("b-\(index)")])
+            #expect(answer.json["position"] as? Int == index + 1)
+        }
+        // A ticket of one is a ticket of all.
+        try scene.begin(ago: 30_000)
+        let ticket = try scene.ticket("b-7")
+        let won = try clients[1].ask(
+            "POST", "/v1/sales/demo/purchases",
+            headers: scene.api.headers("b-7", "k", quantity: nil) + [("Sale-Ticket", ticket)])
+        #expect(won.status == 201)
+    }
+
+    @Test func `sells from the turn on, and answers the win again without a ticket`() throws {
+        let scene = try RoomScene(opensIn: 60_000)
+        let ticket = try scene.ticket("a")
+        let early = try scene.api.buy("demo", "a", "k", ticket: ticket)
+        #expect(early.status == 409)
+        #expect(early.problem == "turn-not-yet")
+        expectProblem(early)
+        #expect(UnixMilliseconds(rfc3339: early.json["turn_at"] as? String ?? "") != nil)
+        try scene.begin(ago: 30_000)
+        let won = try scene.api.buy("demo", "a", "k", ticket: ticket)
+        #expect(won.status == 201)
+        for headers in [[], [("Sale-Ticket", "rubbish")], [("Sale-Ticket", ticket)]] {
+            let again = try scene.api.ask(
+                "POST", "/v1/sales/demo/purchases", scene.api.headers("a", "k", quantity: nil) + headers)
+            #expect(again.status == 200)
+            #expect(again.body == won.body)
+        }
+        // The ticket was for one turn and for as many units as a buyer may have.
+        #expect(try scene.api.buy("demo", "a", "k2", ticket: ticket).problem == "purchase-limit")
+    }
+
+    @Test func `has missed whoever comes too late, and gives a new position at the tail`() throws {
+        let scene = try RoomScene(opensIn: 60_000)
+        let ticket = try scene.ticket("a")
+        try scene.begin(ago: 600_000, rate: 10)
+        let missed = try scene.api.buy("demo", "a", "k", ticket: ticket)
+        #expect(missed.status == 409)
+        #expect(missed.problem == "turn-missed")
+        #expect(missed["Retry-After"] == nil)
+        expectProblem(missed)
+        #expect(try scene.place(ticket).json["state"] as? String == "missed")
+        let again = try scene.api.join("demo", "a")
+        #expect(again.status == 201)
+        #expect((again.json["position"] as? Int ?? 0) > 6000)
+    }
+
+    @Test func `wants a ticket that was given to this buyer for this sale`() throws {
+        let scene = try RoomScene()
+        try TestSale.create(scene.redis, "second", admission: .init(rate: 1000))
+        try scene.begin(ago: 30_000)
+        let ticket = try scene.ticket("a")
+        let foreign = try #require(try scene.api.join("second", "a").json["ticket"] as? String)
+
+        func expect(_ answer: HTTPAnswer, _ status: Int, _ problem: String) {
+            #expect(answer.status == status, "\(problem): \(answer.body)")
+            #expect(answer.problem == problem)
+            expectProblem(answer)
+        }
+        expect(try scene.api.buy("demo", "a", "k"), 409, "ticket-required")
+        expect(try scene.api.buy("demo", "a", "k", ticket: "rubbish"), 403, "ticket-forged")
+        expect(try scene.api.buy("demo", "a", "k", ticket: String(ticket.dropLast())), 403, "ticket-forged")
+        expect(try scene.api.buy("demo", "a", "k", ticket: scene.api.token("a")), 403, "ticket-forged")
+        expect(try scene.api.buy("demo", "a", "k", ticket: foreign), 403, "ticket-foreign")
+        expect(try scene.api.buy("demo", "b", "k", ticket: ticket), 403, "ticket-of-another")
+        let twice = try scene.api.ask(
+            "POST", "/v1/sales/demo/purchases",
+            scene.api.headers("a", "k", quantity: nil) + [("Sale-Ticket", ticket), ("Sale-Ticket", ticket)])
+        expect(twice, 403, "ticket-forged")
+        // And a ticket is no token.
+        let token = try scene.api.ask(
+            "POST", "/v1/sales/demo/purchases",
+            [("Authorization", "Bearer \(ticket)"), ("Idempotency-Key", "k"), ("Sale-Ticket", ticket)])
+        #expect(token.status == 401)
+        // Of an epoch whose positions are lost: nobody knows it any more.
+        try scene.set("epoch", "2")
+        try scene.redis.command(["DEL", RedisArgument(SaleKeys(scene.sale).tickets)])
+        expect(try scene.api.buy("demo", "a", "k", ticket: ticket), 409, "ticket-outdated")
+        expect(try scene.place(ticket), 409, "ticket-outdated")
+        #expect(try scene.redis.status(scene.sale)?.remaining == 100)
+    }
+
+    @Test func `of which the positions have survived takes tickets of the epoch before`() throws {
+        let scene = try RoomScene()
+        try scene.begin(ago: 30_000)
+        let before = try scene.api.join("demo", "a")
+        try scene.set("epoch", "2")
+        try scene.begin(ago: 31_000)
+        let again = try scene.api.join("demo", "a")
+        #expect(again.status == 200)
+        #expect(again.json["position"] as? Int == before.json["position"] as? Int)
+        #expect(again.json["ticket"] as? String != before.json["ticket"] as? String)
+        #expect(try scene.api.buy("demo", "a", "k", ticket: before.json["ticket"] as? String ?? "").status == 201)
+    }
+
+    @Test func `lets nobody queue for nothing`() throws {
+        let scene = try RoomScene(stock: 1)
+        try scene.begin(ago: 30_000)
+        let winner = try scene.ticket("a")
+        try scene.set("admission", "\(try scene.redis.time().value + 600_000) 40000 1")
+        let waiting = try scene.ticket("b")
+        #expect(try scene.place(waiting).json["sold_out"] as? Bool == false)
+        try scene.begin(ago: 60_000)
+        #expect(try scene.api.buy("demo", "a", "k", ticket: winner).status == 201)
+        // Within a tenth of a second they all know.
+        #expect(try eventually { try scene.place(waiting).json["sold_out"] as? Bool == true })
+        #expect(try scene.api.buy("demo", "b", "k", ticket: waiting).problem == "sold-out")
+        let late = try scene.api.join("demo", "c")
+        #expect(late.status == 409)
+        #expect(late.problem == "sold-out")
+        _ = try scene.redis.control(scene.sale, .close)
+        #expect(try scene.api.join("demo", "c").problem == "sale-ended")
+    }
+
+    @Test func `there is none where the sale has none, and a ticket is not looked at`() throws {
+        let api = try APIUnderTest()
+        try TestSale.create(api.redis.connect())
+        for answer in [try api.join("demo", "a"), try api.ask("GET", "/v1/sales/demo/queue")] {
+            #expect(answer.status == 409)
+            #expect(answer.problem == "no-waiting-room")
+            expectProblem(answer)
+        }
+        #expect(try api.buy("demo", "a", "k", ticket: "rubbish").status == 201)
+        #expect(try api.ask("GET", "/v1/sales/demo").json["queue"] is NSNull)
+        #expect(try api.join("ghost", "a").status == 404)
+        #expect(try api.ask("GET", "/v1/sales/ghost/queue").status == 404)
+    }
+
+    @Test func `shows anyone how far it has come`() throws {
+        let scene = try RoomScene(rate: 10, stock: 5, opensIn: 60_000)
+        for index in 0..<7 { _ = try scene.ticket("b-\(index)") }
+        try scene.begin(ago: 350, rate: 10)
+        let answer = try scene.api.ask("GET", "/v1/sales/demo/queue")
+        #expect(answer.status == 200)
+        #expect(answer["Cache-Control"] == "public, max-age=1")
+        #expect(answer["Vary"] == "Sale-Ticket")
+        #expect(answer["ETag"]?.hasPrefix("W/") == true)
+        let json = answer.json
+        #expect(json["joined"] as? Int == 7)
+        let through = json["admitted_through"] as? Int ?? 0
+        #expect((3...7).contains(through))
+        #expect(json["waiting"] as? Int == 7 - through)
+        #expect(json["rate"] as? Int == 10)
+        #expect(json["paused"] as? Bool == false)
+        #expect(json["remaining"] as? Int == 5)
+        #expect(json["sold"] as? Int == 0)
+        #expect(json["sold_out"] as? Bool == false)
+        #expect((json["schedule"] as? [Any])?.count == 1)
+        let page = try scene.api.ask("GET", "/v1/sales/demo").json["queue"] as? [String: Any]
+        #expect(page?["rate"] as? Int == 10)
+        // It is the same for a while, so whoever has it is told so.
+        #expect(try scene.redis.admit(scene.sale, .pause) == nil)
+        #expect(try eventually { try scene.api.ask("GET", "/v1/sales/demo/queue").json["paused"] as? Bool == true })
+        let paused = try scene.api.ask("GET", "/v1/sales/demo/queue")
+        let same = try scene.api.ask("GET", "/v1/sales/demo/queue", [("If-None-Match", paused["ETag"] ?? "")])
+        #expect(same.status == 304)
+    }
+
+    @Test func `shows the holder of a ticket its place, signed so that nobody can deny it`() throws {
+        let scene = try RoomScene(rate: 10, opensIn: 60_000)
+        _ = try scene.ticket("a")
+        let ticket = try scene.ticket("b")
+        let answer = try scene.place(ticket)
+        #expect(answer.status == 200)
+        #expect(answer["Cache-Control"] == "private, no-store")
+        #expect(answer["ETag"] == nil)
+        let json = answer.json
+        #expect(json["position"] as? Int == 2)
+        #expect(json["state"] as? String == "waiting")
+        #expect(json["ahead"] as? Int == 1)
+        #expect(json["remaining"] as? Int == 100)
+        let proof = try #require(json["proof"] as? String)
+        let parts = proof.split(separator: ".").map(String.init)
+        func decoded(_ text: String) -> [UInt8] {
+            var bytes = ByteBuffer()
+            #expect(text.withBytes { Base64URL.decode($0, into: &bytes) })
+            return bytes.withUnsafeBytes { Array($0) }
+        }
+        let claims = try #require(
+            try JSONSerialization.jsonObject(with: Data(decoded(parts[1]))) as? [String: Any])
+        #expect(claims["position"] as? Int == 2)
+        #expect(claims["sale"] as? String == "demo")
+        let header = try #require(
+            try JSONSerialization.jsonObject(with: Data(decoded(parts[0]))) as? [String: Any])
+        #expect(header["typ"] as? String == "ticket-proof+jwt")
+        let pem = try String(contentsOfFile: scene.api.receiptKeyFile, encoding: .utf8)
+        let key = try #require(pem.withBytes { try? ReceiptKeys(pem: $0) }).published[0]
+        let signature = decoded(parts[2])
+        #expect("\(parts[0]).\(parts[1])".withBytes { key.isValid(signature.span, for: $0) })
+        // It is no receipt.
+        let jwks = try scene.api.ask("GET", "/.well-known/jwks.json").body
+        let verifier = try jwks.withBytes { try ReceiptVerifier(jwks: $0) }
+        #expect(throws: Receipt.Refusal.wrongType) { try proof.withBytes { try verifier.receipt($0) } }
+        // The same ticket always has the same proof.
+        #expect(try scene.place(ticket).json["proof"] as? String == proof)
+    }
+
+    @Test func `without a receipt key has no proofs`() throws {
+        let scene = try RoomScene(["SALE_RECEIPT_KEY_FILE": ""], opensIn: 60_000)
+        #expect(try scene.place(scene.ticket("a")).json["proof"] is NSNull)
+    }
+
+    @Test func `tells of a change while they wait`() throws {
+        let scene = try RoomScene(rate: 1, opensIn: 3_600_000)
+        for index in 0..<9 { _ = try scene.ticket("b-\(index)") }
+        let ticket = try scene.ticket("last")
+        let opensAt = try #require(try scene.redis.status(scene.sale)?.opensAt)
+        #expect(try scene.place(ticket).json["turn_at"] as? String == UnixMilliseconds(opensAt.value + 10_000).rfc3339)
+        _ = try scene.redis.admit(scene.sale, .rate(10))
+        let moved = UnixMilliseconds(opensAt.value + 1000).rfc3339
+        #expect(try eventually { try scene.place(ticket).json["turn_at"] as? String == moved })
+        _ = try scene.redis.admit(scene.sale, .pause)
+        #expect(try eventually { try scene.place(ticket).json["turn_at"] is NSNull })
+        let refused = try scene.api.buy("demo", "last", "k", ticket: ticket)
+        #expect(refused.problem == "turn-not-yet")
+        #expect(refused.json["turn_at"] is NSNull)
+        #expect((refused["Retry-After"].flatMap { Int($0) } ?? 0) >= 5)
+    }
+
+    @Test func `takes no other body than none or {}`() throws {
+        let scene = try RoomScene(opensIn: 60_000)
+        let path = "/v1/sales/demo/queue"
+        #expect(try scene.api.ask("POST", path, [scene.api.bearer("a")], body: "{}").status == 201)
+        let answer = try scene.api.ask("POST", path, [scene.api.bearer("a")], body: "{\"position\":1}")
+        #expect(answer.status == 400)
+        #expect(answer.problem == "malformed-body")
+        #expect(try scene.api.ask("POST", path).status == 401)
+        #expect(try scene.api.ask("PUT", path)["Allow"] == "GET, HEAD, POST")
+    }
+
+    @Test func `limits how often one buyer asks`() throws {
+        let scene = try RoomScene(["SALE_RATE_LIMIT": "2/60s"], opensIn: 60_000)
+        let ticket = try scene.ticket("a")
+        #expect(try scene.place(ticket).status == 200)
+        #expect(try scene.place(ticket).status == 429)
+        #expect(try scene.api.join("demo", "a").status == 429)
+        #expect(try scene.api.join("demo", "b").status == 201)
+    }
+
+    @Test func `of a Redis that is not there is unavailable, and nobody is told a position`() throws {
+        let scene = try RoomScene(opensIn: 60_000)
+        let ticket = try scene.ticket("a")
+        scene.api.redis.crash()
+        #expect(try eventually { try scene.api.join("demo", "b").status == 503 })
+        #expect(try scene.api.ask("GET", "/v1/sales/demo/queue").status == 503)
+        try scene.api.redis.restart()
+        #expect(try scene.api.awaitReady())
+        // Another run_id: nobody has compared it with SQLite yet.
+        let fenced = try scene.api.join("demo", "b")
+        #expect(fenced.status == 503)
+        #expect((1...3).contains(fenced["Retry-After"].flatMap { Int($0) } ?? 0))
+        #expect(try scene.api.buy("demo", "a", "k", ticket: ticket).status == 503)
+    }
+
+    @Test func `answers 202 where nobody knows, 503 where nothing was sent, and the same position later`() throws {
+        let scene = try RoomScene(["SALE_DEADLINE_MS": "300"], opensIn: 60_000)
+        _ = try scene.ticket("a")
+        scene.api.redis.pause()
+        let sent = try scene.api.connect()
+        try sent.send("POST", "/v1/sales/demo/queue", headers: [scene.api.bearer("b")])
+        #expect(try eventually { try scene.api.metric("sale_joins_waiting") == 1 })
+        usleep(20_000)
+        let waiting = try scene.api.connect()
+        try waiting.send("POST", "/v1/sales/demo/queue", headers: [scene.api.bearer("c")])
+        #expect(try sent.answer().status == 202)
+        #expect(try waiting.answer().status == 503)
+        scene.api.redis.resume()
+        #expect(try eventually { try scene.api.join("demo", "b").json["position"] as? Int == 2 })
+        #expect(try scene.api.join("demo", "c").json["position"] as? Int == 3)
+    }
+
+    @Test func `tells a position only once the replica has it`() throws {
+        let api = try APIUnderTest(
+            redisSettings: RedisServer.followed() + ["--min-replicas-to-write", "1"], ["SALE_REDIS_REPLICAS": "1"],
+            ready: false)
+        let replica = try api.redis.replica()
+        #expect(try api.awaitReady())
+        let scene = try RoomScene(opensIn: 60_000, api: api)
+        #expect(try scene.api.join("demo", "a").status == 201)
+        let tickets = try replica.connect().command(["HGETALL", RedisArgument(SaleKeys(scene.sale).tickets)])
+        #expect(tickets.value.strings == ["a", "1"])
+        replica.pause()
+        let pending = try scene.api.join("demo", "b")
+        #expect(pending.status == 202)
+        #expect(pending.json["ticket"] == nil)
+        #expect(try scene.api.join("demo", "a").status == 503)
+        replica.resume()
+        #expect(try scene.api.awaitReady())
+        #expect(try scene.api.join("demo", "b").json["position"] as? Int == 2)
+    }
+}
+
+@Suite struct `Retry-After` {
+    private func seconds(_ base: Int, _ spread: Int, _ buyer: String) -> Int {
+        buyer.withBytes { RetryAfter.seconds(base: base, spread: spread, buyer: $0) }
+    }
+
+    @Test func `is the same for the same buyer, and spreads buyers evenly`() {
+        var counts: [Int: Int] = [:]
+        for index in 1...10_000 {
+            let value = seconds(2, 3, "buyer-0000\(index)")
+            #expect(value == seconds(2, 3, "buyer-0000\(index)"))
+            counts[value, default: 0] += 1
+        }
+        #expect(Set(counts.keys) == [2, 3, 4, 5])
+        #expect(counts.values.allSatisfy { (2000...3000).contains($0) }, "\(counts)")
+    }
+
+    @Test(arguments: [(0, 1), (1, 1), (999, 1), (1000, 1), (1001, 2), (60_000, 60)])
+    func `never ends before the turn`(_ away: Int, _ expected: Int) {
+        for jitter in 0...3 {
+            #expect(
+                RetryAfter.seconds(until: UnixMilliseconds(5000 + away), now: UnixMilliseconds(5000), jitter: jitter)
+                    == expected + jitter)
+        }
+    }
+}
