@@ -190,4 +190,49 @@ import Testing
             headers: [("traceparent", "00-\(theirs)-b7ad6b7169203331-01"), ("Authorization", "Bearer \(token)")])
         #expect(traced["x-request-id"] == theirs)
     }
+
+    @Test func `gives a client that sends slowly ten seconds, and the API hears nothing of it`() throws {
+        let system = try begin()
+        let ingress = try system.ingress()
+        try ingress.start()
+        let token = try system.tokens("b", 1)[0]
+        let before = system.metric("sale_http_connections_total")
+        let (head, body) = (try UnixHTTPClient(ingress.socket), try UnixHTTPClient(ingress.socket))
+        try head.send(raw: "GET /v1/sales HTTP/1.1\r\nHost: te")
+        try body.send(
+            raw: "POST /v1/sales/demo/purchases HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer \(token)\r\n"
+                + "Idempotency-Key: k\r\nContent-Type: application/json\r\nContent-Length: 14\r\n\r\n{\"quant")
+        #expect(head.isClosed())
+        #expect(body.isClosed())
+        // Each look at the metrics is a connection, too.
+        #expect(system.metric("sale_http_connections_total") == before + 1)
+        #expect(try system.connect().status(Self.sale)?.position == 0)
+    }
+
+    @Test func `keeps the waiting room's page for all, and a ticket's place for nobody`() throws {
+        let system = try SaleSystem(apis: 2)
+        try TestSale.create(system.connect(), stock: 100, admission: .init(rate: 1))
+        let ingress = try system.ingress()
+        try ingress.start()
+        let queue = "/v1/sales/demo/queue"
+        var tickets: [String] = []
+        for token in try system.tokens("b", 2) {
+            let joined = try ingress.ask("POST", queue, headers: [("Authorization", "Bearer \(token)")], body: "")
+            #expect(joined.status == 201, "\(joined)")
+            tickets.append(joined.json["ticket"] as? String ?? "")
+        }
+        func requests() -> Int { (0..<2).reduce(0) { $0 + system.metric("sale_http_requests_total", ofAPI: $1) } }
+        let before = requests()
+        for _ in 0..<200 { #expect(try ingress.ask("GET", queue).status == 200) }
+        // Once a second, and each look at the metrics.
+        #expect(requests() - before < 40)
+        for (index, ticket) in tickets.enumerated() {
+            for _ in 0..<2 {
+                let place = try ingress.ask("GET", queue, headers: [("Sale-Ticket", ticket)])
+                #expect(place.json["position"] as? Int == index + 1, "\(place)")
+                #expect(place["cache-control"] == "private, no-store")
+            }
+        }
+        #expect(try ingress.ask("GET", queue).json["position"] == nil)
+    }
 }
