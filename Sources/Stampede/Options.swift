@@ -66,7 +66,8 @@ struct Options {
           --json              the report as JSON
 
         A buyer who is told to come back (202, 429, 503, not open, paused), or who hears nothing for 3 s, presses again
-        with the same key, for up to 30 s. With --once, only those come back whom nobody answered. Tokens are signed with SALE_JWT_JWKS_FILE before the first press.
+        with the same key, for up to 30 s; with --once, only who hears nothing. Tokens are signed with SALE_JWT_JWKS_FILE,
+        and connections made, before the first press.
 
         Report: buyers; secured: distinct orders; sold_out; errors: buyers without a final answer of either; duplicates:
         keys or positions seen with two orders; p50_ms p99_ms p999_ms max_ms: from a buyer's first press to its final
