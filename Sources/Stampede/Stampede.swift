@@ -82,6 +82,8 @@ final class Stampede {
         sweep()
         report()
         loop.atEndOfPass { [self] in press() }
+        // The first pass would wait for something to happen.
+        press()
         try loop.run()
         log?.flush()
         cpuMicroseconds = Self.cpuMicroseconds() - cpuBefore
