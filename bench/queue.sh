@@ -5,39 +5,27 @@
 # core, memory in Redis, and the whole of it proven at the end. Then a tenth of them, at most 100,000, come through nginx to
 # two API processes within five seconds, without a waiting room and with one that lets them in within twenty, side by side.
 
-port=$(free_port)
-start_redis redis "$port"
-for _ in $(seq 100); do
-    redis-cli -p "$port" ping >/dev/null 2>&1 && break
-    sleep 0.1
-done
+: "${buyers:=1000000}" "${connections:=256}"
+
+start_redis redis
+redis=$started
 ledger_port=$(free_port)
-export SALE_REDIS_URL=redis://127.0.0.1:$port/0 SALE_DATABASE=$dir/sale.db
-SALE_OPS_LISTEN=unix:$dir/ops.sock SALE_LEDGER_LISTEN=127.0.0.1:$ledger_port "$bin/sale-worker" 2>"$dir/worker.log" 9>&- &
-ids+=("$!")
-api_ports=() api_ids=() servers=()
+export SALE_DATABASE=$dir/sale.db
+SALE_OPS_LISTEN=unix:$dir/ops.sock SALE_LEDGER_LISTEN=127.0.0.1:$ledger_port start worker "$bin/sale-worker"
+apis=() api_ports=() servers=()
 for number in 1 2; do
-    api_port=$(free_port)
-    SALE_LISTEN=127.0.0.1:$api_port "$bin/sale-api" 2>"$dir/api-$number.log" 9>&- &
-    api_ids+=("$!")
-    ids+=("$!")
-    api_ports+=("$api_port")
-    servers+=("127.0.0.1:$api_port")
-    for _ in $(seq 100); do
-        curl -sf "http://127.0.0.1:$api_port/readyz" >/dev/null && break
-        sleep 0.1
-    done
+    start_api "api-$number"
+    apis+=("$started") api_ports+=("$api_port") servers+=("127.0.0.1:$api_port")
 done
 nginx_port=$(free_port)
 # shellcheck disable=SC2153
 nginx_site "$dir/nginx" sale "127.0.0.1:$nginx_port" "${servers[@]}"
 nginx_ledger "$dir/nginx" "127.0.0.1:$ledger_port"
-nginx -p "$dir/nginx" -c "$dir/nginx/etc/sale.conf" -g "$nginx_globals" 2>"$dir/nginx.err" 9>&- &
-ids+=("$!")
+start nginx nginx -p "$dir/nginx" -c "$dir/nginx/etc/sale.conf" -g "$nginx_globals"
 
 now_ms() { date +%s%3N; }
-joined() { redis-cli -p "$port" HLEN "sale:{$1}:tickets"; }
-used_memory() { redis-cli -p "$port" INFO memory | tr -d '\r' | awk -F: '$1 == "used_memory" { print $2 }'; }
+joined() { redis-cli -p "$redis_port" HLEN "sale:{$1}:tickets"; }
+used_memory() { redis-cli -p "$redis_port" INFO memory | tr -d '\r' | awk -F: '$1 == "used_memory" { print $2 }'; }
 
 # stampede NAME OPTION…: its report and its log are NAME.json and NAME.jsonl; it runs in the background, as $client.
 stampede() {
@@ -49,15 +37,15 @@ stampede() {
 
 # prove NAME: waits for the end of the stampede and of the worker's backlog, and holds all against each other.
 prove() {
-    wait "$client" || wrong=1
+    wait "$client" || wrong "the load client of $1 is not content"
     for _ in $(seq 600); do
         [ "$("$bin/salectl" show "$1" --json | jq .backlog)" = 0 ] && break
         sleep 0.1
     done
-    "$bin/salectl" check "$1" --log "$dir/$1.jsonl" --json >"$dir/$1.check" || wrong=1
-    "$bin/salectl" fairness "$dir/$1.jsonl" --json >"$dir/$1.fairness" || wrong=1
+    "$bin/salectl" check "$1" --log "$dir/$1.jsonl" --json >"$dir/$1.check" || wrong "the checker is red for $1"
+    "$bin/salectl" fairness "$dir/$1.jsonl" --json >"$dir/$1.fairness" || wrong "$1 was not fair"
     jq -n --arg name "$1" --slurpfile report "$dir/$1.json" --slurpfile check "$dir/$1.check" \
-        --slurpfile fairness "$dir/$1.fairness" '$report[0] as $r | $fairness[0] as $f | {kind: $name, buyers: $r.buyers,
+        --slurpfile fairness "$dir/$1.fairness" '$report[0] as $r | $fairness[0] as $f | {name: $name, buyers: $r.buyers,
             secured: $r.secured, sold_out: $r.sold_out, errors: $r.errors, verdict: $check[0].verdict,
             busiest_second: $f.busiest_second, p50_ms: $r.p50_ms, p99_ms: $r.p99_ms, max_ms: $r.max_ms,
             ticket_inversions: ($f.tickets.inversions // [] | length),
@@ -71,25 +59,26 @@ prove() {
 opens_in=$((8 + buyers / 15000))
 opens_ms=$(($(now_ms) + opens_in * 1000))
 rate=$(((buyers + 49) / 50))
+step "joining, $opens_in s before the opening"
 "$bin/salectl" create million --title bench --stock "$stock" --opens-at "+${opens_in}s" --admit "$rate/s" >/dev/null
 before=$(used_memory)
 stampede million --queue --target "http://127.0.0.1:${api_ports[0]}" --buyers "$buyers" --connections "$connections"
 until [ "$(joined million)" -gt 0 ]; do sleep 0.02; done
-ticks_before=$(ticks "${api_ids[0]}") redis_before=$(ticks "$started") begin=$(now_ms)
+ticks_before=$(ticks "${apis[0]}") redis_before=$(ticks "$redis") begin=$(now_ms)
 while [ "$(joined million)" -lt "$buyers" ]; do
-    kill -0 "$client" 2>/dev/null || { echo 'script/bench: the load client has ended early' >&2 && exit 1; }
+    kill -0 "$client" 2>/dev/null || give_up 'the load client has ended early'
     sleep 0.05
 done
 end=$(now_ms)
-api_ticks=$(($(ticks "${api_ids[0]}") - ticks_before)) redis_ticks=$(($(ticks "$started") - redis_before))
+api_ticks=$(($(ticks "${apis[0]}") - ticks_before)) redis_ticks=$(($(ticks "$redis") - redis_before))
 early=$((opens_ms - end))
-[ "$early" -gt 0 ] || { echo 'script/bench: not all had joined at the opening' >&2 && wrong=1; }
+[ "$early" -gt 0 ] || wrong 'not all had joined at the opening'
 per_buyer=$((($(used_memory) - before) / buyers))
-hash=$(redis-cli -p "$port" MEMORY USAGE 'sale:{million}:tickets' SAMPLES 1000)
-echo "all joined after $((end - begin)) ms, $early ms before the opening; serving $rate/s" >&2
-ticks_before=$(ticks "${api_ids[0]}") redis_before=$(ticks "$started")
+hash=$(redis-cli -p "$redis_port" MEMORY USAGE 'sale:{million}:tickets' SAMPLES 1000)
+step "all joined after $((end - begin)) ms, $early ms before the opening; serving $rate/s"
+ticks_before=$(ticks "${apis[0]}") redis_before=$(ticks "$redis")
 prove million >"$dir/million.proof"
-buy_api_ticks=$(($(ticks "${api_ids[0]}") - ticks_before)) buy_redis_ticks=$(($(ticks "$started") - redis_before))
+buy_api_ticks=$(($(ticks "${apis[0]}") - ticks_before)) buy_redis_ticks=$(($(ticks "$redis") - redis_before))
 jq --argjson ms "$((end - begin))" --argjson api "$api_ticks" --argjson redis "$redis_ticks" \
     --argjson buy_api "$buy_api_ticks" --argjson buy_redis "$buy_redis_ticks" --argjson memory "$per_buyer" \
     --argjson hash "$((hash / buyers))" --argjson rate "$rate" --argjson early "$early" \
@@ -99,7 +88,7 @@ jq --argjson ms "$((end - begin))" --argjson api "$api_ticks" --argjson redis "$
         redis_bytes_per_buyer: $memory, tickets_bytes_per_buyer: $hash}' "$dir/million.proof" >"$dir/million.result"
 rm -f "$dir/million.jsonl"
 
-# A tenth of them through nginx, without and with a waiting room.
+step 'a tenth of them through nginx, without a waiting room and with one'
 few=$((buyers / 10 < 100000 ? buyers / 10 : 100000))
 # From as many addresses as nginx' limits per address are made for.
 url=http://127.0.0.1:$nginx_port
@@ -110,9 +99,6 @@ prove without >"$dir/without.result"
 stampede with --queue --target "$url" --sources 500 --buyers "$few" --over 5s
 prove with >"$dir/with.result"
 
-summary=$(jq -s . "$dir/million.result" "$dir/without.result" "$dir/with.result")
-if [ "$json" = yes ]; then
-    printf '%s\n' "$summary"
-else
-    jq -r '.[] | (.kind), (del(.kind) | to_entries[] | "  \(.key) \(.value)")' <<<"$summary"
-fi
+cat "$dir/million.result" "$dir/without.result" "$dir/with.result" >"$dir/rows.jsonl"
+summarize '{rows: map(map_values(rounded)), figures: (.[0] | {joins_per_second, join_api_us, join_redis_us, redis_bytes_per_buyer}
+    | map_values(rounded))}'

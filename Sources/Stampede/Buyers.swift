@@ -11,11 +11,14 @@ final class Buyers {
         case none
         case secured
         case soldOut
+        /// Refused because too many came at once, and it did not come back.
+        case shed
         /// A final answer of another kind, or none in time.
         case failed
     }
 
-    private static let digits = 8
+    /// Of the number in a name and in a key.
+    static let digits = 8
 
     let count: Int
     private let tokens: ByteBuffer
@@ -70,9 +73,9 @@ final class Buyers {
         buffer.append(decimal: buyer + 1, width: digits)
     }
 
-    func append(token buyer: Int, to buffer: inout ByteBuffer) {
+    func withToken<R>(_ buyer: Int, _ body: (UnsafeRawBufferPointer) -> R) -> R {
         tokens.withUnsafeBytes {
-            buffer.append(UnsafeRawBufferPointer(rebasing: $0[buyer * tokenBytes..<(buyer + 1) * tokenBytes]))
+            body(UnsafeRawBufferPointer(rebasing: $0[buyer * tokenBytes..<(buyer + 1) * tokenBytes]))
         }
     }
 
@@ -109,6 +112,8 @@ final class Buyers {
         // Once won, never refused: whoever was told both has no answer that it could trust.
         settle(buyer, outcomes[buyer] == .secured ? .failed : .soldOut, now)
     }
+
+    func shed(_ buyer: Int, at now: Instant) { settle(buyer, .shed, now) }
 
     /// The buyer was refused otherwise, or has given up.
     func failed(_ buyer: Int, at now: Instant) { settle(buyer, .failed, now) }

@@ -12,11 +12,15 @@ final class ClientConnection: EventHandler {
         case busy
     }
 
+    /// What brings an answer, or the end; a constant, since a literal of this set is put together at each use.
+    private static let readableOrGone: Readiness = [.readable, .hangUp]
+
     let index: Int
     let target: Options.Target
     private let source: SocketAddress?
     private let loop: EventLoop
-    private unowned let owner: Stampede
+    /// Both live until the process ends; a weak or unowned reference would cost a slower count at every answer.
+    private let owner: Stampede
 
     private(set) var state = State.closed
     /// Where the owner's list of idle connections has it; nil while it isn't there.
@@ -90,8 +94,8 @@ final class ClientConnection: EventHandler {
     /// Tries again after 10 ms, doubling to 320 ms: a process that is restarted is back within that.
     private func reconnectLater() {
         failures = min(failures + 1, 6)
-        loop.schedule(afterMilliseconds: 5 << failures) { [weak self] in
-            if let self, state == .closed { connect() }
+        loop.schedule(afterMilliseconds: 5 << failures) { [self] in
+            if state == .closed { connect() }
         }
     }
 
@@ -101,16 +105,16 @@ final class ClientConnection: EventHandler {
     // MARK: Pressing
 
     /// Sends a press, or a join; the connection must be idle.
-    func press(_ buyer: Int, isJoin: Bool, _ request: borrowing ByteBuffer) {
+    func press(_ buyer: Int, isJoin: Bool, _ request: UnsafeRawBufferPointer, at now: Instant) {
         precondition(state == .idle, "a press on a connection that is not idle")
         self.buyer = buyer
         self.isJoin = isJoin
         state = .busy
-        invoked = .now
-        let sent = request.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+        invoked = now
+        let sent = send(descriptor, request.baseAddress, request.count, Int32(MSG_NOSIGNAL))
         if sent == request.count { return }
         if sent < 0, errno != EAGAIN { return fail() }
-        request.withUnsafeBytes { unsent.append(UnsafeRawBufferPointer(rebasing: $0[max(0, sent)...])) }
+        unsent.append(UnsafeRawBufferPointer(rebasing: request[max(0, sent)...]))
         if let registration { loop.update(registration, for: [.readable, .writable]) }
     }
 
@@ -121,8 +125,8 @@ final class ClientConnection: EventHandler {
             getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &length)
             return code == 0 ? established() : fail()
         }
-        if readiness.contains(.writable) { sendRest() }
-        if !readiness.isDisjoint(with: [.readable, .hangUp]), state != .closed { receive() }
+        if !unsent.isEmpty, readiness.contains(.writable) { sendRest() }
+        if readiness.rawValue & Self.readableOrGone.rawValue != 0, state != .closed { receive() }
     }
 
     private func sendRest() {
@@ -135,12 +139,12 @@ final class ClientConnection: EventHandler {
     private func receive() {
         let room = owner.scratch
         let held = received.count
-        received.withUnsafeBytes { room.copyMemory(from: $0) }
+        if held > 0 { received.withUnsafeBytes { room.copyMemory(from: $0) } }
         let count = recv(descriptor, room.baseAddress! + held, room.count - held, 0)
         if count < 0 { return errno == EAGAIN ? () : fail() }
         // The server closed: on an idle connection it may, in the middle of a press it has lost it.
         guard count > 0, state == .busy else { return fail() }
-        received.removeAll()
+        if held > 0 { received.removeAll() }
         let bytes = UnsafeBufferPointer(
             start: room.baseAddress!.assumingMemoryBound(to: UInt8.self), count: held + count
         ).span

@@ -26,6 +26,8 @@ struct Options {
     var retryPerMillion: Int
     /// Client addresses to come from; 0: the system's choice.
     var sources: Int
+    /// Nobody comes back who is told to.
+    var once: Bool
     var logPath: String?
     var json: Bool
     /// Buyers join the sale's waiting room, and press when their turn has come.
@@ -45,7 +47,7 @@ struct Options {
         stampede: presses "Buy now" for many distinct buyers, and counts what they are told.
 
         usage: stampede --target URL … --sale ID [--buyers N] [--over DURATION | --connections N]
-                        [--queue] [--retry-share S] [--sources N] [--log FILE] [--json]
+                        [--queue] [--retry-share S] [--once] [--sources N] [--log FILE] [--json]
 
           --target URL        http://127.0.0.1:8101 or unix:/path; several share the load
           --sale ID           the sale
@@ -57,17 +59,21 @@ struct Options {
           --queue             each buyer joins the sale's waiting room first, as --over or --connections say, waits for its
                               turn and up to a second more, and presses with its ticket; latencies count from there
           --retry-share S     share of buyers who press again with the same key when they have been answered (default 0)
+          --once              a buyer who is told to come back does not: what a server turns away is seen as such
           --sources N         client addresses 127.1.0.1 …, so that limits per address are real
           --log FILE          every attempt as a JSON line: inv_ns, resp_ns, buyer, key, status, problem, position; a
                               join has "kind":"join" in front
           --json              the report as JSON
 
         A buyer who is told to come back (202, 429, 503, not open, paused), or who hears nothing for 3 s, presses again
-        with the same key, for up to 30 s. Tokens are signed with SALE_JWT_JWKS_FILE before the first press.
+        with the same key, for up to 30 s; with --once, only who hears nothing. Tokens are signed with SALE_JWT_JWKS_FILE,
+        and connections made, before the first press.
 
         Report: buyers; secured: distinct orders; sold_out; errors: buyers without a final answer of either; duplicates:
         keys or positions seen with two orders; p50_ms p99_ms p999_ms max_ms: from a buyer's first press to its final
-        answer; decisions_per_second: buyers / (last answer - first press).
+        answer; decisions_per_second: buyers / (last answer - first press); shed: refused with 503 under --once, and not
+        counted as errors; goodput_per_second: secured and sold_out within 3 s of the press / the same time; client_us:
+        CPU microseconds of this client per buyer, signing not counted.
 
         Exit codes: 0, 1 where errors or duplicates are not 0, 64 usage, 73 the log can't be written, 78 a setting is
         wrong.
@@ -78,7 +84,7 @@ struct Options {
             line,
             options: [
                 "--target", "--sale", "--buyers", "--over", "--connections", "--retry-share", "--sources", "--log",
-            ], flags: ["--json", "--queue"])
+            ], flags: ["--queue", "--once", "--json"])
         targets = []
         for url in arguments.all("--target") { targets.append(try Self.target(url)) }
         guard !targets.isEmpty else { throw Arguments.UsageError("--target is missing") }
@@ -99,6 +105,7 @@ struct Options {
         retryPerMillion = Int(value * 1_000_000)
         sources = try arguments.integer("--sources", in: 1...Self.sourcesMax) ?? 0
         logPath = try arguments.value("--log")
+        once = arguments.has("--once")
         json = arguments.has("--json")
         queue = arguments.has("--queue")
     }

@@ -7,7 +7,7 @@ struct Report: Equatable {
     /// Distinct orders.
     var secured = 0
     var soldOut = 0
-    /// Buyers without a final secured or sold-out answer.
+    /// Buyers without a final secured or sold-out answer, but for those that were shed.
     var errors = 0
     var duplicates = 0
     var p50Milliseconds = 0.0
@@ -15,16 +15,27 @@ struct Report: Equatable {
     var p999Milliseconds = 0.0
     var maxMilliseconds = 0.0
     var decisionsPerSecond = 0.0
+    /// Buyers who were refused with 503 and did not come back: only with `--once`.
+    var shed = 0
+    /// Buyers who were told secured or sold out within the time that was promised, a second.
+    var goodputPerSecond = 0.0
+    /// CPU of this client per buyer.
+    var clientMicroseconds = 0.0
 
-    /// - Parameter start: when the first press was due.
-    init(_ run: Buyers, start: Instant) {
+    /// - Parameters:
+    ///   - start: when the first press was due.
+    ///   - cpuMicroseconds: what the client took from there on.
+    init(_ run: Buyers, start: Instant, cpuMicroseconds: Int = 0) {
         buyers = run.count
-        for outcome in run.outcomes {
+        var inTime = 0
+        for (outcome, latency) in zip(run.outcomes, run.latencies) {
             switch outcome {
             case .secured: secured += 1
             case .soldOut: soldOut += 1
+            case .shed: shed += 1
             case .failed, .none: errors += 1
             }
+            if outcome == .secured || outcome == .soldOut, latency <= Self.promisedNanoseconds { inTime += 1 }
         }
         duplicates = run.duplicates
         let latencies = run.latencies.sorted()
@@ -34,7 +45,11 @@ struct Report: Equatable {
         maxMilliseconds = Self.percentile(latencies, 1)
         let nanoseconds = run.lastAnswer > start.nanoseconds ? run.lastAnswer - start.nanoseconds : 1
         decisionsPerSecond = Double(run.count) * 1e9 / Double(nanoseconds)
+        goodputPerSecond = Double(inTime) * 1e9 / Double(nanoseconds)
+        clientMicroseconds = Double(cpuMicroseconds) / Double(run.count)
     }
+
+    private static let promisedNanoseconds = UInt64(Stampede.answerMilliseconds) * 1_000_000
 
     /// The smallest value that at least `share` of all values don't exceed, in milliseconds.
     static func percentile(_ sorted: [UInt64], _ share: Double) -> Double {
@@ -50,6 +65,8 @@ struct Report: Equatable {
             ("duplicates", "\(duplicates)"), ("p50_ms", Self.decimal(p50Milliseconds)),
             ("p99_ms", Self.decimal(p99Milliseconds)), ("p999_ms", Self.decimal(p999Milliseconds)),
             ("max_ms", Self.decimal(maxMilliseconds)), ("decisions_per_second", "\(Int(decisionsPerSecond))"),
+            ("shed", "\(shed)"), ("goodput_per_second", "\(Int(goodputPerSecond))"),
+            ("client_us", Self.decimal(clientMicroseconds)),
         ]
     }
 

@@ -11,13 +11,19 @@ struct RetryQueue {
 
     private var heap = MinHeap<Entry>()
 
-    var nextDue: Instant? { heap.first?.due }
+    /// When the first of them is due: kept here, as it is asked for at every press.
+    private(set) var nextDue: Instant?
 
-    mutating func insert(_ buyer: Int, due: Instant) { heap.insert(Entry(due: due, buyer: buyer)) }
+    mutating func insert(_ buyer: Int, due: Instant) {
+        heap.insert(Entry(due: due, buyer: buyer))
+        nextDue = heap.first?.due
+    }
 
     /// A buyer whose time has come, removed.
     mutating func popDue(_ now: Instant) -> Int? {
-        guard let first = heap.first, first.due <= now else { return nil }
-        return heap.removeFirst().buyer
+        guard let nextDue, nextDue <= now else { return nil }
+        let buyer = heap.removeFirst().buyer
+        self.nextDue = heap.first?.due
+        return buyer
     }
 }

@@ -5,9 +5,11 @@ import Shared
 /// The run: who presses when, on which connection, and who comes back.
 final class Stampede {
     /// A buyer who has heard nothing for this long presses again.
-    private static let answerMilliseconds = 3000
+    static let answerMilliseconds = 3000
     /// A buyer gives up this long after its first press.
     private static let patienceMilliseconds = 30_000
+    /// The first press waits so long for connections; 20,000 take half a second.
+    private static let connectingMilliseconds = 1000
     private static let sweepMilliseconds = 100
     private static let progressMilliseconds = 1000
     /// A press whose connection was lost comes back after this long.
@@ -27,11 +29,12 @@ final class Stampede {
 
     private var connections: [ClientConnection] = []
     private var idleConnections: [ClientConnection] = []
-    /// By target: the head of a press, and of a join.
-    private var pressHeads: [ByteBufferBox] = []
-    private var joinHeads: [ByteBufferBox] = []
+    /// By target: a press, and a join.
+    private let presses: [PreparedRequest]
+    private let joins: [PreparedRequest]
     /// Of those who have joined a waiting room.
     private var tickets: TicketStore?
+    /// A press with a ticket.
     private var request = ByteBuffer(capacity: 1024)
 
     private(set) var start = Instant(nanoseconds: 0)
@@ -45,6 +48,8 @@ final class Stampede {
     private var wake: TimerID?
     private(set) var attempts = 0
     private(set) var lostAttempts = 0
+    /// CPU that the run took, tokens not counted: user and system time of this process.
+    private(set) var cpuMicroseconds = 0
 
     init(
         _ options: Options, buyers: Buyers, log: consuming AttemptLog?, loop: EventLoop,
@@ -52,6 +57,8 @@ final class Stampede {
     ) {
         self.options = options
         self.buyers = buyers
+        presses = options.targets.map { PreparedRequest($0, options.sale, .press, buyers) }
+        joins = options.targets.map { PreparedRequest($0, options.sale, .join, buyers) }
         self.loop = loop
         self.log = log
         self.progress = progress
@@ -62,8 +69,6 @@ final class Stampede {
 
     /// Runs to the end: every buyer has a final answer, or has given up.
     func run() throws(SystemError) {
-        pressHeads = options.targets.map { ByteBufferBox(head($0, "/purchases")) }
-        joinHeads = options.targets.map { ByteBufferBox(head($0, "/queue")) }
         for index in 0..<options.connections {
             let connection = ClientConnection(
                 index: index, target: options.targets[index % options.targets.count], source: source(index),
@@ -71,27 +76,35 @@ final class Stampede {
             connections.append(connection)
             connection.connect()
         }
+        try waitForConnections()
+        let cpuBefore = Self.cpuMicroseconds()
         start = .now
         sweep()
         report()
-        loop.atEndOfPass { [weak self] in self?.press() }
+        loop.atEndOfPass { [self] in press() }
+        // The first pass would wait for something to happen.
+        press()
         try loop.run()
         log?.flush()
+        cpuMicroseconds = Self.cpuMicroseconds() - cpuBefore
+    }
+
+    /// Buyers have the page open before they press: a storm of connections is not a part of what is measured.
+    private func waitForConnections() throws(SystemError) {
+        let deadline = Instant.now.advanced(milliseconds: Self.connectingMilliseconds)
+        while idleConnections.count < connections.count, .now < deadline {
+            try loop.pass(waitMilliseconds: Int32(Self.lostMilliseconds))
+        }
+    }
+
+    private static func cpuMicroseconds() -> Int {
+        var time = timespec()
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        return time.tv_sec * 1_000_000 + time.tv_nsec / 1000
     }
 
     /// Why the log is not complete, if it isn't.
     var logFailure: FileError? { log?.failure }
-
-    private func head(_ target: Options.Target, _ path: StaticString) -> ByteBuffer {
-        var head = ByteBuffer(capacity: 256)
-        head.append("POST /v1/sales/")
-        head.append(options.sale)
-        head.append(path)
-        head.append(" HTTP/1.1\r\nHost: ")
-        head.append(target.host)
-        head.append("\r\nContent-Length: 0\r\nAuthorization: Bearer ")
-        return head
-    }
 
     private func source(_ index: Int) -> SocketAddress? {
         guard options.sources > 0 else { return nil }
@@ -112,8 +125,8 @@ final class Stampede {
 
     /// Lets everybody press who is due, as far as there are connections; at the end of each pass.
     private func press() {
-        let now = Instant.now
         while let connection = idleConnections.last {
+            let now = Instant.now
             let buyer: Int
             if let back = retries.popDue(now) {
                 buyer = back
@@ -121,12 +134,12 @@ final class Stampede {
                 buyer = next
                 next += 1
                 // In the closed loop nobody is due before there is a connection free for it.
-                buyers.pressed(buyer, due: options.pace == .closed ? .now : due(buyer))
+                buyers.pressed(buyer, due: options.pace == .closed ? now : due(buyer))
             } else {
                 break
             }
             noLongerIdle(connection)
-            send(buyer, on: connection)
+            send(buyer, on: connection, now)
         }
         guard buyers.unanswered > 0 || extraPresses > 0 else { return loop.stop() }
         if !idleConnections.isEmpty { sleepUntilDue() }
@@ -140,22 +153,22 @@ final class Stampede {
         wake = soonest.map { loop.schedule(at: $0) {} }
     }
 
-    private func send(_ buyer: Int, on connection: ClientConnection) {
+    private func send(_ buyer: Int, on connection: ClientConnection, _ now: Instant) {
         attempts += 1
-        request.removeAll()
-        let isJoin = tickets != nil && tickets?.has(buyer) != true
-        request.append((isJoin ? joinHeads : pressHeads)[connection.index % options.targets.count].buffer)
-        buyers.append(token: buyer, to: &request)
-        if !isJoin {
-            request.append("\r\nIdempotency-Key: ")
-            Buyers.append(key: buyer, to: &request)
-            if tickets != nil {
-                request.append("\r\nSale-Ticket: ")
-                tickets?.append(buyer, to: &request)
-            }
+        let target = connection.index % presses.count
+        guard tickets != nil else {
+            return connection.press(buyer, isJoin: false, presses[target].of(buyer, buyers), at: now)
         }
+        guard tickets?.has(buyer) == true else {
+            return connection.press(buyer, isJoin: true, joins[target].of(buyer, buyers), at: now)
+        }
+        request.removeAll()
+        request.append(presses[target].of(buyer, buyers))
+        request.removeLast(2)
+        request.append("Sale-Ticket: ")
+        tickets?.append(buyer, to: &request)
         request.append("\r\n\r\n")
-        connection.press(buyer, isJoin: isJoin, request)
+        request.withUnsafeBytes { connection.press(buyer, isJoin: false, $0, at: now) }
     }
 
     // MARK: Answers
@@ -205,15 +218,17 @@ final class Stampede {
             case 409: answer.retryAfterSeconds > 0
             default: false
             }
-        if comesBack {
+        if comesBack, !options.once {
             return comeBack(buyer, milliseconds: max(1, answer.retryAfterSeconds) * 1000, now)
         }
-        if extra.remove(buyer) != nil { extraPresses -= 1 }
+        answeredExtra(buyer)
         let isFirst = !buyers.isAnswered(buyer)
         if (answer.status == 201 || answer.status == 200), answer.position > 0 {
             buyers.secured(buyer, position: answer.position, at: now)
         } else if answer.status == 409, problem.equals("sold-out") {
             buyers.soldOut(buyer, at: now)
+        } else if answer.status == 503 {
+            buyers.shed(buyer, at: now)
         } else {
             buyers.failed(buyer, at: now)
         }
@@ -249,8 +264,13 @@ final class Stampede {
         if due < buyers.firstPress(buyer).advanced(milliseconds: Self.patienceMilliseconds) {
             return retries.insert(buyer, due: due)
         }
-        if extra.remove(buyer) != nil { extraPresses -= 1 }
+        answeredExtra(buyer)
         buyers.failed(buyer, at: now)
+    }
+
+    private func answeredExtra(_ buyer: Int) {
+        // Looked for only where there is one: a set hashes what it is asked for even while it is empty.
+        if extraPresses > 0, extra.remove(buyer) != nil { extraPresses -= 1 }
     }
 
     // MARK: Time
@@ -261,7 +281,7 @@ final class Stampede {
             if loop.now > connection.invoked.advanced(milliseconds: Self.answerMilliseconds) { connection.abandon() }
         }
         giveUp()
-        loop.schedule(afterMilliseconds: Self.sweepMilliseconds) { [weak self] in self?.sweep() }
+        loop.schedule(afterMilliseconds: Self.sweepMilliseconds) { [self] in sweep() }
     }
 
     /// Where no connection is to be had, buyers who were due give up as others do.
@@ -269,7 +289,7 @@ final class Stampede {
         guard idleConnections.isEmpty, !connections.contains(where: { $0.state == .busy }) else { return }
         let now = loop.now
         while let buyer = retries.popDue(now.advanced(milliseconds: -Self.patienceMilliseconds)) {
-            if extra.remove(buyer) != nil { extraPresses -= 1 }
+            answeredExtra(buyer)
             if !buyers.isAnswered(buyer) { buyers.failed(buyer, at: now) }
         }
         while next < buyers.count, due(next).advanced(milliseconds: Self.patienceMilliseconds) <= now {
@@ -282,13 +302,6 @@ final class Stampede {
     private func report() {
         let answered = buyers.count - buyers.unanswered
         progress("\(answered) of \(buyers.count) answered, \(attempts) attempts, \(lostAttempts) lost")
-        loop.schedule(afterMilliseconds: Self.progressMilliseconds) { [weak self] in self?.report() }
+        loop.schedule(afterMilliseconds: Self.progressMilliseconds) { [self] in report() }
     }
-}
-
-/// A buffer in a list: buffers are not copyable, and an array's elements must be.
-private final class ByteBufferBox {
-    let buffer: ByteBuffer
-
-    init(_ buffer: consuming ByteBuffer) { self.buffer = buffer }
 }

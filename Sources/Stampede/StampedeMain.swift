@@ -35,7 +35,7 @@ enum StampedeMain {
             if let failure = stampede.logFailure {
                 fail("the log \(options.logPath ?? "") is not complete: \(failure)", ExitCode.cantCreate)
             }
-            let report = Report(buyers, start: stampede.start)
+            let report = Report(buyers, start: stampede.start, cpuMicroseconds: stampede.cpuMicroseconds)
             print(options.json ? report.json : report.text)
             exit(report.errors == 0 && report.duplicates == 0 ? ExitCode.ok : ExitCode.negative)
         } catch {

@@ -11,6 +11,7 @@ import Testing
         #expect(options.pace == .closed)
         #expect(options.connections == 128)
         #expect(options.buyers == 10_000)
+        #expect(!options.once)
     }
 
     @Test func `is an open loop with --over`() throws {

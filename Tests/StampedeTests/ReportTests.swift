@@ -62,12 +62,26 @@ import Testing
         #expect(Int(report.decisionsPerSecond) == 1000)
     }
 
+    @Test func `count those who were shed apart, and as goodput only what came within three seconds`() throws {
+        let run = try buyers(4)
+        for buyer in 0..<4 { run.pressed(buyer, due: at(0)) }
+        run.secured(0, position: 1, at: at(3000))
+        run.soldOut(1, at: at(3001))
+        run.soldOut(2, at: at(4000))
+        run.shed(3, at: at(5))
+        let report = Report(run, start: at(0), cpuMicroseconds: 20)
+        #expect(report.shed == 1)
+        #expect(report.errors == 0)
+        #expect(report.goodputPerSecond == 0.25)
+        #expect(report.clientMicroseconds == 5)
+    }
+
     @Test func `are printed by name, in the order of the contract`() throws {
         let report = Report(try buyers(1), start: at(0))
         #expect(
             report.text.split(separator: "\n").map { $0.split(separator: " ")[0] } == [
                 "buyers", "secured", "sold_out", "errors", "duplicates", "p50_ms", "p99_ms", "p999_ms", "max_ms",
-                "decisions_per_second",
+                "decisions_per_second", "shed", "goodput_per_second", "client_us",
             ])
         #expect(report.json.hasPrefix(#"{"buyers":1,"secured":0,"sold_out":0,"errors":1,"duplicates":0,"p50_ms":"#))
     }
@@ -79,11 +93,33 @@ import Testing
         let verifier = TokenVerifier(keys: keys)
         for buyer in [0, 9, 999] {
             var token = ByteBuffer()
-            run.append(token: buyer, to: &token)
+            run.withToken(buyer) { token.append($0) }
             let subject = try verifier.withSubject(of: token.bytes, nowSeconds: 1500) { $0.string }
             var name = ByteBuffer()
             Buyers.append(buyer: buyer, to: &name)
             #expect(subject == name.string)
+        }
+    }
+
+    @Test func `press with a request of each buyer's own token and key`() throws {
+        let run = try buyers(1000)
+        let options = try Options(["--target", "http://127.0.0.1:8101", "--sale", "thursday"])
+        let prepared = PreparedRequest(options.targets[0], options.sale, .press, run)
+        for buyer in [0, 998, 9, 999] {
+            var token = ByteBuffer()
+            run.withToken(buyer) { token.append($0) }
+            var key = ByteBuffer()
+            Buyers.append(key: buyer, to: &key)
+            #expect(
+                String(decoding: prepared.of(buyer, run), as: UTF8.self) == """
+                    POST /v1/sales/thursday/purchases HTTP/1.1\r
+                    Host: 127.0.0.1:8101\r
+                    Content-Length: 0\r
+                    Authorization: Bearer \(token.string)\r
+                    Idempotency-Key: \(key.string)\r
+                    \r
+
+                    """)
         }
     }
 

@@ -74,6 +74,16 @@ import Testing
         try expectExact(system, sale, run)
     }
 
+    @Test func `counts what it turns away, where nobody comes back`() throws {
+        let system = try SaleSystem(apis: 1)
+        let sale = try TestSale.create(system.redis.connect(), stock: 5)
+        system.redis.crash()
+        let run = try system.stampede(sale, ["--buyers", "40", "--connections", "4", "--once"])
+        #expect(run.report["shed"] == 40)
+        #expect(run.report["errors"] == 0)
+        #expect(run.report["goodput_per_second"] == 0)
+    }
+
     @Test func `stops every program cleanly`() throws {
         let system = try SaleSystem(apis: 1)
         try system.startWorker()

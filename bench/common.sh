@@ -1,0 +1,142 @@
+# shellcheck shell=bash disable=SC2154,SC2034
+# What the sections share: starting and stopping, the load, CPU and memory of a process, medians; sourced by script/bench.
+
+ids=()
+# shellcheck disable=SC2317  # called by the trap
+stop_all() {
+    local id
+    for id in "${ids[@]}"; do kill "$id" 2>/dev/null || true; done
+    wait
+}
+trap stop_all EXIT
+trap 'exit 130' INT TERM
+
+step() { printf 'script/bench %s: %s\n' "$section" "$*" >&2; }
+
+# give_up WHY [CODE]
+give_up() {
+    printf 'script/bench %s: %s; logs are in %s\n' "$section" "$1" "$dir" >&2
+    exit "${2:-70}"
+}
+
+# start NAME COMMAND…: runs it in the background with its output in NAME.log; its id is in $started.
+start() {
+    local name=$1
+    shift
+    "$@" >"$dir/$name.log" 2>&1 </dev/null 9>&- &
+    started=$!
+    ids+=("$started")
+}
+
+# stop ID: ends a process that was started here, and waits for it.
+stop() {
+    kill "$1" 2>/dev/null || true
+    wait "$1" 2>/dev/null || true
+}
+
+# wait_for WHAT COMMAND…: until the command succeeds, at most 20 s.
+wait_for() {
+    local what=$1
+    shift
+    for _ in $(seq 400); do
+        "$@" >/dev/null 2>&1 && return 0
+        sleep 0.05
+    done
+    give_up "$what did not come up"
+}
+
+listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# start_redis NAME SETTING…: strict, but for the settings; its id is in $started, its port in $redis_port.
+start_redis() {
+    local name=$1
+    shift
+    redis_port=$(free_port)
+    mkdir -p "$dir/$name"
+    start "$name" redis-server --bind 127.0.0.1 --port "$redis_port" --dir "$dir/$name" "${redis_strict[@]}" "$@"
+    wait_for "$name" redis-cli -p "$redis_port" ping
+    export SALE_REDIS_URL=redis://127.0.0.1:$redis_port/0
+}
+
+# start_api NAME [PROGRAM]: on the Redis that was started last; its id is in $started, its port in $api_port.
+start_api() {
+    api_port=$(free_port)
+    SALE_LISTEN=127.0.0.1:$api_port start "$1" "${2:-$bin/sale-api}"
+    wait_for "$1" curl -sf "http://127.0.0.1:$api_port/readyz"
+}
+
+create_sale() { "$bin/salectl" create "$1" --title bench --stock "$2" >/dev/null; }
+
+# create_sold_out_sale NAME API-PORT: somebody has bought its only unit; everybody else is told that it is sold out.
+create_sold_out_sale() {
+    local token code
+    create_sale "$1" 1
+    token=$("$bin/salectl" token --subject first-in-line)
+    code=$(curl -s -o /dev/null -w '%{http_code}' -X POST -H "Authorization: Bearer $token" -H 'Idempotency-Key: first' \
+        "http://127.0.0.1:$2/v1/sales/$1/purchases")
+    [ "$code" = 201 ] || give_up 'the only unit could not be bought'
+}
+
+# CPU of processes so far, in clock ticks of 10 ms.
+ticks() {
+    local id
+    for id in "$@"; do cat "/proc/$id/stat"; done | awk '{ sub(/.*\) /, ""); sum += $12 + $13 } END { print sum }'
+}
+
+memory_kib() { awk '$1 == "VmRSS:" { print $2 }' "/proc/$1/status"; }
+
+wrong() {
+    step "WRONG: $1"
+    touch "$dir/wrong"
+}
+
+# press SALE STAMPEDE-OPTION…: lets the load client loose; its report is in report.json.
+press() {
+    local sale=$1 log=$dir/stampede.log
+    shift
+    [ ! -t 2 ] || log=/dev/stderr
+    "${under[@]}" "$bin/stampede" --sale "$sale" --json "$@" >"$dir/report.json" 2>>"$log" 9>&- || true
+    [ -s "$dir/report.json" ] || give_up 'the load client gave no report'
+}
+
+# What the load client runs under: nothing, or perf.
+under=()
+
+reported() { jq "$1" "$dir/report.json"; }
+
+# expect FILTER: something that must hold of the last report.
+expect() { [ "$(reported "$1")" = true ] || wrong "not $1: $(cat "$dir/report.json")"; }
+
+# measure NAME SALE "API-ID…" REDIS-ID STAMPEDE-OPTION…: a run, and a row with its CPU per decision.
+measure() {
+    local name=$1 sale=$2 apis redis=$4 before after
+    read -ra apis <<<"$3"
+    shift 4
+    before=("$(ticks "${apis[@]}")" "$(ticks "$redis")")
+    press "$sale" "$@"
+    after=("$(ticks "${apis[@]}")" "$(ticks "$redis")")
+    jq -c --arg name "$name" --argjson round "$round" --argjson api "$((after[0] - before[0]))" \
+        --argjson redis "$((after[1] - before[1]))" \
+        '{name: $name, round: $round} + (. + {api_us: ($api * 10000 / .buyers), redis_us: ($redis * 10000 / .buyers)}
+            | .total_us = .api_us + .redis_us
+            | {buyers, secured, errors, api_us, redis_us, total_us, client_us, decisions_per_second, p50_ms, p99_ms})' \
+        "$dir/report.json" | add_row
+}
+
+# Keeps the row that is read, and says what is in it.
+add_row() {
+    tee -a "$dir/rows.jsonl" | jq -r '"\(.name), round \(.round) of '"$rounds"': "
+        + (del(.name, .round) | to_entries
+            | map("\(.key) \(.value | if type == "number" then . * 100 | round / 100 else . end)") | join(", "))' |
+        while read -r line; do step "$line"; done
+}
+
+# summarize [JQ-OPTION…] JQ-PROGRAM: makes the section's summary of its rows; its exit code tells whether every answer was
+# right.
+summarize() {
+    jq -s -L bench "${@:1:$#-1}" 'include "figures"; '"${*: -1}" "$dir/rows.jsonl" >"$dir/summary.json"
+    [ ! -e "$dir/wrong" ]
+}
+
+export SALE_JWT_JWKS_FILE=$dir/keys/jwks.json
+"$bin/salectl" keys init "$dir/keys" >"$dir/keys.log"
