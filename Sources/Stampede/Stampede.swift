@@ -176,11 +176,11 @@ final class Stampede {
     func idle(_ connection: ClientConnection) {
         connection.idleIndex = idleConnections.count
         idleConnections.append(connection)
-        if options.sources > 0 { mix() }
+        if options.sources > 0 || options.targets.count > 1 { mix() }
     }
 
-    /// Gives the last of the idle another's place: where each has an address, none may ask more often than the others. Without,
-    /// the one that was answered last goes next, which costs least.
+    /// Gives the last of the idle another's place: where they differ in address or target, none may ask more often than the
+    /// others. Otherwise the one that was answered last goes next, which costs least.
     private func mix() {
         let last = idleConnections.count - 1
         let other = Int.random(in: 0...last)
