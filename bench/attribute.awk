@@ -1,5 +1,5 @@
-# Reads what perf script prints of samples with their call chains, and adds each to the part of a decision that it belongs to: the
-# kernel's to the call that led there, all else to the innermost function of ours, or of a library that does one thing, in
+# Reads what perf script prints of samples with their call chains, and adds each to the part of a decision that it belongs to:
+# the kernel's to the call that led there, all else to the innermost function of ours, or of a library that does one thing, in
 # the chain. Prints "part samples". Swift's names are mangled: 8HTTPEdge13RequestParser is HTTPEdge.RequestParser.
 
 function part_of(name) {

@@ -2,11 +2,14 @@
 # What the sections share: starting and stopping, the load, CPU and memory of a process, medians; sourced by script/bench.
 
 ids=()
+# Folders outside of var/bench.
+scratch=()
 # shellcheck disable=SC2317  # called by the trap
 stop_all() {
     local id
     for id in "${ids[@]}"; do kill "$id" 2>/dev/null || true; done
     wait
+    [ ${#scratch[@]} = 0 ] || rm -rf "${scratch[@]}"
 }
 trap stop_all EXIT
 trap 'exit 130' INT TERM

@@ -1,8 +1,8 @@
 # shellcheck shell=bash disable=SC2154,SC2034,SC2016
 # How long an answer takes at a part of what can be done; sourced by script/bench.
 #
-# First the saturation: a closed loop on all of the machine, client included. Then presses that come at a fixed rate whatever the
-# answers do, and whose latency counts from the moment they were due: what the client itself is late by is in it.
+# First the saturation: a closed loop on all of the machine, client included. Then presses that come at a fixed rate whatever
+# the answers do, and whose latency counts from the moment they were due: what the client itself is late by is in it.
 
 : "${buyers:=500000}" "${connections:=128}"
 seconds=5

@@ -1,9 +1,9 @@
 # shellcheck shell=bash disable=SC2154,SC2034,SC2016
 # Where each microsecond of a decision goes; sourced by script/bench.
 #
-# perf looks at sale-api, Redis and the client a thousand times a second each, while buyers of a sale that is sold out press, all
-# of them asked of Redis; bench/attribute.awk says which part a sample belongs to. The microseconds are each part's share of what
-# the process took per decision in a run without perf. The client's signing is before its first press, and left out.
+# perf looks at sale-api, Redis and the client a thousand times a second each, while buyers of a sale that is sold out press,
+# all of them asked of Redis; bench/attribute.awk says which part a sample belongs to. The microseconds are each part's share of
+# what the process took per decision in a run without perf. The client's signing is before its first press, and left out.
 
 # shellcheck source=bench/peers.sh
 source bench/peers.sh
@@ -37,7 +37,8 @@ done
 parts() {
     perf script -i "$dir/$1.data" -F comm,ip,sym,dso 2>/dev/null | awk -f bench/attribute.awk |
         jq -Rn --arg process "$1" --argjson us "$(jq -s ".[0].$2" "$dir/rows.jsonl")" \
-            '[inputs | split("\t") | {part: .[0], samples: (.[1] | tonumber)} | select(.part != "apart" and ($process != "client" or .part != "auth"))]
+            '[inputs | split("\t") | {part: .[0], samples: (.[1] | tonumber)}
+                | select(.part != "apart" and ($process != "client" or .part != "auth"))]
                 | (map(.samples) | add) as $all
                 | sort_by(-.samples)[] | {name: "\($process) \(.part)", us: (.samples * $us / $all)}' -c
 }

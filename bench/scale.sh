@@ -26,4 +26,5 @@ for round in $(seq "$rounds"); do
 done
 
 summarize 'medians as $rows | def ratio(figure): ($rows | row("4") | figure) / ($rows | row("1") | figure) | rounded;
-    {rows: $rows, figures: {four_over_one: ratio(.total_us), four_over_one_api: ratio(.api_us), four_over_one_redis: ratio(.redis_us)}}'
+    {rows: $rows, figures: {four_over_one: ratio(.total_us), four_over_one_api: ratio(.api_us),
+        four_over_one_redis: ratio(.redis_us)}}'
