@@ -83,12 +83,12 @@ final class Buyers {
 
     /// Whether a buyer is among the share that presses again: spread evenly, the same in every run.
     static func retries(_ buyer: Int, perMillion: Int) -> Bool {
-        (UInt64(buyer) &* 0x9E37_79B9_7F4A_7C15 >> 32) % 1_000_000 < UInt64(perMillion)
+        ((UInt64(buyer) &* 0x9E37_79B9_7F4A_7C15) >> 32) % 1_000_000 < UInt64(perMillion)
     }
 
     /// Milliseconds that a buyer waits longer than it must: spread evenly, the same in every run.
     static func jitter(_ buyer: Int, below bound: Int) -> Int {
-        Int((UInt64(buyer) &* 0x9E37_79B9_7F4A_7C15 >> 32) % UInt64(bound))
+        Int(((UInt64(buyer) &* 0x9E37_79B9_7F4A_7C15) >> 32) % UInt64(bound))
     }
 
     func pressed(_ buyer: Int, due: Instant) { firstPress[buyer] = due.nanoseconds }

@@ -29,7 +29,7 @@ final class Stampede {
 
     private var connections: [ClientConnection] = []
     private var idleConnections: [ClientConnection] = []
-    private var mixer: UInt32 = 1
+    private var mixer = Mixer()
     /// By target: a press, and a join.
     private let presses: [PreparedRequest]
     private let joins: [PreparedRequest]
@@ -184,9 +184,7 @@ final class Stampede {
     /// others. Otherwise the one that was answered last goes next, which costs least.
     private func mix() {
         let last = idleConnections.count - 1
-        // Numerical Recipes' generator: the system's would be a call of the kernel at every answer.
-        mixer = mixer &* 1_664_525 &+ 1_013_904_223
-        let other = Int(UInt64(mixer) * UInt64(last + 1) >> 32)
+        let other = mixer.index(below: idleConnections.count)
         idleConnections.swapAt(other, last)
         idleConnections[other].idleIndex = other
         idleConnections[last].idleIndex = last
