@@ -36,6 +36,7 @@ final class HTTPConnection: EventHandler {
     }
 
     let descriptor: Int32
+    let isTCP: Bool
     let slot: UInt32
     unowned let server: HTTPServer
 
@@ -73,8 +74,9 @@ final class HTTPConnection: EventHandler {
         input.append(bytes)
     }
 
-    init(_ descriptor: Int32, slot: UInt32, server: HTTPServer) {
+    init(_ descriptor: Int32, isTCP: Bool, slot: UInt32, server: HTTPServer) {
         self.descriptor = descriptor
+        self.isTCP = isTCP
         self.slot = slot
         self.server = server
     }

@@ -47,8 +47,8 @@ extension HTTPServer {
     private func open(_ descriptor: Int32) {
         var one: Int32 = 1
         // Fails on a Unix socket, which has no Nagle to turn off.
-        setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, 4)
-        let connection = connections.insert { HTTPConnection(descriptor, slot: $0, server: self) }
+        let isTCP = setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, 4) == 0
+        let connection = connections.insert { HTTPConnection(descriptor, isTCP: isTCP, slot: $0, server: self) }
         do {
             connection.registration = try loop.register(descriptor, for: .readable, connection)
         } catch {

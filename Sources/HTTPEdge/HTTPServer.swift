@@ -44,9 +44,6 @@ package struct ResponseCounters {
 /// arrived whole is copied to its connection. Answers are composed in shared buffers and sent at once. So an idle
 /// connection holds no buffer, and in steady state no request allocates.
 package final class HTTPServer {
-    /// What a client may send after its last answer before we stop listening.
-    private static let lingerBytesMax = 1 << 20
-
     let loop: EventLoop
     let limits: EdgeLimits
     private unowned let handler: any HTTPHandler
@@ -92,6 +89,7 @@ package final class HTTPServer {
     }
 
     func receive(_ connection: HTTPConnection) {
+        if connection.state == .lingering { return discard(connection) }
         let held = connection.input.count
         // The longest message there may be: what is incomplete always has room for its rest, and what a client pipelines
         // behind a request that is being handled never has more.
@@ -105,7 +103,7 @@ package final class HTTPServer {
         if count == 0 {
             connection.inputEnded = true
             // A client that only stopped sending still gets its answer; one in mid-request has given up.
-            if connection.state == .receiving || connection.state == .lingering { return close(connection) }
+            if connection.state == .receiving { return close(connection) }
             return watch(connection)
         }
         switch connection.state {
@@ -113,10 +111,7 @@ package final class HTTPServer {
         case .handling, .sending, .resuming:
             connection.keep(UnsafeRawBufferPointer(rebasing: scratch[held..<held + count]))
             watch(connection)
-        case .lingering:
-            connection.wanted += count
-            if connection.wanted > Self.lingerBytesMax { close(connection) }
-        case .closed: break
+        case .lingering, .closed: break
         }
     }
 

@@ -115,6 +115,23 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         #expect(edge.server.counters.malformed == 50)
     }
 
+    @Test func `of clients who send on behind their last answer, all that waits is thrown away in one pass`() throws {
+        let edge = try EdgeUnderTest(over: .tcp)
+        let (others, honest) = try flood(edge, of: 10, saying: "nonsense\r\n")
+        for client in others { #expect(try client.closes()) }
+        // No more than fits into a window at once, so that nothing of it waits at the client's end.
+        let piece = Array(repeating: UInt8(ascii: "x"), count: 30_000)
+        for sent in stride(from: piece.count, through: 1 << 20, by: piece.count) {
+            for client in others { #expect(client.offer(piece) == piece.count, "after \(sent) bytes") }
+            for client in others { client.awaitDelivery() }
+            #expect(try passes(for: honest, edge) == 1)
+        }
+        #expect(edge.server.counters.open == 11)
+        // The megabyte is full.
+        for client in others { #expect(client.offer(piece) == piece.count) }
+        #expect(try edge.turn { edge.server.counters.open == 1 })
+    }
+
     @Test func `of clients who read nothing, each is given little, and goes after ten seconds`() throws {
         let edge = try EdgeUnderTest(over: .tcp)
         edge.answerBytes = 1000
