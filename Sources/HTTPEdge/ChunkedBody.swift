@@ -53,17 +53,16 @@ struct ChunkedBody {
                 continue
             }
             framing += 1
-            if framing > limits.chunkFramingBytes { return .refused(tooMuchFraming) }
+            if framing > limits.chunkFramingBytes { return .refused(.headersTooLarge) }
             let byte = bytes[at]
             at += 1
-            if case .digits = place, isHexDigit(byte) {
-                guard grow(by: byte, limits) else { return .refused(.contentTooLarge) }
-            } else if case .firstDigit = place, isHexDigit(byte) {
+            if isInSize, isHexDigit(byte) {
                 place = .digits
-                guard grow(by: byte, limits) else { return .refused(.contentTooLarge) }
+                guard grow(by: byte) else { return .refused(.badRequest) }
             } else if case .lastLF = place, byte == lf {
                 return .complete(end: at, decoded: written - start)
             } else if let next = next(after: byte) {
+                if case .digits = place, left > limits.bodyBytes - length { return .refused(.contentTooLarge) }
                 place = next
             } else {
                 return .refused(.badRequest)
@@ -72,18 +71,19 @@ struct ChunkedBody {
         return .incomplete(decoded: written - start)
     }
 
-    /// Takes in a digit of the chunk's size; false where the body would be too large. So the size can't overflow.
-    private mutating func grow(by digit: UInt8, _ limits: EdgeLimits) -> Bool {
-        let value = isDigit(digit) ? digit - UInt8(ascii: "0") : asciiLowercased(digit) - UInt8(ascii: "a") + 10
-        left = left * 16 + Int(value)
-        return length + left <= limits.bodyBytes
+    private var isInSize: Bool {
+        switch place {
+        case .firstDigit, .digits: true
+        default: false
+        }
     }
 
-    private var tooMuchFraming: Problem {
-        switch place {
-        case .trailer, .trailerName, .trailerValue, .trailerLF, .lastLF: .headersTooLarge
-        default: .contentTooLarge
-        }
+    /// Takes in a digit of the chunk's size; false where no length is that large, as of a Content-Length.
+    private mutating func grow(by digit: UInt8) -> Bool {
+        guard left <= Int.max >> 4 else { return false }
+        let value = isDigit(digit) ? digit - UInt8(ascii: "0") : asciiLowercased(digit) - UInt8(ascii: "a") + 10
+        left = left << 4 | Int(value)
+        return true
     }
 
     /// Where `byte` leads; nil where it must not be.

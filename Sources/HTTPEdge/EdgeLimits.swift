@@ -2,13 +2,13 @@
 package struct EdgeLimits: Sendable {
     /// Bytes of a request line; RFC 9112 section 3 asks for at least 8000. Beyond: 414.
     package var requestLineBytes = 8000
-    /// Bytes of a whole head, and fields in it. Beyond: 431.
+    /// Bytes of a whole head, and fields in it: as many as Apache takes. Beyond: 431.
     package var headBytes = 16_384
-    package var headerFields = 64
+    package var headerFields = 100
     /// Bytes of a body. `{"quantity":99}` has 15; a kilobyte forgives any white space. Beyond: 413.
     package var bodyBytes = 1024
     /// Bytes of a chunked body that are no body: sizes, extensions, line ends, trailers. A body of the full size in chunks
-    /// of one byte has 5 for each, 5,125 in all; what is left is for extensions. Beyond: 413, of trailers 431.
+    /// of one byte has 5 for each, 5,125 in all; what is left is for extensions. Beyond: 431.
     package var chunkFramingBytes = 8192
     /// What is always free to read a chunked body's framing into, however much of its head and body is held.
     private static let roomForFraming = 256

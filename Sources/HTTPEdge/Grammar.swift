@@ -30,9 +30,3 @@ func isFieldValue(_ byte: UInt8) -> Bool { byte >= 0x20 && byte != 0x7F || byte 
 func isHexDigit(_ byte: UInt8) -> Bool {
     isDigit(byte) || asciiLowercased(byte) &- UInt8(ascii: "a") < 6
 }
-
-func equalIgnoringCase(_ left: Span<UInt8>, _ right: Span<UInt8>) -> Bool {
-    guard left.count == right.count else { return false }
-    for index in left.indices where asciiLowercased(left[index]) != asciiLowercased(right[index]) { return false }
-    return true
-}

@@ -27,6 +27,7 @@ struct RequestParser {
     private var lengths = 0
     private var codings = 0
     private var codingIsChunked = false
+    private var codingIsMalformed = false
     /// Options of the Connection fields, however many there are: `close` outweighs `keep-alive`.
     private var saysClose = false
     private var saysKeepAlive = false
@@ -53,6 +54,7 @@ struct RequestParser {
         lengths = 0
         codings = 0
         codingIsChunked = false
+        codingIsMalformed = false
         saysClose = false
         saysKeepAlive = false
         authority = nil
@@ -69,7 +71,9 @@ struct RequestParser {
             case .refused(let problem): return .refused(problem)
             case .incomplete:
                 // Only a line's end or a limit can settle it; the caller asks again when there is more.
-                if offset == 0, line.count == start + limits.requestLineBytes + 2 { return .refused(.uriTooLong) }
+                if offset == 0, line.count == start + limits.requestLineBytes + 2 {
+                    return .refused(line.firstIndex(of: space, from: start) == nil ? .badRequest : .uriTooLong)
+                }
                 if bytes.count == limits.headBytes { return .refused(.headersTooLarge) }
                 return .incomplete
             }
@@ -202,6 +206,7 @@ struct RequestParser {
         case 17 where name.equalsIgnoringCase("transfer-encoding"):
             codings += 1
             codingIsChunked = value.equalsIgnoringCase("chunked")
+            codingIsMalformed = !isCodingList(value)
         default: break
         }
     }
@@ -222,6 +227,24 @@ struct RequestParser {
         }
     }
 
+    /// Whether it is a list of codings, in which chunked stands only at the end; an empty element would be lawful, but no
+    /// client sends one that doesn't want two servers to disagree.
+    private func isCodingList(_ value: Span<UInt8>) -> Bool {
+        var start = 0
+        while start <= value.count {
+            let end = value.firstIndex(of: UInt8(ascii: ","), from: start) ?? value.count
+            var first = start
+            var last = end
+            while first < last, isBlank(value[first]) { first += 1 }
+            while last > first, isBlank(value[last - 1]) { last -= 1 }
+            guard last > first else { return false }
+            for index in first..<last where !isToken(value[index]) { return false }
+            if end < value.count, value.extracting(first..<last).equalsIgnoringCase("chunked") { return false }
+            start = end + 1
+        }
+        return true
+    }
+
     // MARK: Framing
 
     /// Settles where the message ends (RFC 9112 section 6) and whom it is for (section 3.2).
@@ -231,14 +254,13 @@ struct RequestParser {
             guard isHost(bytes.extracting(host)) else { throw .refused(.badRequest) }
         }
         if let authority {
-            let name = bytes.extracting(authority)
-            guard isHost(name), hosts == 0 || equalIgnoringCase(name, bytes.extracting(host)) else {
-                throw .refused(.badRequest)
-            }
+            // An origin server goes by it and must ignore Host, whatever that says (section 3.2.2).
+            guard isHost(bytes.extracting(authority)) else { throw .refused(.badRequest) }
         }
         if codings > 0 {
             // Both framings, a coding in HTTP/1.0, or several: somebody may have read it the other way (section 6.1).
-            guard lengths == 0, codings == 1, !head.isHTTP10 else { throw .refused(.badRequest) }
+            // Where chunked is not the last coding, nobody can tell where the body ends (section 6.3).
+            guard lengths == 0, codings == 1, !head.isHTTP10, !codingIsMalformed else { throw .refused(.badRequest) }
             // One that is not known here can't be told from the body behind it (section 6.1).
             guard codingIsChunked else { throw .refused(.notImplemented) }
             head.isChunked = true

@@ -11,7 +11,8 @@ extension Problem {
         "malformed-body", .badRequest, "Malformed body",
         "The body is empty, {} or {\\\"quantity\\\":N} with N a whole number from 1 to 99.")
     static let unsupportedMediaType = Problem(
-        "unsupported-media-type", .unsupportedMediaType, "Unsupported media type", "A body is application/json.")
+        "unsupported-media-type", .unsupportedMediaType, "Unsupported media type",
+        "A body is application/json, without a Content-Encoding.")
 
     static let soldOut = Problem("sold-out", .conflict, "Sold out", "Every unit has been sold.")
     static let insufficientStock = Problem(

@@ -16,7 +16,7 @@ enum PurchaseRequest {
     enum Quantity: Equatable {
         case units(Int)
         case malformed
-        /// It is not said to be JSON.
+        /// It is not said to be JSON, or it is encoded (RFC 9110 section 8.4).
         case unsupportedMediaType
     }
 
@@ -24,7 +24,10 @@ enum PurchaseRequest {
     static func quantity(_ request: borrowing Request) -> Quantity {
         let body = request.body
         if body.count == 0 { return .units(1) }
-        guard let type = request.value(of: "content-type"), isJSON(type) else { return .unsupportedMediaType }
+        guard let type = request.value(of: "content-type"), isJSON(type), request.count(of: "content-encoding") == 0
+        else {
+            return .unsupportedMediaType
+        }
         guard let units = try? units(body) else { return .malformed }
         return .units(units)
     }
@@ -32,7 +35,7 @@ enum PurchaseRequest {
     /// `application/json`, with or without parameters.
     private static func isJSON(_ type: Span<UInt8>) -> Bool {
         var end = type.firstIndex(of: UInt8(ascii: ";")) ?? type.count
-        while end > 0, type[end - 1] == UInt8(ascii: " ") { end -= 1 }
+        while end > 0, type[end - 1] == UInt8(ascii: " ") || type[end - 1] == UInt8(ascii: "\t") { end -= 1 }
         return type.extracting(0..<end).equalsIgnoringCase("application/json")
     }
 

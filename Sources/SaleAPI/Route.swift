@@ -48,14 +48,17 @@ enum Route: Equatable {
     /// The methods it knows, as its Allow field says them (RFC 9110 section 10.2.1).
     var allow: StaticString {
         switch self {
-        case .purchases, .queue: "GET, HEAD, POST"
-        default: "GET, HEAD"
+        case .purchases, .queue: Self.allowAnywhere
+        default: "GET, HEAD, OPTIONS"
         }
     }
 
+    /// The methods that some path knows.
+    static let allowAnywhere: StaticString = "GET, HEAD, OPTIONS, POST"
+
     func allows(_ method: Method) -> Bool {
         switch method {
-        case .get, .head: true
+        case .get, .head, .options: true
         case .post:
             switch self {
             case .purchases, .queue: true

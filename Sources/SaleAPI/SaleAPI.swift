@@ -108,6 +108,7 @@ final class SaleAPI: HTTPHandler {
     // MARK: Requests
 
     func handle(_ request: borrowing Request, _ exchange: Exchange) {
+        if request.method == .options { return options(request, exchange) }
         guard let route = Route(path: request.path) else { return server.respond(exchange, .notFound) }
         guard route.allows(request.method) else {
             return server.respond(exchange, .methodNotAllowed, headers: { $0.appendHeader("Allow", route.allow) })
@@ -134,6 +135,14 @@ final class SaleAPI: HTTPHandler {
                 body.append(joins: joinAnswers, waiting: joins.pending)
             }
         }
+    }
+
+    /// Says what a path can be asked, or, for `*`, what any can (RFC 9110 section 9.3.7).
+    private func options(_ request: borrowing Request, _ exchange: Exchange) {
+        let route = Route(path: request.path)
+        guard route != nil || request.path.equals("*") else { return server.respond(exchange, .notFound) }
+        let allow = route?.allow ?? Route.allowAnywhere
+        server.respond(exchange, .ok, .none, headers: { $0.appendHeader("Allow", allow) }, body: { _ in })
     }
 
     private func purchase(_ sale: SaleID, _ request: borrowing Request, _ exchange: Exchange) {

@@ -108,12 +108,20 @@ import Testing
             #expect(answer.status == 415, "\(type ?? "none")")
             #expect(answer.problem == "unsupported-media-type")
         }
+        let encoded = try client.ask(
+            "POST", "/v1/sales/demo/purchases",
+            headers: [
+                api.bearer("b"), ("Idempotency-Key", "k"), ("Content-Type", "application/json"),
+                ("Content-Encoding", "gzip"),
+            ],
+            body: "{}")
+        #expect(encoded.status == 415)
         let good = [
             ("{}", 1), (" {} ", 1), (#"{"quantity":1}"#, 1), (#"{ "quantity" : 99 }"#, 99),
             ("{\n\t\"quantity\":7\r\n}", 7),
         ]
         for (index, (body, quantity)) in good.enumerated() {
-            let answer = try ask(body, "Application/JSON; charset=utf-8", key: "k\(index)")
+            let answer = try ask(body, "Application/JSON\t ; charset=utf-8", key: "k\(index)")
             #expect(answer.status == 201, "\(body)")
             #expect(answer.json["quantity"] as? Int == quantity)
         }
@@ -128,10 +136,13 @@ import Testing
         ("/", 404, ""), ("/v1", 404, ""), ("/v1/sales/", 404, ""), ("/v1/sales/demo/", 404, ""),
         ("/v1/sales/demo/purchases/", 404, ""), ("/v1/sales/demo/orders", 404, ""), ("/v1/sales/demo/orders/", 404, ""),
         ("/v1/sales/demo/orders/demo-0", 404, ""), ("/v1/sales/demo/orders/other-1", 404, ""), ("/LIVEZ", 404, ""),
-        ("/v1/sales", 405, "GET, HEAD"), ("/v1/sales/demo", 405, "GET, HEAD"), ("/livez", 405, "GET, HEAD"),
-        ("/v1/sales/demo/purchases", 405, "GET, HEAD, POST"), ("/v1/sales/demo/orders/demo-1", 405, "GET, HEAD"),
-        ("/readyz", 405, "GET, HEAD"), ("/metrics", 405, "GET, HEAD"), ("/v1/sales?x=1", 405, "GET, HEAD"),
-        ("/.well-known/jwks.json", 405, "GET, HEAD"), ("/.well-known/jwks", 404, ""),
+        ("/v1/sales", 405, "GET, HEAD, OPTIONS"), ("/v1/sales/demo", 405, "GET, HEAD, OPTIONS"),
+        ("/livez", 405, "GET, HEAD, OPTIONS"),
+        ("/v1/sales/demo/purchases", 405, "GET, HEAD, OPTIONS, POST"),
+        ("/v1/sales/demo/orders/demo-1", 405, "GET, HEAD, OPTIONS"),
+        ("/readyz", 405, "GET, HEAD, OPTIONS"), ("/metrics", 405, "GET, HEAD, OPTIONS"),
+        ("/v1/sales?x=1", 405, "GET, HEAD, OPTIONS"),
+        ("/.well-known/jwks.json", 405, "GET, HEAD, OPTIONS"), ("/.well-known/jwks", 404, ""),
     ])
     func `know the paths and their methods`(_ target: String, _ status: Int, _ allow: String) throws {
         // DELETE is known to HTTP and to none of our paths.
@@ -140,6 +151,18 @@ import Testing
         #expect(answer.status == status)
         #expect(answer["Allow"] ?? "" == allow)
         expectProblem(answer)
+    }
+
+    @Test(arguments: [
+        ("*", 200, "GET, HEAD, OPTIONS, POST"), ("/v1/sales", 200, "GET, HEAD, OPTIONS"),
+        ("/v1/sales/demo/purchases", 200, "GET, HEAD, OPTIONS, POST"), ("/nowhere", 404, ""),
+    ])
+    func `say by OPTIONS what they can be asked`(_ target: String, _ status: Int, _ allow: String) throws {
+        let api = try APIUnderTest()
+        let answer = try api.ask("OPTIONS", target)
+        #expect(answer.status == status)
+        #expect(answer["Allow"] ?? "" == allow)
+        if status == 200 { #expect(answer["Content-Length"] == "0") }
     }
 }
 

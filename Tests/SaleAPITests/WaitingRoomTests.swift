@@ -331,7 +331,7 @@ private struct RoomScene {
         #expect(answer.status == 400)
         #expect(answer.problem == "malformed-body")
         #expect(try scene.api.ask("POST", path).status == 401)
-        #expect(try scene.api.ask("PUT", path)["Allow"] == "GET, HEAD, POST")
+        #expect(try scene.api.ask("PUT", path)["Allow"] == "GET, HEAD, OPTIONS, POST")
     }
 
     @Test func `limits how often one buyer asks`() throws {

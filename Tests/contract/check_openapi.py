@@ -204,7 +204,7 @@ def server_of(check, operation_id, sockets):
 
 def ask_what_no_operation_takes(check, sockets):
     """What the edge refuses, whatever the operation."""
-    many = [(f"X-{index}", "1") for index in range(64)]
+    many = [(f"X-{index}", "1") for index in range(100)]
     for operation_id, method, target in targets(check.document):
         server = server_of(check, operation_id, sockets)
         for raw in [

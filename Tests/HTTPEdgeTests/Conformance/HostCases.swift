@@ -31,7 +31,15 @@ extension RequestCase {
         RequestCase(400, "a host with something behind its bracket", get("Host: [::1]80\r\n")),
         RequestCase(400, "a host with a byte above ASCII", get("Host: shöp.example\r\n")),
         RequestCase(400, "a host with a character that no name has", get("Host: shop|example\r\n")),
-        RequestCase(400, "another host than absolute-form's", "GET http://other.example/ HTTP/1.1\r\n\(host)\r\n"),
+        // Section 3.2.2 makes an origin server ignore Host where absolute-form names one, as nginx does.
+        RequestCase(nil, "another host than absolute-form's", "GET http://other.example/ HTTP/1.1\r\n\(host)\r\n"),
+        RequestCase(
+            nil, "absolute-form with the port that Host leaves out",
+            "GET http://shop.example:80/ HTTP/1.1\r\n\(host)\r\n"),
+        RequestCase(400, "absolute-form without a Host", "GET http://shop.example/ HTTP/1.1\r\n\r\n"),
+        RequestCase(400, "absolute-form beside two hosts", "GET http://shop.example/ HTTP/1.1\r\n\(host)\(host)\r\n"),
+        RequestCase(
+            400, "absolute-form beside a host that is none", "GET http://shop.example/ HTTP/1.1\r\nHost: a b\r\n\r\n"),
         RequestCase(nil, "a host with an escaped character", get("Host: shop%2Dexample\r\n")),
         RequestCase(nil, "a host of the longest IPv6 address", get("Host: [1:2:3:4:5:6:7:8]:80\r\n")),
         RequestCase(nil, "a host that is the shortest IPv6 address", get("Host: [::]\r\n")),

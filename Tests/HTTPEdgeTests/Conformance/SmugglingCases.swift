@@ -20,13 +20,13 @@ extension RequestCase {
         RequestCase(400, "a coding with a NUL", post("Transfer-Encoding: chunked\0\r\n", "0\r\n\r\n")),
         RequestCase(400, "a coding whose name has a NUL", post("Transfer-Encoding\0: chunked\r\n", "0\r\n\r\n")),
         RequestCase(400, "a coding whose name has a byte above ASCII", post("Transfer-Encodin\u{E9}: chunked\r\n")),
-        RequestCase(501, "a coding behind a comma", post("Transfer-Encoding: , chunked\r\n", "0\r\n\r\n")),
-        RequestCase(501, "a coding before a comma", post("Transfer-Encoding: chunked,\r\n", "0\r\n\r\n")),
-        RequestCase(501, "the same coding twice in a list", post("Transfer-Encoding: chunked, chunked\r\n")),
-        RequestCase(501, "chunked, and then another coding", post("Transfer-Encoding: chunked, identity\r\n")),
+        RequestCase(400, "a coding behind a comma", post("Transfer-Encoding: , chunked\r\n", "0\r\n\r\n")),
+        RequestCase(400, "a coding before a comma", post("Transfer-Encoding: chunked,\r\n", "0\r\n\r\n")),
+        RequestCase(400, "the same coding twice in a list", post("Transfer-Encoding: chunked, chunked\r\n")),
+        RequestCase(400, "chunked, and then identity", post("Transfer-Encoding: chunked, identity\r\n")),
         RequestCase(501, "identity", post("Transfer-Encoding: identity\r\n")),
-        RequestCase(501, "a coding in quotes", post("Transfer-Encoding: \"chunked\"\r\n", "0\r\n\r\n")),
-        RequestCase(501, "a coding with a byte above ASCII", post("Transfer-Encoding: \u{E9}chunked\r\n", "0\r\n\r\n")),
+        RequestCase(400, "a coding in quotes", post("Transfer-Encoding: \"chunked\"\r\n", "0\r\n\r\n")),
+        RequestCase(400, "a coding with a byte above ASCII", post("Transfer-Encoding: \u{E9}chunked\r\n", "0\r\n\r\n")),
         RequestCase(
             400, "a coding and a length of nothing", post("Transfer-Encoding: chunked\r\nContent-Length: 0\r\n")),
         RequestCase(
@@ -64,11 +64,7 @@ extension RequestCase {
     ]
 
     /// A request that two servers would take to be for different hosts or paths (RFC 9112 sections 3.2 and 3.3).
-    ///
-    /// Section 3.2.2 lets an origin server ignore a Host that differs from absolute-form's. It also makes every client send
-    /// them equal (section 3.2): whoever does not wants somebody in between to see another host than we do.
     private static let targetsInDisguise = [
-        RequestCase(400, "absolute-form with another port than the host's", absolute("http://shop.example:81/")),
         RequestCase(400, "absolute-form with another host in front of an at sign", absolute("http://x@shop.example/")),
         RequestCase(400, "absolute-form with a backslash", absolute("http:\\\\shop.example/")),
         RequestCase(400, "absolute-form with one slash", absolute("http:/shop.example/")),
