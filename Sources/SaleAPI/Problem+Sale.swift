@@ -12,7 +12,7 @@ extension Problem {
         "The body is empty, {} or {\\\"quantity\\\":N} with N a whole number from 1 to 99.")
     static let unsupportedMediaType = Problem(
         "unsupported-media-type", .unsupportedMediaType, "Unsupported media type",
-        "A body is application/json, without a Content-Encoding.")
+        "A body is application/json, and not encoded.")
 
     static let soldOut = Problem("sold-out", .conflict, "Sold out", "Every unit has been sold.")
     static let insufficientStock = Problem(

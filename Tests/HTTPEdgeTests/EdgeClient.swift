@@ -74,10 +74,11 @@ final class EdgeClient {
     func send(_ text: String) -> Int { send(Array(text.utf8)) }
 
     /// Waits until all that was sent has reached the server's end, where it may wait to be read. A Unix socket's is there
-    /// when `send` returns; the kernel may carry a TCP segment a little later.
-    func awaitDelivery() {
-        guard case .tcp = edge.address else { return }
-        _ = eventually {
+    /// when `send` returns; the kernel may carry a TCP segment a little later. False where there is no room for it.
+    @discardableResult
+    func awaitDelivery() -> Bool {
+        guard case .tcp = edge.address else { return true }
+        return eventually {
             var pending: Int32 = 0
             return ioctl(descriptor, UInt(TIOCOUTQ), &pending) == 0 && pending == 0
         }

@@ -123,7 +123,7 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         let piece = Array(repeating: UInt8(ascii: "x"), count: 30_000)
         for sent in stride(from: piece.count, through: 1 << 20, by: piece.count) {
             for client in others { #expect(client.offer(piece) == piece.count, "after \(sent) bytes") }
-            for client in others { client.awaitDelivery() }
+            try #require(others.allSatisfy { $0.awaitDelivery() }, "after \(sent) bytes")
             #expect(try passes(for: honest, edge) == 1)
         }
         #expect(edge.server.counters.open == 11)
