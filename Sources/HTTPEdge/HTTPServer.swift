@@ -83,9 +83,9 @@ package final class HTTPServer {
     // MARK: Receiving
 
     func ready(_ connection: HTTPConnection, _ readiness: Readiness) {
-        if !readiness.isDisjoint(with: .hangUp) { return close(connection) }
-        if readiness.contains(.writable) { flush(connection) }
-        if readiness.contains(.readable), connection.state != .closed { receive(connection) }
+        if readiness.hasHungUp { return close(connection) }
+        if readiness.isWritable { flush(connection) }
+        if readiness.isReadable, connection.state != .closed { receive(connection) }
     }
 
     func receive(_ connection: HTTPConnection) {
@@ -326,18 +326,17 @@ package final class HTTPServer {
 
     /// Watches for what the connection's state can use, and for nothing that would wake us in vain.
     private func watch(_ connection: HTTPConnection) {
-        var interest: Readiness = []
+        let wantsMore: Bool
         switch connection.state {
-        case .receiving, .lingering: interest = .readable
-        case .handling, .sending, .resuming:
-            // What is behind a request is read when what was read before it is done with: a piece at a time, and not a
-            // request's worth whenever one is.
-            if connection.input.isEmpty { interest = .readable }
-            if connection.state == .sending { interest.formUnion(.writable) }
+        case .receiving, .lingering: wantsMore = true
+        // What is behind a request is read when what was read before it is done with: a piece at a time, and not a
+        // request's worth whenever one is.
+        case .handling, .sending, .resuming: wantsMore = connection.input.isEmpty
         case .closed: return
         }
-        if connection.inputEnded { interest.subtract(.readable) }
-        guard interest != connection.interest, let registration = connection.registration else { return }
+        let interest = Readiness(
+            readable: wantsMore && !connection.inputEnded, writable: connection.state == .sending)
+        guard interest.rawValue != connection.interest.rawValue, let registration = connection.registration else { return }
         connection.interest = interest
         loop.update(registration, for: interest)
     }

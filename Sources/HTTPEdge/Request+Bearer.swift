@@ -5,7 +5,7 @@ extension Request {
     package var bearerToken: Span<UInt8>? {
         @_lifetime(copy self)
         get {
-            guard count(of: "authorization") == 1, let value = value(of: "authorization") else { return nil }
+            guard let value = onlyValue(of: "authorization") else { return nil }
             guard value.count > 7, value[6] == UInt8(ascii: " "), value.extracting(0..<6).equalsIgnoringCase("bearer")
             else {
                 return nil

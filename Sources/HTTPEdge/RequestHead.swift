@@ -74,16 +74,31 @@ package struct Request: ~Escapable {
     /// How often a field occurs; `name` is in lower case.
     package func count(of name: StaticString) -> Int {
         var count = 0
-        for index in fields.indices where bytes.extracting(fields[index].name).equalsIgnoringCase(name) { count += 1 }
+        for index in fields.indices where isNamed(fields[index], name) { count += 1 }
         return count
     }
 
     /// The value of a field's first occurrence, without the white space around it; `name` is in lower case.
     @_lifetime(copy self)
     package func value(of name: StaticString) -> Span<UInt8>? {
-        for index in fields.indices where bytes.extracting(fields[index].name).equalsIgnoringCase(name) {
-            return bytes.extracting(fields[index].value)
-        }
+        for index in fields.indices where isNamed(fields[index], name) { return bytes.extracting(fields[index].value) }
         return nil
+    }
+
+    /// The value of a field that occurs once; nil where it doesn't occur, or again. `name` is in lower case.
+    @_lifetime(copy self)
+    package func onlyValue(of name: StaticString) -> Span<UInt8>? {
+        var value: Range<Int>?
+        for index in fields.indices where isNamed(fields[index], name) {
+            guard value == nil else { return nil }
+            value = fields[index].value
+        }
+        guard let value else { return nil }
+        return bytes.extracting(value)
+    }
+
+    /// Most names are told apart by their length.
+    private func isNamed(_ field: HeaderField, _ name: StaticString) -> Bool {
+        field.name.count == name.utf8CodeUnitCount && bytes.extracting(field.name).equalsIgnoringCase(name)
     }
 }

@@ -129,27 +129,29 @@ struct RequestParser {
 
     /// origin-form, absolute-form, or `*` for OPTIONS (RFC 9112 section 3.2).
     private mutating func target(_ bytes: Span<UInt8>, _ target: Range<Int>, _ head: inout RequestHead) throws(Stop) {
-        var path = target
         let text = bytes.extracting(target)
-        let scheme =
-            text.extracting(first: 7).equalsIgnoringCase("http://")
-            ? 7 : text.extracting(first: 8).equalsIgnoringCase("https://") ? 8 : 0
-        if scheme > 0 {
-            let start = target.lowerBound + scheme
-            var end = start
-            while end < target.upperBound, bytes[end] != slash, bytes[end] != UInt8(ascii: "?") { end += 1 }
-            guard end > start else { throw .refused(.badRequest) }
-            authority = start..<end
-            path = end..<target.upperBound
-        } else if text.equals("*") {
-            guard head.method == .options else { throw .refused(.badRequest) }
-        } else if text[0] != slash {
-            throw .refused(.badRequest)
+        var path = 0..<text.count
+        if text[0] != slash {
+            if let scheme = Self.schemeBytes(text) {
+                var end = scheme
+                while end < text.count, text[end] != slash, text[end] != UInt8(ascii: "?") { end += 1 }
+                guard end > scheme else { throw .refused(.badRequest) }
+                authority = target.lowerBound + scheme..<target.lowerBound + end
+                path = end..<text.count
+            } else {
+                guard text.equals("*"), head.method == .options else { throw .refused(.badRequest) }
+            }
         }
-        var question = path.lowerBound
-        while question < path.upperBound, bytes[question] != UInt8(ascii: "?") { question += 1 }
-        head.path = path.lowerBound..<question
-        head.query = min(question + 1, path.upperBound)..<path.upperBound
+        let question = text.firstIndex(of: UInt8(ascii: "?"), from: path.lowerBound) ?? text.count
+        head.path = target.lowerBound + path.lowerBound..<target.lowerBound + question
+        head.query = target.lowerBound + min(question + 1, text.count)..<target.upperBound
+    }
+
+    /// Bytes of the scheme that an absolute-form target begins with; nil where it begins with none that we know.
+    private static func schemeBytes(_ target: Span<UInt8>) -> Int? {
+        if target.extracting(first: 7).equalsIgnoringCase("http://") { return 7 }
+        if target.extracting(first: 8).equalsIgnoringCase("https://") { return 8 }
+        return nil
     }
 
     // MARK: Fields
@@ -168,7 +170,8 @@ struct RequestParser {
         guard bytes[nameEnd] == colon, nameEnd > offset else { throw .refused(.badRequest) }
         var valueStart = nameEnd + 1
         while valueStart < bytes.count, isBlank(bytes[valueStart]) { valueStart += 1 }
-        let lineEnd = try end(of: valueStart, in: bytes, while: isFieldValue)
+        let lineEnd = endOfFieldValue(bytes, from: valueStart)
+        guard lineEnd < bytes.count else { throw .incomplete }
         guard bytes[lineEnd] == cr else { throw .refused(.badRequest) }
         guard lineEnd + 1 < bytes.count else { throw .incomplete }
         guard bytes[lineEnd + 1] == lf else { throw .refused(.badRequest) }

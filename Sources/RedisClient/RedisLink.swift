@@ -218,10 +218,8 @@ final class RedisLink: EventHandler {
 
     func ready(_ readiness: Readiness) {
         // hiredis learns of errors by reading or writing.
-        if !readiness.isDisjoint(with: [.writable, .hangUp]), let context, !connected || readiness.contains(.writable) {
-            redisAsyncHandleWrite(context)
-        }
-        if !readiness.isDisjoint(with: [.readable, .hangUp]), let context { redisAsyncHandleRead(context) }
+        if readiness.isWritable || (readiness.hasHungUp && !connected), let context { redisAsyncHandleWrite(context) }
+        if readiness.isReadable || readiness.hasHungUp, let context { redisAsyncHandleRead(context) }
     }
 
     private func wantWrite() {

@@ -6,9 +6,7 @@ enum PurchaseRequest {
     /// The key of an `Idempotency-Key` field that occurs once and is one bare token.
     @_lifetime(copy request)
     static func key(_ request: borrowing Request) -> Span<UInt8>? {
-        guard request.count(of: "idempotency-key") == 1, let value = request.value(of: "idempotency-key"),
-            IdempotencyKey.isValid(value)
-        else { return nil }
+        guard let value = request.onlyValue(of: "idempotency-key"), IdempotencyKey.isValid(value) else { return nil }
         return value
     }
 

@@ -12,9 +12,6 @@ final class ClientConnection: EventHandler {
         case busy
     }
 
-    /// What brings an answer, or the end; a constant, since a literal of this set is put together at each use.
-    private static let readableOrGone: Readiness = [.readable, .hangUp]
-
     let index: Int
     let target: Options.Target
     private let source: SocketAddress?
@@ -125,8 +122,8 @@ final class ClientConnection: EventHandler {
             getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &length)
             return code == 0 ? established() : fail()
         }
-        if !unsent.isEmpty, readiness.contains(.writable) { sendRest() }
-        if readiness.rawValue & Self.readableOrGone.rawValue != 0, state != .closed { receive() }
+        if !unsent.isEmpty, readiness.isWritable { sendRest() }
+        if readiness.isReadable || readiness.hasHungUp, state != .closed { receive() }
     }
 
     private func sendRest() {

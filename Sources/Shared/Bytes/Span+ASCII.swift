@@ -1,7 +1,9 @@
+import Glibc
+
 /// Reading ASCII in place: the comparisons and numbers that HTTP, JSON and Redis text share.
 extension Span<UInt8> {
     /// Whether the bytes are exactly `text`.
-    @inlinable package func equals(_ text: StaticString) -> Bool {
+    @inlinable @inline(__always) package func equals(_ text: StaticString) -> Bool {
         let length = text.utf8CodeUnitCount
         guard count == length else { return false }
         let other = text.utf8Start
@@ -10,7 +12,7 @@ extension Span<UInt8> {
     }
 
     /// Whether the bytes are `text` in any case; `text` is given in lower case.
-    @inlinable package func equalsIgnoringCase(_ text: StaticString) -> Bool {
+    @inlinable @inline(__always) package func equalsIgnoringCase(_ text: StaticString) -> Bool {
         let length = text.utf8CodeUnitCount
         guard count == length else { return false }
         let other = text.utf8Start
@@ -43,13 +45,13 @@ extension Span<UInt8> {
     }
 
     /// The index of the first `byte` at or after `start`.
-    @inlinable package func firstIndex(of byte: UInt8, from start: Int = 0) -> Int? {
-        var index = start
-        while index < count {
-            if self[unchecked: index] == byte { return index }
-            index += 1
+    package func firstIndex(of byte: UInt8, from start: Int = 0) -> Int? {
+        withUnsafeBytes { bytes in
+            guard let base = bytes.baseAddress, start < bytes.count else { return nil }
+            // The C library looks at 32 bytes and more at once.
+            guard let found = memchr(base + start, Int32(byte), bytes.count - start) else { return nil }
+            return UnsafeRawPointer(found) - base
         }
-        return nil
     }
 
     /// The bytes as text; invalid UTF-8 is repaired with U+FFFD.

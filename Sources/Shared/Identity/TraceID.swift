@@ -58,12 +58,7 @@ package struct TraceIDGenerator {
 extension ByteBuffer {
     /// Appends a trace-id: 32 hexadecimal digits.
     package mutating func append(_ trace: TraceID) {
-        reserve(32)
-        append(hexWord: trace.high)
-        append(hexWord: trace.low)
-    }
-
-    private mutating func append(hexWord word: UInt64) {
-        for place in 0..<16 { append(lowerHexDigit(UInt8(truncatingIfNeeded: word >> UInt64(60 - place * 4)) & 15)) }
+        append(hex: trace.high)
+        append(hex: trace.low)
     }
 }
