@@ -144,7 +144,8 @@ private final class Operator {
         try TestSale.create(operate.redis, "b")
         let list = try operate.json(["ls"])
         #expect((list["sales"] as? [[String: Any]])?.compactMap { $0["sale"] as? String } == ["a", "b"])
-        let watched = try operate.run(["watch", "a", "--every", "10ms", "--for", "30ms", "--json"])
+        // Long enough for two looks also on a machine that does much else.
+        let watched = try operate.run(["watch", "a", "--every", "10ms", "--for", "2s", "--json"])
         #expect(watched.code == 0)
         #expect(watched.output.split(separator: "\n").count >= 2)
     }
