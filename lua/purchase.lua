@@ -57,6 +57,7 @@ local not_open = opens_at > 0 and now_ms < opens_at
 local paused = saved[6] == '1'
 -- A clock that was set back must not let a later win look earlier. Positions order wins; this only keeps them tidy.
 local secured_at_ms = math.max(now_ms, tonumber(saved[7]) or 0)
+local at_ms = string.format('%d', secured_at_ms)
 
 -- One call for the whole batch: calling Redis from Lua costs more than the look-up.
 local buyers = {}
@@ -110,10 +111,10 @@ local function decide(i, buyer, key, quantity, trace, ticket)
     local text = wins_of[buyer] and text_of(wins_of[buyer]) or fields[i]
     local bought, positions = 0, {}
     if text then
-        for won_key, at_position, units, at_ms in string.gmatch(text, '([^ ;]+) (%d+) (%d+) (%d+) %d+') do
+        for won_key, at_position, units, won_at_ms in string.gmatch(text, '([^ ;]+) (%d+) (%d+) (%d+) %d+') do
             if won_key == key then
                 if tonumber(units) ~= quantity then return 'K' end
-                return 'R', at_position .. ' ' .. at_ms
+                return 'R', at_position .. ' ' .. won_at_ms
             end
             bought = bought + tonumber(units)
             positions[#positions + 1] = at_position
@@ -139,8 +140,10 @@ local function decide(i, buyer, key, quantity, trace, ticket)
         changed[#changed + 1] = buyer
     end
     local wins = wins_of[buyer]
-    wins[#wins + 1] = string.format('%s %d %d %d %s', key, position, quantity, secured_at_ms, epoch)
-    events[#events + 1] = { buyer, key, quantity, trace, position }
+    -- As text at once: a number that is handed to Redis, or joined to a text, goes through printf's %.17g each time.
+    local position_text, quantity_text = string.format('%d', position), string.format('%d', quantity)
+    wins[#wins + 1] = table.concat({ key, position_text, quantity_text, at_ms, epoch }, ' ')
+    events[#events + 1] = { buyer, key, quantity_text, trace, position_text }
     return 'S', position
 end
 
@@ -162,14 +165,13 @@ end
 if sold > 0 then
     redis.call('DECRBY', KEYS[2], sold)
     redis.call('INCRBY', KEYS[3], #events)
-    redis.call('HSET', KEYS[1], 'last_at_ms', string.format('%d', secured_at_ms))
+    redis.call('HSET', KEYS[1], 'last_at_ms', at_ms)
     local pairs_of_buyers = {}
     for i = 1, #changed do
         pairs_of_buyers[i * 2 - 1] = changed[i]
         pairs_of_buyers[i * 2] = text_of(wins_of[changed[i]])
     end
     redis.call('HSET', KEYS[4], unpack(pairs_of_buyers))
-    local at_ms = string.format('%d', secured_at_ms)
     for i = 1, #events do
         local event = events[i]
         redis.call('XADD', KEYS[5], '*', 'v', '1', 'kind', 'order', 'order', ARGV[2] .. '-' .. event[5],

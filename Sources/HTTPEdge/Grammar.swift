@@ -15,6 +15,8 @@ func isBlank(_ byte: UInt8) -> Bool { byte == space || byte == 0x09 }
 
 /// tchar (RFC 9110 section 5.6.2), one bit a character.
 func isToken(_ byte: UInt8) -> Bool {
+    // Nearly every character of a header's name is a letter.
+    if (byte | 0x20) &- UInt8(ascii: "a") < 26 { return true }
     // 0x00–0x3F: ! # $ % & ' * + - . 0–9        0x40–0x7F: A–Z ^ _ ` a–z | ~
     let low: UInt64 = 0x03FF_6CFA_0000_0000
     let high: UInt64 = 0x57FF_FFFF_C7FF_FFFE
