@@ -336,7 +336,9 @@ package final class HTTPServer {
         }
         let interest = Readiness(
             readable: wantsMore && !connection.inputEnded, writable: connection.state == .sending)
-        guard interest.rawValue != connection.interest.rawValue, let registration = connection.registration else { return }
+        guard interest.rawValue != connection.interest.rawValue, let registration = connection.registration else {
+            return
+        }
         connection.interest = interest
         loop.update(registration, for: interest)
     }

@@ -7,7 +7,7 @@ import Synchronization
 /// asked, and the client never learns.
 package final class LossyProxy: Sendable {
     private final class State: Sendable {
-        let losing = Mutex(false)
+        let losing = Atomic(false)
         let lost = Atomic(0)
     }
 
@@ -43,7 +43,7 @@ package final class LossyProxy: Sendable {
 
     /// Loses the next reply to a script that decides, which is an array, and the connection with it. What sale-api writes
     /// by itself meanwhile is answered by a number.
-    package func loseNextReply() { state.losing.withLock { $0 = true } }
+    package func loseNextReply() { state.losing.store(true, ordering: .releasing) }
 
     /// Replies lost so far.
     package var lost: Int { state.lost.load(ordering: .relaxed) }
@@ -57,14 +57,10 @@ package final class LossyProxy: Sendable {
         }
         Thread.detachNewThread {
             pump(from: server, to: client) { chunk in
-                let lose = state.losing.withLock { losing in
-                    // At the front, or behind the reply to something else.
-                    let starts =
-                        [chunk.first == UInt8(ascii: "*")] + zip(chunk, chunk.dropFirst()).map { $0 == 10 && $1 == 42 }
-                    guard losing, starts.contains(true) else { return false }
-                    losing = false
-                    return true
-                }
+                // At the front, or behind the reply to something else.
+                let starts =
+                    [chunk.first == UInt8(ascii: "*")] + zip(chunk, chunk.dropFirst()).map { $0 == 10 && $1 == 42 }
+                let lose = starts.contains(true) && state.losing.exchange(false, ordering: .acquiringAndReleasing)
                 if lose { state.lost.add(1, ordering: .relaxed) }
                 return !lose
             }
