@@ -1,12 +1,13 @@
-// Presses "Buy now" with TLS and without, on connections that are kept, made anew for each press, or left idle, for script/bench
-// ingress: stampede speaks no TLS, openssl's s_time presses nothing, and wrk comes from one address, which nginx' limits are
-// against.
+// Presses "Buy now" with TLS and without, on connections that are kept, made anew for each press, or left idle, for
+// script/bench ingress: stampede speaks no TLS, openssl's s_time presses nothing, and wrk comes from one address, which nginx'
+// limits are against.
 //
-// usage: ingress-client plain|tls keep|new|idle PORT PRESSES CONNECTIONS SALE NAME TOKEN-HEADER KEY-FILE
+// usage: ingress-client plain|tls|h2 keep|new|idle PORT PRESSES CONNECTIONS SALE NAME TOKEN-HEADER KEY-FILE
 //
-// So many presses, of distinct buyers NAME-1, NAME-2, …, at 127.0.0.1:PORT, CONNECTIONS of them under way at once: one after the
-// other on a connection (keep), or on a connection each that is closed then (new), or stays open until this is killed (idle).
-// Tokens are signed with the bytes of KEY-FILE, on the way. The report is a line of JSON.
+// So many presses, of distinct buyers NAME-1, NAME-2, …, at 127.0.0.1:PORT, CONNECTIONS of them under way at once: one after
+// the other on a connection (keep), or on a connection each that is closed then (new), or stays open until this is killed
+// (idle). h2 is HTTP/2 on TLS, one stream at a time. Tokens are signed with the bytes of KEY-FILE, on the way. The report is a
+// line of JSON.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -16,6 +17,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/ssl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,18 +34,22 @@ enum {
     REQUEST_MAX = 2048
 };
 
+enum protocol { PLAIN, TLS, H2 };
 enum after { KEEP, NEW, IDLE };
 
 struct connection {
     int fd;
     SSL *ssl;  // NULL without TLS
     int is_open;
-    long buyer;  // the one whose press it is for
+    long buyer;       // the one whose press it is for
+    uint32_t stream;  // the one that was opened last, with HTTP/2
+    int status_is_409, says_sold_out, closes;
     size_t received;
     char answer[ANSWER_MAX + 1];
 };
 
 static struct {
+    enum protocol protocol;
     enum after after;
     int port;
     long presses, connections;
@@ -70,33 +76,95 @@ static char *append_base64url(char *out, const unsigned char *bytes, size_t coun
     return end;
 }
 
-static size_t write_request(char *request, long buyer) {
-    char claims[256], token[1024];
+static void write_token(char *token, size_t room, long buyer) {
+    char claims[256];
     unsigned char mac[EVP_MAX_MD_SIZE];
     unsigned mac_bytes;
     long now = (long)time(NULL);
     int bytes = snprintf(
         claims, sizeof claims, "{\"sub\":\"%.100s-%ld\",\"iat\":%ld,\"exp\":%ld}", asked.name, buyer, now, now + 3600);
-    int start = snprintf(token, sizeof token, "%.200s.", asked.token_header);
+    int start = snprintf(token, room, "%.200s.", asked.token_header);
     char *end = append_base64url(token + start, (unsigned char *)claims, (size_t)bytes);
     HMAC(EVP_sha256(), asked.key, asked.key_bytes, (unsigned char *)token, (size_t)(end - token), mac, &mac_bytes);
     *end++ = '.';
     append_base64url(end, mac, mac_bytes);
-    return (size_t)snprintf(
-        request, REQUEST_MAX,
-        "POST /v1/sales/%s/purchases HTTP/1.1\r\nHost: sale.example.com\r\nContent-Length: 0\r\nAuthorization: Bearer %s\r\n"
-        "Idempotency-Key: press-%ld\r\n\r\n",
-        asked.sale, token, buyer);
 }
 
 // What a socket takes at once is more than a request.
+static void send_all(struct connection *connection, const char *bytes, size_t count) {
+    long sent = connection->ssl ? SSL_write(connection->ssl, bytes, (int)count)
+                                : send(connection->fd, bytes, count, MSG_NOSIGNAL);
+    if (sent != (long)count) stop("send");
+}
+
+// HPACK: a string as it is, its length in seven bits and, from 127 on, more behind them.
+static char *append_string(char *out, const char *string) {
+    size_t length = strlen(string);
+    if (length < 127) {
+        *out++ = (char)length;
+    } else {
+        *out++ = 127;
+        size_t rest = length - 127;
+        for (; rest >= 128; rest >>= 7) *out++ = (char)(rest | 128);
+        *out++ = (char)rest;
+    }
+    return stpcpy(out, string);
+}
+
+// A HEADERS frame that ends its stream. Fields of the static table have its numbers, and nothing is indexed.
+static size_t write_headers_frame(char *frame, uint32_t stream, const char *path, const char *authorization, const char *key) {
+    char *at = frame + 9;
+    *at++ = (char)0x83;  // :method POST
+    *at++ = (char)0x87;  // :scheme https
+    *at++ = 4;
+    at = append_string(at, path);
+    *at++ = 1;
+    at = append_string(at, "sale.example.com");
+    *at++ = 15;
+    *at++ = 23 - 15;
+    at = append_string(at, authorization);
+    *at++ = 0;
+    at = append_string(at, "idempotency-key");
+    at = append_string(at, key);
+    size_t bytes = (size_t)(at - frame) - 9;
+    stream = htonl(stream);
+    memcpy(frame, (char[]){0, (char)(bytes >> 8), (char)bytes, 1 /* HEADERS */, 1 | 4 /* END_STREAM, END_HEADERS */}, 5);
+    memcpy(frame + 5, &stream, 4);
+    return bytes + 9;
+}
+
 static void press(struct connection *connection) {
-    char request[REQUEST_MAX];
-    size_t bytes = write_request(request, connection->buyer);
-    connection->received = 0;
-    long sent = connection->ssl ? SSL_write(connection->ssl, request, (int)bytes)
-                                : send(connection->fd, request, bytes, MSG_NOSIGNAL);
-    if (sent != (long)bytes) stop("send");
+    char request[REQUEST_MAX], token[1024], authorization[1040], path[256], key[32];
+    size_t bytes;
+    write_token(token, sizeof token, connection->buyer);
+    snprintf(authorization, sizeof authorization, "Bearer %s", token);
+    snprintf(path, sizeof path, "/v1/sales/%.200s/purchases", asked.sale);
+    snprintf(key, sizeof key, "press-%ld", connection->buyer);
+    if (asked.protocol == H2) {
+        connection->stream += connection->stream == 0 ? 1 : 2;
+        bytes = write_headers_frame(request, connection->stream, path, authorization, key);
+    } else {
+        bytes = (size_t)snprintf(
+            request, sizeof request,
+            "POST %s HTTP/1.1\r\nHost: sale.example.com\r\nContent-Length: 0\r\nAuthorization: %s\r\n"
+            "Idempotency-Key: %s\r\n\r\n",
+            path, authorization, key);
+    }
+    connection->status_is_409 = connection->says_sold_out = 0;
+    send_all(connection, request, bytes);
+}
+
+// A client's first words: the preface, settings as they are, and a window that is never used up.
+static void greet(struct connection *connection) {
+    static const char words[] =
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+        "\0\0\0\4\0\0\0\0\0"
+        "\0\0\4\10\0\0\0\0\0\77\0\0\0";
+    const unsigned char *chosen;
+    unsigned length;
+    SSL_get0_alpn_selected(connection->ssl, &chosen, &length);
+    if (length != 2 || memcmp(chosen, "h2", 2) != 0) stop("the server chose another protocol than h2");
+    send_all(connection, words, sizeof words - 1);
 }
 
 static void shake_hands(struct connection *connection) {
@@ -106,6 +174,7 @@ static void shake_hands(struct connection *connection) {
     handshakes++;
     resumed += SSL_session_reused(connection->ssl);
     connection->is_open = 1;
+    if (asked.protocol == H2) greet(connection);
     press(connection);
 }
 
@@ -153,31 +222,66 @@ static long take(struct connection *connection) {
     return waits ? 0 : -1;
 }
 
-// Whether the answer is there, whole; it is held against the only one that is right.
-static int is_whole(struct connection *connection) {
-    connection->answer[connection->received] = 0;
-    char *end = strstr(connection->answer, "\r\n\r\n"), *length = strcasestr(connection->answer, "\r\ncontent-length: ");
+static int has(const char *bytes, size_t count, const char *word) { return memmem(bytes, count, word, strlen(word)) != NULL; }
+
+// What is left of the bytes that have come, once the first have been read.
+static void drop(struct connection *connection, size_t count) {
+    connection->received -= count;
+    memmove(connection->answer, connection->answer + count, connection->received);
+}
+
+// Whether an answer is there, whole; then it has been read.
+static int read_answer(struct connection *connection) {
+    char *answer = connection->answer;
+    answer[connection->received] = 0;
+    char *end = strstr(answer, "\r\n\r\n"), *length = strcasestr(answer, "\r\ncontent-length: ");
     if (end == NULL) return 0;
     if (length == NULL || length > end) stop("an answer without a length");
-    return strtoul(length + 18, NULL, 10) <= connection->received - (size_t)(end + 4 - connection->answer);
+    size_t bytes = (size_t)(end + 4 - answer) + strtoul(length + 18, NULL, 10);
+    if (bytes > connection->received) return 0;
+    connection->status_is_409 = strncmp(answer, "HTTP/1.1 409 ", 13) == 0;
+    connection->says_sold_out = has(end, bytes - (size_t)(end - answer), "/problems/sold-out");
+    connection->closes = strcasestr(answer, "\r\nconnection: close\r\n") != NULL;
+    drop(connection, bytes);
+    return 1;
+}
+
+// The same from frames. nginx writes a status that is not in the static table as three digits.
+static int read_frames(struct connection *connection) {
+    enum { DATA, HEADERS, RST_STREAM = 3, SETTINGS, GOAWAY = 7 };
+    while (connection->received >= 9) {
+        const unsigned char *head = (unsigned char *)connection->answer;
+        const char *payload = connection->answer + 9;
+        size_t bytes = (size_t)head[0] << 16 | (size_t)head[1] << 8 | head[2];
+        int type = head[3], flag = head[4] & 1;  // END_STREAM, or ACK
+        if (connection->received < 9 + bytes) return 0;
+        if (type == RST_STREAM) stop("a stream was reset");
+        if (type == GOAWAY) connection->closes = 1;
+        if (type == SETTINGS && !flag) send_all(connection, "\0\0\0\4\1\0\0\0\0", 9);
+        if (type == HEADERS) connection->status_is_409 = has(payload, bytes, "409");
+        if (type == DATA) connection->says_sold_out = has(payload, bytes, "/problems/sold-out");
+        drop(connection, 9 + bytes);
+        if (type <= HEADERS && flag) return 1;
+    }
+    return 0;
 }
 
 static void serve(struct connection *connection) {
     if (!connection->is_open) return shake_hands(connection);
     long count;
     while ((count = take(connection)) > 0) connection->received += (size_t)count;
-    if (!is_whole(connection)) {
+    if (asked.protocol == H2 ? !read_frames(connection) : !read_answer(connection)) {
         if (count < 0) stop("an answer did not come");
         return;
     }
     answered++;
-    sold_out += strncmp(connection->answer, "HTTP/1.1 409 ", 13) == 0 && strstr(connection->answer, "/problems/sold-out");
+    sold_out += connection->status_is_409 && connection->says_sold_out;
     int more = begun < asked.presses;
     if (asked.after == IDLE) {
         // Nothing is expected of it any more.
         epoll_ctl(epoll, EPOLL_CTL_DEL, connection->fd, NULL);
         if (more) begin(calloc(1, sizeof *connection));
-    } else if (asked.after == NEW || strcasestr(connection->answer, "\r\nconnection: close\r\n") != NULL) {
+    } else if (asked.after == NEW || connection->closes) {
         // nginx is done with a connection after `keepalive_requests`.
         end(connection);
         if (more) begin(connection);
@@ -190,14 +294,16 @@ static void serve(struct connection *connection) {
 static void read_arguments(int count, char **arguments) {
     if (count != 10) {
         fputs(
-            "usage: ingress-client plain|tls keep|new|idle PORT PRESSES CONNECTIONS SALE NAME TOKEN-HEADER KEY-FILE\n",
+            "usage: ingress-client plain|tls|h2 keep|new|idle PORT PRESSES CONNECTIONS SALE NAME TOKEN-HEADER KEY-FILE\n",
             stderr);
         exit(64);
     }
-    if (strcmp(arguments[1], "tls") == 0) {
+    asked.protocol = arguments[1][0] == 'p' ? PLAIN : arguments[1][0] == 't' ? TLS : H2;
+    if (asked.protocol != PLAIN) {
         tls = SSL_CTX_new(TLS_client_method());
         SSL_CTX_set_session_cache_mode(tls, SSL_SESS_CACHE_OFF);
         SSL_CTX_set_mode(tls, SSL_MODE_RELEASE_BUFFERS);
+        if (asked.protocol == H2) SSL_CTX_set_alpn_protos(tls, (const unsigned char *)"\2h2", 3);
     }
     asked.after = arguments[2][0] == 'k' ? KEEP : arguments[2][0] == 'n' ? NEW : IDLE;
     asked.port = atoi(arguments[3]);

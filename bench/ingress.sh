@@ -6,7 +6,8 @@
 # limits are looked at and met by nobody. CPU is that of master and workers. A handshake is a press on a new connection less one
 # on a kept connection: accepting and closing are in it.
 #
-# Clients speak HTTP/1.1. Nothing is resumed: every handshake is a full one, P-256, as of a buyer who comes for the first time.
+# Nothing is resumed: every handshake is a full one, P-256, as of a buyer who comes for the first time. h2 is what browsers choose,
+# one press at a time on a connection.
 
 : "${buyers:=200000}" "${connections:=128}"
 handshakes=$((buyers / 10)) idle=10000
@@ -42,21 +43,21 @@ proportional_kib() {
     for id in "${nginx[@]}"; do cat "/proc/$id/smaps_rollup"; done | awk '$1 == "Pss:" { sum += $2 } END { print sum }'
 }
 
-# client plain|tls keep|new|idle PRESSES: the command of a load, in $client; what it prints is its report.
+# client plain|tls|h2 keep|new|idle PRESSES: the command of a load, in $client; what it prints is its report.
 client() {
     local port=$tls_port
-    [ "$1" = tls ] || port=$plain_port
+    [ "$1" != plain ] || port=$plain_port
     client=("$dir/ingress-client" "$1" "$2" "$port" "$3" "$connections" ingress "$round-$1-$2" "${token%%.*}" "$dir/key")
 }
 
-# load plain|tls keep|new PRESSES: runs it to its end; its report is in report.json.
+# load plain|tls|h2 keep|new PRESSES: runs it to its end; its report is in report.json.
 load() {
     client "$@"
     "${client[@]}" >"$dir/report.json" 2>>"$dir/client.log" 9>&- || give_up 'the load client has failed'
     expect '.sold_out == .presses and .resumed == 0'
 }
 
-# press_through NAME plain|tls keep|new PRESSES: a run, and its row.
+# press_through NAME plain|tls|h2 keep|new PRESSES: a run, and its row.
 press_through() {
     local name=$1 before after
     before=("$(ticks "${nginx[@]}")" "$(ticks "$api")")
@@ -68,36 +69,43 @@ press_through() {
         "$dir/report.json" | add_row
 }
 
-# hold_idle: connections that have pressed once each, and stay; the row says what each has added to nginx.
+# hold_idle NAME tls|h2: connections that have pressed once each, and stay; the row says what each has added to nginx.
 hold_idle() {
     local before after
     # What it takes once, it has taken.
-    load tls new "$connections"
+    load "$2" new "$connections"
     before=$(proportional_kib)
-    client tls idle "$idle"
+    client "$2" idle "$idle"
     start holder "${client[@]}"
     wait_for "$idle idle connections" test -s "$dir/holder.log"
     cp "$dir/holder.log" "$dir/report.json"
     expect '.sold_out == .presses and .connections == .presses and .resumed == 0'
     after=$(proportional_kib)
     stop "$started"
-    jq -nc --argjson round "$round" --argjson idle "$idle" --argjson kib "$((after - before))" \
-        '{name: "idle, TLS", round: $round, connections: $idle, bytes: ($kib * 1024 / $idle)}' | add_row
+    jq -nc --arg name "$1" --argjson round "$round" --argjson idle "$idle" --argjson kib "$((after - before))" \
+        '{name: $name, round: $round, connections: $idle, bytes: ($kib * 1024 / $idle)}' | add_row
 }
 
 for round in $(seq "$rounds"); do
+    # Each on workers that have held nothing before: what is freed is used again, and would not show.
+    for protocol in tls h2; do
+        start_ingress
+        hold_idle "idle, $protocol" "$protocol"
+        stop "${nginx[0]}"
+    done
     start_ingress
-    hold_idle
     press_through 'plain, kept' plain keep "$buyers"
-    press_through 'TLS, kept' tls keep "$buyers"
-    press_through 'TLS, new' tls new "$handshakes"
+    press_through 'tls, kept' tls keep "$buyers"
+    press_through 'h2, kept' h2 keep "$buyers"
+    press_through 'tls, new' tls new "$handshakes"
     stop "${nginx[0]}"
 done
 
 summarize 'def each(figure): [group_by(.round)[] | figure] | median | rounded;
     {rows: medians, figures: {
-        plain_us: each(row("plain, kept").nginx_us), tls_us: each(row("TLS, kept").nginx_us),
-        handshake_us: each(row("TLS, new").nginx_us - row("TLS, kept").nginx_us),
-        idle_bytes: each(row("idle, TLS").bytes),
-        tls_over_plain: each(row("TLS, kept").nginx_us / row("plain, kept").nginx_us),
+        plain_us: each(row("plain, kept").nginx_us), tls_us: each(row("tls, kept").nginx_us),
+        handshake_us: each(row("tls, new").nginx_us - row("tls, kept").nginx_us),
+        h2_us: each(row("h2, kept").nginx_us), idle_bytes: each(row("idle, tls").bytes),
+        idle_h2_bytes: each(row("idle, h2").bytes),
+        tls_over_plain: each(row("tls, kept").nginx_us / row("plain, kept").nginx_us),
         plain_over_api: each(row("plain, kept") | .nginx_us / .api_us)}}'
