@@ -6,8 +6,8 @@
 # limits are looked at and met by nobody. CPU is that of master and workers. A handshake is a press on a new connection less one
 # on a kept connection: accepting and closing are in it.
 #
-# Nothing is resumed: every handshake is a full one, P-256, as of a buyer who comes for the first time. h2 is what browsers choose,
-# one press at a time on a connection.
+# Nothing is resumed: every handshake is a full one, P-256, as of a buyer who comes for the first time. h2 is HTTP/2 on TLS, which
+# browsers choose, with one press at a time on a connection.
 
 : "${buyers:=200000}" "${connections:=128}"
 handshakes=$((buyers / 10)) idle=10000
@@ -71,14 +71,18 @@ press_through() {
 
 # hold_idle NAME tls|h2: connections that have pressed once each, and stay; the row says what each has added to nginx.
 hold_idle() {
-    local before after
+    local before after report
     # What it takes once, it has taken.
     load "$2" new "$connections"
     before=$(proportional_kib)
     client "$2" idle "$idle"
-    start holder "${client[@]}"
-    wait_for "$idle idle connections" test -s "$dir/holder.log"
-    cp "$dir/holder.log" "$dir/report.json"
+    report=$dir/idle-$round-$2.log
+    start "idle-$round-$2" "${client[@]}"
+    until [ -s "$report" ]; do
+        kill -0 "$started" 2>/dev/null || give_up 'the load client has failed'
+        sleep 0.05
+    done
+    cp "$report" "$dir/report.json"
     expect '.sold_out == .presses and .connections == .presses and .resumed == 0'
     after=$(proportional_kib)
     stop "$started"
