@@ -5,13 +5,13 @@
 # A sale has one call under way, whatever its size: that keeps a process's decisions in the order of arrival (Lane), so it is
 # not a setting, and more calls beside it can't make up for small ones.
 #
-# Small batches get a share of the presses: each waits for an fsync, or a turn of Redis, of its own, so they take their time. CPU
-# per decision and rate don't depend on how many there are; where nobody can be decided within half of the deadline, buyers are
-# shed and come back, and p50 and p99 do.
+# Small batches get a share of the presses: each waits for an fsync, or an exchange with Redis, of its own. CPU per decision and
+# rate don't depend on how many there are. Where the queue is longer than half of the deadline, buyers are shed and come back;
+# p50 and p99 count from their first press.
 
 : "${buyers:=200000}" "${connections:=1024}"
 sizes=(1 8 32 128 512)
-declare -A share_of=([1]=50 [8]=4) id_of port_of
+declare -A share_of=(['1 winning']=50 ['8 winning']=4 ['1 sold out']=10) id_of port_of
 
 start_redis redis
 redis=$started
@@ -21,26 +21,26 @@ for size in "${sizes[@]}"; do
     create_sold_out_sale "sold-out-$size" "$api_port"
 done
 
+presses() { echo "$((buyers / ${share_of[$1]:-1} + 1))"; }
 calls() { curl -sf "http://127.0.0.1:${port_of[$1]}/metrics" | awk '$1 == "sale_batches_total" { print $2 }'; }
 
-# decide SIZE SHAPE SALE PRESSES: a run, its row, and beside it how many were decided in a call: whether a batch was as large as
-# it may be.
+# decide SIZE SHAPE SALE: a run, its row, and beside it how many were decided in a call: whether batches were as large as they may
+# be.
 decide() {
     local name="$1 $2" before after
     before=$(calls "$1")
-    measure "$name" "$3" "${id_of[$1]}" "$redis" --target "http://127.0.0.1:${port_of[$1]}" --buyers "$4" \
-        --connections "$connections"
+    measure "$name" "$3" "${id_of[$1]}" "$redis" --target "http://127.0.0.1:${port_of[$1]}" \
+        --buyers "$(presses "$name")" --connections "$connections"
     after=$(calls "$1")
     reported "{name: \"$name\", round: $round, per_call: (.buyers / $((after - before)))}" >>"$dir/calls.jsonl"
 }
 
 for round in $(seq "$rounds"); do
     for size in "${sizes[@]}"; do
-        presses=$((buyers / ${share_of[$size]:-1} + 1))
-        create_sale "winning-$round-$size" "$presses"
-        decide "$size" winning "winning-$round-$size" "$presses"
+        create_sale "winning-$round-$size" "$(presses "$size winning")"
+        decide "$size" winning "winning-$round-$size"
         expect '.secured == .buyers and .duplicates == 0'
-        decide "$size" 'sold out' "sold-out-$size" "$presses"
+        decide "$size" 'sold out' "sold-out-$size"
         expect '.sold_out == .buyers'
     done
 done
