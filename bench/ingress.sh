@@ -10,7 +10,7 @@
 # browsers choose, with one press at a time on a connection.
 
 : "${buyers:=200000}" "${connections:=128}"
-handshakes=$((buyers / 10)) idle=10000
+handshakes=$((buyers / 10 + 1)) idle=10000
 
 cc -O2 -Wall -Wextra -Wconversion -Werror -o "$dir/ingress-client" bench/ingress-client.c -lssl -lcrypto
 start_redis redis
