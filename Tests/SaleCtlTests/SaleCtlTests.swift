@@ -150,6 +150,28 @@ private final class Operator {
         #expect(watched.output.split(separator: "\n").count >= 2)
     }
 
+    @Test func `goes on watching when Redis has been away`() throws {
+        let operate = try Operator()
+        try TestSale.create(operate.redis, "a")
+        let directory = try TemporaryDirectory()
+        let output = directory.url.appendingPathComponent("out")
+        _ = FileManager.default.createFile(atPath: output.path, contents: nil)
+        let watch = try ChildProcess(
+            ChildProcess.product("salectl"), ["watch", "a", "--every", "10ms", "--json"],
+            environment: ["SALE_REDIS_URL": operate.server.url], errorLog: directory.url.appendingPathComponent("err"),
+            output: FileHandle(forWritingTo: output))
+        func lines() throws -> Int { try String(contentsOf: output, encoding: .utf8).split(separator: "\n").count }
+        #expect(try eventually { try lines() > 1 })
+        operate.server.crash()
+        #expect(eventually { watch.errors.contains("Redis can't be asked") })
+        let before = try lines()
+        try operate.server.restart()
+        #expect(try eventually { try lines() > before + 1 })
+        #expect(watch.errors.split(separator: "\n").count == 1)
+        watch.signal(SIGKILL)
+        _ = watch.wait()
+    }
+
     @Test func `makes keys once, for their owner only, and signs tokens that verify`() throws {
         let operate = try Operator()
         let directory = operate.server.directory.path("keys")

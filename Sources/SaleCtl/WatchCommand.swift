@@ -1,0 +1,83 @@
+import Glibc
+import RedisClient
+import Shared
+
+extension Command {
+    static let watch = Command(
+        "watch", "ID [--every DURATION] [--for DURATION] [--json]", "Shows a sale's figures as they move.",
+        details: """
+              --every DURATION   how often (default 1s)
+              --for DURATION     when to stop (default: when interrupted)
+              --json             one JSON object a line
+
+            On a terminal the line is redrawn in place. Where Redis goes away, as in a failover, it says so (on stderr, where
+            stdout is no terminal) and goes on when Redis, or the next primary, answers.
+            """
+    ) { line, context in
+        let arguments = try Arguments(line, options: ["--every", "--for"], flags: ["--json"], words: 1...1)
+        let every = try arguments.duration("--every") ?? 1000
+        let end = try arguments.duration("--for").map { UnixMilliseconds.now.value + $0 }
+        var watch = Watch(
+            sale: try Arguments.sale(arguments.words[0]), context: context, asJSON: arguments.has("--json"),
+            redis: try context.redis())
+        while true {
+            try watch.look()
+            if let end, UnixMilliseconds.now.value + every > end { break }
+            sleep(UInt32(every / 1000))
+            usleep(UInt32(every % 1000) * 1000)
+        }
+        if watch.redraws { Output.line("") }
+        return ExitCode.ok
+    }
+}
+
+/// A sale, looked at again and again.
+private struct Watch {
+    let sale: SaleID
+    let context: Context
+    let asJSON: Bool
+    /// Nil after it has gone away.
+    var redis: BlockingRedis?
+    var last: StatusReport?
+
+    /// Whether one line is drawn over the other.
+    var redraws: Bool { Output.isTerminal && !asJSON }
+
+    /// Reads the figures and shows them, or that Redis can't be asked.
+    mutating func look() throws {
+        do {
+            let connection = try redis ?? context.redis()
+            let report = try StatusReport.read(sale, context, connection)
+            redis = connection
+            show(asJSON ? report.json : text(of: report))
+            last = report
+        } catch let error as RedisError where error.needsReconnect || error.code == .loading {
+            let isNews = redis != nil
+            redis = nil
+            let text = "\(UnixMilliseconds.now.rfc3339)  Redis can't be asked (\(error)); trying again"
+            if redraws { show(text) } else if isNews { Output.error(text) }
+        }
+    }
+
+    private func show(_ text: String) {
+        if redraws { Output.write("\r\u{1B}[K\(text)") } else { Output.line(text) }
+    }
+
+    private func text(of report: StatusReport) -> String {
+        var rate = 0
+        if let last, report.status.readAt > last.status.readAt {
+            rate = (report.sold - last.sold) * 1000 / (report.status.readAt.value - last.status.readAt.value)
+        }
+        return """
+            \(report.status.readAt.rfc3339)  \(report.state)  sold \(report.sold) of \(report.status.stockTotal)  \
+            left \(report.status.remaining)  \(rate)/s  persisted \(report.status.persistedPosition)  \
+            backlog \(report.backlog)  dead \(report.deadLetters)\(report.queue.map(text) ?? "")
+            """
+    }
+
+    private func text(of queue: QueueStatus) -> String {
+        let admitted = queue.admittedThrough(at: queue.readAt)
+        let rate = queue.room.schedule.last
+        return "  admitted \(admitted)  waiting \(queue.waiting)  \(rate.isPaused ? "admission paused" : rate.label)"
+    }
+}
