@@ -84,6 +84,39 @@ import Testing
         #expect(value.string == "OK")
     }
 
+    /// What the documents have redis-cli do, in blocks and in passing: as whom, and which words.
+    private static func documentedCommands() throws -> [(user: String, words: [String])] {
+        let documents = Ingress.repository.appendingPathComponent("docs")
+        return try ["operations.md", "runbook.md"].flatMap { name in
+            try String(contentsOf: documents.appendingPathComponent(name), encoding: .utf8)
+                .matches(of: /redis-cli ([^`#|\n]+)/)
+                .compactMap { match in
+                    var words = match.output.1.split(separator: " ").map { $0.trimmingCharacters(in: ["'"]) }
+                    var user = "operator"
+                    if words.first == "--user" {
+                        user = words[1]
+                        words.removeFirst(2)
+                    }
+                    words.removeAll { $0 == "--askpass" }
+                    // A Sentinel has no users; prose and options are no commands.
+                    guard let first = words.first, first.allSatisfy(\.isUppercase) else { return nil }
+                    return (user, words)
+                }
+        }
+    }
+
+    @Test func `may do what the documents have an operator type`() throws {
+        let server = try server()
+        let redis = try server.connect()
+        let commands = try Self.documentedCommands()
+        #expect(commands.count > 25)
+        for (user, words) in commands {
+            let reply = try redis.command(["ACL", "DRYRUN"] + ([user] + words).map { RedisArgument($0) })
+            let value = reply.value
+            #expect(value.string == "OK", "\(user): \(words)")
+        }
+    }
+
     @Test func `may archive a sale, of which then no program leaves or brings back anything`() throws {
         let server = try server()
         let system = try SaleSystem(apis: 0, redis: server)
