@@ -5,26 +5,21 @@ import TestSupport
 import Testing
 
 @Suite struct `The users of Redis` {
-    private static let accessList = URL(fileURLWithPath: #filePath)
-        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        .appendingPathComponent("deploy/redis/users.acl")
+    private static let accessList = Ingress.repository.appendingPathComponent("deploy/redis/users.acl")
 
-    /// A server with the users of the delivered file; `default` stays on, for the test itself.
+    /// A server with the users of the delivered file; and its system, whose programs log in as theirs.
     private func server() throws -> RedisServer {
-        let server = try RedisServer(RedisServer.followed())
-        let redis = try server.connect()
-        for line in try String(contentsOf: Self.accessList, encoding: .utf8).split(separator: "\n") {
-            let words = line.split(separator: " ").map { RedisArgument(String($0)) }
-            if line.hasPrefix("user default ") { continue }
-            try redis.command(["ACL", "SETUSER"] + words.dropFirst())
-        }
-        return server
+        try RedisServer(RedisServer.followed(), users: String(contentsOf: Self.accessList, encoding: .utf8))
+    }
+    private func system(_ server: RedisServer) throws -> SaleSystem {
+        let system = try SaleSystem(apis: 0, redis: server)
+        for user in ["api", "worker", "operator"] { try system.logIn(user, password: "CHANGE-ME-\(user)") }
+        return system
     }
 
     @Test func `are each allowed what their program does`() throws {
         let server = try server()
-        let system = try SaleSystem(apis: 0, redis: server)
-        for user in ["api", "worker", "operator"] { try system.logIn(user, password: "CHANGE-ME-\(user)") }
+        let system = try system(server)
         let made = try system.salectl(["create", "demo", "--title", "T", "--stock", "50"])
         #expect(made.code == 0, "\(made.errors)")
         try system.startAPI(0)
@@ -70,6 +65,37 @@ import Testing
             let result = try system.salectl(command)
             #expect(result.code == 0, "\(command): \(result.errors)\(result.output)")
         }
+    }
+
+    @Test func `leave what was sold in the append-only file, from which a restart takes all of it`() throws {
+        let server = try server()
+        let system = try system(server)
+        let sale = try TestSale.create(server.connect(), stock: 50)
+        try system.startAPI(0)
+        let run = try system.stampede(sale, ["--buyers", "200", "--connections", "8", "--retry-share", "0.1"])
+        #expect(run.report["secured"] == 50)
+        // No worker has run: nobody but Redis has these orders.
+        server.crash()
+        try server.restart()
+        try system.startWorker()
+        #expect(system.drained(sale))
+        #expect(try system.query("SELECT count(*) FROM orders") == ["50"])
+        #expect(system.worker?.errors.contains("redis_completed") == false)
+        #expect(try system.complaint(sale, run, met: "replayed") == nil)
+    }
+
+    @Test func `are not sold with where a restart would drop what was sold`() throws {
+        let users = try String(contentsOf: Self.accessList, encoding: .utf8)
+            .replacingOccurrences(of: "user default off ~* &* +@all", with: "user default off")
+        let server = try RedisServer(RedisServer.followed(), users: users)
+        let system = try system(server)
+        try system.startAPI(0, says: "redis_down")
+        let ready = try system.ask("GET", "/readyz")
+        #expect(ready.status == 503)
+        #expect(ready.body.contains(ServerFacts.replayCheck), "\(ready.body)")
+        let doctor = try system.salectl(["doctor"])
+        #expect(doctor.code != 0)
+        #expect(doctor.output.contains(ServerFacts.replayCheck), "\(doctor.output)")
     }
 
     @Test(
@@ -119,8 +145,7 @@ import Testing
 
     @Test func `may archive a sale, of which then no program leaves or brings back anything`() throws {
         let server = try server()
-        let system = try SaleSystem(apis: 0, redis: server)
-        for user in ["api", "worker", "operator"] { try system.logIn(user, password: "CHANGE-ME-\(user)") }
+        let system = try system(server)
         let sale = SaleID("demo")!
         #expect(try system.salectl(["create", "demo", "--title", "T", "--stock", "5"]).code == 0)
         try system.startAPI(0)
