@@ -15,12 +15,12 @@ def objective(name; value; must; met): {name: name, value: value, must: must, me
         objective("refused"; .slo.refused_ratio | percent; "at most 0.1 %"; .slo.refused_ratio <= 0.001),
         objective("told yes or no"; "\(.slo.successful_per_second | round) a second"; "at least 95 % of \($rate)";
             .slo.successful_per_second >= 0.95 * $rate),
-        objective("and that after, p95 · most"; "\(.slo.p95_until_told_ms | ms) · \(.slo.slowest_until_told_ms | ms)"; "below 3 s";
+        objective("till yes or no, p95 · most"; "\(.slo.p95_until_told_ms | ms) · \(.slo.slowest_until_told_ms | ms)"; "below 3 s";
             .slo.slowest_until_told_ms < 3000)
     else
         figure("asked to come back"; .slo.refused_ratio | percent),
         figure("told yes or no"; "\(.slo.successful_per_second | round) a second"),
-        figure("and that after, p95 · most"; "\(.slo.p95_until_told_ms | ms) · \(.slo.slowest_until_told_ms | ms)")
+        figure("till yes or no, p95 · most"; "\(.slo.p95_until_told_ms | ms) · \(.slo.slowest_until_told_ms | ms)")
     end),
     objective("told yes or no at last"; "\(.slo.buyers_told) of \(.slo.buyers) buyers"; "all"; .slo.buyers_told == .slo.buyers),
     (if .shop then
