@@ -98,19 +98,16 @@ if saved[9] then
     end
 end
 
--- What the wins of this batch will write.
-local wins_of, changed, events = {}, {}, {}
+-- What the wins of this batch will write: the buyers' fields, whose those are, and the orders.
+local field_of, winners, events = {}, {}, {}
 local sold = 0
-
-local function text_of(wins)
-    return table.concat(wins, ';')
-end
 
 -- The decision on one purchase: a code and its detail.
 local function decide(i, buyer, key, quantity, trace, ticket)
-    local text = wins_of[buyer] and text_of(wins_of[buyer]) or fields[i]
-    local bought, positions = 0, {}
+    local text = field_of[buyer] or fields[i]
+    local bought, positions = 0, nil
     if text then
+        positions = {}
         for won_key, at_position, units, won_at_ms in string.gmatch(text, '([^ ;]+) (%d+) (%d+) (%d+) %d+') do
             if won_key == key then
                 if tonumber(units) ~= quantity then return 'K' end
@@ -122,7 +119,7 @@ local function decide(i, buyer, key, quantity, trace, ticket)
     end
     if ended then return 'E' end
     if not_open and not turn then return 'N' end
-    if bought + quantity > max_per_buyer then return 'L', table.concat(positions, ',') end
+    if bought + quantity > max_per_buyer then return 'L', positions and table.concat(positions, ',') or '' end
     if left <= 0 then return 'O' end
     if turn then
         local code, detail = turn(buyer, ticket)
@@ -135,14 +132,11 @@ local function decide(i, buyer, key, quantity, trace, ticket)
     left = left - quantity
     sold = sold + quantity
     position = position + 1
-    if not wins_of[buyer] then
-        wins_of[buyer] = text and { text } or {}
-        changed[#changed + 1] = buyer
-    end
-    local wins = wins_of[buyer]
     -- As text at once: a number that is handed to Redis, or joined to a text, goes through printf's %.17g each time.
     local position_text, quantity_text = string.format('%d', position), string.format('%d', quantity)
-    wins[#wins + 1] = table.concat({ key, position_text, quantity_text, at_ms, epoch }, ' ')
+    local win = key .. ' ' .. position_text .. ' ' .. quantity_text .. ' ' .. at_ms .. ' ' .. epoch
+    if not field_of[buyer] then winners[#winners + 1] = buyer end
+    field_of[buyer] = text and text .. ';' .. win or win
     events[#events + 1] = { buyer, key, quantity_text, trace, position_text }
     return 'S', position
 end
@@ -167,9 +161,9 @@ if sold > 0 then
     redis.call('INCRBY', KEYS[3], #events)
     redis.call('HSET', KEYS[1], 'last_at_ms', at_ms)
     local pairs_of_buyers = {}
-    for i = 1, #changed do
-        pairs_of_buyers[i * 2 - 1] = changed[i]
-        pairs_of_buyers[i * 2] = text_of(wins_of[changed[i]])
+    for i = 1, #winners do
+        pairs_of_buyers[i * 2 - 1] = winners[i]
+        pairs_of_buyers[i * 2] = field_of[winners[i]]
     end
     redis.call('HSET', KEYS[4], unpack(pairs_of_buyers))
     for i = 1, #events do

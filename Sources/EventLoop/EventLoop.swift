@@ -29,8 +29,9 @@ package protocol EventHandler: AnyObject {
 
 /// One thread, one epoll set: descriptors, timers and the work at the end of a pass.
 ///
-/// A pass takes the ready descriptors in turn, then the timers that are due, then runs the `atEndOfPass` work, where
-/// what the pass has gathered leaves as one batch. Nothing in here is thread-safe but `Waker`, and nothing needs to be.
+/// A pass takes the ready descriptors in turn, then the timers that are due, then runs the `atEndOfPass` work, where what the
+/// pass has gathered leaves as one batch, and at last the `lastInPass` work, for what nobody else works on meanwhile. Nothing
+/// in here is thread-safe but `Waker`, and nothing needs to be.
 package final class EventLoop {
     /// Names a watched descriptor. The generation tells a new registration from an old one that had the same slot.
     package struct Registration: Sendable {
@@ -53,6 +54,7 @@ package final class EventLoop {
     private var free: [UInt32] = []
     private var timers: TimerHeap
     private var endOfPass: [() -> Void] = []
+    private var lastWork: [() -> Void] = []
     private var stopping = false
     private let wakeDescriptor: Int32
 
@@ -157,6 +159,10 @@ package final class EventLoop {
     /// Runs `action` at the end of every pass, in the order of registration.
     package func atEndOfPass(_ action: @escaping () -> Void) { endOfPass.append(action) }
 
+    /// Runs `action` at the very end of every pass, behind all the `atEndOfPass` work, in the order of registration: for what
+    /// that work may still add to, or should not wait for.
+    package func lastInPass(_ action: @escaping () -> Void) { lastWork.append(action) }
+
     /// Runs until `stop`.
     package func run() throws(SystemError) {
         while !stopping { try pass(waitMilliseconds: -1) }
@@ -182,6 +188,7 @@ package final class EventLoop {
         let last = timers.lastID
         while let action = timers.popDue(now, setUpTo: last) { action() }
         for action in endOfPass { action() }
+        for action in lastWork { action() }
     }
 
     // MARK: Waking

@@ -26,6 +26,8 @@ final class HTTPConnection: EventHandler {
         case receiving
         /// A handler has the request.
         case handling
+        /// The answer is composed, and leaves at the end of the pass.
+        case answered
         /// An answer is going out that the socket did not take whole.
         case sending
         /// Answered; what it has sent behind the request has its turn as soon as nobody else's bytes are being looked at.

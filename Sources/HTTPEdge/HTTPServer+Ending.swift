@@ -102,6 +102,7 @@ extension HTTPServer {
 
     /// Closes the connections that have no request under way; one that has arrived and was not read yet is.
     private func closeIdle() {
+        idleAreClosed = true
         for slot in connections.slots {
             guard let connection = connections[slot] else { continue }
             if connection.isIdle { receive(connection) }

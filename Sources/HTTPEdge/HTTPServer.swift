@@ -41,8 +41,9 @@ package struct ResponseCounters {
 /// A strict HTTP/1.1 server on the event loop.
 ///
 /// Requests are parsed where they were received, in one buffer that all connections share; only a request that has not
-/// arrived whole is copied to its connection. Answers are composed in shared buffers and sent at once. So an idle
-/// connection holds no buffer, and in steady state no request allocates.
+/// arrived whole is copied to its connection. Answers are composed behind each other in another shared buffer, and leave at the
+/// very end of the pass: what the pass asks of others is on its way by then, and they work on it while the answers go out. So an
+/// idle connection holds no buffer, and in steady state no request allocates.
 package final class HTTPServer {
     let loop: EventLoop
     let limits: EdgeLimits
@@ -60,8 +61,12 @@ package final class HTTPServer {
     let scratch: UnsafeMutableRawBufferPointer
     private var writer = ResponseWriter()
     private var traces = TraceIDGenerator()
-    /// Set by `drain`: every answer says `Connection: close`, and `whenDrained` runs when the last one is out.
+    /// Answers that are composed, in the order in which they stand in the writer's output.
+    private var outbox: [Outgoing] = []
+    /// Set by `drain` and `retire`: every answer says `Connection: close`, and `whenDrained` runs when the last one is out.
     var whenDrained: (() -> Void)?
+    /// Idle connections have been closed, to drain: one that becomes idle now has to end too.
+    var idleAreClosed = false
 
     /// A server that hands requests to `handler`, which must outlive it.
     package init(loop: EventLoop, limits: EdgeLimits = EdgeLimits(), handler: any HTTPHandler) {
@@ -70,6 +75,7 @@ package final class HTTPServer {
         self.handler = handler
         parser = RequestParser(limits: limits)
         scratch = .allocate(byteCount: limits.messageBytes, alignment: 16)
+        loop.lastInPass { [weak self] in self?.sendAnswers() }
         sweep()
     }
 
@@ -108,7 +114,7 @@ package final class HTTPServer {
         }
         switch connection.state {
         case .receiving: understand(connection, received: count)
-        case .handling, .sending, .resuming:
+        case .handling, .answered, .sending, .resuming:
             connection.keep(UnsafeRawBufferPointer(rebasing: scratch[held..<held + count]))
             watch(connection)
         case .lingering, .closed: break
@@ -234,7 +240,7 @@ package final class HTTPServer {
 
     // MARK: Answering
 
-    /// Answers an exchange; one whose client has gone is dropped.
+    /// Answers an exchange, at the end of this pass; one whose client has gone is dropped.
     ///
     /// `headers` and `body` append to a buffer; they must not call the server.
     package func respond(
@@ -248,7 +254,9 @@ package final class HTTPServer {
         writer.compose(
             status, contentType, trace: exchange.trace, persistence: persistence(connection),
             withoutBody: connection.isHead, headers: headers, body: body)
-        deliver(connection)
+        connection.state = .answered
+        outbox.append(Outgoing(connection: connection, end: writer.output.count))
+        if writer.output.count >= outboxBytes { sendAnswers() }
     }
 
     private func persistence(_ connection: HTTPConnection) -> ResponseWriter.Persistence {
@@ -256,15 +264,27 @@ package final class HTTPServer {
         return connection.isHTTP10 ? .keepAlive : .implied
     }
 
-    /// Sends the composed answer, as far as the socket takes it.
-    private func deliver(_ connection: HTTPConnection) {
-        let sent = writer.output.withUnsafeBytes { bytes in
-            send(connection.descriptor, bytes.baseAddress, bytes.count, noSignal)
+    /// Sends what is in the outbox.
+    private func sendAnswers() {
+        guard !outbox.isEmpty else { return }
+        var start = 0
+        for answer in outbox {
+            if answer.connection.state == .answered { deliver(answer.connection, start..<answer.end) }
+            start = answer.end
         }
-        if sent == writer.output.count { return finish(connection) }
+        outbox.removeAll(keepingCapacity: true)
+        writer.removeAll()
+    }
+
+    /// Sends a composed answer, as far as the socket takes it.
+    private func deliver(_ connection: HTTPConnection, _ range: Range<Int>) {
+        let sent = writer.output.withUnsafeBytes { bytes in
+            send(connection.descriptor, bytes.baseAddress! + range.lowerBound, range.count, noSignal)
+        }
+        if sent == range.count { return finish(connection) }
         if sent < 0, errno != EAGAIN, errno != EINTR { return close(connection) }
         writer.output.withUnsafeBytes {
-            connection.output.append(UnsafeRawBufferPointer(rebasing: $0[max(sent, 0)...]))
+            connection.output.append(UnsafeRawBufferPointer(rebasing: $0[range.dropFirst(max(sent, 0))]))
         }
         connection.state = .sending
         connection.deadline = loop.now.advanced(milliseconds: limits.writeMilliseconds)
@@ -290,8 +310,8 @@ package final class HTTPServer {
     /// The answer is out: on to the next request, or towards the end.
     private func finish(_ connection: HTTPConnection) {
         let more = !connection.input.isEmpty
-        // An answer that was on its way out when draining began has promised another request.
-        guard connection.keepAlive, more || whenDrained == nil else { return linger(connection) }
+        // What the client was promised holds, for as long as connections that do nothing may stay.
+        guard connection.keepAlive, more || !idleAreClosed else { return linger(connection) }
         connection.deadline = loop.now.advanced(milliseconds: limits.idleMilliseconds)
         if more || connection.inputEnded {
             resume(connection)
@@ -331,7 +351,7 @@ package final class HTTPServer {
         case .receiving, .lingering: wantsMore = true
         // What is behind a request is read when what was read before it is done with: a piece at a time, and not a
         // request's worth whenever one is.
-        case .handling, .sending, .resuming: wantsMore = connection.input.isEmpty
+        case .handling, .answered, .sending, .resuming: wantsMore = connection.input.isEmpty
         case .closed: return
         }
         let interest = Readiness(
@@ -343,6 +363,15 @@ package final class HTTPServer {
         loop.update(registration, for: interest)
     }
 }
+
+/// An answer in the writer's output, up to `end`, and whose it is.
+private struct Outgoing {
+    let connection: HTTPConnection
+    let end: Int
+}
+
+/// Bytes of answers that may wait for the end of the pass: those of a whole batch, 512 at up to a kibibyte.
+private let outboxBytes = 512 << 10
 
 /// A client that has gone is an error of this send, not a signal to the process.
 private let noSignal = Int32(MSG_NOSIGNAL)

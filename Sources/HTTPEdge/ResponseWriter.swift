@@ -23,23 +23,26 @@ package enum ContentType: Sendable {
     }
 }
 
-/// Composes an answer in buffers that are used again for the next one.
+/// Composes answers, one behind the other, in buffers that are used again for the next ones.
 struct ResponseWriter: ~Copyable {
     /// What the answer says about the connection.
     enum Persistence { case implied, keepAlive, close }
 
-    /// The composed answer.
+    /// The composed answers.
     private(set) var output = ByteBuffer(capacity: 4096)
     private var body = ByteBuffer(capacity: 4096)
     private var date = DateField()
 
+    /// Forgets the answers and keeps the memory.
+    mutating func removeAll() { output.removeAll() }
+
+    /// Appends an answer to `output`.
     mutating func compose(
         _ status: Status, _ contentType: ContentType, trace: TraceID, persistence: Persistence, withoutBody: Bool,
         headers: (inout ByteBuffer) -> Void, body compose: (inout ByteBuffer) -> Void
     ) {
         body.removeAll()
         compose(&body)
-        output.removeAll()
         output.append(status.line)
         date.append(to: &output)
         output.append("X-Request-Id: ")

@@ -6,6 +6,54 @@ import Testing
 
 private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 
+/// When an answer leaves.
+@Suite struct `The answers of a pass` {
+    @Test func `leave behind what the pass asks of others`() throws {
+        let edge = try EdgeUnderTest()
+        let client = try edge.connect()
+        client.send(get)
+        var hadAnswerAtEndOfPass: [Bool] = []
+        edge.loop.atEndOfPass { [unowned edge] in
+            client.receive()
+            if edge.handled.count == 1 { hadAnswerAtEndOfPass.append(!client.text.isEmpty) }
+        }
+        #expect(try edge.turn { edge.handled.count == 1 })
+        try edge.settle()
+        #expect(hadAnswerAtEndOfPass.prefix(2) == [false, true])
+    }
+
+    @Test func `leave before its end where they are too many to be kept`() throws {
+        let edge = try EdgeUnderTest()
+        edge.defers = true
+        edge.answerBytes = 100_000
+        let clients = try (0..<6).map { _ in try edge.connect() }
+        for client in clients { client.send(get) }
+        #expect(try edge.turn { edge.deferred.count == 6 })
+        // The sixth makes them more than half a mebibyte.
+        for (number, exchange) in edge.deferred.enumerated() {
+            edge.answer(exchange, "\(number)")
+            clients[0].receive()
+            #expect(clients[0].text.isEmpty == (number < 5))
+        }
+        for client in clients { #expect(try client.responses(1).map(\.body.utf8.count) == [100_000]) }
+    }
+
+    @Test func `do not reach a client that has gone since, nor keep others from theirs`() throws {
+        let edge = try EdgeUnderTest(over: .tcp)
+        edge.defers = true
+        let gone = try edge.connect()
+        gone.send(get)
+        #expect(try edge.turn { edge.deferred.count == 1 })
+        let staying = try edge.connect()
+        staying.send(get)
+        #expect(try edge.turn { edge.deferred.count == 2 })
+        for exchange in edge.deferred { edge.answer(exchange, "ok") }
+        gone.reset()
+        #expect(try staying.responses(1).map(\.body) == ["ok"])
+        #expect(try edge.turn { edge.server.counters.open == 1 })
+    }
+}
+
 /// Answers given in another pass than the request came in, and what a client sends meanwhile.
 @Suite struct `A deferred answer` {
     @Test func `answers pipelined requests in order, one at a time`() throws {

@@ -8,15 +8,17 @@ import Testing
 private final class Writer {
     private var writer = ResponseWriter()
 
+    /// Composes an answer behind those before it, and answers its text.
     func compose(
         _ status: Status = .ok, _ contentType: ContentType = .json,
         persistence: ResponseWriter.Persistence = .implied, withoutBody: Bool = false,
         headers: (inout ByteBuffer) -> Void = { _ in }, body: (inout ByteBuffer) -> Void = { $0.append("{}") }
     ) -> String {
+        let start = writer.output.count
         writer.compose(
             status, contentType, trace: TraceID(high: 1, low: 0xABCD), persistence: persistence,
             withoutBody: withoutBody, headers: headers, body: body)
-        return writer.output.string
+        return writer.output.withUnsafeBytes { String(decoding: $0[start...], as: UTF8.self) }
     }
 }
 

@@ -148,6 +148,22 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         #expect(try edge.turn { drained })
     }
 
+    @Test func `closes no connection that an answer of the same pass left open`() throws {
+        let edge = try EdgeUnderTest()
+        edge.defers = true
+        let client = try edge.connect()
+        client.send(get)
+        #expect(try edge.turn { edge.deferred.count == 1 })
+        edge.answer(edge.deferred[0], "ok")
+        edge.server.retire(afterMilliseconds: 5000) {}
+        edge.defers = false
+        #expect(try client.responses(1).map { $0.fields["connection"] } == [nil])
+        try edge.settle()
+        client.send(get)
+        #expect(try client.closes())
+        #expect(client.responses.map { $0.fields["connection"] } == [nil, "close"])
+    }
+
     @Test func `takes no more after its time, and waits a second for what was taken last`() throws {
         let edge = try EdgeUnderTest()
         let idle = try edge.connect()

@@ -82,6 +82,8 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         #expect(try edge.turn { edge.deferred.count == 1 })
         edge.answer(edge.deferred[0], "ok")
         #expect(try client.responses(1).count == 1)
+        // The head's time runs from when it has its turn, behind the answer.
+        try edge.settle()
         try edge.advance(milliseconds: 10_000 + Self.sweep)
         #expect(try client.closes())
     }

@@ -9,10 +9,10 @@ import Testing
     private static let stock = 150
     private static let buyers = 1500
 
-    /// Opens a second and a half from now, and lets all of them in within a second.
+    /// Opens when all have had time to join, a second and a half from now, and lets all of them in within a second.
     private func sale(_ system: SaleSystem) throws -> SaleID {
         try system.startWorker()
-        let opensAt = UnixMilliseconds(try system.connect().time().value + 1500)
+        let opensAt = UnixMilliseconds(try system.connect().time().value + 1500 * patience)
         return try TestSale.create(
             system.connect(), stock: Self.stock, opensAt: opensAt, admission: .init(rate: Self.buyers))
     }

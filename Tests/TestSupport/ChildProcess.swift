@@ -73,10 +73,13 @@ package final class ChildProcess: @unchecked Sendable {
     }
 }
 
+/// How many times as long as usual a test waits for programs: they are slower under a sanitizer (`script/test --sanitize`).
+package let patience = ProcessInfo.processInfo.environment["SALE_TEST_PATIENCE"].flatMap { Int($0) } ?? 1
+
 /// Polls until `condition` holds; false after `seconds`. For things that another process does in its own time: the
 /// bound only keeps a broken test from hanging, it decides nothing about speed.
 package func eventually(seconds: Double = 20, _ condition: () throws -> Bool) rethrows -> Bool {
-    let end = Date(timeIntervalSinceNow: seconds)
+    let end = Date(timeIntervalSinceNow: seconds * Double(patience))
     while Date() < end {
         if try condition() { return true }
         usleep(10_000)

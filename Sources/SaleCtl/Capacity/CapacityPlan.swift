@@ -21,7 +21,7 @@ struct CapacityPlan {
         let arithmetic: String
     }
 
-    /// Connections that one host is given: 3.6 GB of nginx' memory, and a minute for all of them to come back to another host.
+    /// Connections that one host is given: 4.3 GB of nginx' memory, and a minute for all of them to come back to another host.
     static let connectionsPerHost = 250_000
 
     /// Half of SALE_DEADLINE_MS: a purchase that would wait longer is refused at once.

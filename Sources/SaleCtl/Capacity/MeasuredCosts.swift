@@ -1,5 +1,5 @@
-/// What things cost on one core of the machine that docs/performance.md describes, rounded up: the commands named there measure
-/// them anew, but for nginx' figures, which were measured by hand.
+/// What things cost on one core of the machine that docs/performance.md describes, rounded up: the commands named here measure
+/// them anew.
 struct MeasuredCosts: Sendable {
     // CPU, in microseconds.
 
@@ -9,10 +9,10 @@ struct MeasuredCosts: Sendable {
     var redisRefusal = 1.7
     /// Redis, for a win: the buyer's field, the stream entry, its part of an fsync (`script/bench decide`, winning).
     var redisWin = 10.0
-    /// nginx, for passing a request on and its answer back: one worker, no TLS, 300,000 presses from 128 connections.
-    var nginxRequest = 14.0
-    /// nginx, for a TLS handshake: P-256, not resumed, 5,591 by `openssl s_time -new`.
-    var nginxHandshake = 230.0
+    /// nginx, for passing a request on and its answer back, over HTTP/2 on TLS, as browsers ask (`script/bench ingress`, `h2_us`).
+    var nginxRequest = 40.0
+    /// nginx, for a connection with a TLS handshake: P-256, not resumed (`script/bench ingress`, `handshake_us`).
+    var nginxHandshake = 450.0
     /// The worker, for an order from the stream into SQLite and its ledger: all the time that passes, its fsyncs included
     /// (`script/bench worker`, a backlog of a million).
     var workerOrder = 37.0
@@ -25,8 +25,9 @@ struct MeasuredCosts: Sendable {
     var aofOrder = 400
     /// SQLite, for an order with its ledger entry and its indices.
     var sqliteOrder = 400
-    /// nginx, for an open TLS connection: what 2,000 added to its worker.
-    var nginxConnection = 14_500
+    /// nginx, for an open connection of HTTP/2 on TLS: what each of 10,000 added to its workers (`script/bench ingress`,
+    /// `idle_h2_bytes`). The kernel's part comes on top.
+    var nginxConnection = 17_000
     /// sale-api, before anybody comes: the program, its tables and buffers.
     var apiProcess = 64 << 20
 }

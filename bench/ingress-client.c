@@ -1,0 +1,345 @@
+// Presses "Buy now" with TLS and without, on connections that are kept, made anew for each press, or left idle, for
+// script/bench ingress: stampede speaks no TLS, openssl's s_time presses nothing, and wrk comes from one address, which nginx'
+// limits are against.
+//
+// usage: ingress-client plain|tls|h2 keep|new|idle PORT PRESSES CONNECTIONS SALE NAME TOKEN-HEADER KEY-FILE
+//
+// So many presses, of distinct buyers NAME-1, NAME-2, …, at 127.0.0.1:PORT, CONNECTIONS of them under way at once: one after
+// the other on a connection (keep), or on a connection each that is closed then (new), or stays open until this is killed
+// (idle). h2 is HTTP/2 on TLS, one stream at a time. Tokens are signed with the bytes of KEY-FILE, on the way. The report is a
+// line of JSON.
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/ssl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    EVENTS = 512,
+    ADDRESSES = 500,    // connections come from 127.1.0.1 … in turns, so that limits per address are real and met by nobody
+    ANSWER_MAX = 4096,  // a sold-out through nginx has 700 bytes
+    REQUEST_MAX = 2048
+};
+
+enum protocol { PLAIN, TLS, H2 };
+enum after { KEEP, NEW, IDLE };
+
+struct connection {
+    int fd;
+    SSL *ssl;  // NULL without TLS
+    int is_open;
+    long buyer;       // the one whose press it is for
+    uint32_t stream;  // the one that was opened last, with HTTP/2
+    int status_is_409, says_sold_out, closes;
+    size_t received;
+    char answer[ANSWER_MAX + 1];
+};
+
+static struct {
+    enum protocol protocol;
+    enum after after;
+    int port;
+    long presses, connections;
+    const char *sale, *name, *token_header;
+    unsigned char key[256];
+    int key_bytes;
+} asked;
+
+static SSL_CTX *tls;
+static int epoll;
+static long begun, answered, sold_out, opened, handshakes, resumed;
+
+static void stop(const char *what) {
+    fprintf(stderr, "ingress-client: %s: %s\n", what, errno ? strerror(errno) : "unexpected");
+    exit(71);
+}
+
+// Appends the bytes in base64url, without padding, and a zero; answers where that is.
+static char *append_base64url(char *out, const unsigned char *bytes, size_t count) {
+    char *end = out + EVP_EncodeBlock((unsigned char *)out, bytes, (int)count);
+    while (end > out && end[-1] == '=') end--;
+    *end = 0;
+    for (; *out; out++) *out = *out == '+' ? '-' : *out == '/' ? '_' : *out;
+    return end;
+}
+
+static void write_token(char *token, size_t room, long buyer) {
+    char claims[256];
+    unsigned char mac[EVP_MAX_MD_SIZE];
+    unsigned mac_bytes;
+    long now = (long)time(NULL);
+    int bytes = snprintf(
+        claims, sizeof claims, "{\"sub\":\"%.100s-%ld\",\"iat\":%ld,\"exp\":%ld}", asked.name, buyer, now, now + 3600);
+    int start = snprintf(token, room, "%.200s.", asked.token_header);
+    char *end = append_base64url(token + start, (unsigned char *)claims, (size_t)bytes);
+    HMAC(EVP_sha256(), asked.key, asked.key_bytes, (unsigned char *)token, (size_t)(end - token), mac, &mac_bytes);
+    *end++ = '.';
+    append_base64url(end, mac, mac_bytes);
+}
+
+// What a socket takes at once is more than a request.
+static void send_all(struct connection *connection, const char *bytes, size_t count) {
+    long sent = connection->ssl ? SSL_write(connection->ssl, bytes, (int)count)
+                                : send(connection->fd, bytes, count, MSG_NOSIGNAL);
+    if (sent != (long)count) stop("send");
+}
+
+// HPACK: a string as it is, its length in seven bits and, from 127 on, more behind them.
+static char *append_string(char *out, const char *string) {
+    size_t length = strlen(string);
+    if (length < 127) {
+        *out++ = (char)length;
+    } else {
+        *out++ = 127;
+        size_t rest = length - 127;
+        for (; rest >= 128; rest >>= 7) *out++ = (char)(rest | 128);
+        *out++ = (char)rest;
+    }
+    return stpcpy(out, string);
+}
+
+// A HEADERS frame that ends its stream. Fields of the static table have its numbers, and nothing is indexed.
+static size_t write_headers_frame(char *frame, uint32_t stream, const char *path, const char *authorization, const char *key) {
+    char *at = frame + 9;
+    *at++ = (char)0x83;  // :method POST
+    *at++ = (char)0x87;  // :scheme https
+    *at++ = 4;
+    at = append_string(at, path);
+    *at++ = 1;
+    at = append_string(at, "sale.example.com");
+    *at++ = 15;
+    *at++ = 23 - 15;
+    at = append_string(at, authorization);
+    *at++ = 0;
+    at = append_string(at, "idempotency-key");
+    at = append_string(at, key);
+    size_t bytes = (size_t)(at - frame) - 9;
+    stream = htonl(stream);
+    memcpy(frame, (char[]){0, (char)(bytes >> 8), (char)bytes, 1 /* HEADERS */, 1 | 4 /* END_STREAM, END_HEADERS */}, 5);
+    memcpy(frame + 5, &stream, 4);
+    return bytes + 9;
+}
+
+static void press(struct connection *connection) {
+    char request[REQUEST_MAX], token[1024], authorization[1040], path[256], key[32];
+    size_t bytes;
+    write_token(token, sizeof token, connection->buyer);
+    snprintf(authorization, sizeof authorization, "Bearer %s", token);
+    snprintf(path, sizeof path, "/v1/sales/%.200s/purchases", asked.sale);
+    snprintf(key, sizeof key, "press-%ld", connection->buyer);
+    if (asked.protocol == H2) {
+        connection->stream += connection->stream == 0 ? 1 : 2;
+        bytes = write_headers_frame(request, connection->stream, path, authorization, key);
+    } else {
+        bytes = (size_t)snprintf(
+            request, sizeof request,
+            "POST %s HTTP/1.1\r\nHost: sale.example.com\r\nContent-Length: 0\r\nAuthorization: %s\r\n"
+            "Idempotency-Key: %s\r\n\r\n",
+            path, authorization, key);
+    }
+    connection->status_is_409 = connection->says_sold_out = 0;
+    send_all(connection, request, bytes);
+}
+
+// A client's first words: the preface, settings as they are, and a window that is never used up.
+static void greet(struct connection *connection) {
+    static const char words[] =
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+        "\0\0\0\4\0\0\0\0\0"
+        "\0\0\4\10\0\0\0\0\0\77\0\0\0";
+    const unsigned char *chosen;
+    unsigned length;
+    SSL_get0_alpn_selected(connection->ssl, &chosen, &length);
+    if (length != 2 || memcmp(chosen, "h2", 2) != 0) stop("the server chose another protocol than h2");
+    send_all(connection, words, sizeof words - 1);
+}
+
+static void shake_hands(struct connection *connection) {
+    int done = SSL_do_handshake(connection->ssl);
+    if (done != 1 && SSL_get_error(connection->ssl, done) == SSL_ERROR_WANT_READ) return;
+    if (done != 1) stop("handshake");
+    handshakes++;
+    resumed += SSL_session_reused(connection->ssl);
+    connection->is_open = 1;
+    if (asked.protocol == H2) greet(connection);
+    press(connection);
+}
+
+static void begin(struct connection *connection) {
+    int one = 1;
+    long source = opened++ % ADDRESSES;
+    struct sockaddr_in from = {
+        .sin_family = AF_INET, .sin_addr = {htonl((uint32_t)(0x7f010000 + source / 250 * 256 + source % 250 + 1))}};
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)asked.port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct epoll_event event = {.events = EPOLLIN, .data = {.ptr = connection}};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) stop("socket");
+    // The kernel chooses the port when it knows both ends, and has as many for each address.
+    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (bind(fd, (struct sockaddr *)&from, sizeof from) < 0) stop("bind");
+    if (connect(fd, (struct sockaddr *)&to, sizeof to) < 0) stop("connect");
+    if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) < 0) stop("epoll");
+    *connection = (struct connection){.fd = fd, .is_open = tls == NULL, .buyer = ++begun};
+    if (tls == NULL) return press(connection);
+    connection->ssl = SSL_new(tls);
+    SSL_set_fd(connection->ssl, fd);
+    SSL_set_connect_state(connection->ssl);
+    SSL_set_tlsext_host_name(connection->ssl, "sale.example.com");
+    shake_hands(connection);
+}
+
+static void end(struct connection *connection) {
+    if (connection->ssl != NULL) {
+        SSL_shutdown(connection->ssl);
+        SSL_free(connection->ssl);
+    }
+    close(connection->fd);
+}
+
+// Bytes that have come: 0 when there are no more for now, below it when there will be none.
+static long take(struct connection *connection) {
+    char *room = connection->answer + connection->received;
+    size_t most = ANSWER_MAX - connection->received;
+    errno = 0;
+    long count = connection->ssl ? SSL_read(connection->ssl, room, (int)most) : recv(connection->fd, room, most, 0);
+    if (count > 0) return count;
+    int waits = connection->ssl ? SSL_get_error(connection->ssl, (int)count) == SSL_ERROR_WANT_READ : errno == EAGAIN;
+    return waits ? 0 : -1;
+}
+
+static int has(const char *bytes, size_t count, const char *word) { return memmem(bytes, count, word, strlen(word)) != NULL; }
+
+// What is left of the bytes that have come, once the first have been read.
+static void drop(struct connection *connection, size_t count) {
+    connection->received -= count;
+    memmove(connection->answer, connection->answer + count, connection->received);
+}
+
+// Whether an answer is there, whole; then it has been read.
+static int read_answer(struct connection *connection) {
+    char *answer = connection->answer;
+    answer[connection->received] = 0;
+    char *end = strstr(answer, "\r\n\r\n"), *length = strcasestr(answer, "\r\ncontent-length: ");
+    if (end == NULL) return 0;
+    if (length == NULL || length > end) stop("an answer without a length");
+    size_t bytes = (size_t)(end + 4 - answer) + strtoul(length + 18, NULL, 10);
+    if (bytes > connection->received) return 0;
+    connection->status_is_409 = strncmp(answer, "HTTP/1.1 409 ", 13) == 0;
+    connection->says_sold_out = has(end, bytes - (size_t)(end - answer), "/problems/sold-out");
+    connection->closes = strcasestr(answer, "\r\nconnection: close\r\n") != NULL;
+    drop(connection, bytes);
+    return 1;
+}
+
+// The same from frames. nginx writes a status that is not in the static table as three digits.
+static int read_frames(struct connection *connection) {
+    enum { DATA, HEADERS, RST_STREAM = 3, SETTINGS, GOAWAY = 7 };
+    while (connection->received >= 9) {
+        const unsigned char *head = (unsigned char *)connection->answer;
+        const char *payload = connection->answer + 9;
+        size_t bytes = (size_t)head[0] << 16 | (size_t)head[1] << 8 | head[2];
+        int type = head[3], flag = head[4] & 1;  // END_STREAM, or ACK
+        if (connection->received < 9 + bytes) return 0;
+        if (type == RST_STREAM) stop("a stream was reset");
+        if (type == GOAWAY) connection->closes = 1;
+        if (type == SETTINGS && !flag) send_all(connection, "\0\0\0\4\1\0\0\0\0", 9);
+        if (type == HEADERS) connection->status_is_409 = has(payload, bytes, "409");
+        if (type == DATA) connection->says_sold_out = has(payload, bytes, "/problems/sold-out");
+        drop(connection, 9 + bytes);
+        if (type <= HEADERS && flag) return 1;
+    }
+    return 0;
+}
+
+static void serve(struct connection *connection) {
+    if (!connection->is_open) return shake_hands(connection);
+    long count;
+    while ((count = take(connection)) > 0) connection->received += (size_t)count;
+    if (asked.protocol == H2 ? !read_frames(connection) : !read_answer(connection)) {
+        if (count < 0) stop("an answer did not come");
+        return;
+    }
+    answered++;
+    sold_out += connection->status_is_409 && connection->says_sold_out;
+    int more = begun < asked.presses;
+    if (asked.after == IDLE) {
+        // Nothing is expected of it any more.
+        epoll_ctl(epoll, EPOLL_CTL_DEL, connection->fd, NULL);
+        if (more) begin(calloc(1, sizeof *connection));
+    } else if (asked.after == NEW || connection->closes) {
+        // nginx is done with a connection after `keepalive_requests`.
+        end(connection);
+        if (more) begin(connection);
+    } else if (more) {
+        connection->buyer = ++begun;
+        press(connection);
+    }
+}
+
+static void read_arguments(int count, char **arguments) {
+    if (count != 10) {
+        fputs(
+            "usage: ingress-client plain|tls|h2 keep|new|idle PORT PRESSES CONNECTIONS SALE NAME TOKEN-HEADER KEY-FILE\n",
+            stderr);
+        exit(64);
+    }
+    asked.protocol = arguments[1][0] == 'p' ? PLAIN : arguments[1][0] == 't' ? TLS : H2;
+    if (asked.protocol != PLAIN) {
+        tls = SSL_CTX_new(TLS_client_method());
+        SSL_CTX_set_session_cache_mode(tls, SSL_SESS_CACHE_OFF);
+        SSL_CTX_set_mode(tls, SSL_MODE_RELEASE_BUFFERS);
+        if (asked.protocol == H2) SSL_CTX_set_alpn_protos(tls, (const unsigned char *)"\2h2", 3);
+    }
+    asked.after = arguments[2][0] == 'k' ? KEEP : arguments[2][0] == 'n' ? NEW : IDLE;
+    asked.port = atoi(arguments[3]);
+    asked.presses = atol(arguments[4]);
+    asked.connections = atol(arguments[5]);
+    asked.sale = arguments[6];
+    asked.name = arguments[7];
+    asked.token_header = arguments[8];
+    FILE *key = fopen(arguments[9], "r");
+    if (key == NULL || (asked.key_bytes = (int)fread(asked.key, 1, sizeof asked.key, key)) == 0) stop("the key");
+    fclose(key);
+}
+
+int main(int count, char **arguments) {
+    read_arguments(count, arguments);
+    struct rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (epoll < 0) stop("epoll");
+    struct timespec first, last;
+    clock_gettime(CLOCK_MONOTONIC, &first);
+    for (long i = 0; i < asked.connections && i < asked.presses; i++) begin(calloc(1, sizeof(struct connection)));
+    while (answered < asked.presses) {
+        struct epoll_event events[EVENTS];
+        int ready = epoll_wait(epoll, events, EVENTS, 10000);
+        if (ready == 0) stop("nothing came for ten seconds");
+        for (int i = 0; i < ready; i++) serve(events[i].data.ptr);
+    }
+    clock_gettime(CLOCK_MONOTONIC, &last);
+    double seconds = (double)(last.tv_sec - first.tv_sec) + (double)(last.tv_nsec - first.tv_nsec) / 1e9;
+    printf("{\"presses\":%ld,\"sold_out\":%ld,\"connections\":%ld,\"handshakes\":%ld,\"resumed\":%ld,", answered, sold_out,
+        opened, handshakes, resumed);
+    printf("\"requests_per_second\":%.0f}\n", (double)answered / seconds);
+    fflush(stdout);
+    while (asked.after == IDLE) pause();
+    return 0;
+}

@@ -1,0 +1,115 @@
+# shellcheck shell=bash disable=SC2154,SC2034,SC2016
+# What nginx costs in front of all this, as deploy/nginx has it; sourced by script/bench.
+#
+# The delivered configuration with its limits, caches and log, listening without TLS and with it, in front of one sale-api that
+# answers from memory that a sale is sold out. The load comes from 500 addresses and each press has a token of its own, so the
+# limits are looked at and met by nobody. CPU is that of master and workers. A handshake is a press on a new connection less one
+# on a kept connection: accepting and closing are in it.
+#
+# Nothing is resumed: every handshake is a full one, P-256, as of a buyer who comes for the first time. h2 is HTTP/2 on TLS, which
+# browsers choose, with one press at a time on a connection.
+
+: "${buyers:=200000}" "${connections:=128}"
+handshakes=$((buyers / 10 + 1)) idle=10000
+
+cc -O2 -Wall -Wextra -Wconversion -Werror -o "$dir/ingress-client" bench/ingress-client.c -lssl -lcrypto
+start_redis redis
+start_api api
+api=$started
+create_sold_out_sale ingress "$api_port"
+token=$("$bin/salectl" token --subject somebody)
+# The first key's bytes; base64url comes without its padding.
+jq -r '.keys[0].k + "="' "$SALE_JWT_JWKS_FILE" | basenc --base64url --decode >"$dir/key"
+
+plain_port=$(free_port) tls_port=$(free_port)
+nginx_site "$dir/nginx" sale "127.0.0.1:$plain_port" "127.0.0.1:$api_port"
+mkdir "$dir/nginx/etc/tls"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=sale.example.com \
+    -keyout "$dir/nginx/etc/tls/sale.key" -out "$dir/nginx/etc/tls/sale.pem" 2>"$dir/openssl.log"
+sed "s/443/127.0.0.1:$tls_port/; /\[::\]/d" deploy/nginx/site/sale-listen.conf >>"$dir/nginx/etc/site/sale-listen.conf"
+
+# In $nginx the master and its workers. Others of its children come and go: they look after the caches.
+start_ingress() {
+    start "nginx-$round" nginx -p "$dir/nginx" -c "$dir/nginx/etc/sale.conf" -g "$nginx_globals"
+    wait_for nginx has_workers
+    mapfile -t nginx < <(echo "$started" && workers)
+}
+workers() { pgrep -P "$started" -f 'nginx: worker process'; }
+has_workers() { [ "$(workers | wc -l)" = "$(getconf _NPROCESSORS_ONLN)" ]; }
+
+# Memory that is nobody else's, and a share of what is, of all of them in KiB.
+proportional_kib() {
+    local id
+    for id in "${nginx[@]}"; do cat "/proc/$id/smaps_rollup"; done | awk '$1 == "Pss:" { sum += $2 } END { print sum }'
+}
+
+# client plain|tls|h2 keep|new|idle PRESSES: the command of a load, in $client; what it prints is its report.
+client() {
+    local port=$tls_port
+    [ "$1" != plain ] || port=$plain_port
+    client=("$dir/ingress-client" "$1" "$2" "$port" "$3" "$connections" ingress "$round-$1-$2" "${token%%.*}" "$dir/key")
+}
+
+# load plain|tls|h2 keep|new PRESSES: runs it to its end; its report is in report.json.
+load() {
+    client "$@"
+    "${client[@]}" >"$dir/report.json" 2>>"$dir/client.log" 9>&- || give_up 'the load client has failed'
+    expect '.sold_out == .presses and .resumed == 0'
+}
+
+# press_through NAME plain|tls|h2 keep|new PRESSES: a run, and its row.
+press_through() {
+    local name=$1 before after
+    before=("$(ticks "${nginx[@]}")" "$(ticks "$api")")
+    load "$2" "$3" "$4"
+    after=("$(ticks "${nginx[@]}")" "$(ticks "$api")")
+    jq -c --arg name "$name" --argjson round "$round" --argjson nginx "$((after[0] - before[0]))" \
+        --argjson api "$((after[1] - before[1]))" '{name: $name, round: $round, presses, connections, handshakes,
+            nginx_us: ($nginx * 10000 / .presses), api_us: ($api * 10000 / .presses), requests_per_second}' \
+        "$dir/report.json" | add_row
+}
+
+# hold_idle NAME tls|h2: connections that have pressed once each, and stay; the row says what each has added to nginx.
+hold_idle() {
+    local before after report
+    # What it takes once, it has taken.
+    load "$2" new "$connections"
+    before=$(proportional_kib)
+    client "$2" idle "$idle"
+    report=$dir/idle-$round-$2.log
+    start "idle-$round-$2" "${client[@]}"
+    until [ -s "$report" ]; do
+        kill -0 "$started" 2>/dev/null || give_up 'the load client has failed'
+        sleep 0.05
+    done
+    cp "$report" "$dir/report.json"
+    expect '.sold_out == .presses and .connections == .presses and .resumed == 0'
+    after=$(proportional_kib)
+    stop "$started"
+    jq -nc --arg name "$1" --argjson round "$round" --argjson idle "$idle" --argjson kib "$((after - before))" \
+        '{name: $name, round: $round, connections: $idle, bytes: ($kib * 1024 / $idle)}' | add_row
+}
+
+for round in $(seq "$rounds"); do
+    # Each on workers that have held nothing before: what is freed is used again, and would not show.
+    for protocol in tls h2; do
+        start_ingress
+        hold_idle "idle, $protocol" "$protocol"
+        stop "${nginx[0]}"
+    done
+    start_ingress
+    press_through 'plain, kept' plain keep "$buyers"
+    press_through 'tls, kept' tls keep "$buyers"
+    press_through 'h2, kept' h2 keep "$buyers"
+    press_through 'tls, new' tls new "$handshakes"
+    stop "${nginx[0]}"
+done
+
+summarize 'def each(figure): [group_by(.round)[] | figure] | median | rounded;
+    {rows: medians, figures: {
+        plain_us: each(row("plain, kept").nginx_us), tls_us: each(row("tls, kept").nginx_us),
+        handshake_us: each(row("tls, new").nginx_us - row("tls, kept").nginx_us),
+        h2_us: each(row("h2, kept").nginx_us), idle_bytes: each(row("idle, tls").bytes),
+        idle_h2_bytes: each(row("idle, h2").bytes),
+        tls_over_plain: each(row("tls, kept").nginx_us / row("plain, kept").nginx_us),
+        plain_over_api: each(row("plain, kept") | .nginx_us / .api_us)}}'
