@@ -9,6 +9,7 @@ LOG is what `stampede --log` writes. --fault says when something was broken, by 
 import json
 import math
 import sys
+from collections import Counter
 
 WITHIN_MS = 3000  # the promise: "secured" or "sold out", or what is true meanwhile, within three seconds
 
@@ -62,9 +63,7 @@ def summarise(path, fault):
         sys.exit("summary.py: nobody has pressed")
     begin = min(entry[0] for entry in attempts)
     waits = sorted((responded - invoked) / 1e6 for invoked, responded, *_ in attempts if responded)
-    unanswered = sum(1 for entry in attempts if not entry[1])
-    errors = sum(1 for entry in attempts if not entry[3] or (entry[3] >= 500 and entry[3] != 503))
-    refused = sum(1 for entry in attempts if entry[3] == 503)
+    kinds = Counter(kind(status, problem) for _, _, _, status, problem in attempts)
 
     # When each buyer first pressed, and was first told the final truth.
     first, final = {}, {}
@@ -99,8 +98,8 @@ def summarise(path, fault):
             "p99_ms": percentile(waits, 0.99),
             "slowest_ms": waits[-1],
             "answered_in_time": sum(1 for wait in waits if wait < WITHIN_MS) / len(attempts),
-            "error_ratio": (errors + refused) / len(attempts),
-            "broken_ratio": (errors + unanswered) / len(attempts),
+            "refused_ratio": kinds["come_back"] / len(attempts),
+            "broken_ratio": (kinds["unanswered"] + kinds["other"]) / len(attempts),
             "buyers": len(first),
             "buyers_told": len(final),
             "p95_until_told_ms": percentile(until_final, 0.95),

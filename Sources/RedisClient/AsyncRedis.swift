@@ -242,9 +242,11 @@ package final class AsyncRedis {
             ask(arguments, "AUTH, SELECT or CLIENT SETNAME") { _, _ in }
         }
         var info = ""
+        var replay: String?
         ask(Handshake.info, "INFO") { _, value in info = value.string ?? "" }
+        ask(Handshake.replay, "ACL DRYRUN", mayBeRefused: true) { _, value in replay = value.string }
         ask(Handshake.configuration, "CONFIG GET") { redis, value in
-            guard let facts = ServerFacts(info: info, config: value.strings) else {
+            guard let facts = ServerFacts(info: info, config: value.strings, replay: replay) else {
                 return redis.fail("the server does not say what it is")
             }
             redis.judge(facts)
@@ -252,7 +254,7 @@ package final class AsyncRedis {
     }
 
     private func ask(
-        _ arguments: [RedisArgument], _ operation: StaticString,
+        _ arguments: [RedisArgument], _ operation: StaticString, mayBeRefused: Bool = false,
         _ body: @escaping (AsyncRedis, borrowing RedisValue) -> Void
     ) {
         guard let link else { return }
@@ -262,7 +264,9 @@ package final class AsyncRedis {
             guard let self else { return }
             switch answer {
             case .reply(let value): body(self, value)
-            case .failure(let error): if error.code != .connectionLost { fail(error.description) }
+            case .failure(let error):
+                if error.code == .connectionLost || (mayBeRefused && error.code == .notPermitted) { return }
+                fail(error.description)
             }
         }
     }

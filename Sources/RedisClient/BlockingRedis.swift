@@ -23,7 +23,9 @@ package final class BlockingRedis {
         for command in Handshake.commands(endpoint, name: name) { _ = try self.command(command) }
         let info = try command(Handshake.info)
         let config = try command(Handshake.configuration)
-        guard let facts = ServerFacts(info: info.value.string ?? "", config: config.value.strings) else {
+        let replay = try replayAnswer()
+        guard let facts = ServerFacts(info: info.value.string ?? "", config: config.value.strings, replay: replay)
+        else {
             throw RedisError(.unexpectedReply, "INFO", "the server does not say what it is")
         }
         self.facts = facts
@@ -48,6 +50,17 @@ package final class BlockingRedis {
             throw RedisError(.cannotConnect, "connect to \(address)", Self.errorText(made))
         }
         redisSetTimeout(made, limit)
+    }
+
+    /// What it says to `replayCheck`; nil where this user may not ask.
+    private func replayAnswer() throws(RedisError) -> String? {
+        do throws(RedisError) {
+            let reply = try command(Handshake.replay)
+            return reply.value.string
+        } catch {
+            guard error.code == .notPermitted else { throw error }
+            return nil
+        }
     }
 
     /// The server to talk to: itself, or the one that a Sentinel names.

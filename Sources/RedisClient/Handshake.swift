@@ -15,6 +15,10 @@ enum Handshake {
 
     static let info: [RedisArgument] = ["INFO"]
 
+    /// Whether what scripts have written is taken from the append-only file at the next start.
+    static let replay: [RedisArgument] =
+        ServerFacts.replayCheck.split(separator: " ").map { RedisArgument(String($0)) } + ["sale:{}", "*", "f", "v"]
+
     /// All of strict durability's settings in one call (several patterns: since Redis 7.0).
     static let configuration: [RedisArgument] =
         ["CONFIG", "GET", RedisArgument(ServerFacts.replicasSetting)]

@@ -32,6 +32,7 @@ final class ClientConnection: EventHandler {
     // The press under way.
     private(set) var buyer = 0
     private(set) var isJoin = false
+    /// When it was sent; before the first one, when the connection was opened.
     private(set) var invoked = Instant(nanoseconds: 0)
 
     init(index: Int, target: Options.Target, source: SocketAddress?, loop: EventLoop, owner: Stampede) {
@@ -65,6 +66,7 @@ final class ClientConnection: EventHandler {
     private func established() {
         failures = 0
         state = .idle
+        invoked = loop.now
         if let registration { loop.update(registration, for: .readable) }
         owner.idle(self)
     }
@@ -98,6 +100,15 @@ final class ClientConnection: EventHandler {
 
     /// Gives up on the answer that is awaited.
     func abandon() { fail() }
+
+    /// Opens it anew where nobody has used it for long, as browsers do: the server closes it some day, perhaps in the moment of a
+    /// press.
+    func renew() {
+        guard state == .idle else { return }
+        owner.noLongerIdle(self)
+        disconnect()
+        connect()
+    }
 
     // MARK: Pressing
 

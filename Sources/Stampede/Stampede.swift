@@ -11,6 +11,10 @@ final class Stampede {
     /// The first press waits so long for connections; 20,000 take half a second.
     private static let connectingMilliseconds = 1000
     private static let sweepMilliseconds = 100
+    /// A connection that nobody has used for this long is opened anew, a twentieth of them in each sweep: after seven seconds none
+    /// is left, of the ten that our servers wait for a request.
+    private static let idleMilliseconds = 5000
+    private static let renewedInTurns = 20
     private static let progressMilliseconds = 1000
     /// A press whose connection was lost comes back after this long.
     private static let lostMilliseconds = 20
@@ -47,6 +51,7 @@ final class Stampede {
     /// By buyer: whether its answer is that of the extra press.
     private var extra: Set<Int> = []
     private var wake: TimerID?
+    private var sweeps = 0
     private(set) var attempts = 0
     private(set) var lostAttempts = 0
     /// CPU that the run took, tokens not counted: user and system time of this process.
@@ -280,6 +285,11 @@ final class Stampede {
     private func sweep() {
         for connection in connections where connection.state == .busy {
             if loop.now > connection.invoked.advanced(milliseconds: Self.answerMilliseconds) { connection.abandon() }
+        }
+        sweeps += 1
+        for index in stride(from: sweeps % Self.renewedInTurns, to: connections.count, by: Self.renewedInTurns)
+        where loop.now > connections[index].invoked.advanced(milliseconds: Self.idleMilliseconds) {
+            connections[index].renew()
         }
         giveUp()
         loop.schedule(afterMilliseconds: Self.sweepMilliseconds) { [self] in sweep() }

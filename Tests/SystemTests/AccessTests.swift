@@ -5,26 +5,21 @@ import TestSupport
 import Testing
 
 @Suite struct `The users of Redis` {
-    private static let accessList = URL(fileURLWithPath: #filePath)
-        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        .appendingPathComponent("deploy/redis/users.acl")
+    private static let accessList = Ingress.repository.appendingPathComponent("deploy/redis/users.acl")
 
-    /// A server with the users of the delivered file; `default` stays on, for the test itself.
+    /// A server with the users of the delivered file; and its system, whose programs log in as theirs.
     private func server() throws -> RedisServer {
-        let server = try RedisServer(RedisServer.followed())
-        let redis = try server.connect()
-        for line in try String(contentsOf: Self.accessList, encoding: .utf8).split(separator: "\n") {
-            let words = line.split(separator: " ").map { RedisArgument(String($0)) }
-            if line.hasPrefix("user default ") { continue }
-            try redis.command(["ACL", "SETUSER"] + words.dropFirst())
-        }
-        return server
+        try RedisServer(RedisServer.followed(), users: String(contentsOf: Self.accessList, encoding: .utf8))
+    }
+    private func system(_ server: RedisServer) throws -> SaleSystem {
+        let system = try SaleSystem(apis: 0, redis: server)
+        for user in ["api", "worker", "operator"] { try system.logIn(user, password: "CHANGE-ME-\(user)") }
+        return system
     }
 
     @Test func `are each allowed what their program does`() throws {
         let server = try server()
-        let system = try SaleSystem(apis: 0, redis: server)
-        for user in ["api", "worker", "operator"] { try system.logIn(user, password: "CHANGE-ME-\(user)") }
+        let system = try system(server)
         let made = try system.salectl(["create", "demo", "--title", "T", "--stock", "50"])
         #expect(made.code == 0, "\(made.errors)")
         try system.startAPI(0)
@@ -72,6 +67,37 @@ import Testing
         }
     }
 
+    @Test func `leave what was sold in the append-only file, from which a restart takes all of it`() throws {
+        let server = try server()
+        let system = try system(server)
+        let sale = try TestSale.create(server.connect(), stock: 50)
+        try system.startAPI(0)
+        let run = try system.stampede(sale, ["--buyers", "200", "--connections", "8", "--retry-share", "0.1"])
+        #expect(run.report["secured"] == 50)
+        // No worker has run: nobody but Redis has these orders.
+        server.crash()
+        try server.restart()
+        try system.startWorker()
+        #expect(system.drained(sale))
+        #expect(try system.query("SELECT count(*) FROM orders") == ["50"])
+        #expect(system.worker?.errors.contains("redis_completed") == false)
+        #expect(try system.complaint(sale, run, met: "replayed") == nil)
+    }
+
+    @Test func `are not sold with where a restart would drop what was sold`() throws {
+        let users = try String(contentsOf: Self.accessList, encoding: .utf8)
+            .replacingOccurrences(of: "user default off ~* &* +@all", with: "user default off")
+        let server = try RedisServer(RedisServer.followed(), users: users)
+        let system = try system(server)
+        try system.startAPI(0, says: "redis_down")
+        let ready = try system.ask("GET", "/readyz")
+        #expect(ready.status == 503)
+        #expect(ready.body.contains(ServerFacts.replayCheck), "\(ready.body)")
+        let doctor = try system.salectl(["doctor"])
+        #expect(doctor.code != 0)
+        #expect(doctor.output.contains(ServerFacts.replayCheck), "\(doctor.output)")
+    }
+
     @Test(
         arguments: ["worker", "operator"],
         ["XACK k g 1-0", "XDEL k 1-0", "HDEL k f", "XRANGE k - +", "XREVRANGE k + -", "HSET k f v"])
@@ -84,10 +110,42 @@ import Testing
         #expect(value.string == "OK")
     }
 
+    /// What the documents have redis-cli do, in blocks and in passing: as whom, and which words.
+    private static func documentedCommands() throws -> [(user: String, words: [String])] {
+        let documents = Ingress.repository.appendingPathComponent("docs")
+        return try ["operations.md", "runbook.md"].flatMap { name in
+            try String(contentsOf: documents.appendingPathComponent(name), encoding: .utf8)
+                .matches(of: /redis-cli ([^`#|\n]+)/)
+                .compactMap { match in
+                    var words = match.output.1.split(separator: " ").map { $0.trimmingCharacters(in: ["'"]) }
+                    var user = "operator"
+                    if words.first == "--user" {
+                        user = words[1]
+                        words.removeFirst(2)
+                    }
+                    words.removeAll { $0 == "--askpass" }
+                    // A Sentinel has no users; prose and options are no commands.
+                    guard let first = words.first, first.allSatisfy(\.isUppercase) else { return nil }
+                    return (user, words)
+                }
+        }
+    }
+
+    @Test func `may do what the documents have an operator type`() throws {
+        let server = try server()
+        let redis = try server.connect()
+        let commands = try Self.documentedCommands()
+        #expect(commands.count > 25)
+        for (user, words) in commands {
+            let reply = try redis.command(["ACL", "DRYRUN"] + ([user] + words).map { RedisArgument($0) })
+            let value = reply.value
+            #expect(value.string == "OK", "\(user): \(words)")
+        }
+    }
+
     @Test func `may archive a sale, of which then no program leaves or brings back anything`() throws {
         let server = try server()
-        let system = try SaleSystem(apis: 0, redis: server)
-        for user in ["api", "worker", "operator"] { try system.logIn(user, password: "CHANGE-ME-\(user)") }
+        let system = try system(server)
         let sale = SaleID("demo")!
         #expect(try system.salectl(["create", "demo", "--title", "T", "--stock", "5"]).code == 0)
         try system.startAPI(0)

@@ -37,7 +37,7 @@ import Testing
         #expect(slo["slowest_until_told_ms"] == 5600)
         // One had no answer, one waited more than three seconds for it.
         #expect(slo["answered_in_time"] == 4.0 / 6)
-        #expect(slo["error_ratio"] == 2.0 / 6)
+        #expect(slo["refused_ratio"] == 1.0 / 6 && slo["broken_ratio"] == 1.0 / 6)
         let seconds = summary["seconds"] as? [[String: Any]] ?? []
         func column(_ name: String) -> [Int] { seconds.map { $0[name] as? Int ?? -1 } }
         #expect(column("pressed") == [3, 2, 0, 0, 0, 0, 1])

@@ -85,6 +85,14 @@ import Testing
         #expect(run.report["goodput_per_second"] == 0)
     }
 
+    @Test func `is pressed for on connections that are not so old that a server gives them up`() throws {
+        let system = try SaleSystem(apis: 1)
+        let sale = try TestSale.create(system.redis.connect(), stock: 5)
+        // One connection is enough for them all; the others wait.
+        _ = try system.stampede(sale, ["--buyers", "10", "--over", "10s", "--connections", "20"])
+        #expect(system.metric("sale_http_connections_total") >= 39)
+    }
+
     @Test func `stops every program cleanly`() throws {
         let system = try SaleSystem(apis: 1)
         try system.startWorker()

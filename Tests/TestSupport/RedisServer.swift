@@ -9,6 +9,8 @@ package final class RedisServer: @unchecked Sendable {
     package let directory: TemporaryDirectory
     private var process: ChildProcess
     private var settings: [String]
+    /// The test's own login, where the server has users.
+    private let login: String?
 
     /// The settings that strict durability asks for.
     package static let strict = [
@@ -16,11 +18,18 @@ package final class RedisServer: @unchecked Sendable {
         "noeviction", "--save", "",
     ]
 
-    /// Starts a server; `settings` come after the strict ones and so override them.
-    package init(_ settings: [String] = []) throws {
+    /// Starts a server; `settings` come after the strict ones and so override them. `users` is the text of a file of users, in
+    /// which the test gets a line of its own.
+    package init(_ settings: [String] = [], users: String? = nil) throws {
         directory = try TemporaryDirectory()
         self.settings = settings
-        process = try Self.start(directory, settings)
+        login = users == nil ? nil : "test"
+        if let users {
+            let path = directory.path("users.acl")
+            try (users + "user test on >test ~* &* +@all\n").write(toFile: path, atomically: true, encoding: .utf8)
+            self.settings += ["--aclfile", path]
+        }
+        process = try Self.start(directory, self.settings)
         try awaitReady()
     }
 
@@ -70,7 +79,9 @@ package final class RedisServer: @unchecked Sendable {
 
     /// A blocking connection.
     package func connect() throws -> BlockingRedis {
-        try BlockingRedis(RedisEndpoint(url: url), name: "test")
+        var endpoint = try RedisEndpoint(url: url)
+        (endpoint.user, endpoint.password) = (login, login)
+        return try BlockingRedis(endpoint, name: "test")
     }
 
     /// SIGKILL, and waits for the end.

@@ -24,9 +24,9 @@ must() {
     ok "$what"
 }
 
-# soon WHAT COMMAND…: within 20 seconds, twice the API's watchdog.
+# soon WHAT COMMAND…: within 20 seconds, twice the API's watchdog; or within $patience.
 soon() {
-    local what=$1 end=$((SECONDS + 20))
+    local what=$1 end=$((SECONDS + ${patience:-20}))
     shift
     until "$@" >/dev/null 2>&1; do
         [ "$SECONDS" -lt "$end" ] || fail "$what"
@@ -72,10 +72,12 @@ proven() {
 
 install_it() {
     step 'script/install'
-    for service in redis-server nginx prometheus; do
+    for service in redis-server nginx; do
         [ ! -e "/lib/systemd/system/$service.service" ] ||
             equal "$service after script/bootstrap" disabled "$(systemctl is-enabled $service 2>/dev/null || true)"
     done
+    # The buyers' page, where this tree has none of its own.
+    [ -d web ] || { mkdir web && echo '<!doctype html><title>Sale</title><script src=buy.js></script>' >web/index.html && echo 'buy()' >web/buy.js; }
     local from=()
     [ ! -d /root/binaries ] || from=(--binaries /root/binaries)
     must 'it installs' nice script/install "${from[@]}" --release one
@@ -107,7 +109,7 @@ install_it() {
     step 'what the units allow'
     local unit exposure
     for unit in sale-api@1 sale-worker ingress@sale redis-server; do
-        exposure=$(systemd-analyze security --no-pager "$unit.service" | sed -n 's/.*Overall exposure level.*: \([0-9.]*\) .*/\1/p')
+        exposure=$(exposure_of $unit)
         must "$unit: exposure $exposure" awk -v "it=$exposure" 'BEGIN { exit !(it != "" && it <= 2.0) }'
     done
     for unit in sale-api@1 sale-worker ingress@sale redis-server; do
@@ -122,6 +124,8 @@ install_it() {
     ok 'where bind is filtered, no port can be bound'
     grep -q '^SystemCallFilter=~.* bind$' '/etc/systemd/system/sale-api@.service' || fail "the API's filter has no bind"
 }
+
+exposure_of() { systemd-analyze security --no-pager "$1.service" | sed -n 's/.*Overall exposure level.*: \([0-9.]*\) .*/\1/p'; }
 
 certificate() {
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj "/CN=$1.example.com" \
@@ -138,6 +142,21 @@ sell() {
     equal 'the same key again' "$(cat /root/won.json)" "$(buy)"
     equal 'metrics for the public' 404 "$(get --output /dev/null --write-out '%{http_code}' $site/metrics)"
     equal 'port 80' 308 "$(curl -s -o /dev/null -w '%{http_code}' --resolve sale.example.com:80:127.0.0.1 http://sale.example.com/)"
+
+    step "the buyers' page"
+    equal '/ is the page' "$(cat web/index.html)" "$(get $site/)"
+    local file
+    while IFS= read -r file; do
+        must "/$file" cmp <(get "$site/$file") "web/$file"
+    done < <(find web -type f -printf '%P\n' | sort)
+    get --dump-header /root/head --output /dev/null $site/
+    must 'it may be embedded nowhere, and is what it says it is' bash -c 'grep -qi "^x-content-type-options: nosniff" /root/head &&
+        grep -qi "^strict-transport-security:" /root/head && grep -qi "^content-type: text/html" /root/head'
+    equal 'who has it already' 304 "$(get --output /dev/null --write-out '%{http_code}' \
+        --header "If-None-Match: $(sed -n 's/^etag: //Ip' /root/head | tr -d '\r')" $site/)"
+    for file in nothing .env ../bin/sale-api; do
+        must "no /$file" grep -qx '40[04]' <(get --path-as-is --output /dev/null --write-out '%{http_code}\n' "$site/$file")
+    done
 
     step 'a new certificate'
     local before
@@ -233,6 +252,66 @@ same_answer() { [ "$(buy)" = "$(cat /root/won.json)" ]; }
 
 runs_release() { must "$1 runs release $2" test "$(readlink "/proc/$(main_pid "$1")/exe")" = "/opt/sale/releases/$2/bin/${1%@*}"; }
 
+prometheus() {
+    step 'Prometheus'
+    sed -i 's|^ARGS=.*|ARGS="--config.file=/etc/sale/prometheus/prometheus.yml --web.listen-address=127.0.0.1:9090"|' /etc/default/prometheus
+    must 'enable' systemctl enable prometheus
+    must 'restart' systemctl restart prometheus
+    soon 'it sees both API processes and the worker' gives 3 'count(up{job=~"sale-.*"} == 1)'
+    soon 'it counts what was sold' gives 60000 'sale_units_sold{sale="journal"}'
+    soon 'its rules are at work' gives 1 'count(sale:decided:rate)'
+    equal 'alerts' 0 "$(alerts_firing)"
+    must 'an API process and its socket are stopped' systemctl stop sale-api@2.socket sale-api@2
+    patience=60 soon 'SaleAPIDown' alert_fires SaleAPIDown
+    must 'they are started again' systemctl start sale-api@2.socket sale-api@2
+    soon 'nothing is wrong any more' gives 3 'count(up{job=~"sale-.*"} == 1)'
+}
+
+ask_prometheus() { curl --silent --max-time 5 --get "http://127.0.0.1:9090/api/v1/$1" "${@:2}"; }
+# gives VALUE EXPRESSION
+gives() { [ "$(ask_prometheus query --data-urlencode "query=$2" | jq -r '.data.result[0].value[1]')" = "$1" ]; }
+alerts_firing() { ask_prometheus alerts | jq '[.data.alerts[] | select(.state == "firing")] | length'; }
+alert_fires() { ask_prometheus alerts | jq -e --arg name "$1" 'any(.data.alerts[]; .labels.alertname == $name and .state == "firing")'; }
+
+tunnel() {
+    step 'Redis behind stunnel'
+    deploy/stunnel/certify /root/authority server redis.internal
+    deploy/stunnel/certify /root/authority client this-machine
+    install -m 600 /root/authority/ca.pem /etc/sale/stunnel/tls/ca.pem
+    install -m 600 /root/authority/redis.internal.pem /etc/sale/stunnel/tls/server.pem
+    install -m 600 /root/authority/this-machine.pem /etc/sale/stunnel/tls/client.pem
+    # Both ends are on this machine.
+    sed -i 's/^connect = redis.internal:/connect = 127.0.0.1:/' /etc/sale/stunnel/client.conf
+    must 'tunnel@server and tunnel@client' systemctl enable --now tunnel@server tunnel@client
+    sed -i 's/127.0.0.1:6379/127.0.0.1:6380/' /etc/sale/api.env /etc/sale/worker.env /etc/sale/operator.env
+    must 'restart of the pool' rolling_restart
+    must 'restart of the worker' systemctl restart sale-worker
+    soon 'all of them are ready' all_ready
+    must 'salectl doctor' salectl doctor
+    equal 'the same key has the same answer' "$(cat /root/won.json)" "$(buy)"
+    salectl create tunnel --title Tunnel --stock 10000 >/dev/null
+    under_load tunnel break_tunnel
+    proven tunnel /root/report.json /root/attempts.jsonl --met replayed
+    equal 'what a client without a certificate hears' '' "$(printf 'PING\r\n' |
+        timeout 3 openssl s_client -quiet -connect 127.0.0.1:6381 2>/dev/null || true)"
+    local unit exposure
+    for unit in tunnel@server tunnel@client; do
+        must "$unit is not root" test "$(stat -c %u "/proc/$(main_pid $unit)")" != 0
+        exposure=$(exposure_of $unit)
+        must "$unit: exposure $exposure" awk -v "it=$exposure" 'BEGIN { exit !(it != "" && it <= 2.0) }'
+    done
+}
+
+break_tunnel() {
+    local unit pid
+    for unit in tunnel@server tunnel@client; do
+        pid=$(main_pid $unit)
+        must "$unit is killed" kill -KILL "$pid"
+        soon 'it is back' is_another $unit "$pid"
+        soon 'all of them are ready' all_ready
+    done
+}
+
 upgrade() {
     step 'another release, under load'
     salectl create upgrade --title Upgrade --stock 10000 >/dev/null
@@ -258,19 +337,22 @@ again() {
     soon 'all of them are ready' all_ready
     soon 'the ingress' get --output /dev/null $site/v1/sales
     soon 'the same key has the answer from before' same_answer
-    for sale in journal rolling drill; do must "both stores have all of $sale" salectl reconcile "$sale"; done
+    if journalctl --boot --unit sale-worker --output cat | grep redis_completed; then fail 'Redis has forgotten something'; fi
+    ok 'Redis had all of it in its append-only file'
+    soon 'Prometheus sees all of them' gives 3 'count(up{job=~"sale-.*"} == 1)'
+    for sale in journal rolling drill tunnel; do must "both stores have all of $sale" salectl reconcile "$sale"; done
 }
 
 uninstall() {
     step 'script/install --uninstall'
     must 'it removes' script/install --uninstall
-    must 'no program of it runs' bash -c '! pgrep -f ^/opt/sale/ && ! systemctl --quiet is-active ingress@sale sale-worker sale-api@1'
-    must 'no unit of it is left' bash -c '! find /etc/systemd/system | grep -E "sale|ingress|shop"'
+    must 'no program of it runs' bash -c '! pgrep -f ^/opt/sale/ && ! systemctl --quiet is-active ingress@sale sale-worker sale-api@1 tunnel@client'
+    must 'no unit of it is left' bash -c '! find /etc/systemd/system | grep -E "/(sale|ingress|shop|tunnel)[^/]*$"'
     must 'settings, keys and data are' test -e /etc/sale/keys/jwks.json -a -e /var/lib/sale/sale.db -a -e /etc/sale/sale.env
 }
 
 case ${1:-} in
 install) install_it ;;
-sell | upgrade | again | uninstall) "$1" ;;
-*) echo 'usage: walk.sh install|sell|upgrade|again|uninstall' >&2 && exit 64 ;;
+sell | prometheus | tunnel | upgrade | again | uninstall) "$1" ;;
+*) echo 'usage: walk.sh install|sell|prometheus|tunnel|upgrade|again|uninstall' >&2 && exit 64 ;;
 esac

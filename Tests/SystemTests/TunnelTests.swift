@@ -1,0 +1,202 @@
+import Foundation
+import RedisClient
+import Shared
+import TestSupport
+import Testing
+
+/// Certificates by an authority of one test's own, as `deploy/stunnel/certify` makes them.
+private struct Authority {
+    private let directory = try! TemporaryDirectory()
+
+    var certificate: String { directory.path("ca.pem") }
+
+    /// The path of a new certificate with its key.
+    func certify(_ kind: String, _ name: String) throws -> String {
+        let made = try ChildProcess.run(
+            Ingress.repository.appendingPathComponent("deploy/stunnel/certify"), [directory.url.path, kind, name])
+        guard made.code == 0 else { throw SaleSystem.Failure(made.errors) }
+        return directory.path("\(name).pem")
+    }
+}
+
+/// A real stunnel with a delivered file, of which the addresses are changed, and nothing else.
+private final class Tunnel {
+    enum Side: String { case client, server }
+
+    let port = RedisServer.freePort()
+    private let side: Side
+    private let directory: TemporaryDirectory
+    private var process: ChildProcess?
+
+    /// Connects to a port of this machine; shows the certificate `own`, or none.
+    init(_ side: Side, to target: UInt16, _ authority: Authority, own: String?) throws {
+        self.side = side
+        directory = try TemporaryDirectory()
+        let delivered = Ingress.repository.appendingPathComponent("deploy/stunnel/\(side.rawValue).conf")
+        var text = try String(contentsOf: delivered, encoding: .utf8)
+        var changes =
+            side == .client
+            ? [
+                "\naccept = 127.0.0.1:6380\n": "\naccept = 127.0.0.1:\(port)\n",
+                "\nconnect = redis.internal:6381\n": "\nconnect = 127.0.0.1:\(target)\n",
+            ]
+            : [
+                "\naccept = 6381\n": "\naccept = 127.0.0.1:\(port)\n",
+                "\nconnect = 127.0.0.1:6379\n": "\nconnect = 127.0.0.1:\(target)\n",
+            ]
+        if own == nil { changes["\ncert = own.pem\n"] = "\n" }
+        for (line, other) in changes {
+            precondition(text.contains(line), "\(side).conf has no such line: \(line)")
+            text = text.replacingOccurrences(of: line, with: other)
+        }
+        try text.write(toFile: directory.path("stunnel.conf"), atomically: true, encoding: .utf8)
+        let files = FileManager.default
+        try files.copyItem(atPath: authority.certificate, toPath: directory.path("ca.pem"))
+        if let own { try files.copyItem(atPath: own, toPath: directory.path("own.pem")) }
+        try start()
+    }
+
+    /// Starts it, in the folder that its files are in, and waits until it listens.
+    func start() throws {
+        let process = try ChildProcess(
+            URL(fileURLWithPath: "/usr/bin/env"),
+            ["--chdir", directory.url.path, "/usr/bin/stunnel4", "stunnel.conf"],
+            errorLog: directory.url.appendingPathComponent("log"))
+        self.process = process
+        let ready = eventually { errors.contains("Configuration successful") || !process.isRunning }
+        guard ready, process.isRunning else { throw SaleSystem.Failure("stunnel does not start: \(errors)") }
+    }
+
+    func stop() {
+        process?.signal(SIGKILL)
+        process?.wait()
+    }
+
+    var errors: String { process?.errors ?? "" }
+    /// For SALE_REDIS_URL.
+    var url: String { "redis://127.0.0.1:\(port)/0" }
+
+    /// What Redis answers at a port of this machine; "" where nobody does.
+    static func ping(_ port: UInt16) throws -> String {
+        try ChildProcess.run(
+            URL(fileURLWithPath: "/usr/bin/timeout"), ["5", "/usr/bin/redis-cli", "-p", "\(port)", "PING"]
+        ).output.trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+}
+
+@Suite struct `Redis behind stunnel` {
+    private let sale = SaleID("demo")!
+    private let authority = Authority()
+    private let anotherAuthority = Authority()
+
+    /// The tunnel's two ends, with certificates, in front of a Redis; somebody may listen in between.
+    private func tunnel(to redis: RedisServer, listening: Bool = false) throws -> (
+        server: Tunnel, client: Tunnel, wire: Wiretap?
+    ) {
+        let server = try Tunnel(
+            .server, to: UInt16(redis.port)!, authority, own: authority.certify("server", "redis.internal"))
+        let port = RedisServer.freePort()
+        let wire = try listening ? Wiretap(port, to: server.port) : nil
+        let client = try Tunnel(
+            .client, to: listening ? port : server.port, authority, own: authority.certify("client", "api-1"))
+        return (server, client, wire)
+    }
+
+    @Test func `sells to all alike, and who listens on the way reads none of it`() throws {
+        let redis = try RedisServer(RedisServer.followed())
+        let (server, client, tapped) = try tunnel(to: redis, listening: true)
+        let wire = try #require(tapped)
+        try withExtendedLifetime(server) {
+            let system = try SaleSystem(apis: 0, redis: redis)
+            try TestSale.create(system.connect(), stock: 50)
+            try system.startAPI(0, variables: ["SALE_REDIS_URL": client.url])
+            try system.startWorker(["SALE_REDIS_URL": client.url])
+            let run = try system.stampede(sale, ["--buyers", "200", "--connections", "8", "--retry-share", "0.1"])
+            #expect(run.report["secured"] == 50)
+            #expect(run.report["errors"] == 0)
+            #expect(system.drained(sale))
+            #expect(try system.complaint(sale, run, met: "replayed") == nil)
+            // The same by a wire without a tunnel: these are the words that one would read.
+            let port = RedisServer.freePort()
+            let plain = try Wiretap(port, to: UInt16(redis.port)!)
+            try system.startAPI(0, variables: ["SALE_REDIS_URL": "redis://127.0.0.1:\(port)/0"])
+            _ = try system.stampede(sale, ["--buyers", "1", "--connections", "1"])
+            #expect(wire.count > 10_000)
+            for word in ["EVALSHA", "sale:{demo}", "buyer-00000001"] {
+                #expect(plain.hears(word), "\(word)")
+                #expect(!wire.hears(word), "\(word)")
+            }
+        }
+    }
+
+    @Test func `is followed by a replica through it, and nothing is told that the replica has not`() throws {
+        let primary = try RedisServer(
+            RedisServer.followed() + ["--min-replicas-to-write", "1", "--repl-diskless-sync-delay", "0"])
+        let (server, client, _) = try tunnel(to: primary)
+        try withExtendedLifetime(server) {
+            let replica = try RedisServer(["--replicaof", "127.0.0.1", "\(client.port)"])
+            let redis = try primary.connect()
+            let follows = try eventually {
+                let info = try redis.command(["INFO", "replication"])
+                return info.value.string?.contains("min_slaves_good_slaves:1") == true
+            }
+            #expect(follows, "\(client.errors)")
+            let system = try SaleSystem(apis: 0, redis: primary)
+            try TestSale.create(system.connect(), stock: 50)
+            try system.startAPI(0, variables: ["SALE_REDIS_URL": client.url, "SALE_REDIS_REPLICAS": "1"])
+            let run = try system.stampede(sale, ["--buyers", "80", "--connections", "8"])
+            #expect(run.report["secured"] == 50)
+            #expect(try TestSale.orderEvents(replica.connect(), sale).count == 50)
+        }
+    }
+
+    @Test func `is away while the tunnel is, and every promise holds`() throws {
+        let redis = try RedisServer(RedisServer.followed())
+        let (server, client, _) = try tunnel(to: redis)
+        let system = try SaleSystem(apis: 0, redis: redis)
+        try TestSale.create(system.connect(), stock: 5000)
+        try system.startAPI(0, variables: ["SALE_REDIS_URL": client.url])
+        try system.startWorker(["SALE_REDIS_URL": client.url])
+        let run = try system.stampede(sale, ["--buyers", "3000", "--over", "3s", "--retry-share", "0.02"]) {
+            #expect(eventually { system.wins > 100 })
+            server.stop()
+            #expect(eventually { (try? system.ask("GET", "/readyz").status) == 503 })
+            try server.start()
+        }
+        #expect(run.report["secured"] == 3000)
+        #expect(run.report["errors"] == 0)
+        #expect(system.drained(sale))
+        #expect(try system.complaint(sale, run, met: "unavailable") == nil)
+    }
+
+    @Test func `lets in nobody without a certificate of the sale's own authority for just that`() throws {
+        let redis = try RedisServer(RedisServer.followed())
+        let (server, client, _) = try tunnel(to: redis)
+        #expect(try Tunnel.ping(client.port) == "PONG")
+        #expect(try Tunnel.ping(server.port) == "", "without TLS")
+        let others = [
+            nil, try anotherAuthority.certify("client", "api-1"), try authority.certify("server", "another.internal"),
+        ]
+        for own in others {
+            let stranger = try Tunnel(.client, to: server.port, authority, own: own)
+            #expect(try Tunnel.ping(stranger.port) == "", "\(own ?? "none")")
+        }
+        #expect(server.errors.contains("peer did not return a certificate"), "\(server.errors)")
+        #expect(server.errors.contains("unsuitable certificate purpose"), "\(server.errors)")
+    }
+
+    @Test func `is nobody who has another name, or a certificate that lets one in`() throws {
+        let redis = try RedisServer(RedisServer.followed())
+        let target = UInt16(redis.port)!
+        let own = try authority.certify("client", "api-1")
+        for certificate in [
+            try authority.certify("server", "another.internal"), own,
+            try anotherAuthority.certify("server", "redis.internal"),
+        ] {
+            let server = try Tunnel(.server, to: target, authority, own: certificate)
+            let client = try Tunnel(.client, to: server.port, authority, own: own)
+            #expect(try Tunnel.ping(client.port) == "", "\(certificate)")
+            #expect(client.errors.contains("certificate verify failed"), "\(client.errors)")
+        }
+    }
+}
