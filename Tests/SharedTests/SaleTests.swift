@@ -55,6 +55,7 @@ import Testing
 
     @Test(arguments: [
         "k", "k 1 1 1", "k 1 1 1 1;", ";k 1 1 1 1", "k x 1 1 1", "k 1 1 1 1 1", "k  1 1 1 1", "k 1 1 1.0 1",
+        "k 1 1 1 1 ", " 1 1 1 1", "k +1 1 1 1", "k 1 1 -1 1", "k 0 1 1 1", "k 1 1 1 0", "k 1 1 1 1;;k 2 1 1 1", ";",
     ])
     func `are not guessed from another text`(_ text: String) { #expect(Win.parse(text) == nil) }
 }

@@ -38,7 +38,7 @@ final class SettledSale {
 
     /// Adds a field of the `buyers` hash; false where it can't be one of this sale's.
     func add(_ buyer: Span<UInt8>, _ text: Span<UInt8>) -> Bool {
-        guard buyer.count <= Limits.buyerBytesMax, let wins = Win.parse(text.string), !wins.isEmpty else {
+        guard buyer.count <= Limits.buyerBytesMax, let wins = Win.parse(text), !wins.isEmpty else {
             return false
         }
         for win in wins {

@@ -15,7 +15,7 @@ final class WinnerReader {
         case interrupted
     }
 
-    /// Fields asked for at once: reading them takes half a millisecond.
+    /// Fields asked for at once: Redis takes 0.12 ms for them (`INFO commandstats`), and whoever presses meanwhile waits that long.
     private static let fieldsPerScan = 250
 
     private let sale: SaleID

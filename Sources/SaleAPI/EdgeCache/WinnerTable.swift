@@ -49,8 +49,7 @@ struct WinnerTable: ~Copyable {
         let place = places[find(Self.hash(buyer), buyer)]
         guard place.hash != 0 else { return [] }
         let start = Int(place.start) + Int(place.buyerBytes)
-        let wins = text.withBytes { $0.extracting(start..<start + Int(place.winsBytes)).string }
-        return Win.parse(wins) ?? []
+        return text.withBytes { Win.parse($0.extracting(start..<start + Int(place.winsBytes))) } ?? []
     }
 
     /// The index of the buyer's place, or of the free one where it would be.

@@ -20,22 +20,40 @@ package struct Win: Equatable, Sendable {
     package var text: String { "\(key) \(position) \(quantity) \(securedAt.value) \(epoch)" }
 
     /// All wins of one buyer's field; nil where the text is not of that form.
-    package static func parse(_ text: String) -> [Win]? {
-        if text.isEmpty { return [] }
+    package static func parse(_ text: String) -> [Win]? { text.withBytes { parse($0) } }
+
+    /// The same of bytes, without any text made of them but the keys: when a sale is sold out, an API process reads all of its
+    /// winners while everybody else presses.
+    package static func parse(_ text: Span<UInt8>) -> [Win]? {
         var wins: [Win] = []
-        for part in text.split(separator: ";", omittingEmptySubsequences: false) {
-            let words = part.split(separator: " ", omittingEmptySubsequences: false)
-            guard words.count == 5, IdempotencyKey.isValid(String(words[0])), let position = Int(words[1]),
-                position >= 1,
-                let quantity = Int(words[2]), (1...Limits.quantityMax).contains(quantity), let at = Int(words[3]),
-                at >= 0,
-                let epoch = Int(words[4]), epoch >= 1
-            else { return nil }
-            wins.append(
-                Win(
-                    key: String(words[0]), position: position, quantity: quantity, securedAt: UnixMilliseconds(at),
-                    epoch: epoch))
+        var start = 0
+        while start < text.count {
+            let end = text.firstIndex(of: UInt8(ascii: ";"), from: start) ?? text.count
+            guard let win = Win(text.extracting(start..<end)) else { return nil }
+            wins.append(win)
+            // Behind a semicolon stands another win.
+            guard end + 1 != text.count else { return nil }
+            start = end + 1
         }
         return wins
+    }
+
+    /// Five words, and a space between each and the next.
+    private init?(_ text: Span<UInt8>) {
+        var start = 0
+        func word() -> Range<Int>? {
+            guard let space = text.firstIndex(of: UInt8(ascii: " "), from: start) else { return nil }
+            defer { start = space + 1 }
+            return start..<space
+        }
+        func number(_ range: Range<Int>?) -> Int? { range.flatMap { text.extracting($0).decimal } }
+        guard let key = word(), IdempotencyKey.isValid(text.extracting(key)),
+            let position = number(word()), position >= 1,
+            let quantity = number(word()), (1...Limits.quantityMax).contains(quantity),
+            let securedAt = number(word()), let epoch = number(start..<text.count), epoch >= 1
+        else { return nil }
+        self.init(
+            key: text.extracting(key).string, position: position, quantity: quantity,
+            securedAt: UnixMilliseconds(securedAt), epoch: epoch)
     }
 }
