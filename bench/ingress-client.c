@@ -67,6 +67,11 @@ static void stop(const char *what) {
     exit(71);
 }
 
+static void give_up(const char *why) {
+    errno = 0;
+    stop(why);
+}
+
 // Appends the bytes in base64url, without padding, and a zero; answers where that is.
 static char *append_base64url(char *out, const unsigned char *bytes, size_t count) {
     char *end = out + EVP_EncodeBlock((unsigned char *)out, bytes, (int)count);
@@ -163,7 +168,7 @@ static void greet(struct connection *connection) {
     const unsigned char *chosen;
     unsigned length;
     SSL_get0_alpn_selected(connection->ssl, &chosen, &length);
-    if (length != 2 || memcmp(chosen, "h2", 2) != 0) stop("the server chose another protocol than h2");
+    if (length != 2 || memcmp(chosen, "h2", 2) != 0) give_up("the server chose another protocol than h2");
     send_all(connection, words, sizeof words - 1);
 }
 
@@ -236,7 +241,7 @@ static int read_answer(struct connection *connection) {
     answer[connection->received] = 0;
     char *end = strstr(answer, "\r\n\r\n"), *length = strcasestr(answer, "\r\ncontent-length: ");
     if (end == NULL) return 0;
-    if (length == NULL || length > end) stop("an answer without a length");
+    if (length == NULL || length > end) give_up("an answer without a length");
     size_t bytes = (size_t)(end + 4 - answer) + strtoul(length + 18, NULL, 10);
     if (bytes > connection->received) return 0;
     connection->status_is_409 = strncmp(answer, "HTTP/1.1 409 ", 13) == 0;
@@ -255,7 +260,7 @@ static int read_frames(struct connection *connection) {
         size_t bytes = (size_t)head[0] << 16 | (size_t)head[1] << 8 | head[2];
         int type = head[3], flag = head[4] & 1;  // END_STREAM, or ACK
         if (connection->received < 9 + bytes) return 0;
-        if (type == RST_STREAM) stop("a stream was reset");
+        if (type == RST_STREAM) give_up("a stream was reset");
         if (type == GOAWAY) connection->closes = 1;
         if (type == SETTINGS && !flag) send_all(connection, "\0\0\0\4\1\0\0\0\0", 9);
         if (type == HEADERS) connection->status_is_409 = has(payload, bytes, "409");
@@ -331,7 +336,7 @@ int main(int count, char **arguments) {
     while (answered < asked.presses) {
         struct epoll_event events[EVENTS];
         int ready = epoll_wait(epoll, events, EVENTS, 10000);
-        if (ready == 0) stop("nothing came for ten seconds");
+        if (ready == 0) give_up("nothing came for ten seconds");
         for (int i = 0; i < ready; i++) serve(events[i].data.ptr);
     }
     clock_gettime(CLOCK_MONOTONIC, &last);

@@ -11,8 +11,6 @@ import math
 import sys
 from collections import Counter
 
-WITHIN_MS = 3000  # the promise: "secured" or "sold out", or what is true meanwhile, within three seconds
-
 
 def percentile(values, share):
     """The smallest of these that as many as `share` of them do not exceed; values are sorted."""
@@ -97,7 +95,6 @@ def summarise(path, fault):
             "p95_ms": percentile(waits, 0.95),
             "p99_ms": percentile(waits, 0.99),
             "slowest_ms": waits[-1],
-            "answered_in_time": sum(1 for wait in waits if wait < WITHIN_MS) / len(attempts),
             "refused_ratio": kinds["come_back"] / len(attempts),
             "broken_ratio": (kinds["unanswered"] + kinds["other"]) / len(attempts),
             "buyers": len(first),

@@ -29,7 +29,7 @@ async def ask(host, port, path):
 async def visit(due, host, port, path):
     try:
         status = await asyncio.wait_for(ask(host, port, path), WITHIN_SECONDS)
-    except (OSError, asyncio.TimeoutError):
+    except (OSError, asyncio.TimeoutError, UnicodeDecodeError):
         status = ""
     print(status or "000", f"{asyncio.get_running_loop().time() - due:.6f}")
 

@@ -30,7 +30,7 @@ package protocol EventHandler: AnyObject {
 /// One thread, one epoll set: descriptors, timers and the work at the end of a pass.
 ///
 /// A pass takes the ready descriptors in turn, then the timers that are due, then runs the `atEndOfPass` work, where what the
-/// pass has gathered leaves as one batch, and at last the `lastInPass` work, for what nobody else works on meanwhile. Nothing
+/// pass has gathered leaves as one batch, and at last the `lastInPass` work, while others are at what has just left. Nothing
 /// in here is thread-safe but `Waker`, and nothing needs to be.
 package final class EventLoop {
     /// Names a watched descriptor. The generation tells a new registration from an old one that had the same slot.
@@ -160,7 +160,7 @@ package final class EventLoop {
     package func atEndOfPass(_ action: @escaping () -> Void) { endOfPass.append(action) }
 
     /// Runs `action` at the very end of every pass, behind all the `atEndOfPass` work, in the order of registration: for what
-    /// that work may still add to, or should not wait for.
+    /// that work adds to, and what gives nobody else anything to do.
     package func lastInPass(_ action: @escaping () -> Void) { lastWork.append(action) }
 
     /// Runs until `stop`.

@@ -240,7 +240,8 @@ package final class HTTPServer {
 
     // MARK: Answering
 
-    /// Answers an exchange, at the end of this pass; one whose client has gone is dropped.
+    /// Answers an exchange, at the end of this pass, or of the next one where none is under way; one whose client has gone is
+    /// dropped.
     ///
     /// `headers` and `body` append to a buffer; they must not call the server.
     package func respond(
@@ -264,16 +265,18 @@ package final class HTTPServer {
         return connection.isHTTP10 ? .keepAlive : .implied
     }
 
-    /// Sends what is in the outbox.
+    /// Sends what is in the outbox. Nothing that it leads to answers anybody.
     private func sendAnswers() {
         guard !outbox.isEmpty else { return }
+        let count = outbox.count
         var start = 0
         for answer in outbox {
             if answer.connection.state == .answered { deliver(answer.connection, start..<answer.end) }
             start = answer.end
         }
+        precondition(outbox.count == count, "an answer was given while others are being sent")
         outbox.removeAll(keepingCapacity: true)
-        writer.removeAll()
+        writer.removeAll(keeping: 2 * outboxBytes)
     }
 
     /// Sends a composed answer, as far as the socket takes it.
@@ -310,7 +313,7 @@ package final class HTTPServer {
     /// The answer is out: on to the next request, or towards the end.
     private func finish(_ connection: HTTPConnection) {
         let more = !connection.input.isEmpty
-        // What the client was promised holds, for as long as connections that do nothing may stay.
+        // Keep-alive that was promised is kept until idle connections are closed.
         guard connection.keepAlive, more || !idleAreClosed else { return linger(connection) }
         connection.deadline = loop.now.advanced(milliseconds: limits.idleMilliseconds)
         if more || connection.inputEnded {

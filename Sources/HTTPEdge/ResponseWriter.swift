@@ -33,8 +33,10 @@ struct ResponseWriter: ~Copyable {
     private var body = ByteBuffer(capacity: 4096)
     private var date = DateField()
 
-    /// Forgets the answers and keeps the memory.
-    mutating func removeAll() { output.removeAll() }
+    /// Forgets the answers, and keeps memory for as much as a pass usually has.
+    mutating func removeAll(keeping most: Int) {
+        if output.capacity > most { output.release() } else { output.removeAll() }
+    }
 
     /// Appends an answer to `output`.
     mutating func compose(

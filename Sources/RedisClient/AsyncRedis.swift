@@ -242,11 +242,13 @@ package final class AsyncRedis {
             ask(arguments, "AUTH, SELECT or CLIENT SETNAME") { _, _ in }
         }
         var info = ""
-        var replay: String?
+        var replays: [String: String] = [:]
         ask(Handshake.info, "INFO") { _, value in info = value.string ?? "" }
-        ask(Handshake.replay, "ACL DRYRUN", mayBeRefused: true) { _, value in replay = value.string }
+        for (check, arguments) in zip(ServerFacts.replayChecks, Handshake.replays) {
+            ask(arguments, "ACL DRYRUN", mayBeRefused: true) { _, value in replays[check] = value.string }
+        }
         ask(Handshake.configuration, "CONFIG GET") { redis, value in
-            guard let facts = ServerFacts(info: info, config: value.strings, replay: replay) else {
+            guard let facts = ServerFacts(info: info, config: value.strings, replays: replays) else {
                 return redis.fail("the server does not say what it is")
             }
             redis.judge(facts)

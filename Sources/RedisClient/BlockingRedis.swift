@@ -23,8 +23,8 @@ package final class BlockingRedis {
         for command in Handshake.commands(endpoint, name: name) { _ = try self.command(command) }
         let info = try command(Handshake.info)
         let config = try command(Handshake.configuration)
-        let replay = try replayAnswer()
-        guard let facts = ServerFacts(info: info.value.string ?? "", config: config.value.strings, replay: replay)
+        let replays = try replayAnswers()
+        guard let facts = ServerFacts(info: info.value.string ?? "", config: config.value.strings, replays: replays)
         else {
             throw RedisError(.unexpectedReply, "INFO", "the server does not say what it is")
         }
@@ -52,15 +52,18 @@ package final class BlockingRedis {
         redisSetTimeout(made, limit)
     }
 
-    /// What it says to `replayCheck`; nil where this user may not ask.
-    private func replayAnswer() throws(RedisError) -> String? {
-        do throws(RedisError) {
-            let reply = try command(Handshake.replay)
-            return reply.value.string
-        } catch {
-            guard error.code == .notPermitted else { throw error }
-            return nil
+    /// What it says to `replayChecks`; nothing where this user may not ask.
+    private func replayAnswers() throws(RedisError) -> [String: String] {
+        var answers: [String: String] = [:]
+        for (check, arguments) in zip(ServerFacts.replayChecks, Handshake.replays) {
+            do throws(RedisError) {
+                let reply = try command(arguments)
+                answers[check] = reply.value.string
+            } catch {
+                guard error.code == .notPermitted else { throw error }
+            }
         }
+        return answers
     }
 
     /// The server to talk to: itself, or the one that a Sentinel names.

@@ -15,9 +15,11 @@ enum Handshake {
 
     static let info: [RedisArgument] = ["INFO"]
 
-    /// Whether what scripts have written is taken from the append-only file at the next start.
-    static let replay: [RedisArgument] =
-        ServerFacts.replayCheck.split(separator: " ").map { RedisArgument(String($0)) } + ["sale:{}", "*", "f", "v"]
+    /// Whether what scripts have written is taken from the append-only file at the next start: a command for each of
+    /// `ServerFacts.replayChecks`.
+    static let replays: [[RedisArgument]] = ServerFacts.replayed.map { command, arguments in
+        ["ACL", "DRYRUN", "default", RedisArgument(command), "sale:{}"] + arguments.map { RedisArgument($0) }
+    }
 
     /// All of strict durability's settings in one call (several patterns: since Redis 7.0).
     static let configuration: [RedisArgument] =

@@ -6,7 +6,7 @@ package struct ServerFacts: Equatable, Sendable {
     package var role: String
     /// It is still reading its append-only file, and answers no script.
     package var isLoading: Bool
-    /// Settings by name, as CONFIG GET gave them; and what the default user may do, by the name of `replayCheck`.
+    /// Settings by name, as CONFIG GET gave them; and what the default user may do, by the names of `replayChecks`.
     package var settings: [String: String]
 
     /// The settings that strict durability asks for.
@@ -27,16 +27,22 @@ package struct ServerFacts: Equatable, Sendable {
         self.settings = settings
     }
 
-    /// What is asked of Redis to see whether the default user may write, which must be so even where nobody may log in as it.
+    /// What is asked of Redis to see whether the default user may do what a sale's scripts write, which must be so even where nobody
+    /// may log in as it: names, and what follows a key.
     ///
     /// A script's writes are a transaction in the append-only file, which Redis executes at its next start as the default user,
-    /// and EXEC checks that user's permissions (redis 7.0.15, multi.c execCommand; mended upstream at the end of 2025). Where it
-    /// has none, each of these transactions is dropped, and with them every order that SQLite does not have yet.
-    package static let replayCheck = "ACL DRYRUN default XADD"
+    /// and EXEC checks that user's permissions for each of them (redis 7.0.15, multi.c execCommand; mended upstream at the end of
+    /// 2025, redis#14545). One that is not permitted is dropped, and with it an order that SQLite does not have yet; Redis 7.2.5
+    /// doesn't start then (redis#14156).
+    static let replayed: [(command: String, arguments: [String])] = [
+        ("DECRBY", ["1"]), ("HSET", ["f", "v"]), ("INCRBY", ["1"]), ("XADD", ["*", "f", "v"]),
+    ]
 
-    /// Reads the text of INFO, the array of CONFIG GET and the answer to `replayCheck`, nil where that was refused; nil where INFO
-    /// lacks what every Redis has.
-    package init?(info: String, config: [String], replay: String?) {
+    package static let replayChecks = replayed.map { "ACL DRYRUN default \($0.command)" }
+
+    /// Reads the text of INFO, the array of CONFIG GET and the answers to `replayChecks`, without those that were refused; nil
+    /// where INFO lacks what every Redis has.
+    package init?(info: String, config: [String], replays: [String: String]) {
         var lines: [Substring: Substring] = [:]
         for line in info.split(whereSeparator: \.isNewline) {
             guard let colon = line.firstIndex(of: ":") else { continue }
@@ -47,7 +53,7 @@ package struct ServerFacts: Equatable, Sendable {
         }
         var settings: [String: String] = [:]
         for index in stride(from: 0, to: config.count - 1, by: 2) { settings[config[index]] = config[index + 1] }
-        settings[Self.replayCheck] = replay
+        settings.merge(replays) { $1 }
         self.init(
             runID: String(runID), version: String(version), role: String(role), isLoading: lines["loading"] == "1",
             settings: settings)
@@ -58,7 +64,8 @@ package struct ServerFacts: Equatable, Sendable {
 
     /// Why answers of this Redis are not safe where `replicas` must have them, each a phrase; empty where they are.
     package func durabilityProblems(replicas: Int) -> [String] {
-        let wanted = Self.strictSettings + [(Self.replicasSetting, "\(replicas)"), (Self.replayCheck, "OK")]
+        let wanted =
+            Self.strictSettings + [(Self.replicasSetting, "\(replicas)")] + Self.replayChecks.map { ($0, "OK") }
         return wanted.compactMap { name, wanted in
             guard let value = settings[name] else { return "\(name) can't be read" }
             return value == wanted ? nil : "\(name) is \"\(value)\" and must be \"\(wanted)\""

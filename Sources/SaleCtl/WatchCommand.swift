@@ -10,8 +10,8 @@ extension Command {
               --for DURATION     when to stop (default: when interrupted)
               --json             one JSON object a line
 
-            On a terminal the line is redrawn in place. Where Redis goes away, as in a failover, it says so (on stderr, where
-            stdout is no terminal) and goes on when Redis, or the next primary, answers.
+            On a terminal the line is redrawn in place. Where Redis goes away, as in a failover, or comes back without the
+            sale, it says so (on stderr, where no line is redrawn) and goes on when Redis, or the next primary, has the sale.
             """
     ) { line, context in
         let arguments = try Arguments(line, options: ["--every", "--for"], flags: ["--json"], words: 1...1)
@@ -39,11 +39,13 @@ private struct Watch {
     /// Nil after it has gone away.
     var redis: BlockingRedis?
     var last: StatusReport?
+    /// Whether the last look has seen nothing.
+    var isLost = false
 
     /// Whether one line is drawn over the other.
     var redraws: Bool { Output.isTerminal && !asJSON }
 
-    /// Reads the figures and shows them, or that Redis can't be asked.
+    /// Reads the figures and shows them; once they have been seen, whatever keeps them from being seen passes.
     mutating func look() throws {
         do {
             let connection = try redis ?? context.redis()
@@ -51,11 +53,12 @@ private struct Watch {
             redis = connection
             show(asJSON ? report.json : text(of: report))
             last = report
-        } catch let error as RedisError where error.needsReconnect || error.code == .loading {
-            let isNews = redis != nil
+            isLost = false
+        } catch where last != nil && (error is RedisError || error is CommandFailure) {
             redis = nil
-            let text = "\(UnixMilliseconds.now.rfc3339)  Redis can't be asked (\(error)); trying again"
-            if redraws { show(text) } else if isNews { Output.error(text) }
+            let text = "\(UnixMilliseconds.now.rfc3339)  nothing to see (\(error)); trying again"
+            if redraws { show(text) } else if !isLost { Output.error(text) }
+            isLost = true
         }
     }
 

@@ -101,7 +101,7 @@ final class ClientConnection: EventHandler {
     /// Gives up on the answer that is awaited.
     func abandon() { fail() }
 
-    /// Opens it anew where nobody has used it for long, as browsers do: the server closes it some day, perhaps in the moment of a
+    /// Opens it anew where nobody has used it for long: the server closes it some day, perhaps in the moment of a
     /// press.
     func renew() {
         guard state == .idle else { return }

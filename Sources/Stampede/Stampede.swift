@@ -12,7 +12,7 @@ final class Stampede {
     private static let connectingMilliseconds = 1000
     private static let sweepMilliseconds = 100
     /// A connection that nobody has used for this long is opened anew, a twentieth of them in each sweep: after seven seconds none
-    /// is left, of the ten that our servers wait for a request.
+    /// is left, of the ten that nginx waits for a request.
     private static let idleMilliseconds = 5000
     private static let renewedInTurns = 20
     private static let progressMilliseconds = 1000

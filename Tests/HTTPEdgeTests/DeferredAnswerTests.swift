@@ -38,6 +38,34 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         for client in clients { #expect(try client.responses(1).map(\.body.utf8.count) == [100_000]) }
     }
 
+    @Test func `are each as its own client asked, in whatever order they were given`() throws {
+        let edge = try EdgeUnderTest()
+        edge.defers = true
+        let asked = [
+            "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n", "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", get, get + get,
+        ]
+        let clients = try asked.map { request in
+            let client = try edge.connect()
+            let before = edge.deferred.count
+            client.send(request)
+            #expect(try edge.turn { edge.deferred.count == before + 1 })
+            return client
+        }
+        for (number, exchange) in edge.deferred.enumerated().reversed() { edge.answer(exchange, "\(number).") }
+        edge.defers = false
+        for client in clients.dropLast() {
+            #expect(try edge.turn {
+                client.receive()
+                return client.text.contains("\r\n\r\n")
+            })
+        }
+        #expect(clients[0].text.contains("Content-Length: 2\r\n") && clients[0].text.hasSuffix("\r\n\r\n"))
+        #expect(clients[1].text.hasSuffix("\r\n\r\n1.") && clients[1].text.contains("Connection: close"))
+        #expect(clients[2].text.hasSuffix("\r\n\r\n2.") && !clients[2].text.contains("Connection:"))
+        #expect(try clients[3].responses(2).map(\.body) == ["3.", "5."])
+        #expect(try clients[1].closes())
+    }
+
     @Test func `do not reach a client that has gone since, nor keep others from theirs`() throws {
         let edge = try EdgeUnderTest(over: .tcp)
         edge.defers = true

@@ -47,11 +47,11 @@ import Testing
         #expect(backoff.ceilingMilliseconds == 50)
     }
 
-    @Test(arguments: ServerFacts.strictSettings.map(\.name) + [ServerFacts.replayCheck])
+    @Test(arguments: ServerFacts.strictSettings.map(\.name) + ServerFacts.replayChecks)
     func `each setting that would lose orders is named`(_ name: String) {
         var settings = Dictionary(
             uniqueKeysWithValues: ServerFacts.strictSettings
-                + [(ServerFacts.replicasSetting, "0"), (ServerFacts.replayCheck, "OK")])
+                + [(ServerFacts.replicasSetting, "0")] + ServerFacts.replayChecks.map { ($0, "OK") })
         settings[name] = "wrong"
         let facts = ServerFacts(runID: "r", version: "7.0.15", role: "master", settings: settings)
         #expect(facts.durabilityProblems(replicas: 0).count == 1)
@@ -61,6 +61,6 @@ import Testing
     @Test(arguments: [("0", false), ("1", true)])
     func `a server that is still loading says so`(_ loading: String, _ isLoading: Bool) throws {
         let info = "redis_version:7.0.15\r\nrun_id:abc\r\nrole:master\r\nloading:\(loading)\r\nasync_loading:0\r\n"
-        #expect(try #require(ServerFacts(info: info, config: [], replay: nil)).isLoading == isLoading)
+        #expect(try #require(ServerFacts(info: info, config: [], replays: [:])).isLoading == isLoading)
     }
 }

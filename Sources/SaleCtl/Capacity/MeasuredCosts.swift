@@ -1,5 +1,5 @@
-/// What things cost on one core of the machine that docs/performance.md describes, rounded up: the commands named here measure
-/// them anew.
+/// What things cost on one core of the machine that docs/performance.md describes, rounded up. Where a command is named, it
+/// measures the cost anew.
 struct MeasuredCosts: Sendable {
     // CPU, in microseconds.
 
