@@ -47,7 +47,9 @@ final class APIMetrics {
                 ("secured", secured), ("replayed", replayed), ("sold_out", soldOut), ("refused", refused),
                 ("turned_away", turnedAway),
             ])
-        text.histogram("sale_decision_seconds", "From the complete request to its answer, by the clock of the loop's passes.", decisionLatency)
+        text.histogram(
+            "sale_decision_seconds", "From the complete request to its answer, by the clock of the loop's passes.",
+            decisionLatency)
         text.histogram(
             "sale_redis_round_trip_seconds", "From the sending of a batch to its answers, replicas included.", roundTrip
         )

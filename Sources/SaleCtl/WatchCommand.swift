@@ -54,7 +54,7 @@ private struct Watch {
             show(asJSON ? report.json : text(of: report))
             last = report
             isLost = false
-        } catch where last != nil && (error is RedisError || error is CommandFailure) {
+        } catch let error where last != nil && (error is RedisError || error is CommandFailure) {
             redis = nil
             let text = "\(UnixMilliseconds.now.rfc3339)  nothing to see (\(error)); trying again"
             if redraws { show(text) } else if !isLost { Output.error(text) }

@@ -42,7 +42,8 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         let edge = try EdgeUnderTest()
         edge.defers = true
         let asked = [
-            "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n", "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", get, get + get,
+            "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n", "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", get,
+            get + get,
         ]
         let clients = try asked.map { request in
             let client = try edge.connect()
@@ -54,10 +55,11 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         for (number, exchange) in edge.deferred.enumerated().reversed() { edge.answer(exchange, "\(number).") }
         edge.defers = false
         for client in clients.dropLast() {
-            #expect(try edge.turn {
-                client.receive()
-                return client.text.contains("\r\n\r\n")
-            })
+            #expect(
+                try edge.turn {
+                    client.receive()
+                    return client.text.contains("\r\n\r\n")
+                })
         }
         #expect(clients[0].text.contains("Content-Length: 2\r\n") && clients[0].text.hasSuffix("\r\n\r\n"))
         #expect(clients[1].text.hasSuffix("\r\n\r\n1.") && clients[1].text.contains("Connection: close"))
