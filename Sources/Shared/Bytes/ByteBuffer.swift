@@ -159,14 +159,16 @@
     }
 
     /// Appends `value`, which is not negative, in decimal, filled with zeros to `width` digits.
-    package mutating func append(decimal value: Int, width: Int) {
-        var bound = 1
-        for _ in 1..<max(width, 1) { bound *= 10 }
-        while bound > max(value, 1) {
-            append(UInt8(ascii: "0"))
-            bound /= 10
+    @inlinable package mutating func append(decimal value: Int, width: Int) {
+        reserve(width)
+        var rest = UInt(value)
+        var place = count + width
+        while place > count {
+            place -= 1
+            base[place] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
         }
-        append(decimal: value)
+        if rest == 0 { count += width } else { append(decimal: value) }
     }
 
     /// Appends `bytes` as lower-case hexadecimal.
