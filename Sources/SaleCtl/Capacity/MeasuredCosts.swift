@@ -3,16 +3,17 @@
 struct MeasuredCosts: Sendable {
     // CPU, in microseconds.
 
-    /// sale-api, for a decision (`script/bench edge`).
-    var apiDecision = 8.0
+    /// sale-api, for a decision behind nginx, where requests come from as many connections a few at a time (`script/bench ingress`,
+    /// its `api_us` with kept connections).
+    var apiDecision = 10.5
     /// Redis, for a decision that nothing is left, or that a buyer has had its share (`script/bench edge`, decided by Redis).
-    var redisRefusal = 1.7
+    var redisRefusal = 2.0
     /// Redis, for a win: the buyer's field, the stream entry, its part of an fsync (`script/bench decide`, winning).
     var redisWin = 10.0
     /// nginx, for passing a request on and its answer back, over HTTP/2 on TLS, as browsers ask (`script/bench ingress`, `h2_us`).
-    var nginxRequest = 40.0
+    var nginxRequest = 32.0
     /// nginx, for a connection with a TLS handshake: P-256, not resumed (`script/bench ingress`, `handshake_us`).
-    var nginxHandshake = 450.0
+    var nginxHandshake = 390.0
     /// The worker, for an order from the stream into SQLite and its ledger: all the time that passes, its fsyncs included
     /// (`script/bench worker`, a backlog of a million).
     var workerOrder = 37.0
