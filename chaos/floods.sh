@@ -44,7 +44,8 @@ has_given_back() { [ "$(memory)" -le $((memory_before + slack_kib)) ] && [ "$(de
 # is decided by Redis, and nothing is kept of a sale that is over.
 press() {
     "$bin/salectl" create "$1" --title flood --stock "$((buyers + 1))" >/dev/null
-    "$bin/stampede" --target "http://$address" --sale "$1" --buyers "$buyers" --over "$2s" --connections 64 --json \
+    # Who has a connection keeps it: some floods leave no place for another.
+    "$bin/stampede" --target "http://$address" --sale "$1" --buyers "$buyers" --over "$2s" --connections 64 --keep-idle --json \
         >"$dir/$1.json" 2>"$dir/stampede.log" || true
 }
 # All were told what is true, and nothing else.

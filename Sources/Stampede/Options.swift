@@ -28,6 +28,8 @@ struct Options {
     var sources: Int
     /// Nobody comes back who is told to.
     var once: Bool
+    /// Connections that nobody uses stay open.
+    var keepIdle: Bool
     var logPath: String?
     var json: Bool
     /// Buyers join the sale's waiting room, and press when their turn has come.
@@ -47,7 +49,8 @@ struct Options {
         stampede: presses "Buy now" for many distinct buyers, and counts what they are told.
 
         usage: stampede --target URL … --sale ID [--buyers N] [--over DURATION | --connections N]
-                        [--queue] [--retry-share S] [--once] [--sources N] [--log FILE] [--json]
+                        [--queue] [--retry-share S] [--once] [--keep-idle] [--sources N] [--log FILE]
+                        [--json]
 
           --target URL        http://127.0.0.1:8101 or unix:/path; several share the load
           --sale ID           the sale
@@ -60,6 +63,8 @@ struct Options {
                               turn and up to a second more, and presses with its ticket; latencies count from there
           --retry-share S     share of buyers who press again with the same key when they have been answered (default 0)
           --once              a buyer who is told to come back does not: what a server turns away is seen as such
+          --keep-idle         a connection that nobody has used for 5 s stays; without it, it is opened anew, as a server may
+                              be about to close it
           --sources N         client addresses 127.1.0.1 …, so that limits per address are real
           --log FILE          every attempt as a JSON line: inv_ns, resp_ns, buyer, key, status, problem, position; a
                               join has "kind":"join" in front
@@ -84,7 +89,7 @@ struct Options {
             line,
             options: [
                 "--target", "--sale", "--buyers", "--over", "--connections", "--retry-share", "--sources", "--log",
-            ], flags: ["--queue", "--once", "--json"])
+            ], flags: ["--queue", "--once", "--keep-idle", "--json"])
         targets = []
         for url in arguments.all("--target") { targets.append(try Self.target(url)) }
         guard !targets.isEmpty else { throw Arguments.UsageError("--target is missing") }
@@ -106,6 +111,7 @@ struct Options {
         sources = try arguments.integer("--sources", in: 1...Self.sourcesMax) ?? 0
         logPath = try arguments.value("--log")
         once = arguments.has("--once")
+        keepIdle = arguments.has("--keep-idle")
         json = arguments.has("--json")
         queue = arguments.has("--queue")
     }

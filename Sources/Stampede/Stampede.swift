@@ -287,12 +287,17 @@ final class Stampede {
             if loop.now > connection.invoked.advanced(milliseconds: Self.answerMilliseconds) { connection.abandon() }
         }
         sweeps += 1
+        if !options.keepIdle { renewIdle() }
+        giveUp()
+        loop.schedule(afterMilliseconds: Self.sweepMilliseconds) { [self] in sweep() }
+    }
+
+    /// Opens connections anew that nobody has used for long, some in each sweep.
+    private func renewIdle() {
         for index in stride(from: sweeps % Self.renewedInTurns, to: connections.count, by: Self.renewedInTurns)
         where loop.now > connections[index].invoked.advanced(milliseconds: Self.idleMilliseconds) {
             connections[index].renew()
         }
-        giveUp()
-        loop.schedule(afterMilliseconds: Self.sweepMilliseconds) { [self] in sweep() }
     }
 
     /// Where no connection is to be had, buyers who were due give up as others do.
