@@ -9,8 +9,8 @@ private let turnsInPass = 32
 extension HTTPServer {
     /// Lets a connection go on with what it has sent behind the request that was answered.
     ///
-    /// Not at once, because others want their turn, and an answer may be given while another connection's bytes are in
-    /// `scratch`; by a timer, because it may be given at the very end of a pass.
+    /// Not at once, because others want their turn, and answers that are too many to wait leave in the middle of a pass, while
+    /// another connection's bytes are in `scratch`; by a timer, because all others leave at its very end.
     func resume(_ connection: HTTPConnection) {
         connection.state = .resuming
         if resuming.isEmpty { scheduleTurns() }
