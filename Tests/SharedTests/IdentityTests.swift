@@ -64,14 +64,43 @@ import Testing
         #expect(
             "abc".withBytes { Crypto.sha256Hex($0) }
                 == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
-        // RFC 4231, test case 2; twice, because the context is used again.
-        let hmac = HMACSHA256(key: Array("Jefe".utf8))
+    }
+
+    /// RFC 4231's test cases 1, 2, 6 and 7, and two at the edges of a block, from Python's hmac.
+    @Test(arguments: [
+        (
+            [UInt8](repeating: 0x0B, count: 20), "Hi There",
+            "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"
+        ),
+        (
+            Array("Jefe".utf8), "what do ya want for nothing?",
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+        ),
+        (
+            [UInt8](repeating: 0xAA, count: 131), "Test Using Larger Than Block-Size Key - Hash Key First",
+            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"
+        ),
+        (
+            [UInt8](repeating: 0xAA, count: 131),
+            "This is a test using a larger than block-size key and a larger than block-size data. "
+                + "The key needs to be hashed before being used by the HMAC algorithm.",
+            "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2"
+        ),
+        ([UInt8](repeating: 0x6B, count: 64), "", "83026a325aaee70e36cfe607536aa1054104ad1077c36134810d4ccded1ccd3b"),
+        (
+            [UInt8](repeating: 0x6B, count: 65), String(repeating: "m", count: 64),
+            "8b059b2d9407087766cb94a6a0bd72fcabcabf26190712bd17e1e24221b2b14a"
+        ),
+    ])
+    func `a MAC under a key is the standard's, each time`(_ key: [UInt8], _ message: String, _ expected: String) {
+        let hmac = HMACSHA256(key: key)
         for _ in 0..<2 {
             var mac = ByteBuffer()
-            "what do ya want for nothing?".withBytes { hmac.authenticate($0, into: &mac) }
+            message.withBytes { hmac.authenticate($0, into: &mac) }
             var text = ByteBuffer()
             text.append(hex: mac.bytes)
-            #expect(text.string == "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843")
+            #expect(text.string == expected)
+            #expect(message.withBytes { hmac.isValid(mac.bytes, for: $0) })
         }
     }
 
