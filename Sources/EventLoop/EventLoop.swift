@@ -29,9 +29,10 @@ package protocol EventHandler: AnyObject {
 
 /// One thread, one epoll set: descriptors, timers and the work at the end of a pass.
 ///
-/// A pass takes the ready descriptors in turn, then the timers that are due, then runs the `atEndOfPass` work, where what the
-/// pass has gathered leaves as one batch, and at last the `lastInPass` work, while others are at what has just left. Nothing
-/// in here is thread-safe but `Waker`, and nothing needs to be.
+/// A pass takes the ready descriptors in turn, then does the `afterEvents` work, where what they have brought is looked at,
+/// then takes the timers that are due, then does the `atEndOfPass` work, where what the pass has gathered leaves as one batch,
+/// and at last the `lastInPass` work, while others are at what has just left. Nothing in here is thread-safe but `Waker`, and
+/// nothing needs to be.
 package final class EventLoop {
     /// Names a watched descriptor. The generation tells a new registration from an old one that had the same slot.
     package struct Registration: Sendable {
@@ -53,6 +54,7 @@ package final class EventLoop {
     private var slots: [Slot] = []
     private var free: [UInt32] = []
     private var timers: TimerHeap
+    private var eventWork: [() -> Void] = []
     private var endOfPass: [() -> Void] = []
     private var lastWork: [() -> Void] = []
     private var stopping = false
@@ -156,6 +158,9 @@ package final class EventLoop {
     /// Forgets a timer; one that has run, or was cancelled before, is ignored.
     package func cancel(_ timer: TimerID) { timers.cancel(timer) }
 
+    /// Runs `action` in every pass behind the ready descriptors, in the order of registration.
+    package func afterEvents(_ action: @escaping () -> Void) { eventWork.append(action) }
+
     /// Runs `action` at the end of every pass, in the order of registration.
     package func atEndOfPass(_ action: @escaping () -> Void) { endOfPass.append(action) }
 
@@ -184,6 +189,7 @@ package final class EventLoop {
             guard slots[slot].generation == UInt32(data >> 32), let handler = slots[slot].handler else { continue }
             handler.ready(Readiness(rawValue: events[index].events))
         }
+        for action in eventWork { action() }
         // A timer that sets itself anew, due at once, has its turn in the next pass: others want theirs in between.
         let last = timers.lastID
         while let action = timers.popDue(now, setUpTo: last) { action() }

@@ -69,11 +69,11 @@ extension HTTPServer {
     ///
     /// TCP throws away all that waits at once, and copies none of it (tcp(7), MSG_TRUNC): a megabyte, read 17 KiB at a time,
     /// would take sixty passes and a third of a millisecond, and a few hundred clients who send on all of the process.
-    func discard(_ connection: HTTPConnection) {
+    func discard(_ connection: HTTPConnection, _ room: UnsafeMutableRawBufferPointer) {
         let count =
             connection.isTCP
             ? recv(connection.descriptor, nil, lingerBytesMax, Int32(MSG_TRUNC))
-            : recv(connection.descriptor, scratch.baseAddress, scratch.count, 0)
+            : recv(connection.descriptor, room.baseAddress, room.count, 0)
         if count < 0, errno == EAGAIN || errno == EINTR { return }
         connection.wanted += count
         if count <= 0 || connection.wanted > lingerBytesMax { close(connection) }
@@ -85,7 +85,7 @@ extension HTTPServer {
         self.whenDrained = whenDrained
         acceptBacklog()
         stopListening()
-        // By a timer, because a handler may have called us, with its request's bytes in `scratch`.
+        // By a timer, because a handler may have called us, with its request's bytes and others' in the inbox.
         loop.schedule(at: loop.now) { [weak self] in self?.closeIdle() }
         if counters.open == 0 { finishDraining() }
     }
@@ -103,11 +103,10 @@ extension HTTPServer {
     /// Closes the connections that have no request under way; one that has arrived and was not read yet is.
     private func closeIdle() {
         idleAreClosed = true
-        for slot in connections.slots {
-            guard let connection = connections[slot] else { continue }
-            if connection.isIdle { receive(connection) }
-            if connection.isIdle { close(connection) }
-        }
+        let idle = connections.slots.compactMap { connections[$0] }.filter(\.isIdle)
+        for connection in idle { receive(connection) }
+        understandReceived()
+        for connection in idle where connection.isIdle { close(connection) }
     }
 
     /// Nobody is connected.

@@ -40,8 +40,8 @@ package struct ResponseCounters {
 
 /// A strict HTTP/1.1 server on the event loop.
 ///
-/// Requests are parsed where they were received, in one buffer that all connections share; only a request that has not
-/// arrived whole is copied to its connection. Answers are composed behind each other in another shared buffer, and leave at the
+/// What a pass receives is gathered in one buffer that all connections share, and parsed where it stands; only a request that
+/// has not arrived whole is copied to its connection. Answers are composed behind each other in another shared buffer, and leave at the
 /// very end of the pass: what the pass asks of others is on its way by then, and they work on it while the answers go out. So an
 /// idle connection holds no buffer, and in steady state no request allocates.
 package final class HTTPServer {
@@ -58,7 +58,9 @@ package final class HTTPServer {
     var resuming: [HTTPConnection] = []
 
     var parser: RequestParser
-    let scratch: UnsafeMutableRawBufferPointer
+    private var inbox: Inbox
+    /// The bytes of the connection whose turn it is to be understood, with room for the longest message: in the inbox.
+    private(set) var scratch: UnsafeMutableRawBufferPointer
     private var writer = ResponseWriter()
     private var traces = TraceIDGenerator()
     /// Answers that are composed, in the order in which they stand in the writer's output.
@@ -74,7 +76,9 @@ package final class HTTPServer {
         self.limits = limits
         self.handler = handler
         parser = RequestParser(limits: limits)
-        scratch = .allocate(byteCount: limits.messageBytes, alignment: 16)
+        inbox = Inbox(messageBytes: limits.messageBytes)
+        scratch = inbox.room
+        loop.afterEvents { [weak self] in self?.understandReceived() }
         loop.lastInPass { [weak self] in self?.sendAnswers() }
         sweep()
     }
@@ -83,7 +87,6 @@ package final class HTTPServer {
         whenDrained = nil
         stopListening()
         for slot in connections.slots { if let connection = connections[slot] { close(connection) } }
-        scratch.deallocate()
     }
 
     // MARK: Receiving
@@ -94,14 +97,16 @@ package final class HTTPServer {
         if readiness.isReadable, connection.state != .closed { receive(connection) }
     }
 
+    /// Receives what a connection has sent; `understandReceived` makes something of it.
     func receive(_ connection: HTTPConnection) {
-        if connection.state == .lingering { return discard(connection) }
+        if inbox.isFull { understandReceived() }
+        if connection.state == .lingering { return discard(connection, inbox.room) }
         let held = connection.input.count
         // The longest message there may be: what is incomplete always has room for its rest, and what a client pipelines
         // behind a request that is being handled never has more.
         let room = limits.messageBytes - held
         guard room > 0 else { return watch(connection) }
-        let count = recv(connection.descriptor, scratch.baseAddress! + held, room, 0)
+        let count = recv(connection.descriptor, inbox.room.baseAddress! + held, room, 0)
         if count < 0 {
             if errno != EAGAIN && errno != EINTR { close(connection) }
             return
@@ -112,13 +117,25 @@ package final class HTTPServer {
             if connection.state == .receiving { return close(connection) }
             return watch(connection)
         }
-        switch connection.state {
-        case .receiving: understand(connection, received: count)
-        case .handling, .answered, .sending, .resuming:
-            connection.keep(UnsafeRawBufferPointer(rebasing: scratch[held..<held + count]))
-            watch(connection)
-        case .lingering, .closed: break
+        inbox.add(connection, held: held, count: count)
+    }
+
+    /// Makes something of what has been received, in the order in which it was.
+    func understandReceived() {
+        for piece in inbox.pieces {
+            scratch = inbox.message(of: piece)
+            let connection = piece.connection
+            switch connection.state {
+            case .receiving: understand(connection, received: piece.count)
+            case .handling, .answered, .sending, .resuming:
+                let held = connection.input.count
+                connection.keep(UnsafeRawBufferPointer(rebasing: scratch[held..<held + piece.count]))
+                watch(connection)
+            case .lingering, .closed: break
+            }
         }
+        inbox.removeAll()
+        scratch = inbox.room
     }
 
     /// Handles the request that is complete in what was held and what has just been received behind it; nothing was

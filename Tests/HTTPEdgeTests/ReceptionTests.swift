@@ -1,0 +1,60 @@
+import EventLoop
+import Glibc
+import HTTPEdge
+import Shared
+import TestSupport
+import Testing
+
+@Suite struct `What a pass receives` {
+    @Test func `is all received before any of it is understood`() throws {
+        let edge = try EdgeUnderTest()
+        let clients = try (0..<3).map { _ in try edge.connect() }
+        try edge.settle()
+        for (number, client) in clients.enumerated() { client.send("GET /\(number) HTTP/1.1\r\nHost: h\r\n\r\n") }
+        var unread: [Int32] = []
+        edge.whileHandling = { _ in unread += clients.map { unreadBytes(of: $0) } }
+        try edge.loop.pass(waitMilliseconds: 0)
+        #expect(edge.handled == ["get /0", "get /1", "get /2"])
+        #expect(unread.allSatisfy { $0 == 0 })
+    }
+
+    @Test func `is understood in the order in which it came, be it more than is kept at once`() throws {
+        let edge = try EdgeUnderTest()
+        edge.answerBytes = 1
+        // 64 messages of 16 KiB are a mebibyte, twice of what is kept.
+        let clients = try (0..<64).map { _ in try edge.connect() }
+        try edge.settle()
+        let filling = String(repeating: "f", count: 16_000)
+        for (number, client) in clients.enumerated() {
+            client.send("GET /\(number) HTTP/1.1\r\nHost: h\r\nFilling: \(filling)\r\n\r\n")
+        }
+        try edge.loop.pass(waitMilliseconds: 0)
+        #expect(edge.handled == (0..<64).map { "get /\($0)" })
+        for (number, client) in clients.enumerated() {
+            #expect(try client.responses(1).map(\.body) == ["\(number + 1)"])
+        }
+    }
+
+    @Test func `goes with what its connection holds, beside others' that is whole`() throws {
+        let edge = try EdgeUnderTest()
+        let slow = try (0..<3).map { _ in try edge.connect() }
+        let quick = try (0..<3).map { _ in try edge.connect() }
+        for client in slow { client.send("POST /slow HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\nab") }
+        try edge.settle()
+        for number in 0..<3 {
+            slow[number].send("cd\(number)")
+            quick[number].send("POST /quick HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nq\(number)")
+        }
+        try edge.settle()
+        for client in slow { client.send("f") }
+        try edge.settle()
+        #expect(edge.bodies == ["q0", "q1", "q2", "abcd0f", "abcd1f", "abcd2f"])
+    }
+
+    /// What the server has not read of what a client has sent.
+    private func unreadBytes(of client: EdgeClient) -> Int32 {
+        var count: Int32 = -1
+        #expect(ioctl(client.descriptor, UInt(TIOCOUTQ), &count) == 0)
+        return count
+    }
+}
