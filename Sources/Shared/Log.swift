@@ -60,24 +60,32 @@ package final class Log {
 
     /// Writes what is pending as far as stderr takes it without blocking.
     package func flush() {
-        while !pending.isEmpty {
+        guard !pending.isEmpty || dropped > 0, writePending(), dropped > 0 else { return }
+        let lost = dropped
+        dropped = 0
+        write(.warning, "log_lines_dropped") { $0.appendMember("lines", lost) }
+    }
+
+    /// Whether nothing is pending any more.
+    private func writePending() -> Bool {
+        // Removed at the end, and not a chunk at a time: each would move all that is behind it.
+        var written = 0
+        defer { pending.removeFirst(written) }
+        while written < pending.count {
             var poller = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-            guard poll(&poller, 1, 0) == 1 else { return }
-            let written = pending.withUnsafeBytes {
-                Glibc.write(descriptor, $0.baseAddress, min($0.count, Self.chunkBytes))
+            guard poll(&poller, 1, 0) == 1 else { return false }
+            let count = pending.withUnsafeBytes {
+                Glibc.write(descriptor, $0.baseAddress! + written, min($0.count - written, Self.chunkBytes))
             }
-            if written < 0 {
+            if count < 0 {
+                if errno == EINTR || errno == EAGAIN { return false }
                 // Nobody reads it any more (EPIPE) or the disk is full: the sale goes on without a log.
-                if errno == EINTR || errno == EAGAIN { return }
                 dropped += 1
-                return pending.removeAll()
+                written = pending.count
+            } else {
+                written += count
             }
-            pending.removeFirst(written)
         }
-        if dropped > 0 {
-            let lost = dropped
-            dropped = 0
-            write(.warning, "log_lines_dropped") { $0.appendMember("lines", lost) }
-        }
+        return true
     }
 }

@@ -92,6 +92,15 @@ import Testing
         #expect(UnixMilliseconds(rfc3339: text) == UnixMilliseconds(value))
     }
 
+    @Test func `is the calendar's on each day until 2400`() {
+        // Read by timegm of the C library, which knows nothing of how it was written.
+        let wrong = (0..<157_000).first { day in
+            let time = UnixMilliseconds((day * 86_400 + day * 7919 % 86_400) * 1000 + day % 1000)
+            return UnixMilliseconds(rfc3339: time.rfc3339) != time
+        }
+        #expect(wrong == nil)
+    }
+
     @Test(arguments: [
         ("2026-11-26T20:00:00Z", 1_795_723_200_000), ("2026-11-26t20:00:00z", 1_795_723_200_000),
         ("2026-11-26 20:00:00Z", 1_795_723_200_000), ("2026-11-26T21:00:00+01:00", 1_795_723_200_000),

@@ -159,7 +159,7 @@
     }
 
     /// Appends `value`, which is not negative, in decimal, filled with zeros to `width` digits.
-    @inlinable package mutating func append(decimal value: Int, width: Int) {
+    @inlinable @inline(__always) package mutating func append(decimal value: Int, width: Int) {
         reserve(width)
         var rest = UInt(value)
         var place = count + width
