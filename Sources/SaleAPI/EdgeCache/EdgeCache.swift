@@ -63,12 +63,12 @@ final class EdgeCache {
 
     /// What Redis would decide; nil where it must be asked.
     func decide(_ sale: SaleID, _ buyer: Span<UInt8>, _ key: Span<UInt8>, quantity: Int) -> Decision? {
-        guard !entries.isEmpty, let entry = entries[sale], let settled = entry.settled, let status = entry.status,
-            isOpen(entry, status)
+        guard !entries.isEmpty, let entry = entries[sale], let settled = entry.settled, isOpen(entry),
+            let maxPerBuyer = entry.status?.maxPerBuyer
         else { return nil }
         let use = use(entry)
         guard use != .nothing else { return nil }
-        let decision = settled.decide(buyer, key, quantity: quantity, maxPerBuyer: status.maxPerBuyer)
+        let decision = settled.decide(buyer, key, quantity: quantity, maxPerBuyer: maxPerBuyer)
         switch decision {
         case .replayed, .keyReused: break
         default: guard use == .everything else { return nil }
@@ -79,10 +79,10 @@ final class EdgeCache {
 
     /// A sale that is sold out, as anyone may see it while Redis can't be asked.
     func status(_ sale: SaleID) -> SaleStatus? {
-        guard let entry = entries[sale], entry.settled != nil, var status = entry.status, isOpen(entry, status),
+        guard let entry = entries[sale], entry.settled != nil, var status = entry.status, isOpen(entry),
             use(entry) == .everything
         else { return nil }
-        status.readAt = now(entry, status)
+        status.readAt = now(entry, status.readAt)
         return status
     }
 
@@ -97,14 +97,16 @@ final class EdgeCache {
     private func age(_ instant: Instant) -> Int { loop.now.microseconds(since: instant) / 1000 }
 
     /// Redis' clock, carried on by ours.
-    private func now(_ entry: Entry, _ status: SaleStatus) -> UnixMilliseconds {
-        UnixMilliseconds(status.readAt.value + age(entry.confirmedAt))
+    private func now(_ entry: Entry, _ readAt: UnixMilliseconds) -> UnixMilliseconds {
+        UnixMilliseconds(readAt.value + age(entry.confirmedAt))
     }
 
-    private func isOpen(_ entry: Entry, _ status: SaleStatus) -> Bool {
-        let now = now(entry, status)
-        if let closesAt = status.closesAt, now.value >= closesAt.value - Self.endMilliseconds { return false }
-        if let opensAt = status.opensAt, now < opensAt { return false }
+    /// Member by member: a copy of the status, with its texts, is a twentieth of an answer's instructions.
+    private func isOpen(_ entry: Entry) -> Bool {
+        guard let readAt = entry.status?.readAt else { return false }
+        let now = now(entry, readAt)
+        if let closesAt = entry.status?.closesAt, now.value >= closesAt.value - Self.endMilliseconds { return false }
+        if let opensAt = entry.status?.opensAt, now < opensAt { return false }
         return true
     }
 
@@ -156,8 +158,8 @@ final class EdgeCache {
             entry.status = status
             entry.confirmedAt = askedAt
             let version = SettledSale.Version(status)
-            if entry.settled?.version != version || !isOpen(entry, status) { entry.settled = nil }
-            guard let version, entry.settled == nil, entry.refused != version, isOpen(entry, status) else { return }
+            if entry.settled?.version != version || !isOpen(entry) { entry.settled = nil }
+            guard let version, entry.settled == nil, entry.refused != version, isOpen(entry) else { return }
             read(entry, version)
         }
     }
