@@ -24,7 +24,7 @@ ip link set lo up
 mkdir -p "$dir/redis"
 mount -t tmpfs -o size=256m none "$dir/redis"
 redis-server --bind 127.0.0.1 --port 6379 --dir "$dir/redis" --save '' --appendonly yes --appendfsync always \
-    --no-appendfsync-on-rewrite no --maxmemory-policy noeviction >"$dir/redis.log" 2>&1 &
+    --no-appendfsync-on-rewrite no --auto-aof-rewrite-percentage 0 --maxmemory-policy noeviction >"$dir/redis.log" 2>&1 &
 export SALE_REDIS_URL=redis://127.0.0.1:6379/0 SALE_JWT_JWKS_FILE=$dir/keys/jwks.json
 "$bin/salectl" keys init "$dir/keys" >/dev/null
 wait_for 'that Redis answers' redis-cli PING

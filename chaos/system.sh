@@ -70,6 +70,7 @@ start_system() {
             printf 'bind %s 127.0.0.1\nport 6379\nprotected-mode no\n' "$(back_address "$host")"
             printf 'dir %s\nenable-debug-command local\n' "$(disk "$host")"
             printf 'save ""\nappendonly yes\nappendfsync always\nno-appendfsync-on-rewrite no\n'
+            printf 'auto-aof-rewrite-percentage 0\n'
             printf 'maxmemory-policy noeviction\nmin-replicas-to-write 1\nrepl-backlog-size 64mb\n'
             printf 'repl-diskless-sync-delay 0\n'
             [ "$host" = 0 ] || printf 'replicaof %s 6379\n' "$(back_address 0)"

@@ -5,6 +5,7 @@
 # shellcheck disable=SC2034  # used where this is sourced
 redis_strict=(
     --save '' --appendonly yes --appendfsync always --no-appendfsync-on-rewrite no --maxmemory-policy noeviction
+    --auto-aof-rewrite-percentage 0
 )
 
 # The caller's own settings are for the caller's own system.

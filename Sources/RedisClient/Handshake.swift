@@ -21,8 +21,8 @@ enum Handshake {
         ["ACL", "DRYRUN", "default", RedisArgument(command), "sale:{}"] + arguments.map { RedisArgument($0) }
     }
 
-    /// All of strict durability's settings in one call (several patterns: since Redis 7.0).
+    /// All settings that matter in one call (several patterns: since Redis 7.0).
     static let configuration: [RedisArgument] =
-        ["CONFIG", "GET", RedisArgument(ServerFacts.replicasSetting)]
+        ["CONFIG", "GET", RedisArgument(ServerFacts.replicasSetting), RedisArgument(ServerFacts.rewriteSetting)]
         + ServerFacts.strictSettings.map { RedisArgument($0.name) }
 }

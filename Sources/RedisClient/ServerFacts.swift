@@ -8,6 +8,9 @@ package struct ServerFacts: Equatable, Sendable {
     package var isLoading: Bool
     /// Settings by name, as CONFIG GET gave them; and what the default user may do, by the names of `replayChecks`.
     package var settings: [String: String]
+    /// Bytes of its append-only file, and of its data in memory.
+    package var appendOnlyBytes = 0
+    package var memoryBytes = 0
 
     /// The settings that strict durability asks for.
     ///
@@ -57,6 +60,8 @@ package struct ServerFacts: Equatable, Sendable {
         self.init(
             runID: String(runID), version: String(version), role: String(role), isLoading: lines["loading"] == "1",
             settings: settings)
+        appendOnlyBytes = lines["aof_current_size"].flatMap { Int($0) } ?? 0
+        memoryBytes = lines["used_memory"].flatMap { Int($0) } ?? 0
     }
 
     /// The setting that makes a primary refuse writes (NOREPLICAS) once it has seen too few replicas for a while.
@@ -70,5 +75,29 @@ package struct ServerFacts: Equatable, Sendable {
             guard let value = settings[name] else { return "\(name) can't be read" }
             return value == wanted ? nil : "\(name) is \"\(value)\" and must be \"\(wanted)\""
         }
+    }
+
+    /// How much the append-only file must have grown, in percent, for Redis to rewrite it by itself; 0: never.
+    package static let rewriteSetting = "auto-aof-rewrite-percentage"
+    /// 256 MiB: 700,000 orders at 396 bytes, which a start executes in three seconds.
+    private static let appendOnlyBytesMax = 256 << 20
+
+    /// What there is to do about rewriting the append-only file, each a sentence; empty where there is nothing.
+    ///
+    /// Only a sale writes much, so a rewrite that begins when the file has grown begins in the middle of one: a fork and a
+    /// second writer on the disk that every winner waits for.
+    package var rewriteAdvice: [String] {
+        var advice: [String] = []
+        if let percentage = settings[Self.rewriteSetting], percentage != "0" {
+            advice.append(
+                "\(Self.rewriteSetting) is \(percentage): a rewrite can begin in the middle of a sale; set it to 0")
+        }
+        // A file that was rewritten is shorter than what it stands for.
+        if appendOnlyBytes > max(Self.appendOnlyBytesMax, memoryBytes) {
+            advice.append(
+                "the append-only file has \(appendOnlyBytes >> 20) MiB, its data \(memoryBytes >> 20): "
+                    + "BGREWRITEAOF while nothing is on sale")
+        }
+        return advice
     }
 }

@@ -81,6 +81,9 @@ private struct Doctor {
             add(.ok, "redis durability", "answers after its fsync, evicts nothing")
         }
         for problem in problems { add(.bad, "redis durability", "\(problem), or confirmed orders can be lost") }
+        let advice = facts.rewriteAdvice
+        if advice.isEmpty { add(.ok, "redis file", "\(facts.appendOnlyBytes >> 20) MiB, rewritten only when asked") }
+        for sentence in advice { add(.warning, "redis file", sentence) }
 
         let before = UnixMilliseconds.now.value
         let theirs = try redis.time().value

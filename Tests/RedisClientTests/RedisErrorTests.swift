@@ -63,4 +63,20 @@ import Testing
         let info = "redis_version:7.0.15\r\nrun_id:abc\r\nrole:master\r\nloading:\(loading)\r\nasync_loading:0\r\n"
         #expect(try #require(ServerFacts(info: info, config: [], replays: [:])).isLoading == isLoading)
     }
+
+    @Test(arguments: [
+        // A file that was rewritten is shorter than its data; one of some megabytes is no matter.
+        ("0", 200 << 20, 1 << 20, 0), ("0", 300 << 20, 400 << 20, 0), ("0", 300 << 20, 200 << 20, 1),
+        ("100", 0, 0, 1), ("100", 300 << 20, 200 << 20, 2),
+    ])
+    func `asks for a rewrite of a long file, and for none that comes by itself`(
+        _ percentage: String, _ fileBytes: Int, _ memoryBytes: Int, _ count: Int
+    ) throws {
+        let info =
+            "run_id:r\r\nredis_version:7.0.15\r\nrole:master\r\nused_memory:\(memoryBytes)\r\n"
+            + "aof_current_size:\(fileBytes)\r\n"
+        let facts = try #require(
+            ServerFacts(info: info, config: [ServerFacts.rewriteSetting, percentage], replays: [:]))
+        #expect(facts.rewriteAdvice.count == count)
+    }
 }

@@ -258,6 +258,17 @@ private final class Operator {
         #expect(report.code == 0, "\(report.output)")
     }
 
+    @Test func `the doctor warns of a Redis that may rewrite its file in the middle of a sale`() throws {
+        let operate = try Operator(["--auto-aof-rewrite-percentage", "100"])
+        _ = try operate.run(["keys", "init", operate.server.directory.path("keys")])
+        try TestSale.create(operate.redis)
+        let report = try operate.json(["doctor"])
+        #expect(report["healthy"] as? Bool == true)
+        let warning = (report["findings"] as? [[String: String]] ?? []).first { $0["subject"] == "redis file" }
+        #expect(warning?["verdict"] == "warn")
+        #expect(warning?["detail"]?.contains("auto-aof-rewrite-percentage is 100") == true)
+    }
+
     @Test func `the doctor names what is wrong`() throws {
         let operate = try Operator(["--appendfsync", "everysec"])
         _ = try operate.run(["keys", "init", operate.server.directory.path("keys")])

@@ -12,10 +12,10 @@ package final class RedisServer: @unchecked Sendable {
     /// The test's own login, where the server has users.
     private let login: String?
 
-    /// The settings that strict durability asks for.
+    /// The settings that strict durability asks for, and the one that a sale is delivered with.
     package static let strict = [
         "--appendonly", "yes", "--appendfsync", "always", "--no-appendfsync-on-rewrite", "no", "--maxmemory-policy",
-        "noeviction", "--save", "",
+        "noeviction", "--save", "", "--auto-aof-rewrite-percentage", "0",
     ]
 
     /// Starts a server; `settings` come after the strict ones and so override them. `users` is the text of a file of users, in
