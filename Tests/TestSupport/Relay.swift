@@ -1,0 +1,72 @@
+import Foundation
+import Glibc
+import Shared
+
+/// Stands between clients and a server, and forwards what somebody lets pass.
+final class Relay: Sendable {
+    enum Direction { case toServer, toClient }
+
+    /// Is shown each piece; false ends the connection it came by, and the piece is lost.
+    typealias Gate = @Sendable (Direction, ArraySlice<UInt8>) -> Bool
+
+    private let listener: Int32
+
+    /// Listens on `address` until it is let go of, and forwards to `target`.
+    init(_ address: SocketAddress, to target: SocketAddress, _ passes: @escaping Gate) throws {
+        let listener = Self.streamSocket(address)
+        self.listener = listener
+        var yes: Int32 = 1
+        setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
+        let bound = address.withSockaddr { bind(listener, $0, $1) }
+        guard bound == 0, listen(listener, 64) == 0 else { throw FileError() }
+        Thread.detachNewThread {
+            while true {
+                let client = accept(listener, nil, nil)
+                guard client >= 0 else { return }
+                let server = Self.streamSocket(target)
+                guard target.withSockaddr({ connect(server, $0, $1) }) == 0 else {
+                    close(server)
+                    close(client)
+                    continue
+                }
+                Self.forward(client, server, passes)
+            }
+        }
+    }
+
+    deinit {
+        shutdown(listener, Int32(SHUT_RDWR))
+        close(listener)
+    }
+
+    private static func streamSocket(_ address: SocketAddress) -> Int32 {
+        socket(address.family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    }
+
+    /// Forwards both ways until either side closes; the thread of replies closes both descriptors.
+    private static func forward(_ client: Int32, _ server: Int32, _ passes: @escaping Gate) {
+        let requests = DispatchSemaphore(value: 0)
+        Thread.detachNewThread {
+            pump(from: client, to: server) { passes(.toServer, $0) }
+            requests.signal()
+        }
+        Thread.detachNewThread {
+            pump(from: server, to: client) { passes(.toClient, $0) }
+            requests.wait()
+            close(client)
+            close(server)
+        }
+    }
+
+    private static func pump(from source: Int32, to target: Int32, _ passes: (ArraySlice<UInt8>) -> Bool) {
+        var chunk = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let count = recv(source, &chunk, chunk.count, 0)
+            guard count > 0, passes(chunk[..<count]), send(target, chunk, count, Int32(MSG_NOSIGNAL)) == count else {
+                break
+            }
+        }
+        shutdown(source, Int32(SHUT_RDWR))
+        shutdown(target, Int32(SHUT_RDWR))
+    }
+}
