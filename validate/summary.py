@@ -38,7 +38,8 @@ def read(path):
 
 
 def shop(path):
-    visits = [line.split() for line in open(path, encoding="ascii")]
+    # A visit's line begins with its status; what else the visitors had to say is in the same log.
+    visits = [line.split() for line in open(path, encoding="utf-8") if line[:3].isdigit()]
     times = sorted(float(seconds) * 1000 for status, seconds in visits if status == "200")
     return {
         "visits": len(visits),
