@@ -1,4 +1,5 @@
-// SHA256_CTX and its functions, which OpenSSL 3.0 discourages for EVP's sake: docs/decisions/0007-hmac.md.
+// For SHA256_CTX and its functions, which OpenSSL 3.0 discourages for EVP's sake (docs/decisions/0007-hmac.md). It silences all that
+// is deprecated, so look at what else is used here before taking it for granted.
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/bio.h>
 #include <openssl/crypto.h>

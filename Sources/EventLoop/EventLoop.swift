@@ -54,7 +54,7 @@ package final class EventLoop {
     private var slots: [Slot] = []
     private var free: [UInt32] = []
     private var timers: TimerHeap
-    private var eventWork: [() -> Void] = []
+    private var afterEventWork: [() -> Void] = []
     private var endOfPass: [() -> Void] = []
     private var lastWork: [() -> Void] = []
     private var stopping = false
@@ -159,7 +159,7 @@ package final class EventLoop {
     package func cancel(_ timer: TimerID) { timers.cancel(timer) }
 
     /// Runs `action` in every pass behind the ready descriptors, in the order of registration.
-    package func afterEvents(_ action: @escaping () -> Void) { eventWork.append(action) }
+    package func afterEvents(_ action: @escaping () -> Void) { afterEventWork.append(action) }
 
     /// Runs `action` at the end of every pass, in the order of registration.
     package func atEndOfPass(_ action: @escaping () -> Void) { endOfPass.append(action) }
@@ -189,7 +189,7 @@ package final class EventLoop {
             guard slots[slot].generation == UInt32(data >> 32), let handler = slots[slot].handler else { continue }
             handler.ready(Readiness(rawValue: events[index].events))
         }
-        for action in eventWork { action() }
+        for action in afterEventWork { action() }
         // A timer that sets itself anew, due at once, has its turn in the next pass: others want theirs in between.
         let last = timers.lastID
         while let action = timers.popDue(now, setUpTo: last) { action() }

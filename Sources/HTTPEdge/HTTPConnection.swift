@@ -48,7 +48,7 @@ final class HTTPConnection: EventHandler {
     /// When the sweep closes the connection; nil while a handler has the request.
     var deadline: Instant?
 
-    /// Bytes received and not yet understood as a request.
+    /// Bytes received and not yet understood as a request; what this pass has received may still be in the inbox.
     var input = ByteBuffer(capacity: 0)
     /// Bytes of `input` below which looking again can't help: a body that is still coming.
     var wanted = 0
@@ -67,7 +67,7 @@ final class HTTPConnection: EventHandler {
     /// The client has finished sending; it may still be reading.
     var inputEnded = false
 
-    /// Whether no request is under way, nor a part of one.
+    /// Whether no request is under way, nor a part of one, once the inbox is empty.
     var isIdle: Bool { state == .receiving && input.isEmpty }
 
     /// Keeps bytes that can't be understood yet, in no more memory than the longest message takes.

@@ -22,12 +22,12 @@ extension HTTPServer {
         return raw.count
     }
 
-    /// Goes on with a chunked body, the new bytes being in `scratch` from `held` to `total`; answers where it ended, or
+    /// Goes on with a chunked body, the new bytes being in `message` from `held` to `total`; answers where it ended, or
     /// `total` where nothing is left to understand.
     func goOnWithChunks(_ connection: HTTPConnection, held: Int, total: Int) -> Int {
-        switch decode(&connection.chunks!, UnsafeMutableRawBufferPointer(rebasing: scratch[..<total]), from: held) {
+        switch decode(&connection.chunks!, UnsafeMutableRawBufferPointer(rebasing: message[..<total]), from: held) {
         case .incomplete(let decoded):
-            connection.keep(UnsafeRawBufferPointer(rebasing: scratch[held..<held + decoded]))
+            connection.keep(UnsafeRawBufferPointer(rebasing: message[held..<held + decoded]))
             return total
         case .refused(let problem):
             _ = headAgain(connection)
@@ -36,7 +36,7 @@ extension HTTPServer {
         case .complete(let end, let decoded):
             // The body's last part stands where the rest of it is about to be put in front of it.
             guard let head = headAgain(connection) else { preconditionFailure("a head that was understood is not now") }
-            complete(connection, head, scratch, bodyBytes: held - head.bytes + decoded)
+            complete(connection, head, message, bodyBytes: held - head.bytes + decoded)
             return end
         }
     }
@@ -57,13 +57,13 @@ extension HTTPServer {
         hand(connection, head, UnsafeBufferPointer(raw.assumingMemoryBound(to: UInt8.self)).span)
     }
 
-    /// Moves what the connection holds to the front of `scratch`, and reads the head in it again: the parser has seen
+    /// Moves what the connection holds to the front of `message`, and reads the head in it again: the parser has seen
     /// others' heads since.
     private func headAgain(_ connection: HTTPConnection) -> RequestHead? {
         connection.chunks = nil
-        connection.input.withUnsafeBytes { scratch.copyMemory(from: $0) }
+        connection.input.withUnsafeBytes { message.copyMemory(from: $0) }
         let held = UnsafeBufferPointer(
-            start: scratch.baseAddress?.assumingMemoryBound(to: UInt8.self), count: connection.input.count)
+            start: message.baseAddress?.assumingMemoryBound(to: UInt8.self), count: connection.input.count)
         connection.input.release()
         guard case .head(let head) = parser.parse(held.span) else { return nil }
         return head

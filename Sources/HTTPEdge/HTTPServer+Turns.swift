@@ -10,7 +10,7 @@ extension HTTPServer {
     /// Lets a connection go on with what it has sent behind the request that was answered.
     ///
     /// Not at once, because others want their turn, and answers that are too many to wait leave in the middle of a pass, while
-    /// another connection's bytes are in `scratch`; by a timer, because all others leave at its very end.
+    /// another connection's bytes are in `message`; by a timer, because all others leave at its very end.
     func resume(_ connection: HTTPConnection) {
         connection.state = .resuming
         if resuming.isEmpty { scheduleTurns() }
@@ -22,6 +22,7 @@ extension HTTPServer {
     }
 
     private func takeTurns() {
+        precondition(inbox.isEmpty, "what a connection holds would be put over what others have sent")
         let turn = Array(resuming.prefix(turnsInPass))
         resuming.removeFirst(turn.count)
         // Before those whose turn it is ask for the next one, which finds the timer set.

@@ -41,9 +41,9 @@ package struct ResponseCounters {
 /// A strict HTTP/1.1 server on the event loop.
 ///
 /// What a pass receives is gathered in one buffer that all connections share, and parsed where it stands; only a request that
-/// has not arrived whole is copied to its connection. Answers are composed behind each other in another shared buffer, and leave at the
-/// very end of the pass: what the pass asks of others is on its way by then, and they work on it while the answers go out. So an
-/// idle connection holds no buffer, and in steady state no request allocates.
+/// has not arrived whole is copied to its connection. Answers are composed behind each other in another shared buffer, and leave
+/// at the very end of the pass: what the pass asks of others is on its way by then, and they work on it while the answers go out.
+/// So an idle connection holds no buffer, and in steady state no request allocates.
 package final class HTTPServer {
     let loop: EventLoop
     let limits: EdgeLimits
@@ -58,9 +58,10 @@ package final class HTTPServer {
     var resuming: [HTTPConnection] = []
 
     var parser: RequestParser
-    private var inbox: Inbox
-    /// The bytes of the connection whose turn it is to be understood, with room for the longest message: in the inbox.
-    private(set) var scratch: UnsafeMutableRawBufferPointer
+    private(set) var inbox: Inbox
+    /// Where the connection whose turn it is to be understood has its bytes: what it holds is put at the front, what was received
+    /// stands behind that. Nothing else may be written here: others' bytes come next in the inbox.
+    private(set) var message: UnsafeMutableRawBufferPointer
     private var writer = ResponseWriter()
     private var traces = TraceIDGenerator()
     /// Answers that are composed, in the order in which they stand in the writer's output.
@@ -77,7 +78,7 @@ package final class HTTPServer {
         self.handler = handler
         parser = RequestParser(limits: limits)
         inbox = Inbox(messageBytes: limits.messageBytes)
-        scratch = inbox.room
+        message = inbox.room
         loop.afterEvents { [weak self] in self?.understandReceived() }
         loop.lastInPass { [weak self] in self?.sendAnswers() }
         sweep()
@@ -123,19 +124,19 @@ package final class HTTPServer {
     /// Makes something of what has been received, in the order in which it was.
     func understandReceived() {
         for piece in inbox.pieces {
-            scratch = inbox.message(of: piece)
+            message = inbox.message(of: piece)
             let connection = piece.connection
             switch connection.state {
             case .receiving: understand(connection, received: piece.count)
             case .handling, .answered, .sending, .resuming:
                 let held = connection.input.count
-                connection.keep(UnsafeRawBufferPointer(rebasing: scratch[held..<held + piece.count]))
+                connection.keep(UnsafeRawBufferPointer(rebasing: message[held..<held + piece.count]))
                 watch(connection)
             case .lingering, .closed: break
             }
         }
         inbox.removeAll()
-        scratch = inbox.room
+        message = inbox.room
     }
 
     /// Handles the request that is complete in what was held and what has just been received behind it; nothing was
@@ -149,7 +150,7 @@ package final class HTTPServer {
         if held > 0, received > 0 {
             // Until the end of a line, of the body or of a limit there is nothing new to understand: a client that
             // sends byte by byte doesn't get its head read byte by byte.
-            let news = UnsafeRawBufferPointer(rebasing: scratch[held..<total])
+            let news = UnsafeRawBufferPointer(rebasing: message[held..<total])
             let settled =
                 connection.wanted > 0
                 ? total >= connection.wanted
@@ -157,22 +158,22 @@ package final class HTTPServer {
             guard settled else { return connection.keep(news) }
         }
         if held > 0 {
-            connection.input.withUnsafeBytes { scratch.copyMemory(from: $0) }
+            connection.input.withUnsafeBytes { message.copyMemory(from: $0) }
             connection.input.release()
         }
         connection.wanted = 0
         understandRest(connection, from: 0, to: total, goesOn: held > 0 && received > 0)
     }
 
-    /// Handles the request that is complete in `scratch` from `first` to `total`, and keeps what is behind it; it `goesOn`
+    /// Handles the request that is complete in `message` from `first` to `total`, and keeps what is behind it; it `goesOn`
     /// where some of it had been received before.
     private func understandRest(_ connection: HTTPConnection, from first: Int, to total: Int, goesOn: Bool = false) {
         var start = first
         if connection.state == .receiving, start < total {
-            start += takeRequest(connection, UnsafeMutableRawBufferPointer(rebasing: scratch[start..<total]))
+            start += takeRequest(connection, UnsafeMutableRawBufferPointer(rebasing: message[start..<total]))
         }
         guard connection.state != .closed, connection.state != .lingering else { return }
-        if start < total { connection.keep(UnsafeRawBufferPointer(rebasing: scratch[start..<total])) }
+        if start < total { connection.keep(UnsafeRawBufferPointer(rebasing: message[start..<total])) }
         if connection.state == .receiving {
             if start > first, start < total {
                 resume(connection)

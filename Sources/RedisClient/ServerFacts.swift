@@ -8,9 +8,8 @@ package struct ServerFacts: Equatable, Sendable {
     package var isLoading: Bool
     /// Settings by name, as CONFIG GET gave them; and what the default user may do, by the names of `replayChecks`.
     package var settings: [String: String]
-    /// Bytes of its append-only file, and of its data in memory.
-    package var appendOnlyBytes = 0
-    package var memoryBytes = 0
+    /// Bytes of its append-only file behind what the last rewrite made of it: a start executes them, command by command.
+    package var appendedBytes = 0
 
     /// The settings that strict durability asks for.
     ///
@@ -60,8 +59,9 @@ package struct ServerFacts: Equatable, Sendable {
         self.init(
             runID: String(runID), version: String(version), role: String(role), isLoading: lines["loading"] == "1",
             settings: settings)
-        appendOnlyBytes = lines["aof_current_size"].flatMap { Int($0) } ?? 0
-        memoryBytes = lines["used_memory"].flatMap { Int($0) } ?? 0
+        func bytes(_ name: Substring) -> Int { lines[name].flatMap { Int($0) } ?? 0 }
+        // The base's size is also that after a start (redis 7.0.15, aof.c loadAppendOnlyFiles).
+        appendedBytes = bytes("aof_current_size") - bytes("aof_base_size")
     }
 
     /// The setting that makes a primary refuse writes (NOREPLICAS) once it has seen too few replicas for a while.
@@ -80,7 +80,7 @@ package struct ServerFacts: Equatable, Sendable {
     /// How much the append-only file must have grown, in percent, for Redis to rewrite it by itself; 0: never.
     package static let rewriteSetting = "auto-aof-rewrite-percentage"
     /// 256 MiB: 700,000 orders at 396 bytes, which a start executes in three seconds.
-    private static let appendOnlyBytesMax = 256 << 20
+    private static let appendedBytesMax = 256 << 20
 
     /// What there is to do about rewriting the append-only file, each a sentence; empty where there is nothing.
     ///
@@ -88,15 +88,15 @@ package struct ServerFacts: Equatable, Sendable {
     /// second writer on the disk that every winner waits for.
     package var rewriteAdvice: [String] {
         var advice: [String] = []
-        if let percentage = settings[Self.rewriteSetting], percentage != "0" {
-            advice.append(
-                "\(Self.rewriteSetting) is \(percentage): a rewrite can begin in the middle of a sale; set it to 0")
+        let percentage = settings[Self.rewriteSetting]
+        if percentage != "0" {
+            let value = percentage.map { "is \($0)" } ?? "can't be read"
+            advice.append("\(Self.rewriteSetting) \(value): a rewrite may begin in the middle of a sale; set it to 0")
         }
-        // A file that was rewritten is shorter than what it stands for.
-        if appendOnlyBytes > max(Self.appendOnlyBytesMax, memoryBytes) {
+        if appendedBytes > Self.appendedBytesMax {
             advice.append(
-                "the append-only file has \(appendOnlyBytes >> 20) MiB, its data \(memoryBytes >> 20): "
-                    + "BGREWRITEAOF while nothing is on sale")
+                "\(appendedBytes >> 20) MiB were appended since the last rewrite: BGREWRITEAOF while nothing is on sale"
+            )
         }
         return advice
     }

@@ -8,8 +8,8 @@ extension Command {
     static let doctor = Command(
         "doctor", "[--json]", "Looks whether everything is ready for a sale.",
         details: """
-            Checks Redis (reached, version, primary, the settings that keep confirmed orders, the fence of each sale), the
-            clocks, the keys' files and their permissions, the database and the room on its disk. Exit code 0: nothing is
+            Checks Redis (reached, version, primary, the settings that keep confirmed orders, its file, the fence of each
+            sale), the clocks, the keys' files and their permissions, the database and the room on its disk. Exit code 0: nothing is
             wrong; 1: something is, and the line says what to do.
             """
     ) { line, context in
@@ -82,7 +82,7 @@ private struct Doctor {
         }
         for problem in problems { add(.bad, "redis durability", "\(problem), or confirmed orders can be lost") }
         let advice = facts.rewriteAdvice
-        if advice.isEmpty { add(.ok, "redis file", "\(facts.appendOnlyBytes >> 20) MiB, rewritten only when asked") }
+        if advice.isEmpty { add(.ok, "redis file", "\(facts.appendedBytes >> 20) MiB since the last rewrite") }
         for sentence in advice { add(.warning, "redis file", sentence) }
 
         let before = UnixMilliseconds.now.value

@@ -30,7 +30,9 @@ package final class Log {
     private let level: Level
     private let descriptor: Int32
     private var pending = ByteBuffer(capacity: 4096)
+    /// Lines that are lost and nobody was told of, and those that a line which is pending tells of.
     private var dropped = 0
+    private var reported = 0
 
     package init(program: String, level: Level = .info, descriptor: Int32 = 2) {
         self.program = program
@@ -60,13 +62,13 @@ package final class Log {
 
     /// Writes what is pending as far as stderr takes it without blocking.
     package func flush() {
-        guard !pending.isEmpty || dropped > 0, writePending(), dropped > 0 else { return }
-        let lost = dropped
+        guard !pending.isEmpty, writePending(), dropped > 0 else { return }
+        reported = dropped
         dropped = 0
-        write(.warning, "log_lines_dropped") { $0.appendMember("lines", lost) }
+        write(.warning, "log_lines_dropped") { $0.appendMember("lines", reported) }
     }
 
-    /// Whether nothing is pending any more.
+    /// Whether all that was pending is out.
     private func writePending() -> Bool {
         // Removed at the end, and not a chunk at a time: each would move all that is behind it.
         var written = 0
@@ -78,14 +80,21 @@ package final class Log {
                 Glibc.write(descriptor, $0.baseAddress! + written, min($0.count - written, Self.chunkBytes))
             }
             if count < 0 {
-                if errno == EINTR || errno == EAGAIN { return false }
                 // Nobody reads it any more (EPIPE) or the disk is full: the sale goes on without a log.
-                dropped += 1
-                written = pending.count
-            } else {
-                written += count
+                if errno != EINTR && errno != EAGAIN { dropPending(from: written) }
+                return false
             }
+            written += count
         }
+        reported = 0
         return true
+    }
+
+    /// Counts what is thrown away, and what a report among it would have told.
+    private func dropPending(from start: Int) {
+        let lines = pending.withUnsafeBytes { $0[start...].count { $0 == UInt8(ascii: "\n") } }
+        dropped += lines + (reported > 0 ? reported - 1 : 0)
+        reported = 0
+        pending.removeLast(pending.count - start)
     }
 }

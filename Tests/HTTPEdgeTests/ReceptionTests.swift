@@ -35,20 +35,33 @@ import Testing
         }
     }
 
-    @Test func `goes with what its connection holds, beside others' that is whole`() throws {
+    @Test func `goes behind what its connection holds, beside others' that is whole`() throws {
         let edge = try EdgeUnderTest()
         let slow = try (0..<3).map { _ in try edge.connect() }
         let quick = try (0..<3).map { _ in try edge.connect() }
-        for client in slow { client.send("POST /slow HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\nab") }
-        try edge.settle()
-        for number in 0..<3 {
-            slow[number].send("cd\(number)")
-            quick[number].send("POST /quick HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nq\(number)")
+        let filling = String(repeating: "f", count: 1000)
+        for client in slow {
+            client.send("POST /slow HTTP/1.1\r\nHost: h\r\nFilling: \(filling)\r\nContent-Length: 6\r\n\r\nab")
         }
         try edge.settle()
-        for client in slow { client.send("f") }
+        for number in 0..<3 {
+            slow[number].send("cd\(number)f")
+            quick[number].send("POST /quick HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nq\(number)")
+        }
+        try edge.loop.pass(waitMilliseconds: 0)
+        #expect(edge.bodies == ["abcd0f", "q0", "abcd1f", "q1", "abcd2f", "q2"])
+    }
+
+    @Test func `stays whole beside what a client sends that is not listened to any more`() throws {
+        let edge = try EdgeUnderTest()
+        let leaving = try edge.connect()
+        let staying = try edge.connect()
+        leaving.send("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
         try edge.settle()
-        #expect(edge.bodies == ["q0", "q1", "q2", "abcd0f", "abcd1f", "abcd2f"])
+        staying.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nsafe")
+        leaving.send(String(repeating: "x", count: 4000))
+        try edge.loop.pass(waitMilliseconds: 0)
+        #expect(edge.bodies == ["", "safe"])
     }
 
     /// What the server has not read of what a client has sent.

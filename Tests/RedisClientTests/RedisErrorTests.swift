@@ -65,18 +65,18 @@ import Testing
     }
 
     @Test(arguments: [
-        // A file that was rewritten is shorter than its data; one of some megabytes is no matter.
-        ("0", 200 << 20, 1 << 20, 0), ("0", 300 << 20, 400 << 20, 0), ("0", 300 << 20, 200 << 20, 1),
-        ("100", 0, 0, 1), ("100", 300 << 20, 200 << 20, 2),
+        ("0", 5 << 20, 0), ("0", 300 << 20, 1), ("100", 5 << 20, 1), ("100", 300 << 20, 2), (nil, 5 << 20, 1),
     ])
     func `asks for a rewrite of a long file, and for none that comes by itself`(
-        _ percentage: String, _ fileBytes: Int, _ memoryBytes: Int, _ count: Int
+        _ percentage: String?, _ appendedBytes: Int, _ count: Int
     ) throws {
-        let info =
-            "run_id:r\r\nredis_version:7.0.15\r\nrole:master\r\nused_memory:\(memoryBytes)\r\n"
-            + "aof_current_size:\(fileBytes)\r\n"
-        let facts = try #require(
-            ServerFacts(info: info, config: [ServerFacts.rewriteSetting, percentage], replays: [:]))
+        let baseBytes = 400 << 20
+        let info = """
+            run_id:r\r\nredis_version:7.0.15\r\nrole:master\r
+            aof_current_size:\(baseBytes + appendedBytes)\r\naof_base_size:\(baseBytes)\r\n
+            """
+        let config = percentage.map { [ServerFacts.rewriteSetting, $0] } ?? []
+        let facts = try #require(ServerFacts(info: info, config: config, replays: [:]))
         #expect(facts.rewriteAdvice.count == count)
     }
 }

@@ -69,6 +69,27 @@ private final class LogPipe {
         #expect(lines.count < 2000)
     }
 
+    @Test func `counts what a full disk has cost, and says so when there is room again`() throws {
+        let descriptor = open("/dev/full", O_WRONLY)
+        defer { close(descriptor) }
+        let log = Log(program: "test", descriptor: descriptor)
+        for _ in 0..<3 {
+            log.write(.info, "lost")
+            log.write(.info, "lost too")
+            log.flush()
+            log.flush()
+        }
+        let pipe = LogPipe()
+        dup2(pipe.writing, descriptor)
+        log.write(.info, "kept")
+        log.flush()
+        log.flush()
+        let lines = pipe.lines()
+        #expect(lines.count == 2)
+        #expect(lines[0].contains("\"event\":\"kept\""))
+        #expect(lines.last?.contains("\"event\":\"log_lines_dropped\",\"lines\":6") == true)
+    }
+
     @Test func `goes on without a reader`() {
         let pipe = LogPipe()
         signal(SIGPIPE, SIG_IGN)

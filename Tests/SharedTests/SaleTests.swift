@@ -92,9 +92,9 @@ import Testing
         #expect(UnixMilliseconds(rfc3339: text) == UnixMilliseconds(value))
     }
 
-    @Test func `is the calendar's on each day until 2400`() {
+    @Test func `is the calendar's on each day of four centuries`() {
         // Read by timegm of the C library, which knows nothing of how it was written.
-        let wrong = (0..<157_000).first { day in
+        let wrong = (0..<160_000).first { day in
             let time = UnixMilliseconds((day * 86_400 + day * 7919 % 86_400) * 1000 + day % 1000)
             return UnixMilliseconds(rfc3339: time.rfc3339) != time
         }

@@ -82,7 +82,7 @@ final class EdgeCache {
         guard let entry = entries[sale], entry.settled != nil, var status = entry.status, isOpen(entry),
             use(entry) == .everything
         else { return nil }
-        status.readAt = now(entry, status.readAt)
+        status.readAt = now(entry)
         return status
     }
 
@@ -97,14 +97,14 @@ final class EdgeCache {
     private func age(_ instant: Instant) -> Int { loop.now.microseconds(since: instant) / 1000 }
 
     /// Redis' clock, carried on by ours.
-    private func now(_ entry: Entry, _ readAt: UnixMilliseconds) -> UnixMilliseconds {
-        UnixMilliseconds(readAt.value + age(entry.confirmedAt))
+    private func now(_ entry: Entry) -> UnixMilliseconds {
+        UnixMilliseconds((entry.status?.readAt.value ?? 0) + age(entry.confirmedAt))
     }
 
     /// Member by member: a copy of the status, with its texts, is a twentieth of an answer's instructions.
     private func isOpen(_ entry: Entry) -> Bool {
-        guard let readAt = entry.status?.readAt else { return false }
-        let now = now(entry, readAt)
+        guard entry.status != nil else { return false }
+        let now = now(entry)
         if let closesAt = entry.status?.closesAt, now.value >= closesAt.value - Self.endMilliseconds { return false }
         if let opensAt = entry.status?.opensAt, now < opensAt { return false }
         return true

@@ -38,6 +38,7 @@ package final class HMACSHA256 {
         }
     }
 
+    /// libcrypto's functions of SHA-256 answer 1 whatever they are given: there is no failure to look for.
     private func compute(_ message: UnsafeRawBufferPointer, _ output: UnsafeMutableRawBufferPointer) {
         let digest = output.baseAddress?.assumingMemoryBound(to: UInt8.self)
         var context = inner

@@ -80,7 +80,7 @@ package struct UnixMilliseconds: Hashable, Comparable, Sendable {
 }
 
 extension ByteBuffer {
-    /// Appends `time` as RFC 3339 text in UTC with milliseconds: 24 bytes.
+    /// Appends `time`, which is not before 1970, as RFC 3339 text in UTC with milliseconds: 24 bytes.
     package mutating func append(rfc3339 time: UnixMilliseconds) {
         let seconds = time.value / 1000
         let date = civilDate(days: seconds / 86_400)
