@@ -67,7 +67,8 @@ let package = Package(
 
         // Programs
         .executableTarget(
-            name: "SaleAPI", dependencies: ["EventLoop", "HTTPEdge", "RedisClient", "Shared"], swiftSettings: settings),
+            name: "SaleAPI", dependencies: ["CLinux", "EventLoop", "HTTPEdge", "RedisClient", "Shared"],
+            swiftSettings: settings),
         .executableTarget(
             name: "SaleWorker",
             dependencies: [

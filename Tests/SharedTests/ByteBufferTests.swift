@@ -119,6 +119,22 @@ import Testing
         #expect("bearer ".withBytes { !$0.equalsIgnoringCase("bearer") })
     }
 
+    @Test func `are compared in any case byte by byte, however many there are`() {
+        let names: [StaticString] = ["te", "expect", "if-match", "connection", "authorization", "transfer-encoding"]
+        for name in names {
+            let bytes = Array("\(name)".utf8)
+            for index in bytes.indices {
+                for byte in UInt8.min...UInt8.max {
+                    var changed = bytes
+                    changed[index] = byte
+                    let same = asciiLowercased(byte) == bytes[index]
+                    guard changed.span.equalsIgnoringCase(name) != same else { continue }
+                    Issue.record("\(name) with \(byte) at \(index)")
+                }
+            }
+        }
+    }
+
     @Test func `a prefix longer than the bytes is no prefix`() {
         #expect("ab".withBytes { $0.starts(with: "ab") && $0.starts(with: "") && !$0.starts(with: "abc") })
         #expect("abcabc".withBytes { $0.firstIndex(of: UInt8(ascii: "c"), from: 3) } == 5)
