@@ -67,8 +67,7 @@ let package = Package(
 
         // Programs
         .executableTarget(
-            name: "SaleAPI", dependencies: ["CLinux", "EventLoop", "HTTPEdge", "RedisClient", "Shared"],
-            swiftSettings: settings),
+            name: "SaleAPI", dependencies: ["EventLoop", "HTTPEdge", "RedisClient", "Shared"], swiftSettings: settings),
         .executableTarget(
             name: "SaleWorker",
             dependencies: [

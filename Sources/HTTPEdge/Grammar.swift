@@ -33,28 +33,26 @@ func isFieldValue(_ byte: UInt8) -> Bool { byte >= 0x20 && byte != 0x7F || byte 
 ///
 /// Looks at eight bytes at once: most of a request are values.
 func endOfFieldValue(_ bytes: Span<UInt8>, from start: Int) -> Int {
-    bytes.withUnsafeBytes { bytes in
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        let highs = ones << 7
-        var at = start
-        while at + 8 <= bytes.count {
-            let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self))
-            // The high bit of each byte below 0x20, and of each that is 0x7F. A borrow may set that of the byte behind one that
-            // is, never that of one before: the lowest is right.
-            let controls = (word &- ones &* 0x20) & ~word
-            let deletes = word ^ ones &* 0x7F
-            let found = (controls | (deletes &- ones) & ~deletes) & highs
-            if found == 0 {
-                at += 8
-            } else {
-                at += found.trailingZeroBitCount / 8
-                guard isFieldValue(bytes[at]) else { return at }
-                at += 1  // a tab
-            }
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    let highs = ones << 7
+    var at = start
+    while at + 8 <= bytes.count {
+        let word = UInt64(littleEndian: bytes.bytes.unsafeLoadUnaligned(fromByteOffset: at, as: UInt64.self))
+        // The high bit of each byte below 0x20, and of each that is 0x7F. A borrow may set that of the byte behind one that
+        // is, never that of one before: the lowest is right.
+        let controls = (word &- ones &* 0x20) & ~word
+        let deletes = word ^ ones &* 0x7F
+        let found = (controls | (deletes &- ones) & ~deletes) & highs
+        if found == 0 {
+            at += 8
+        } else {
+            at += found.trailingZeroBitCount / 8
+            guard isFieldValue(bytes[at]) else { return at }
+            at += 1  // a tab
         }
-        while at < bytes.count, isFieldValue(bytes[at]) { at += 1 }
-        return at
     }
+    while at < bytes.count, isFieldValue(bytes[at]) { at += 1 }
+    return at
 }
 
 func isHexDigit(_ byte: UInt8) -> Bool {

@@ -1,4 +1,3 @@
-import CLinux
 import EventLoop
 import Shared
 
@@ -32,11 +31,6 @@ final class RateLimiter {
         case refused(retryAfterSeconds: Int)
     }
 
-    /// A buyer's row of the table.
-    struct Place {
-        fileprivate let buyer: UInt64
-    }
-
     /// What an admitted request cost, to be given back where it turns out that it costs nothing.
     struct Charge: Equatable {
         fileprivate let buyer: UInt64
@@ -55,44 +49,26 @@ final class RateLimiter {
 
     private static let ways = 8
     private static let rows = 1 << 14
-    /// Bytes of a line of the cache. A row is three of them: eight slots of 24 bytes.
-    private static let lineBytes = 64
-    private static let rowBytes = ways * MemoryLayout<Slot>.stride
 
     let limit: RateLimit
     /// Nanoseconds that one request costs.
     private let interval: UInt64
     /// How far ahead of the clock `arrival` may be before a request.
     private let tolerance: UInt64
-    private let slots: UnsafeMutableBufferPointer<Slot>
+    /// Touched here, so that memory does not grow later.
+    private var slots = [Slot](repeating: Slot(), count: rows * ways)
     private(set) var refusals = 0
 
     init(_ limit: RateLimit) {
-        let memory = UnsafeMutableRawBufferPointer.allocate(
-            byteCount: Self.rows * Self.rowBytes, alignment: Self.lineBytes)
-        slots = memory.bindMemory(to: Slot.self)
-        // Touched here, so that memory does not grow later.
-        slots.initialize(repeating: Slot())
         self.limit = limit
         interval = UInt64(limit.windowMilliseconds) * 1_000_000 / UInt64(limit.burst)
         tolerance = interval * UInt64(limit.burst - 1)
     }
 
-    deinit { slots.deallocate() }
-
-    /// Finds a buyer's place. Among a million its row is in no near cache: it is fetched from here on, while the rest of the
-    /// request is looked at.
-    func place(of buyer: Span<UInt8>) -> Place {
-        let hash = Self.hash(buyer)
-        let row = UnsafeRawPointer(slots.baseAddress! + Self.row(hash).lowerBound)
-        for offset in stride(from: 0, to: Self.rowBytes, by: Self.lineBytes) { CLinux_prefetch(row + offset) }
-        return Place(buyer: hash)
-    }
-
     /// Judges one request, and charges it where it is admitted.
-    func admit(_ place: Place, now: Instant) -> Verdict {
-        let hash = place.buyer
-        let index = slot(of: hash, now.nanoseconds)
+    func admit(_ buyer: Span<UInt8>, now: Instant) -> Verdict {
+        let hash = Self.hash(buyer)
+        let index = place(hash, now.nanoseconds)
         let slot = slots[index]
         if slot.freeFrom > 0, slot.freeFrom <= now.nanoseconds {
             slots[index].freeFrom = 0
@@ -136,8 +112,8 @@ final class RateLimiter {
         Self.row(hash).first { slots[$0].buyer == hash }
     }
 
-    /// The buyer's slot: its own, or that of somebody who needs it least.
-    private func slot(of hash: UInt64, _ now: UInt64) -> Int {
+    /// The buyer's place: its own, or that of somebody who needs it least.
+    private func place(_ hash: UInt64, _ now: UInt64) -> Int {
         if let index = find(hash) { return index }
         let row = Self.row(hash)
         let index = row.min { slots[$0].arrival < slots[$1].arrival } ?? row.lowerBound

@@ -149,7 +149,6 @@ final class SaleAPI: HTTPHandler {
         guard let token = request.bearerToken else { return unauthorized(exchange) }
         do throws(TokenVerifier.Refusal) {
             try verifier.withSubject(of: token, nowSeconds: time(nil)) { buyer in
-                let place = limiter.place(of: buyer)
                 guard let key = PurchaseRequest.key(request) else {
                     return server.respond(exchange, .idempotencyKeyInvalid)
                 }
@@ -157,7 +156,7 @@ final class SaleAPI: HTTPHandler {
                 case .malformed: server.respond(exchange, .malformedBody)
                 case .unsupportedMediaType: server.respond(exchange, .unsupportedMediaType)
                 case .units(let quantity):
-                    switch limiter.admit(place, now: loop.now) {
+                    switch limiter.admit(buyer, now: loop.now) {
                     case .admitted(let charge):
                         tickets.withClaim(of: request, sale, buyer: buyer) { ticket in
                             batcher.submit(
@@ -201,7 +200,7 @@ final class SaleAPI: HTTPHandler {
 
     /// Calls `body` with the charge where this buyer does not ask too often.
     private func admit(_ buyer: Span<UInt8>, _ exchange: Exchange, _ body: (RateLimiter.Charge) -> Void) {
-        switch limiter.admit(limiter.place(of: buyer), now: loop.now) {
+        switch limiter.admit(buyer, now: loop.now) {
         case .admitted(let charge): body(charge)
         case .refused(let seconds): answers.limited(exchange, retryAfterSeconds: seconds, limiter.limit)
         }

@@ -1,8 +1,7 @@
 #ifndef CLINUX_H
 #define CLINUX_H
 
-// The Linux calls that the Glibc module map leaves out: epoll, eventfd, timerfd, signalfd, accept4; malloc_trim;
-// and a prefetch.
+// The Linux calls that the Glibc module map leaves out: epoll, eventfd, timerfd, signalfd, accept4; and malloc_trim.
 // Plain functions need no shim; a shim is here where Swift can't import the original, and says why.
 
 #include <malloc.h>
@@ -42,8 +41,5 @@ int CLinux_timerfd_set(int fd, uint64_t deadline_ns);
 // 1: an external clock source keeps this clock synchronised, 0: it is not, -1: unknown.
 // adjtimex and its status bits need <sys/timex.h>, which Glibc's module map leaves out.
 int CLinux_clock_synchronised(void);
-
-// Has the processor fetch a line of memory that is about to be written; Swift has no word for it.
-static inline void CLinux_prefetch(const void *address) { __builtin_prefetch(address, 1); }
 
 #endif

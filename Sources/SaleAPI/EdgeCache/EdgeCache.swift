@@ -42,8 +42,6 @@ final class EdgeCache {
     private let log: Log
     private let isOn: Bool
     private var entries: [SaleID: Entry] = [:]
-    /// That which was pressed for last, and nearly always is next: to compare its name is a tenth of what hashing one is.
-    private var latest: Entry?
     private var reader: WinnerReader?
     private var readyAt = Instant(nanoseconds: 0)
     /// Purchases answered from memory.
@@ -65,7 +63,7 @@ final class EdgeCache {
 
     /// What Redis would decide; nil where it must be asked.
     func decide(_ sale: SaleID, _ buyer: Span<UInt8>, _ key: Span<UInt8>, quantity: Int) -> Decision? {
-        guard !entries.isEmpty, let entry = entry(sale), let settled = entry.settled, isOpen(entry),
+        guard !entries.isEmpty, let entry = entries[sale], let settled = entry.settled, isOpen(entry),
             let maxPerBuyer = entry.status?.maxPerBuyer
         else { return nil }
         let use = use(entry)
@@ -77,12 +75,6 @@ final class EdgeCache {
         }
         hits += 1
         return decision
-    }
-
-    private func entry(_ sale: SaleID) -> Entry? {
-        if let latest, latest.sale == sale { return latest }
-        latest = entries[sale]
-        return latest
     }
 
     /// A sale that is sold out, as anyone may see it while Redis can't be asked.
@@ -157,9 +149,7 @@ final class EdgeCache {
     private func heard(_ entry: Entry, _ finding: SaleFinding, _ askedAt: Instant) {
         switch finding {
         case .nothing: break
-        case .noSuchSale where !known.contains(entry.sale):
-            entries[entry.sale] = nil
-            latest = nil
+        case .noSuchSale where !known.contains(entry.sale): entries[entry.sale] = nil
         case .noSuchSale: entry.unservedAt = askedAt
         case .confirmed(let status):
             guard let runID = redis.runID else { return }

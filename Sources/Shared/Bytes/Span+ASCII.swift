@@ -13,30 +13,11 @@ extension Span<UInt8> {
 
     /// Whether the bytes are `text` in any case; `text` is given in lower case.
     @inlinable @inline(__always) package func equalsIgnoringCase(_ text: StaticString) -> Bool {
-        count == text.utf8CodeUnitCount && matchesIgnoringCase(text.utf8Start)
-    }
-
-    /// Whether the bytes are, in any case, those at `text`, as many as there are of these.
-    ///
-    /// Eight at once: names of header fields are compared several times for each request.
-    @usableFromInline func matchesIgnoringCase(_ text: UnsafePointer<UInt8>) -> Bool {
-        guard count >= 8 else {
-            for index in 0..<count where asciiLowercased(self[unchecked: index]) != text[index] { return false }
-            return true
-        }
-        return withUnsafeBytes { bytes in
-            let text = UnsafeRawPointer(text)
-            var at = 0
-            while true {
-                let word = bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self)
-                guard asciiLowercased(word) == text.loadUnaligned(fromByteOffset: at, as: UInt64.self) else {
-                    return false
-                }
-                if at == bytes.count - 8 { return true }
-                // The last eight may have been seen in part.
-                at = Swift.min(at + 8, bytes.count - 8)
-            }
-        }
+        let length = text.utf8CodeUnitCount
+        guard count == length else { return false }
+        let other = text.utf8Start
+        for index in 0..<length where asciiLowercased(self[unchecked: index]) != other[index] { return false }
+        return true
     }
 
     /// Whether the bytes begin with `text`.
@@ -82,18 +63,6 @@ extension Span<UInt8> {
 /// `byte` in lower case if it is an ASCII letter.
 @inlinable package func asciiLowercased(_ byte: UInt8) -> UInt8 {
     byte &- UInt8(ascii: "A") < 26 ? byte | 0x20 : byte
-}
-
-/// The eight bytes of `word`, those that are ASCII letters in lower case.
-@inlinable package func asciiLowercased(_ word: UInt64) -> UInt64 {
-    let ones: UInt64 = 0x0101_0101_0101_0101
-    let highs = ones << 7
-    let sevenBits = word & ~highs
-    // The high bit of each byte from "A" on, and of each behind "Z": seven bits and what is added don't reach the next byte.
-    let fromA = sevenBits &+ ones &* (0x80 - 0x41)
-    let behindZ = sevenBits &+ ones &* (0x80 - 0x5B)
-    let capitals = (fromA ^ behindZ) & ~word & highs
-    return word | capitals >> 2
 }
 
 extension String {
