@@ -28,7 +28,8 @@ enum Sentinel {
         return address(words[3], words[4])
     }
 
-    private static func address(_ host: String?, _ port: String?) -> SocketAddress? {
+    /// An address as Redis and Sentinels tell it, in two strings.
+    static func address(_ host: String?, _ port: String?) -> SocketAddress? {
         guard let host, let port = port.flatMap({ UInt16($0) }) else { return nil }
         return .tcp(host: host, port: port)
     }

@@ -9,7 +9,7 @@ extension Command {
         "doctor", "[--json]", "Looks whether everything is ready for a sale.",
         details: """
             Checks Redis (reached, version, primary, the settings that keep confirmed orders, its file, the fence of each
-            sale), the clocks, the keys' files and their permissions, the database and the room on its disk. Exit code 0: nothing is
+            sale), its replicas (how many, and whether each could take over), the clocks, the keys' files and their permissions, the database and the room on its disk. Exit code 0: nothing is
             wrong; 1: something is, and the line says what to do.
             """
     ) { line, context in
@@ -72,18 +72,11 @@ private struct Doctor {
     // MARK: Redis
 
     private mutating func examine(_ redis: BlockingRedis) throws {
-        let facts = redis.facts
-        let major = facts.version.split(separator: ".").first.flatMap { Int($0) } ?? 0
-        add(major >= Self.redisMajorMin ? .ok : .bad, "redis version", "\(facts.version), 7.0 or later is needed")
-        add(facts.role == "master" ? .ok : .bad, "redis role", facts.role == "master" ? "primary" : facts.role)
-        let problems = facts.durabilityProblems(replicas: try context.environment.redisReplicas())
-        if problems.isEmpty {
-            add(.ok, "redis durability", "answers after its fsync, evicts nothing")
-        }
-        for problem in problems { add(.bad, "redis durability", "\(problem), or confirmed orders can be lost") }
-        let advice = facts.rewriteAdvice
-        if advice.isEmpty { add(.ok, "redis file", "\(facts.appendedBytes >> 20) MiB since the last rewrite") }
-        for sentence in advice { add(.warning, "redis file", sentence) }
+        let wanted = try context.environment.redisReplicas()
+        let isPrimary = redis.facts.role == "master"
+        add(isPrimary ? .ok : .bad, "redis role", isPrimary ? "primary" : redis.facts.role)
+        safety(of: redis.facts, "redis", replicas: wanted)
+        try replicas(of: redis, wanted: wanted)
 
         let before = UnixMilliseconds.now.value
         let theirs = try redis.time().value
@@ -94,6 +87,42 @@ private struct Doctor {
             skew <= Self.clockSkewMaxMilliseconds ? .ok : .bad, "redis clock",
             "\(skew) ms from this machine's; Redis' opens and closes sales")
         for sale in try redis.sales() { try fence(sale, redis) }
+    }
+
+    /// What must hold of every server that sells, or may be promoted to.
+    private mutating func safety(of facts: ServerFacts, _ server: String, replicas: Int) {
+        let major = facts.version.split(separator: ".").first.flatMap { Int($0) } ?? 0
+        add(major >= Self.redisMajorMin ? .ok : .bad, "\(server) version", "\(facts.version), 7.0 or later is needed")
+        let problems = facts.durabilityProblems(replicas: replicas)
+        if problems.isEmpty { add(.ok, "\(server) durability", "answers after its fsync, evicts nothing") }
+        for problem in problems { add(.bad, "\(server) durability", "\(problem), or confirmed orders can be lost") }
+        let advice = facts.rewriteAdvice
+        if advice.isEmpty { add(.ok, "\(server) file", "\(facts.appendedBytes >> 20) MiB since the last rewrite") }
+        for sentence in advice { add(.warning, "\(server) file", sentence) }
+    }
+
+    /// A replica is looked at as the primary that it may be in a minute: nothing is sold on one that is not safe.
+    private mutating func replicas(of redis: BlockingRedis, wanted: Int) throws {
+        let endpoint = try RedisEndpoint(context.environment)
+        let addresses = try redis.replicas()
+        if wanted > 0 {
+            let count = "\(addresses.count) of them, and \(wanted) must confirm each order"
+            if addresses.count < wanted {
+                add(.bad, "replicas", "\(count): nothing can be sold")
+            } else if addresses.count == wanted {
+                add(.warning, "replicas", "\(count): when one dies, nothing is sold until it is back")
+            } else {
+                add(.ok, "replicas", count)
+            }
+        }
+        for address in addresses {
+            do throws(RedisError) {
+                let replica = try BlockingRedis(endpoint.at(address), name: "salectl")
+                safety(of: replica.facts, "replica \(address)", replicas: wanted)
+            } catch {
+                add(.bad, "replica \(address)", "\(error): nothing could be sold on it after a failover")
+            }
+        }
     }
 
     private mutating func fence(_ sale: SaleID, _ redis: BlockingRedis) throws {

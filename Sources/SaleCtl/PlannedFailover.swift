@@ -81,8 +81,7 @@ struct PlannedFailover {
     }
 
     private func connect(_ address: SocketAddress) throws(RedisError) -> BlockingRedis {
-        let itself = RedisEndpoint(location: .server(address), user: endpoint.user, password: endpoint.password)
-        return try BlockingRedis(itself, name: "salectl")
+        try BlockingRedis(endpoint.at(address), name: "salectl")
     }
 
     private func letWrite(_ address: SocketAddress, unless consequence: String, _ progress: (String) -> Void) {

@@ -12,10 +12,11 @@ private final class Operator {
     let redis: BlockingRedis
     private let environment: [String: String]
 
-    init(_ settings: [String] = []) throws {
+    init(_ settings: [String] = [], replicas: Int = 0) throws {
         server = try RedisServer(settings)
         redis = try server.connect()
         environment = [
+            "SALE_REDIS_REPLICAS": "\(replicas)",
             "SALE_REDIS_URL": server.url, "SALE_DATABASE": server.directory.path("sale.db"),
             "SALE_JWT_JWKS_FILE": server.directory.path("keys/jwks.json"),
             "SALE_RECEIPT_KEY_FILE": server.directory.path("keys/receipt.pem"),
@@ -29,6 +30,12 @@ private final class Operator {
     func json(_ line: [String]) throws -> [String: Any] {
         let result = try run(line + ["--json"])
         return try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any] ?? [:]
+    }
+
+    /// What the doctor has that verdict of, in its order.
+    func findings(_ verdict: String) throws -> [String] {
+        let findings = try json(["doctor"])["findings"] as? [[String: String]] ?? []
+        return findings.filter { $0["verdict"] == verdict }.compactMap { $0["subject"] }
     }
 }
 
@@ -269,6 +276,32 @@ private final class Operator {
         #expect(warning?["detail"]?.contains("auto-aof-rewrite-percentage is 100") == true)
     }
 
+    @Test func `the doctor looks at each replica as at the primary that it may become`() throws {
+        let confirming = ["--min-replicas-to-write", "1"]
+        let operate = try Operator(RedisServer.followed() + confirming, replicas: 1)
+        _ = try operate.run(["keys", "init", operate.server.directory.path("keys")])
+        let first = try operate.server.replica(RedisServer.followed() + confirming)
+        #expect(try operate.findings("warn").filter { $0.hasPrefix("replica") } == ["replicas"], "one is just enough")
+        let second = try operate.server.replica(RedisServer.followed() + confirming)
+        #expect(try operate.findings("ok").filter { $0.hasPrefix("replica") }.first == "replicas")
+        #expect(try operate.run(["doctor"]).code == 0)
+
+        try first.connect().command(["CONFIG", "SET", "appendfsync", "everysec"])
+        try second.connect().command(["CONFIG", "SET", "auto-aof-rewrite-percentage", "100"])
+        #expect(try operate.findings("bad") == ["replica 127.0.0.1:\(first.port) durability"])
+        #expect(try operate.findings("warn").contains("replica 127.0.0.1:\(second.port) file"))
+
+        first.pause()
+        #expect(try operate.findings("bad") == ["replica 127.0.0.1:\(first.port)"])
+        first.resume()
+    }
+
+    @Test func `the doctor finds too few replicas to confirm an order`() throws {
+        let operate = try Operator(["--min-replicas-to-write", "1"], replicas: 1)
+        _ = try operate.run(["keys", "init", operate.server.directory.path("keys")])
+        #expect(try operate.findings("bad") == ["replicas"])
+    }
+
     @Test func `the doctor names what is wrong`() throws {
         let operate = try Operator(["--appendfsync", "everysec"])
         _ = try operate.run(["keys", "init", operate.server.directory.path("keys")])
@@ -276,11 +309,9 @@ private final class Operator {
         chmod(operate.server.directory.path("keys/receipt.pem"), 0o640)
         let sale = try TestSale.create(operate.redis)
         try operate.redis.command(["HSET", RedisArgument(SaleKeys(sale).sale), "serving_run_id", "an earlier life"])
-        let report = try operate.json(["doctor"])
-        #expect(report["healthy"] as? Bool == false)
-        let bad = (report["findings"] as? [[String: String]] ?? []).filter { $0["verdict"] == "bad" }
+        #expect(try operate.json(["doctor"])["healthy"] as? Bool == false)
         #expect(
-            bad.compactMap { $0["subject"] } == [
+            try operate.findings("bad") == [
                 "redis durability", "sale demo", "keys' permissions", "receipt keys' permissions",
             ])
     }

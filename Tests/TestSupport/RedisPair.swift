@@ -14,8 +14,7 @@ package final class RedisPair: @unchecked Sendable {
     private let directory: TemporaryDirectory
 
     package init() throws {
-        // There is no other replica to come: by default a first copy waits five seconds for one to share it with.
-        let settings = ["--min-replicas-to-write", "1", "--repl-diskless-sync-delay", "0"]
+        let settings = ["--min-replicas-to-write", "1"]
         primarySettings = RedisServer.followed() + settings
         replicaSettings = RedisServer.followed() + settings
         primary = try RedisServer(primarySettings)

@@ -33,8 +33,11 @@ package final class RedisServer: @unchecked Sendable {
         try awaitReady()
     }
 
-    /// The settings of a server that replicas can follow: replication knows only TCP.
-    package static func followed() -> [String] { ["--bind", "127.0.0.1", "--port", "\(freePort())"] }
+    /// The settings of a server that replicas can follow: replication knows only TCP. By default a first copy waits five seconds for
+    /// another replica to share it with.
+    package static func followed() -> [String] {
+        ["--bind", "127.0.0.1", "--port", "\(freePort())", "--repl-diskless-sync-delay", "0"]
+    }
 
     /// The TCP port of a server whose settings are `followed`.
     package var port: String {
@@ -42,15 +45,14 @@ package final class RedisServer: @unchecked Sendable {
         return settings[at + 1]
     }
 
-    /// Starts a replica of this server, whose settings must be `followed`, and waits until it follows.
+    /// Starts a replica of this server, whose settings must be `followed`, and waits until both say that it follows.
     package func replica(_ settings: [String] = []) throws -> RedisServer {
+        let redis = try connect()
+        let others = try redis.replicas().count
         let replica = try RedisServer(["--replicaof", "127.0.0.1", port] + settings)
-        let follows = try eventually {
-            let reply = try replica.connect().command(["INFO", "replication"])
-            let value = reply.value
-            return value.string?.contains("master_link_status:up") == true
+        guard try eventually({ try redis.replicas().count == others + 1 }) else {
+            throw NSError(domain: "the replica does not follow", code: 1)
         }
-        guard follows else { throw NSError(domain: "the replica does not follow", code: 1) }
         return replica
     }
 

@@ -93,6 +93,11 @@ package struct RedisEndpoint: Equatable, Sendable {
         self.init(location: location, database: Int(text) ?? 0, user: user)
     }
 
+    /// One server itself, whatever its role, with the same login.
+    package func at(_ address: SocketAddress) -> RedisEndpoint {
+        RedisEndpoint(location: .server(address), database: database, user: user, password: password)
+    }
+
     private static func address(_ host: Substring, defaultPort: Int) -> SocketAddress? {
         let hasPort = host.hasPrefix("[") ? host.contains("]:") : host.contains(":")
         return SocketAddress(hasPort ? String(host) : "\(host):\(defaultPort)")
