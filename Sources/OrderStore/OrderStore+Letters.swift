@@ -35,7 +35,8 @@ extension OrderStore {
     package func redrive(
         _ sale: SaleID, _ ids: [String], reason: String, rehearsing: Bool
     ) throws(StoreError) -> (results: [LetterResult], persistedPosition: Int) {
-        try transaction(rehearsing: rehearsing) { () throws(StoreError) in
+        if !rehearsing { try auditDangers(sale, ids, reason) }
+        return try transaction(rehearsing: rehearsing) { () throws(StoreError) in
             var results: [LetterResult] = []
             for id in ids {
                 let result = try redrive(sale, id)
@@ -44,6 +45,18 @@ extension OrderStore {
             }
             // Letters are older than what the sale has come to: its last entry stays.
             return (results, try conclude(sale, last: "0-0"))
+        }
+    }
+
+    /// Notes, before they are made, the tries that this process may die of: what is noted beside them would die with it.
+    private func auditDangers(_ sale: SaleID, _ ids: [String], _ reason: String) throws(StoreError) {
+        try transaction { () throws(StoreError) in
+            for id in ids {
+                guard let letter = try database.letter(sale, id), letter.resolution == nil,
+                    letter.reason == Rejection.Reason.crashesWorker.rawValue
+                else { continue }
+                try audit("redrive", sale, subject: id, reason: reason, outcome: "begun")
+            }
         }
     }
 

@@ -40,6 +40,16 @@ import Testing
         #expect(again.message.hasPrefix("was redriven at 20"))
     }
 
+    @Test func `is on the audit before it is tried, where the try may be the end of whoever makes it`() throws {
+        let store = try storeWithLetter()
+        _ = try shell("UPDATE dead_letters SET reason = 'crashes_worker'; ALTER TABLE ledger RENAME TO away")
+        #expect(throws: StoreError.self) { _ = try store.redrive(sale, ["3-0"], reason: "r", rehearsing: false) }
+        #expect(try shell("SELECT subject, reason, outcome FROM audit") == ["3-0|r|begun"], "all else was taken back")
+        _ = try shell("ALTER TABLE away RENAME TO ledger")
+        _ = try store.redrive(sale, ["3-0"], reason: "r", rehearsing: false)
+        #expect(try shell("SELECT outcome FROM audit") == ["begun", "begun", "applied"])
+    }
+
     @Test func `says that it was there already where the stream brought it again`() throws {
         let store = try storeWithLetter()
         _ = try store.apply(sale, [TestEvents.order(2)])
