@@ -16,8 +16,7 @@ import Testing
         let sale = try TestSale.create(system.connect(), stock: Self.stock)
         let first = try #require(fleet.primary())
         let run = try system.stampede(sale, ["--buyers", "\(Self.buyers)", "--over", "6s"]) {
-            // Selling has begun, and most of the stock is still there.
-            _ = eventually { (try? system.connect().status(sale)?.position ?? 0) ?? 0 > 20 }
+            try system.awaitSold(sale, moreThan: 20)
             try fault(fleet, system)
         }
         let now = try #require(fleet.primary())

@@ -158,6 +158,12 @@ final class SaleSystem {
         return Run(report: report, log: log)
     }
 
+    /// Waits until more than `count` units are sold: a stampede is on, and a stock that is larger not yet gone.
+    func awaitSold(_ sale: SaleID, moreThan count: Int = 0) throws {
+        let isSold = eventually { (try? connect().status(sale)?.position ?? 0) ?? 0 > count }
+        if !isSold { throw Failure("nothing is being sold") }
+    }
+
     /// Whether a run kept every promise, as salectl proves it; nil where it did, otherwise what it says. `met` names the
     /// faults without which the run proves nothing.
     func complaint(_ sale: SaleID, _ run: Run, met: String = "") throws -> String? {

@@ -52,8 +52,9 @@ import Testing
         try system.startWorker()
         let sale = try TestSale.create(system.redis.connect(), stock: Self.stock)
         let run = try system.stampede(sale, ["--buyers", "\(Self.buyers)", "--over", "3s"]) {
-            usleep(100_000)
+            try system.awaitSold(sale)
             system.redis.crash()
+            // Buyers press meanwhile.
             usleep(100_000)
             try system.redis.restart()
         }
@@ -65,6 +66,7 @@ import Testing
         try system.startWorker()
         let sale = try TestSale.create(system.redis.connect(), stock: Self.stock)
         let run = try system.stampede(sale, ["--buyers", "\(Self.buyers)", "--over", "2s"]) {
+            try system.awaitSold(sale)
             for _ in 0..<3 {
                 usleep(100_000)
                 system.worker?.signal(SIGKILL)
