@@ -112,6 +112,44 @@ import Testing
         #expect(try client.ask("GET", "/v1/sales/none").status == 404)
     }
 
+    @Test func `keeps no page under a name that another spelling has asked for`() throws {
+        let system = try SaleSystem(apis: 1)
+        try TestSale.create(system.connect(), stock: 100, admission: .init(rate: 1000))
+        try system.startWorker()
+        let ingress = try system.ingress()
+        try ingress.start()
+        let ledger = eventually {
+            (try? ingress.ask("GET", "/v1/sales/demo/ledger/head").json["seq"] as? Int) == 1
+        }
+        #expect(ledger)
+        for (spelling, name) in [
+            ("/v1/sales/dem%6f", "/v1/sales/demo"), ("/v1//sales", "/v1/sales"),
+            ("/v1/sales/demo/queu%65", "/v1/sales/demo/queue"),
+            ("/.well-known/jwks%2ejson", "/.well-known/jwks.json"),
+            ("/v1/sales/demo/ledge%72", "/v1/sales/demo/ledger"),
+        ] {
+            // Whoever comes first with another spelling is answered as everybody is who comes after.
+            let first = try ingress.ask("GET", spelling)
+            #expect(first.status == 200, "\(spelling)")
+            let answer = try ingress.ask("GET", name)
+            #expect(answer.status == 200, "\(name)")
+            #expect(answer.body == first.body || name.hasSuffix("queue"), "\(name)")
+        }
+        for path in ["/v1/sales/other%0a", "/v1/sales%0A", "/v1/sales/demo/ledger%0a", "/v1/sales/demo/purchases%0a"] {
+            #expect(try ingress.ask("GET", path).status == 404, "a line's end is a part of no name: \(path)")
+        }
+        // What nginx and the worker would read differently.
+        for (query, name) in [
+            ("AFTER=&after=5&limit=11", "limit=11"), ("after=&after=5&limit=12", "limit=12"),
+            ("after=0&after=5&limit=13", "after=0&limit=13"), ("limit=14&limit=15&after=5&After=0", "limit=14"),
+        ] {
+            let page = "/v1/sales/demo/ledger?"
+            #expect(try ingress.ask("GET", page + query).status == 200, "\(query)")
+            let answer = try ingress.ask("GET", page + name)
+            #expect(answer.body.contains("\"seq\":1"), "\(query): \(answer)")
+        }
+    }
+
     @Test func `says in the API's own words what it refuses itself`() throws {
         let system = try begin()
         let ingress = try system.ingress()
