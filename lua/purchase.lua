@@ -35,7 +35,7 @@
 
 local count = (#ARGV - 2) / 4
 local saved = redis.call('HMGET', KEYS[1], 'epoch', 'serving_run_id', 'max_per_buyer', 'opens_at', 'closes_at',
-    'paused', 'last_at_ms', 'uuid', 'admission')
+    'paused', 'last_at_ms', 'uuid', 'admission', 'buyerless_position')
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 
@@ -49,6 +49,8 @@ local numbers = redis.call('MGET', KEYS[2], KEYS[3])
 local left, position = tonumber(numbers[1]), tonumber(numbers[2])
 local max_per_buyer = tonumber(saved[3])
 if not left or not position or not max_per_buyer or redis.call('TYPE', KEYS[5]).ok ~= 'stream' then return all('F') end
+-- Without its buyers every retry would be another win (repair.lua has buyerless_position).
+if position > (tonumber(saved[10]) or 0) and redis.call('EXISTS', KEYS[4]) == 0 then return all('F') end
 
 local epoch = saved[1]
 local opens_at, closes_at = tonumber(saved[4]) or 0, tonumber(saved[5]) or 0

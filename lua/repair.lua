@@ -14,10 +14,15 @@
 --
 -- Called several times for many buyers; each call repeats the rest.
 
-local saved = redis.call('HMGET', KEYS[1], 'uuid', 'serving_run_id')
+local saved = redis.call('HMGET', KEYS[1], 'uuid', 'serving_run_id', 'buyerless_position')
 if saved[1] and saved[1] ~= ARGV[3] then return 0 end
 -- A sale that lacks a part sells nothing, whoever serves it (purchase.lua).
-if saved[2] == ARGV[1] and redis.call('EXISTS', KEYS[2], KEYS[3], KEYS[5]) == 3 then return 0 end
+local function is_whole()
+    if redis.call('EXISTS', KEYS[2], KEYS[3], KEYS[5]) ~= 3 then return false end
+    local position = tonumber(redis.call('GET', KEYS[3])) or 0
+    return redis.call('EXISTS', KEYS[4]) == 1 or position <= (tonumber(saved[3]) or 0)
+end
+if saved[2] == ARGV[1] and is_whole() then return 0 end
 local kinds = { 'hash', 'string', 'string', 'hash', 'stream', 'set', 'hash', 'string' }
 for i = 1, 8 do
     local kind = redis.call('TYPE', KEYS[i]).ok
@@ -42,6 +47,8 @@ if redis.call('EXISTS', KEYS[8]) == 0 then redis.call('UNLINK', KEYS[7]) end
 redis.call('SET', KEYS[2], ARGV[12])
 redis.call('SET', KEYS[3], ARGV[13])
 if #ARGV > 20 then redis.call('HSET', KEYS[4], unpack(ARGV, 21)) end
+-- Where all that was won is lost, no buyer has a position: only of a later win the buyers can be missing.
+redis.call('HSET', KEYS[1], 'buyerless_position', redis.call('EXISTS', KEYS[4]) == 0 and ARGV[13] or '0')
 if redis.call('EXISTS', KEYS[5]) == 0 then
     local time = redis.call('TIME')
     local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)

@@ -6,13 +6,11 @@ extension BlockingRedis {
     /// Buyers that one call of repair.lua takes: two words each of Lua's stack of 8000.
     private static let fieldsMax = 1000
 
-    /// Whether stock, position and stream of a sale are all there; without one of them it sells nothing.
+    /// Whether every part of a sale is there; without one of them it sells nothing.
     package func isComplete(_ sale: SaleID) throws(RedisError) -> Bool {
-        let keys = SaleKeys(sale)
-        let reply = try command([
-            "EXISTS", RedisArgument(keys.stock), RedisArgument(keys.position), RedisArgument(keys.orders),
-        ])
-        return reply.integer == 3
+        guard try status(sale, allowingGaps: true)?.isWhole == true else { return false }
+        let stream = try command(["EXISTS", RedisArgument(SaleKeys(sale).orders)])
+        return stream.integer == 1
     }
 
     /// The highest position that any API process has told a buyer of in the sale with this uuid; nil where none has. An API

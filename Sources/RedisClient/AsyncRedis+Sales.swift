@@ -35,7 +35,7 @@ extension ScriptCall {
     package static func status(of sale: SaleID) -> ScriptCall {
         let keys = SaleKeys(sale)
         let call = ScriptCall(.status)
-        call.begin(keys: [keys.sale, keys.stock, keys.position], [])
+        call.begin(keys: [keys.sale, keys.stock, keys.position, keys.buyers], [])
         return call
     }
 }

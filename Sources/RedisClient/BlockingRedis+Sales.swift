@@ -11,11 +11,11 @@ extension BlockingRedis {
 
     /// How a sale stands; nil where Redis has no such sale.
     ///
-    /// Throws `unexpectedReply` where a part of it is missing; with `allowingGaps`, a stock or position that is missing
-    /// reads as -1, which no sale has.
+    /// Throws `unexpectedReply` where a part of it is missing; with `allowingGaps` it is told by `isWhole`, and a stock or position
+    /// that is missing reads as -1, which no sale has.
     package func status(_ sale: SaleID, allowingGaps: Bool = false) throws(RedisError) -> SaleStatus? {
         let keys = SaleKeys(sale)
-        let reply = try run(.status, keys: [keys.sale, keys.stock, keys.position], [])
+        let reply = try run(.status, keys: [keys.sale, keys.stock, keys.position, keys.buyers], [])
         return try SaleStatus(sale: sale, reply.value, missing: allowingGaps ? -1 : nil)
     }
 
@@ -128,7 +128,7 @@ extension SaleStatus {
     /// as `missing`, where that is given.
     package init?(sale: SaleID, _ reply: RedisValue, missing: Int? = nil) throws(RedisError) {
         if reply.isArray, reply.count == 0 { return nil }
-        guard reply.count == 15 else { throw RedisError(.unexpectedReply, "status.lua", "not fifteen values") }
+        guard reply.count == 16 else { throw RedisError(.unexpectedReply, "status.lua", "not sixteen values") }
         self.init(
             sale: sale, uuid: try reply.text(0), title: try reply.text(1),
             stockTotal: try reply.number(2, "stock_total"), remaining: try reply.number(3, "stock", missing),
@@ -137,6 +137,8 @@ extension SaleStatus {
             paused: try reply.text(8) == "1", epoch: try reply.number(9, "epoch"), servingRunID: try reply.text(10),
             persistedPosition: try reply.number(11, "persisted_position"),
             readAt: UnixMilliseconds(try reply.number(12, "now_ms")), waitingRoom: try reply.waitingRoom(13, 14))
+        let buyers = try reply.number(15, "buyers", missing)
+        isWhole = remaining >= 0 && position >= 0 && buyers >= 0
     }
 }
 

@@ -44,7 +44,7 @@ final class OwnOrders {
         let question = Question(sale: sale, position: position, buyer: buyer.string, exchange: exchange)
         let keys = SaleKeys(sale)
         let call = ScriptCall(.lookup)
-        call.begin(keys: [keys.sale, keys.buyers], [runID, question.buyer])
+        call.begin(keys: [keys.sale, keys.buyers, keys.position], [runID, question.buyer])
         var found: Lookup?
         redis.run(
             call,

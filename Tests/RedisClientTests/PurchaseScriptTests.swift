@@ -138,6 +138,18 @@ import Testing
         #expect(reply.codes == "FF")
     }
 
+    @Test func `a sale that has lost its buyers gives nobody a second win`() throws {
+        let server = try RedisServer()
+        let redis = try server.connect()
+        let sale = try TestSale.create(redis)
+        let again = [Purchase(buyer: "a", key: "k")]
+        #expect(try TestSale.purchase(redis, sale, again).codes == "S")
+        try redis.command(["DEL", RedisArgument(SaleKeys(sale).buyers)])
+        #expect(try TestSale.purchase(redis, sale, again).codes == "F")
+        #expect(throws: RedisError.self) { try redis.status(sale) }
+        #expect(try redis.status(sale, allowingGaps: true)?.isWhole == false)
+    }
+
     @Test func `a Redis with another run_id sells nothing`() throws {
         let server = try RedisServer()
         let redis = try server.connect()

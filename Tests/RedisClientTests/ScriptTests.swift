@@ -119,7 +119,7 @@ import Testing
         func lookup(_ sale: String, _ buyer: String, runID: String) throws -> [String] {
             let keys = SaleKeys(SaleID(sale)!)
             let reply = try redis.run(
-                .lookup, keys: [keys.sale, keys.buyers], [RedisArgument(runID), RedisArgument(buyer)])
+                .lookup, keys: [keys.sale, keys.buyers, keys.position], [RedisArgument(runID), RedisArgument(buyer)])
             return reply.value.strings
         }
         let saved = try redis.command(["HMGET", RedisArgument(SaleKeys(sale).sale), "uuid", "pseudonym_key"])

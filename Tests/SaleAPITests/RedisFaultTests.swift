@@ -169,6 +169,18 @@ import Testing
         #expect(try api.buy("demo", "b1", "k1").status == 503)
     }
 
+    @Test func `that has lost its buyers tells no winner that it has won nothing`() throws {
+        let api = try APIUnderTest()
+        let redis = try api.redis.connect()
+        _ = try TestSale.create(redis)
+        #expect(try api.buy("demo", "b1", "k1").status == 201)
+        try redis.command(["DEL", "sale:{demo}:buyers"])
+        #expect(try api.buy("demo", "b1", "k1").status == 503)
+        for path in ["/v1/sales/demo/purchases", "/v1/sales/demo/orders/demo-1"] {
+            #expect(try api.ask("GET", path, [api.bearer("b1")]).status == 503, "\(path)")
+        }
+    }
+
     @Test(arguments: ["max_per_buyer"])
     func `that lacks a field which decides is fenced`(_ field: String) throws {
         let api = try APIUnderTest()

@@ -219,6 +219,20 @@ import Testing
         #expect(try under.reconciled(Self.sale))
         #expect(try under.account(Self.sale)?.losses == [.init(positions: 5...7, units: 3, isReleased: true)])
     }
+
+    @Test func `a sale of which everything that was won is lost sells on, though it has no buyer`() throws {
+        let under = try WorkerUnderTest()
+        try TestSale.create(under.redis, stock: 10)
+        let worker = try under.start()
+        #expect(under.drained(Self.sale))
+        let uuid = try under.redis.status(Self.sale)?.uuid ?? ""
+        let told = RedisArgument(SaleKeys(Self.sale).witnesses)
+        try under.redis.command(["HSET", told, "an-api", RedisArgument("\(uuid) 4 6")])
+        #expect(eventually { worker.errors.contains("orders_lost") && worker.errors.contains("fence_lifted") })
+        #expect(try under.redis.status(Self.sale)?.isWhole == true)
+        #expect(try buy(under) == "S5")
+        #expect(try buy(under).hasPrefix("R5 "))
+    }
 }
 
 @Suite struct `Rebuilding by hand` {

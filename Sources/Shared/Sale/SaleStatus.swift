@@ -21,6 +21,8 @@ package struct SaleStatus: Equatable, Sendable {
     package var readAt: UnixMilliseconds
     /// nil: whoever asks first is first.
     package var waitingRoom: WaitingRoom?
+    /// Whether stock, position and buyers are there; without one of them nothing is sold.
+    package var isWhole = true
 
     package init(
         sale: SaleID, uuid: String, title: String, stockTotal: Int, remaining: Int, position: Int, maxPerBuyer: Int,
