@@ -5,6 +5,8 @@ package enum SaleFinding {
     /// The sale, as the replicas know it too.
     case confirmed(SaleStatus)
     case noSuchSale
+    /// It is there, and lacks a part.
+    case incomplete
     /// Redis did not say, or said what can't be relied on.
     case nothing
 }
@@ -22,7 +24,7 @@ extension AsyncRedis {
                     do throws(RedisError) {
                         finding = try SaleStatus(sale: sale, value).map(SaleFinding.confirmed) ?? .noSuchSale
                     } catch {
-                        // It lacks a part, and can't be relied on.
+                        finding = .incomplete
                     }
                 }
             },

@@ -32,6 +32,9 @@ package final class AsyncRedis {
     /// Milliseconds that a replica has to acknowledge: a tenth of the time in which a purchase is answered, and a
     /// thousand times what one that is well takes.
     private static let confirmationMilliseconds = 250
+    /// WAITs under way. Redis does nothing that is sent behind one until it is over, so a third would hold up what was decided by
+    /// another 250 ms; without a second, an answer would wait for one more turn of the loop.
+    private static let waitsMax = 2
     /// Milliseconds that the gate is shut before the Sentinels are asked again.
     private static let gateMilliseconds = 1000
 
@@ -58,6 +61,9 @@ package final class AsyncRedis {
     private var retry: TimerID?
     private var handshakeTimeout: TimerID?
     private var command = ByteBuffer(capacity: 65_536)
+    /// Calls since the last WAIT was sent, whose answers must not leave the process before the next is over.
+    private var unconfirmed: [Unconfirmed] = []
+    private var waits = 0
     package private(set) var status = Status.down("not connected yet")
     /// Connections that were lost after they had been ready.
     package private(set) var losses = 0
@@ -94,55 +100,73 @@ package final class AsyncRedis {
     /// Sends a script call: by its SHA, and by its text where Redis doesn't know it. `isReady` must hold.
     ///
     /// - Parameter confirmed: is told, after a reply, whether what it rests on is safe. Nothing that depends on the reply
-    ///   may leave the process before. It is not called after a failure.
+    ///   may leave the process before. It is not called after a failure. nil: nothing depends on the reply.
     package func run(
-        _ call: ScriptCall, _ completion: @escaping Completion, confirmed: @escaping (Confirmation) -> Void = { _ in }
+        _ call: ScriptCall, _ completion: @escaping Completion, confirmed: ((Confirmation) -> Void)? = nil
     ) {
         run(call, asText: false, completion, confirmed: confirmed)
     }
 
     private func run(
-        _ call: ScriptCall, asText: Bool, _ completion: @escaping Completion,
-        confirmed: @escaping (Confirmation) -> Void
+        _ call: ScriptCall, asText: Bool, _ completion: @escaping Completion, confirmed: ((Confirmation) -> Void)?
     ) {
         guard let link, isReady else { preconditionFailure("a command was sent while Redis is down") }
         call.compose(asText: asText, into: &command)
-        let reply = Fate()
+        let unconfirmed = confirmed.map { Unconfirmed($0) }
         link.send(&command, asText ? "EVAL" : "EVALSHA") { [weak self] answer in
             switch answer {
             case .failure(let error) where error.code == .noScript && self?.isReady == true:
                 self?.run(call, asText: true, completion, confirmed: confirmed)
             case .failure: completion(answer)
             case .reply:
-                reply.arrived = true
+                unconfirmed?.hasReply = true
                 completion(answer)
-                if self?.replicas == 0 { confirmed(.confirmed) }
+                if self?.replicas == 0 { unconfirmed?.become(.confirmed) }
             }
         }
-        guard replicas > 0 else { return }
-        // On the same connection, behind the call: WAIT asks about everything that this connection has seen.
-        askReplicas(link) { [weak self] count in
-            guard reply.arrived else { return }
-            guard let self, let count else { return confirmed(.lost) }
-            if count < replicas { shutGate(link, acknowledged: count) }
-            confirmed(count < replicas ? .missed : .confirmed)
+        if replicas > 0, let unconfirmed { self.unconfirmed.append(unconfirmed) }
+    }
+
+    /// A call whose caller waits for the replicas.
+    private final class Unconfirmed {
+        private let confirmed: (Confirmation) -> Void
+        var hasReply = false
+
+        init(_ confirmed: @escaping (Confirmation) -> Void) { self.confirmed = confirmed }
+
+        /// A call without a reply has failed, and whoever made it knows.
+        func become(_ confirmation: Confirmation) {
+            if hasReply { confirmed(confirmation) }
         }
     }
 
-    /// Whether a call had a reply, for the WAIT that stands behind it.
-    private final class Fate {
-        var arrived = false
+    /// Sends one WAIT for all calls since the last: behind them on the same connection, it asks about everything that this
+    /// connection has seen.
+    private func confirmCalls() {
+        guard !unconfirmed.isEmpty, waits < Self.waitsMax, let link, !link.isEnding else { return }
+        let calls = unconfirmed
+        unconfirmed = []
+        waits += 1
+        askReplicas(link) { [weak self] count in
+            guard let self, link === self.link, let count else { return calls.forEach { $0.become(.lost) } }
+            waits -= 1
+            if count < replicas { shutGate(link, acknowledged: count) }
+            calls.forEach { $0.become(count < self.replicas ? .missed : .confirmed) }
+        }
     }
 
     /// Sends a WAIT; `done` is told how many replicas have it in time, be it fewer than were asked for, or nil where the
-    /// connection was lost.
+    /// connection was lost, or is given up because this server refuses to say.
     private func askReplicas(_ link: RedisLink, _ done: @escaping (Int?) -> Void) {
         command.removeAll()
         command.appendCommand(["WAIT", RedisArgument(replicas), RedisArgument(Self.confirmationMilliseconds)])
-        link.send(&command, "WAIT") { answer in
+        link.send(&command, "WAIT") { [weak self] answer in
             switch answer {
             case .reply(let value): done(value.integer ?? 0)
-            case .failure: done(nil)
+            case .failure(let error):
+                // It has become a replica, or this user may not ask.
+                if error.code != .connectionLost, link === self?.link { self?.fail(error.description) }
+                done(nil)
             }
         }
     }
@@ -163,13 +187,14 @@ package final class AsyncRedis {
         link.send(&command, "PING") { _ in }
         askReplicas(link) { [weak self] count in
             guard let self, link === self.link, let count else { return }
-            if count >= replicas { return become(.ready(facts)) }
+            if count >= replicas { return becomeReady(facts) }
             let reason = "\(count) of \(replicas) replicas acknowledge"
             become(.down(reason))
             // There may be another primary by now, which this one has not heard of.
             if case .primary = endpoint.location, let gateShutAt,
                 loop.now > gateShutAt.advanced(milliseconds: Self.gateMilliseconds)
             {
+                backoff.reset()
                 return fail(reason)
             }
             loop.schedule(afterMilliseconds: Self.watchdogMilliseconds) { [weak self] in self?.probe(link) }
@@ -185,7 +210,10 @@ package final class AsyncRedis {
     }
 
     /// Writes what has been sent in this pass, but not from within an answer. Called at the end of every pass anyway.
-    package func flush() { link?.flush() }
+    package func flush() {
+        confirmCalls()
+        link?.flush()
+    }
 
     // MARK: Connecting
 
@@ -280,8 +308,7 @@ package final class AsyncRedis {
         if let reason = refusal(facts) { return fail(reason) }
         self.facts = facts
         if let handshakeTimeout { loop.cancel(handshakeTimeout) }
-        backoff.reset()
-        guard replicas > 0, let link else { return become(.ready(facts)) }
+        guard replicas > 0, let link else { return becomeReady(facts) }
         // A primary that its replicas have left looks like any other until one is asked.
         gateShutAt = loop.now
         probe(link)
@@ -295,11 +322,20 @@ package final class AsyncRedis {
         become(.down(reason))
         // Calls that are unanswered fail here, after the status says that there is nothing to resend them on.
         let ended = link
+        let calls = unconfirmed
         link = nil
         facts = nil
         query = nil
+        unconfirmed = []
+        waits = 0
         ended?.close()
+        calls.forEach { $0.become(.lost) }
         retry = loop.schedule(afterMilliseconds: backoff.next(using: &random)) { [weak self] in self?.connect() }
+    }
+
+    private func becomeReady(_ facts: ServerFacts) {
+        backoff.reset()
+        become(.ready(facts))
     }
 
     private func become(_ new: Status) {

@@ -74,18 +74,15 @@ final class SaleDirectory {
         let snapshot = Snapshot(expected: sales.count)
         if sales.isEmpty { return finish(snapshot) }
         for sale in sales {
-            redis.run(.status(of: sale)) { [weak self] answer in
+            redis.status(of: sale) { [weak self] finding in
                 guard let self else { return }
                 snapshot.arrived += 1
-                switch answer {
-                case .failure: snapshot.failed = true
-                case .reply(let value):
-                    do throws(RedisError) {
-                        if let status = try SaleStatus(sale: sale, value) { snapshot.sales.append(status) }
-                    } catch {
-                        // A sale that lacks a part is there, and can't be shown.
-                        known.insert(sale)
-                    }
+                switch finding {
+                case .confirmed(let status): snapshot.sales.append(status)
+                case .noSuchSale: break
+                // It can't be shown, and is no reason to show no other.
+                case .incomplete: known.insert(sale)
+                case .nothing: snapshot.failed = true
                 }
                 guard snapshot.arrived == snapshot.expected else { return }
                 if snapshot.failed { fail() } else { finish(snapshot) }

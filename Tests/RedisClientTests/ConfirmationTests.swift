@@ -10,10 +10,12 @@ private final class ConfirmingClient {
     private(set) var redis: AsyncRedis!
     private(set) var confirmations: [AsyncRedis.Confirmation] = []
 
-    init(_ server: RedisServer) throws {
+    init(_ server: RedisServer, user: String? = nil) throws {
         loop = try EventLoop()
+        var endpoint = try RedisEndpoint(url: server.url)
+        (endpoint.user, endpoint.password) = (user, user)
         redis = AsyncRedis(
-            try RedisEndpoint(url: server.url), loop: loop, name: "test", replicas: 1, refusal: { _ in nil },
+            endpoint, loop: loop, name: "test", replicas: 1, refusal: { _ in nil },
             changed: { _ in })
         redis.connect()
     }
@@ -33,12 +35,15 @@ private final class ConfirmingClient {
         }
     }
 
+    /// Runs a call, whose confirmation is added when it is known.
+    func call() {
+        redis.run(.status(of: SaleID("x")!), { _ in }, confirmed: { [unowned self] in confirmations.append($0) })
+    }
+
     /// Runs a call, and turns the loop until it is confirmed, or known not to be.
     func confirm() throws -> AsyncRedis.Confirmation? {
         let before = confirmations.count
-        let call = ScriptCall(.status)
-        call.begin(keys: ["sale:{x}", "sale:{x}:stock", "sale:{x}:position"], [])
-        redis.run(call, { _ in }, confirmed: { [unowned self] in confirmations.append($0) })
+        call()
         _ = try turn { confirmations.count > before }
         return confirmations.last
     }
@@ -70,6 +75,60 @@ private final class ConfirmingClient {
         #expect(client.redis.losses == 0)
     }
 
+    @Test func `is asked for once for all calls of a pass`() throws {
+        let primary = try RedisServer(RedisServer.followed())
+        let replica = try primary.replica()
+        let client = try ConfirmingClient(primary)
+        #expect(try client.isConfirmed())
+        let (before, confirmations) = (try waits(primary), client.confirmations.count)
+        for _ in 0..<100 { client.call() }
+        #expect(try client.turn { client.confirmations.count == confirmations + 100 })
+        #expect(client.confirmations.suffix(100).allSatisfy { $0 == .confirmed })
+        #expect(try waits(primary) == before + 1)
+        withExtendedLifetime(replica) {}
+    }
+
+    @Test func `is missed by all that were sent meanwhile as soon as by the first`() throws {
+        let primary = try RedisServer(RedisServer.followed())
+        let replica = try primary.replica()
+        let client = try ConfirmingClient(primary)
+        #expect(try client.isConfirmed())
+        replica.pause()
+        try primary.connect().command(["SET", "written", "while it stands still"])
+        let (before, confirmations) = (try waits(primary), client.confirmations.count)
+        for _ in 0..<100 {
+            client.call()
+            try client.loop.pass(waitMilliseconds: 0)
+        }
+        #expect(try client.turn { client.confirmations.count == confirmations + 100 })
+        #expect(client.confirmations.suffix(100).allSatisfy { $0 == .missed })
+        // A quarter of a second each: one under way, one behind it, one for the rest, and what is asked while the gate is shut.
+        #expect(try waits(primary) < before + 10)
+        replica.resume()
+    }
+
+    /// How many WAITs a server has been asked.
+    private func waits(_ server: RedisServer) throws -> Int {
+        let reply = try server.connect().command(["INFO", "commandstats"])
+        let text = reply.value.string ?? ""
+        let line = text.split(whereSeparator: \.isNewline).first { $0.hasPrefix("cmdstat_wait:calls=") }
+        return line.flatMap { Int($0.dropFirst("cmdstat_wait:calls=".count).prefix { $0 != "," }) } ?? 0
+    }
+
+    @Test func `is not waited for where a server refuses to say: it is told why, and asked again`() throws {
+        let primary = try RedisServer(
+            RedisServer.followed(), users: "user default on nopass ~* &* +@all\nuser api on >api ~* &* +@all -wait\n")
+        let replica = try primary.replica(["--masteruser", "default"])
+        let client = try ConfirmingClient(primary, user: "api")
+        func reason() -> String {
+            if case .down(let reason) = client.redis.status { reason } else { "" }
+        }
+        #expect(try client.turn { reason().contains("'wait'") }, "\(client.redis.status)")
+        try primary.connect().command(["ACL", "SETUSER", "api", "+wait"])
+        #expect(try client.isConfirmed())
+        withExtendedLifetime(replica) {}
+    }
+
     @Test func `is lost with the connection`() throws {
         let primary = try RedisServer(RedisServer.followed())
         let replica = try primary.replica()
@@ -79,9 +138,7 @@ private final class ConfirmingClient {
         try primary.connect().command(["SET", "written", "while it stands still"])
         var confirmation: AsyncRedis.Confirmation?
         var answered = false
-        let call = ScriptCall(.status)
-        call.begin(keys: ["sale:{x}", "sale:{x}:stock", "sale:{x}:position"], [])
-        client.redis.run(call, { _ in answered = true }, confirmed: { confirmation = $0 })
+        client.redis.run(.status(of: SaleID("x")!), { _ in answered = true }, confirmed: { confirmation = $0 })
         #expect(try client.turn { answered })
         #expect(confirmation == nil)
         primary.crash()

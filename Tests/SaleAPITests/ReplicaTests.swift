@@ -42,6 +42,22 @@ import Testing
         #expect(try api.buy("demo", "c", "key-1").status == 201)
     }
 
+    @Test func `the sale's page shows nothing that the replica may not have`() throws {
+        let (api, replica) = try start()
+        #expect(try api.awaitReady())
+        let redis = try api.redis.connect()
+        let sale = try TestSale.create(redis, stock: 1)
+        let page = { try api.ask("GET", "/v1/sales/demo") }
+        #expect(try eventually { try page().json["state"] as? String == "open" })
+        replica.pause()
+        // Another API process has sold the last unit, and nobody knows yet whether that survives.
+        #expect(try TestSale.purchase(redis, sale, [.init(buyer: "a", key: "k")]).codes == "S")
+        #expect(try eventually { try page().json["state"] as? String != "open" })
+        #expect(try page().status == 503)
+        replica.resume()
+        #expect(try eventually { try page().json["state"] as? String == "sold_out" })
+    }
+
     @Test func `a primary that does not itself ask for it is not sold from`() throws {
         let api = try APIUnderTest(["SALE_REDIS_REPLICAS": "1"], ready: false)
         #expect(try api.ask("GET", "/readyz").body.contains("min-replicas-to-write"))

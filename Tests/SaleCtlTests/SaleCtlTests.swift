@@ -277,7 +277,7 @@ private final class Operator {
     }
 
     @Test func `the doctor looks at each replica as at the primary that it may become`() throws {
-        let confirming = ["--min-replicas-to-write", "1"]
+        let confirming = ["--min-replicas-to-write", "1", "--repl-diskless-sync-delay", "0"]
         let operate = try Operator(RedisServer.followed() + confirming, replicas: 1)
         _ = try operate.run(["keys", "init", operate.server.directory.path("keys")])
         let first = try operate.server.replica(RedisServer.followed() + confirming)

@@ -130,7 +130,8 @@ private final class Tunnel {
     }
 
     @Test func `is followed by a replica through it, and nothing is told that the replica has not`() throws {
-        let primary = try RedisServer(RedisServer.followed() + ["--min-replicas-to-write", "1"])
+        let primary = try RedisServer(
+            RedisServer.followed() + ["--min-replicas-to-write", "1", "--repl-diskless-sync-delay", "0"])
         let (server, client, _) = try tunnel(to: primary)
         try withExtendedLifetime(server) {
             let replica = try RedisServer(["--replicaof", "127.0.0.1", "\(client.port)"])

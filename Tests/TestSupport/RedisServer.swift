@@ -33,11 +33,8 @@ package final class RedisServer: @unchecked Sendable {
         try awaitReady()
     }
 
-    /// The settings of a server that replicas can follow: replication knows only TCP. By default a first copy waits five seconds for
-    /// another replica to share it with.
-    package static func followed() -> [String] {
-        ["--bind", "127.0.0.1", "--port", "\(freePort())", "--repl-diskless-sync-delay", "0"]
-    }
+    /// The settings of a server that replicas can follow: replication knows only TCP.
+    package static func followed() -> [String] { ["--bind", "127.0.0.1", "--port", "\(freePort())"] }
 
     /// The TCP port of a server whose settings are `followed`.
     package var port: String {
@@ -50,10 +47,16 @@ package final class RedisServer: @unchecked Sendable {
         let redis = try connect()
         let others = try redis.replicas().count
         let replica = try RedisServer(["--replicaof", "127.0.0.1", port] + settings)
-        guard try eventually({ try redis.replicas().count == others + 1 }) else {
-            throw NSError(domain: "the replica does not follow", code: 1)
-        }
+        let follows = try eventually { try redis.replicas().count == others + 1 && isCounted(others + 1, by: redis) }
+        guard follows else { throw NSError(domain: "the replica does not follow", code: 1) }
         return replica
+    }
+
+    /// Whether a primary that wants replicas for its writes has taken note of these, as it does once a second: it takes none before.
+    private func isCounted(_ replicas: Int, by redis: BlockingRedis) throws -> Bool {
+        let info = try redis.command(["INFO", "replication"])
+        let text = info.value.string ?? ""
+        return !text.contains("min_slaves_good_slaves") || text.contains("min_slaves_good_slaves:\(replicas)")
     }
 
     /// A port that nobody listens on just now.

@@ -148,7 +148,7 @@ final class EdgeCache {
 
     private func heard(_ entry: Entry, _ finding: SaleFinding, _ askedAt: Instant) {
         switch finding {
-        case .nothing: break
+        case .incomplete, .nothing: break
         case .noSuchSale where !known.contains(entry.sale): entries[entry.sale] = nil
         case .noSuchSale: entry.unservedAt = askedAt
         case .confirmed(let status):
