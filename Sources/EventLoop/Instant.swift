@@ -15,11 +15,13 @@ package struct Instant: Comparable, Hashable, Sendable {
 
     package static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }
 
-    /// The instant `milliseconds` later; earlier where they are negative, though never before the clock's zero.
+    /// The instant `milliseconds` later; earlier where they are negative. Never before the clock's zero or behind its end, 584
+    /// years later: how long to wait may be what somebody else has said.
     package func advanced(milliseconds: Int) -> Instant {
-        let distance = milliseconds.magnitude * 1_000_000
-        if milliseconds >= 0 { return Instant(nanoseconds: nanoseconds + UInt64(distance)) }
-        return Instant(nanoseconds: nanoseconds - min(nanoseconds, UInt64(distance)))
+        let (distance, isEndless) = UInt64(milliseconds.magnitude).multipliedReportingOverflow(by: 1_000_000)
+        if milliseconds < 0 { return Instant(nanoseconds: nanoseconds - min(nanoseconds, isEndless ? .max : distance)) }
+        let (later, isBehind) = nanoseconds.addingReportingOverflow(distance)
+        return Instant(nanoseconds: isEndless || isBehind ? .max : later)
     }
 
     /// Whole microseconds from `earlier` to here; 0 where it is not earlier.

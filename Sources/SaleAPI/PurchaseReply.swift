@@ -62,13 +62,14 @@ struct PurchaseReply: ~Copyable {
         next = 0
         nextDetail = Self.detailStart
         codes.removeAll()
-        guard reply.count >= Self.detailStart, let left = reply[1].integer, let nowMilliseconds = reply[2].integer,
-            let secured = reply[3].integer, let opens = reply[4].integer
+        guard reply.count >= Self.detailStart, let left = reply[1].integer,
+            let decided = UnixMilliseconds(told: reply[2].integer),
+            let secured = UnixMilliseconds(told: reply[3].integer), let opens = UnixMilliseconds(told: reply[4].integer)
         else { return false }
         remaining = left
-        now = UnixMilliseconds(nowMilliseconds)
-        securedAt = UnixMilliseconds(secured)
-        opensAt = UnixMilliseconds(opens)
+        now = decided
+        securedAt = secured
+        opensAt = opens
         let letters = reply[5]
         letters.withBytes { if let letters = $0 { codes.append(letters) } }
         guard codes.count == count else { return false }
@@ -114,8 +115,9 @@ struct PurchaseReply: ~Copyable {
             return .secured(position: position, at: securedAt)
         case UInt8(ascii: "R"):
             let words = (detail(reply).string ?? "").split(separator: " ")
-            guard words.count == 2, let position = Int(words[0]), let at = Int(words[1]) else { return nil }
-            return .replayed(position: position, at: UnixMilliseconds(at))
+            guard words.count == 2, let position = Int(words[0]), let at = UnixMilliseconds(told: Int(words[1]))
+            else { return nil }
+            return .replayed(position: position, at: at)
         case UInt8(ascii: "L"):
             guard let orders = detail(reply).string else { return nil }
             return .limit(orders: orders)
@@ -133,11 +135,11 @@ struct PurchaseReply: ~Copyable {
             guard let fault = detail(reply).string.flatMap({ TicketFault(rawValue: $0) }) else { return nil }
             return .turn(.ticketRefused(fault))
         case UInt8(ascii: "T"):
-            guard let turn = detail(reply).integer else { return nil }
-            return .turn(.notYet(turn == 0 ? nil : UnixMilliseconds(turn)))
+            guard let turn = UnixMilliseconds(told: detail(reply).integer) else { return nil }
+            return .turn(.notYet(turn.value == 0 ? nil : turn))
         case UInt8(ascii: "M"):
-            guard let turn = detail(reply).integer else { return nil }
-            return .turn(.missed(turn == 0 ? nil : UnixMilliseconds(turn)))
+            guard let turn = UnixMilliseconds(told: detail(reply).integer) else { return nil }
+            return .turn(.missed(turn.value == 0 ? nil : turn))
         default: return .fenced
         }
     }

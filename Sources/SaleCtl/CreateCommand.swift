@@ -88,8 +88,15 @@ enum TimeArgument: Equatable {
             throw Arguments.UsageError(
                 "\(option) is \"\(text)\"; it must be now, +30s or RFC 3339, as in 2026-11-26T20:00:00+01:00")
         }
+        let now = UnixMilliseconds.now
+        guard time.resolved(now).value < now.value + Self.awayMax else {
+            throw Arguments.UsageError("\(option) is \"\(text)\", which is more than ten years away")
+        }
         self = time
     }
+
+    /// Milliseconds: whoever sells later than this has mistyped the year.
+    private static let awayMax = 10 * 366 * 86_400_000
 
     func resolved(_ now: UnixMilliseconds) -> UnixMilliseconds {
         switch self {

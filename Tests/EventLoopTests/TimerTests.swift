@@ -65,6 +65,13 @@ private final class Clock {
         }
     }
 
+    @Test func `at a distance that no clock reaches is at the clock's end, or at its beginning`() {
+        let now = Instant(nanoseconds: 5)
+        #expect(now.advanced(milliseconds: .max).nanoseconds == .max)
+        #expect(now.advanced(milliseconds: Int(UInt64.max / 1_000_000)).nanoseconds > UInt64.max - 1_000_000)
+        #expect(now.advanced(milliseconds: .min).nanoseconds == 0)
+    }
+
     @Test func `that was cancelled keeps nothing alive`() throws {
         final class Thing {}
         weak var kept: Thing?

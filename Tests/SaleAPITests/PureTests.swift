@@ -106,6 +106,11 @@ import Testing
         return decisions
     }
 
+    @Test(arguments: ["'T','u',-1", "'M','u',9223372036854775807", "'R','u','3 9223372036854775807'"])
+    func `tells no time that is none`(_ rest: String) throws {
+        #expect(try read("return {1,5,1000,2000,3000,\(rest)}", count: 1) == [nil])
+    }
+
     @Test func `is read letter by letter`() throws {
         let decisions = try read("return {1,5,1000,2000,3000,'SRLIKENOPUF','u',7,'3 900','1,2',4}", count: 11)
         #expect(
@@ -120,7 +125,8 @@ import Testing
         ("return {}", 1), ("return 'OK'", 1), ("return {1,5,1000,2000,0,'O','u'}", 2),
         ("return {1,5,1000,2000,0,'X','u'}", 1), ("return {1,5,1000,2000,0,'O'}", 1),
         ("return {1,5,1000,2000,0,'S','u'}", 1), ("return {1,5,1000,2000,0,'O','u',1}", 1),
-        ("return {1,'x',1,2,0,'O','u'}", 1),
+        ("return {1,'x',1,2,0,'O','u'}", 1), ("return {1,5,1000,-1,0,'O','u'}", 1),
+        ("return {1,5,1000,2000,9223372036854775807,'N','u'}", 1),
     ])
     func `of another form is refused whole`(_ lua: String, _ count: Int) throws {
         #expect(try read(lua, count: count) == nil)

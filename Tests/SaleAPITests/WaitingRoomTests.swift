@@ -115,6 +115,14 @@ private struct RoomScene {
         #expect(won.status == 201)
     }
 
+    @Test func `says when the turn is, however far away somebody has made it`() throws {
+        // In a thousand years: on no clock of nanoseconds in 64 bits.
+        let scene = try RoomScene(opensIn: 1000 * 365 * 86_400_000)
+        let early = try scene.api.buy("demo", "a", "k", ticket: scene.ticket("a"))
+        #expect(early.problem == "turn-not-yet")
+        #expect(try scene.api.ask("GET", "/livez").status == 200)
+    }
+
     @Test func `sells from the turn on, and answers the win again without a ticket`() throws {
         let scene = try RoomScene(opensIn: 60_000)
         let ticket = try scene.ticket("a")

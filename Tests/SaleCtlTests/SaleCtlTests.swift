@@ -330,6 +330,7 @@ private final class Operator {
         (["create", "x", "--title", "T", "--stock", "0"], ExitCode.usage),
         (["create", "x", "--title", "T", "--stock", "1", "--opens-at", "soon"], ExitCode.usage),
         (["create", "x", "--title", "T", "--stock", "1", "--closes-at", "2001-01-01T00:00:00Z"], ExitCode.usage),
+        (["create", "x", "--title", "T", "--stock", "1", "--opens-at", "3026-01-01T00:00:00Z"], ExitCode.usage),
         (["show", "ghost"], ExitCode.noInput), (["pause", "ghost"], ExitCode.noInput),
         (["reconcile", "ghost"], ExitCode.noInput), (["show", "a", "b"], ExitCode.usage),
         (["token", "--subject", "a b"], ExitCode.usage), (["token", "--subject", "a"], ExitCode.config),

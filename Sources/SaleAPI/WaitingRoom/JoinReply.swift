@@ -26,15 +26,16 @@ struct JoinReply {
 
     /// Reads the reply to `count` buyers; nil where it is not of the form that join.lua promises.
     init?(_ reply: borrowing RedisValue, count: Int) {
-        guard reply.count >= Self.positionsStart, let epoch = reply[1].integer, let now = reply[2].integer,
+        guard reply.count >= Self.positionsStart, let epoch = reply[1].integer,
+            let now = UnixMilliseconds(told: reply[2].integer),
             let uuid = reply[3].string, let admission = reply[4].string, let window = reply[5].integer,
-            let since = reply[6].integer, let codes = reply[0].bytes, codes.count == count
+            let since = UnixMilliseconds(told: reply[6].integer), let codes = reply[0].bytes, codes.count == count
         else { return nil }
         self.epoch = epoch
-        self.now = UnixMilliseconds(now)
+        self.now = now
         self.uuid = uuid
         room = WaitingRoom(admission: admission, turnWindow: window)
-        turnsSince = UnixMilliseconds(since)
+        turnsSince = since
         switch codes.first {
         case UInt8(ascii: "E"): verdict = .ended
         case UInt8(ascii: "O"): verdict = .soldOut

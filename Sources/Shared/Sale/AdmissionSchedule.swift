@@ -33,9 +33,6 @@ package struct AdmissionSchedule: Hashable, Sendable {
     /// A changed rate takes one; at the bound, admit.lua drops the oldest once no turn in it can be valid any more.
     package static let segmentsMax = 64
 
-    /// The year 5138: no arithmetic with it leaves 64 bits.
-    private static let timeMax = 100_000_000_000_000
-
     package let segments: [Segment]
 
     /// The segment that goes on.
@@ -49,13 +46,13 @@ package struct AdmissionSchedule: Hashable, Sendable {
         for part in text.split(separator: ";", omittingEmptySubsequences: false) {
             let words = part.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
             guard words.count == 3 || words.count == 4 && words[3] == "paused",
-                let from = words[0].withBytes({ $0.decimal }), from <= Self.timeMax,
+                let from = UnixMilliseconds(told: words[0].withBytes { $0.decimal }),
                 let after = words[1].withBytes({ $0.decimal }), after <= Limits.ticketPositionMax,
                 let rate = words[2].withBytes({ $0.decimal }), (1...Limits.admissionRateMax).contains(rate),
-                segments.last.map({ $0.from.value <= from && $0.after <= after }) ?? true
+                segments.last.map({ $0.from <= from && $0.after <= after }) ?? true
             else { return nil }
             segments.append(
-                Segment(from: UnixMilliseconds(from), after: after, rate: rate, isPaused: words.count == 4))
+                Segment(from: from, after: after, rate: rate, isPaused: words.count == 4))
         }
         guard segments.count <= Self.segmentsMax else { return nil }
         self.segments = segments

@@ -6,6 +6,15 @@ package struct UnixMilliseconds: Hashable, Comparable, Sendable {
 
     package init(_ value: Int) { self.value = value }
 
+    /// The last time that is taken for one, in the year 5138: with it, no sum or difference leaves 64 bits.
+    package static let last = UnixMilliseconds(100_000_000_000_000)
+
+    /// A time that somebody else has said; nil where it is none, or before 1970, or after `last`.
+    package init?(told value: Int?) {
+        guard let value, (0...Self.last.value).contains(value) else { return nil }
+        self.init(value)
+    }
+
     /// The host's clock now.
     package static var now: UnixMilliseconds {
         var time = timespec()
