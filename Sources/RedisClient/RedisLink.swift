@@ -1,5 +1,6 @@
 internal import CHiredis
 import EventLoop
+import Glibc
 import Shared
 
 /// What became of a command: the reply, valid only while it is being handled, or why there is none.
@@ -206,12 +207,21 @@ final class RedisLink: EventHandler {
         flushing = false
     }
 
-    /// Ends the connection; calls still unanswered fail as `connectionLost` before this returns.
+    /// Ends the connection; calls still unanswered fail as `connectionLost` before this returns, and what Redis has not received by
+    /// now it never will.
     func close() {
         guard let context else { return }
         closing = true
         isEnding = true
+        if unanswered > 0 { dropUnsent(context.pointee.c.fd) }
         redisAsyncFree(context)
+    }
+
+    /// Has the kernel forget what it holds of this connection, and not send it until it arrives (SO_LINGER of 0, tcp(7)): a batch
+    /// is sent again elsewhere, and its first copy must not come minutes later and win what its buyers were refused.
+    private func dropUnsent(_ descriptor: Int32) {
+        var now = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &now, socklen_t(MemoryLayout<linger>.size))
     }
 
     // MARK: The loop's side

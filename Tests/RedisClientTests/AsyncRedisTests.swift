@@ -1,4 +1,5 @@
 import EventLoop
+import Foundation
 import RedisClient
 import Shared
 import TestSupport
@@ -10,10 +11,10 @@ private final class Client {
     private(set) var redis: AsyncRedis!
     private(set) var changes: [AsyncRedis.Status] = []
 
-    init(_ server: RedisServer, refusal: @escaping (ServerFacts) -> String? = { _ in nil }) throws {
+    init(_ server: RedisServer, url: String? = nil, refusal: @escaping (ServerFacts) -> String? = { _ in nil }) throws {
         loop = try EventLoop()
         redis = AsyncRedis(
-            try RedisEndpoint(url: server.url), loop: loop, name: "test", refusal: refusal,
+            try RedisEndpoint(url: url ?? server.url), loop: loop, name: "test", refusal: refusal,
             changed: { [unowned self] in changes.append($0) })
         redis.connect()
     }
@@ -53,6 +54,31 @@ private final class Client {
         }
         #expect(try client.turn { answers.count == 500 })
         #expect(answers == Array(1...500))
+    }
+
+    @Test func `what Redis has not received of a connection that is given up never comes`() throws {
+        let server = try RedisServer(RedisServer.followed())
+        let client = try Client(server, url: "redis://127.0.0.1:\(server.port)")
+        #expect(try client.turn { client.redis.isReady })
+        server.pause()
+        let long = RedisArgument([UInt8](repeating: UInt8(ascii: "x"), count: 1 << 20))
+        for _ in 0..<32 { client.redis.send(["SET", "k", long], "SET") { _ in } }
+        try client.loop.pass(waitMilliseconds: 0)
+        #expect(try unsentBytes(to: server.port) > 0, "more than Redis' side takes while it stands still")
+        client.redis.reconnect(because: "of the test")
+        #expect(try unsentBytes(to: server.port) == 0)
+        server.resume()
+    }
+
+    /// What the kernel holds for connections to a port of this machine, whoever's they are or were (proc(5), /proc/net/tcp).
+    private func unsentBytes(to port: String) throws -> Int {
+        let suffix = ":" + String(Int(port)!, radix: 16, uppercase: true)
+        let lines = try String(contentsOfFile: "/proc/net/tcp", encoding: .utf8).split(separator: "\n")
+        return lines.reduce(0) { sum, line in
+            let words = line.split(separator: " ")
+            guard words.count > 4, words[2].hasSuffix(suffix) else { return sum }
+            return sum + (Int(words[4].prefix { $0 != ":" }, radix: 16) ?? 0)
+        }
     }
 
     @Test func `a script that Redis has forgotten is sent by its text`() throws {
