@@ -146,12 +146,14 @@ final class Processor {
     private func bury(_ sale: SaleID, _ entry: StreamEntry, _ rejection: Rejection, on redis: BlockingRedis) throws {
         failpoint?.reached(.beforeDeadLetter)
         if rejection.reason == .contradiction {
-            _ = try redis.control(sale, .pause)
+            // One that is being archived has ended, and nothing changes it any more (control.lua).
+            let pauses = try redis.archiveEvent(of: sale) == nil
+            if pauses { _ = try redis.control(sale, .pause) }
             log.write(.error, "contradiction") {
                 $0.appendMember("sale", "\(sale)")
                 $0.appendMember("entry", entry.id)
                 $0.appendMember("message", rejection.message)
-                $0.appendMember("sale_paused", true)
+                $0.appendMember("sale_paused", pauses)
             }
         }
         let letter = DeadLetter(
