@@ -69,8 +69,9 @@ struct StreamReader {
         if case .new? = phases[sale] { true } else { false }
     }
 
-    /// The next older entries of a sale that is not caught up; empty where there are no more of this kind.
-    mutating func older(_ sale: SaleID, on redis: BlockingRedis) throws(RedisError) -> [StreamEntry] {
+    /// The next older entries of a sale that is not caught up, maybe none; nil where this worker has acknowledged all that it
+    /// was given.
+    mutating func older(_ sale: SaleID, on redis: BlockingRedis) throws(RedisError) -> [StreamEntry]? {
         switch phases[sale] {
         case nil, .new?: return []
         case .ownPending?:
@@ -79,8 +80,9 @@ struct StreamReader {
                 Self.stream(sale), "0",
             ])
             let entries = try Self.streams(reply.value, of: [sale]).first?.entries ?? []
-            if entries.isEmpty { phases[sale] = .claiming("0-0") }
-            return entries
+            guard entries.isEmpty else { return entries }
+            phases[sale] = .claiming("0-0")
+            return nil
         case .claiming(let cursor)?:
             let reply = try redis.command([
                 "XAUTOCLAIM", Self.stream(sale), Self.group, consumer, RedisArgument(Self.claimMilliseconds),
@@ -107,6 +109,12 @@ struct StreamReader {
             ["XREADGROUP", "GROUP", Self.group, consumer, "COUNT", RedisArgument(Self.entriesMax)] + option
                 + ["STREAMS"] + ready.map(Self.stream) + ready.map { _ in ">" })
         return try Self.streams(reply.value, of: ready)
+    }
+
+    /// Whether the group has been given an entry, and none of its consumers has it any more.
+    static func isAcknowledged(_ sale: SaleID, _ id: String, on redis: BlockingRedis) throws(RedisError) -> Bool {
+        guard let last = try lastDelivered(sale, on: redis), StreamID(id) <= StreamID(last) else { return false }
+        return try deliveries(sale, id, id, 1, [], on: redis).isEmpty
     }
 
     /// How often an entry has been delivered.

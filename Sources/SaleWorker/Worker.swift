@@ -178,8 +178,11 @@ final class Worker {
     private func readOlder(_ redis: BlockingRedis, now: Instant) throws {
         for sale in reader.sales {
             try apart(sale, now: now) {
-                if !reader.isCaughtUp(sale) {
-                    try processor.processOlder(sale, reader.older(sale, on: redis), on: redis)
+                guard !reader.isCaughtUp(sale) else { return }
+                if let entries = try reader.older(sale, on: redis) {
+                    try processor.processOlder(sale, entries, on: redis)
+                } else {
+                    try processor.noteMoved(sale, on: redis)
                 }
             }
         }

@@ -1,3 +1,4 @@
+import Glibc
 import OrderStore
 import RedisClient
 import Shared
@@ -71,6 +72,26 @@ import Testing
         #expect(worker.errors.contains(#""sale_paused":false"#))
         #expect(try under.redis.status(sale)?.paused == false)
         #expect(try under.salectl(["pause", "demo"]).errors.contains("is being archived"))
+    }
+
+    @Test func `is moved once, though the worker died before it noted so, and the group is lost later`() throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 10)
+        try under.sell(sale, to: 0..<1)
+        try addImpostor(under, sale)
+        let killed = try under.start(["SALE_WORKER_FAILPOINT": "after_dead_letter"])
+        #expect(killed.wait() == -SIGKILL)
+        try under.start()
+        let isNoted = { try SQLiteShell.run(under.database, "SELECT moved_at_ms > 0 FROM dead_letters") == ["1"] }
+        #expect(try eventually { try isNoted() })
+        #expect(try under.redis.control(sale, .resume))
+        #expect(under.drained(sale))
+        try under.redis.command([
+            "XGROUP", "DESTROY", RedisArgument(SaleKeys(sale).orders), RedisArgument(SaleKeys.group),
+        ])
+        #expect(under.drained(sale))
+        #expect(try under.deadLetters(sale).count == 1)
+        #expect(try under.redis.status(sale)?.paused == false)
     }
 
     @Test func `holds an entry of any size`() throws {
