@@ -85,7 +85,6 @@ extension OrderStore {
 
     /// Notes that dead letters are in Redis' dlq stream: they are not moved there again, nor do they pause the sale again.
     package func markMoved(_ sale: SaleID, _ ids: [String]) throws(StoreError) {
-        guard !ids.isEmpty else { return }
         try transaction { () throws(StoreError) in
             for id in ids {
                 try database.run(

@@ -167,7 +167,6 @@ final class Processor {
         failpoint?.reached(.afterDeadLetter)
         metrics.deadLetters += 1
         if rejection.isOversell { metrics.oversellsPrevented += 1 }
-        try store.markMoved(sale, [entry.id])
         log.write(.error, "dead_letter") {
             $0.appendMember("sale", "\(sale)")
             $0.appendMember("entry", entry.id)
@@ -176,11 +175,18 @@ final class Processor {
             $0.appendMember("attempts", letter.attempts)
             if let trace = entry.trace { $0.appendMember("trace", trace) }
         }
+        try noteMoved(sale, [entry.id], on: redis)
     }
 
     /// Notes of letters that they were moved by a worker that did not live to note it: they are on no pending list.
     func noteMoved(_ sale: SaleID, on redis: BlockingRedis) throws {
         let moved = try store.unmovedLetters(sale).filter { try StreamReader.isAcknowledged(sale, $0, on: redis) }
-        try store.markMoved(sale, moved)
+        if !moved.isEmpty { try noteMoved(sale, moved, on: redis) }
+    }
+
+    private func noteMoved(_ sale: SaleID, _ ids: [String], on redis: BlockingRedis) throws {
+        // A failover may take back what only the primary has; the entry is pending again then, and must be moved again.
+        try redis.confirm(replicas: replicas)
+        try store.markMoved(sale, ids)
     }
 }
