@@ -14,9 +14,9 @@ extension OrderStore {
     /// Records what can't be stored, whole; one that failed before is counted.
     func reject(
         _ sale: SaleID, _ entry: StreamEntry, _ reason: Rejection.Reason, _ stage: Stage, _ message: String,
-        _ position: Int? = nil, _ quantity: Int? = nil, attempts: Int = 1
+        _ position: Int? = nil, _ quantity: Int? = nil, attempts: Int = 1, isOversell: Bool = false
     ) throws(StoreError) -> Outcome {
-        let rejection = Rejection(reason: reason, message: message)
+        let rejection = Rejection(reason: reason, message: message, isOversell: isOversell)
         do throws(StoreError) {
             return try record(rejection, sale, entry, stage, position, quantity, attempts)
         } catch {

@@ -98,11 +98,12 @@ extension OrderStore {
                     .integer(order.epoch), .text(entry.id),
                 ])
         } catch {
-            // The CHECK of sales, the one that holds when everything before it has failed; or a discarded order.
+            // The CHECK of sales, the one that holds when everything before it has failed; or a discarded order. The CHECKs of
+            // orders hold for whatever could be read as one.
             guard error.isConstraint else { throw error }
             return try reject(
                 sale, entry, .contradiction, .apply, "the database refuses it: \(error.message)", order.id.position,
-                order.quantity)
+                order.quantity, isOversell: error.isCheck)
         }
         if inserted == 1 {
             let second = order.securedAt.value / 1000

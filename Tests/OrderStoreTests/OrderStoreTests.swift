@@ -62,10 +62,23 @@ import Testing
         _ = try store.apply(sale, [TestEvents.create(stock: 3), TestEvents.order(1, quantity: 2)])
         let applied = try store.apply(sale, [TestEvents.order(2, quantity: 2), TestEvents.order(3)])
         #expect(applied.outcomes.map(\.reason) == [.contradiction, nil])
+        #expect(applied.outcomes.map(\.isOversell) == [true, false])
         #expect(try store.account(of: sale)?.sold == 3)
         // The unit that could not be stored is accounted for: it is with the dead letters.
         #expect(applied.persistedPosition == 3)
         #expect(try store.account(of: sale)?.deadLetters == [.init(position: 2, quantity: 2)])
+    }
+
+    @Test func `nothing but the guard of the stock is said to have prevented an oversell`() throws {
+        let store = try OrderStore(path: path)
+        let twice = TestEvents.entry("9-0", [("sold <= stock_total", "1"), ("sold <= stock_total", "2")])
+        _ = try store.apply(sale, [TestEvents.create(), twice, TestEvents.order(1)])
+        _ = try SQLiteShell.run(path, "INSERT INTO voids VALUES ('demo', 2, 1, '8-0', 'r', 1)")
+        let outcomes = try store.apply(
+            sale, [twice, TestEvents.order(1, buyer: "another", id: "10-0"), TestEvents.order(2, id: "11-0")]
+        ).outcomes
+        #expect(outcomes.map(\.reason) == [.malformed, .contradiction, .contradiction])
+        #expect(outcomes.map(\.isOversell) == [false, false, false])
     }
 
     @Test func `an order whose trace was lost on the way is still the same order`() throws {

@@ -39,4 +39,6 @@ enum TestEvents {
 extension Outcome {
     /// The reason of a rejection; nil for any other outcome.
     var reason: Rejection.Reason? { if case .rejected(let rejection) = self { rejection.reason } else { nil } }
+
+    var isOversell: Bool { if case .rejected(let rejection) = self { rejection.isOversell } else { false } }
 }
