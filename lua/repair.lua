@@ -42,12 +42,19 @@ if redis.call('EXISTS', KEYS[8]) == 0 then redis.call('UNLINK', KEYS[7]) end
 redis.call('SET', KEYS[2], ARGV[12])
 redis.call('SET', KEYS[3], ARGV[13])
 if #ARGV > 20 then redis.call('HSET', KEYS[4], unpack(ARGV, 21)) end
-if redis.call('EXISTS', KEYS[5]) == 0 then
-    local time = redis.call('TIME')
-    local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
-    -- Where the clock was set back meanwhile: an id at or below the last would be taken for an entry that is known.
-    local id = '*'
-    if now_ms <= tonumber(ARGV[17]) then id = ARGV[17] .. '-' .. string.format('%d', tonumber(ARGV[18]) + 1) end
+local time = redis.call('TIME')
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+local is_lost = redis.call('EXISTS', KEYS[5]) == 0
+-- Where the clock was set back meanwhile, and the stream is lost or an older copy: ids at or below the last that SQLite
+-- has taken in would be taken for entries that are known. They go on behind it.
+local id = '*'
+if now_ms <= tonumber(ARGV[17]) then
+    local last = ARGV[17] .. '-' .. ARGV[18]
+    if #redis.call('XRANGE', KEYS[5], last, '+', 'COUNT', '1') == 0 then
+        id = ARGV[17] .. '-' .. string.format('%d', tonumber(ARGV[18]) + 1)
+    end
+end
+if is_lost or id ~= '*' then
     redis.call('XADD', KEYS[5], id, 'v', '1', 'kind', 'create', 'sale', ARGV[2], 'uuid', ARGV[3], 'title', ARGV[4],
         'stock', ARGV[5], 'max_per_buyer', ARGV[6], 'opens_at', ARGV[7], 'closes_at', ARGV[8],
         'paused', ARGV[9], 'pseudonym_key', ARGV[10], 'at_ms', string.format('%d', now_ms), 'epoch', ARGV[11],
