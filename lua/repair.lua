@@ -18,8 +18,9 @@ local saved = redis.call('HMGET', KEYS[1], 'uuid', 'serving_run_id', 'buyerless_
 if saved[1] and saved[1] ~= ARGV[3] then return 0 end
 -- A sale that lacks a part sells nothing, whoever serves it (purchase.lua).
 local function is_whole()
-    if redis.call('EXISTS', KEYS[2], KEYS[3], KEYS[5]) ~= 3 then return false end
-    local position = tonumber(redis.call('GET', KEYS[3])) or 0
+    local numbers = redis.call('MGET', KEYS[2], KEYS[3])
+    local position = tonumber(numbers[2])
+    if not tonumber(numbers[1]) or not position or redis.call('EXISTS', KEYS[5]) == 0 then return false end
     return redis.call('EXISTS', KEYS[4]) == 1 or position <= (tonumber(saved[3]) or 0)
 end
 if saved[2] == ARGV[1] and is_whole() then return 0 end
@@ -49,12 +50,19 @@ redis.call('SET', KEYS[3], ARGV[13])
 if #ARGV > 20 then redis.call('HSET', KEYS[4], unpack(ARGV, 21)) end
 -- Where all that was won is lost, no buyer has a position: only of a later win the buyers can be missing.
 redis.call('HSET', KEYS[1], 'buyerless_position', redis.call('EXISTS', KEYS[4]) == 0 and ARGV[13] or '0')
-if redis.call('EXISTS', KEYS[5]) == 0 then
-    local time = redis.call('TIME')
-    local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
-    -- Where the clock was set back meanwhile: an id at or below the last would be taken for an entry that is known.
-    local id = '*'
-    if now_ms <= tonumber(ARGV[17]) then id = ARGV[17] .. '-' .. string.format('%d', tonumber(ARGV[18]) + 1) end
+local time = redis.call('TIME')
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+local is_lost = redis.call('EXISTS', KEYS[5]) == 0
+-- Where the clock was set back meanwhile, and the stream is lost or an older copy: ids at or below the last that SQLite
+-- has taken in would be taken for entries that are known. They go on behind it.
+local id = '*'
+if now_ms <= tonumber(ARGV[17]) then
+    local last = ARGV[17] .. '-' .. ARGV[18]
+    if #redis.call('XRANGE', KEYS[5], last, '+', 'COUNT', '1') == 0 then
+        id = ARGV[17] .. '-' .. string.format('%d', tonumber(ARGV[18]) + 1)
+    end
+end
+if is_lost or id ~= '*' then
     redis.call('XADD', KEYS[5], id, 'v', '1', 'kind', 'create', 'sale', ARGV[2], 'uuid', ARGV[3], 'title', ARGV[4],
         'stock', ARGV[5], 'max_per_buyer', ARGV[6], 'opens_at', ARGV[7], 'closes_at', ARGV[8],
         'paused', ARGV[9], 'pseudonym_key', ARGV[10], 'at_ms', string.format('%d', now_ms), 'epoch', ARGV[11],

@@ -1,7 +1,8 @@
 package import OrderStore
 package import Shared
 
-/// What came of each dead letter of an operation, as it travels: `{"results":[{"id":…,"outcome":…,"message":…}]}`.
+/// What came of each dead letter of an operation, as it travels:
+/// `{"results":[{"id":…,"outcome":…,"message":…}]}`, and `resolution` where it was skipped.
 package struct LetterResults: Equatable, Sendable {
     package var results: [LetterResult]
 
@@ -49,7 +50,9 @@ package struct LetterResults: Equatable, Sendable {
         else {
             return nil
         }
-        return LetterResult(id: id, outcome: outcome, message: texts["message"] ?? "")
+        return LetterResult(
+            id: id, outcome: outcome, message: texts["message"] ?? "",
+            resolution: texts["resolution"].flatMap { Letter.Resolution(rawValue: $0) })
     }
 }
 
@@ -59,6 +62,7 @@ extension LetterResult {
         text.appendMember("id", id)
         text.appendMember("outcome", outcome.rawValue)
         text.appendMember("message", message)
+        if let resolution { text.appendMember("resolution", resolution.rawValue) }
         text.append("}")
     }
 }

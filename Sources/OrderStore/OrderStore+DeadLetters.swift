@@ -14,9 +14,9 @@ extension OrderStore {
     /// Records what can't be stored, whole; one that failed before is counted.
     func reject(
         _ sale: SaleID, _ entry: StreamEntry, _ reason: Rejection.Reason, _ stage: Stage, _ message: String,
-        _ position: Int? = nil, _ quantity: Int? = nil, attempts: Int = 1
+        _ position: Int? = nil, _ quantity: Int? = nil, attempts: Int = 1, isOversell: Bool = false
     ) throws(StoreError) -> Outcome {
-        let rejection = Rejection(reason: reason, message: message)
+        let rejection = Rejection(reason: reason, message: message, isOversell: isOversell)
         do throws(StoreError) {
             return try record(rejection, sale, entry, stage, position, quantity, attempts)
         } catch {
@@ -72,12 +72,25 @@ extension OrderStore {
         return outcome
     }
 
-    /// Notes that a dead letter is in Redis' dlq stream: it is not moved there again, nor does it pause the sale again.
-    package func markMoved(_ sale: SaleID, _ id: String) throws(StoreError) {
+    /// Dead letters that are not known to be in Redis' dlq stream. One whose entry was deleted is not among them: that is off
+    /// the pending list before it is moved (XAUTOCLAIM), and never comes again.
+    package func unmovedLetters(_ sale: SaleID) throws(StoreError) -> [String] {
+        var ids: [String] = []
+        try database.query(
+            "SELECT stream_id FROM dead_letters WHERE sale = ? AND moved_at_ms IS NULL AND fields IS NOT NULL",
+            [.text("\(sale)")]
+        ) { ids.append($0.text(0)) }
+        return ids
+    }
+
+    /// Notes that dead letters are in Redis' dlq stream: they are not moved there again, nor do they pause the sale again.
+    package func markMoved(_ sale: SaleID, _ ids: [String]) throws(StoreError) {
         try transaction { () throws(StoreError) in
-            _ = try database.run(
-                "UPDATE dead_letters SET moved_at_ms = ?3 WHERE sale = ?1 AND stream_id = ?2",
-                [.text("\(sale)"), .text(id), .integer(UnixMilliseconds.now.value)])
+            for id in ids {
+                try database.run(
+                    "UPDATE dead_letters SET moved_at_ms = ?3 WHERE sale = ?1 AND stream_id = ?2",
+                    [.text("\(sale)"), .text(id), .integer(UnixMilliseconds.now.value)])
+            }
         }
     }
 }

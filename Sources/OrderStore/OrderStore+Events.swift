@@ -23,16 +23,7 @@ extension OrderStore {
             guard marked == 1 else { return .alreadyStored }
             try extendLedger(of: sale, with: .archive(at: at))
             return .stored
-        case .release(let units, let at):
-            // Only what had been recorded by then: the event may come again, after another loss.
-            let released = try database.run(
-                """
-                UPDATE losses SET released_at_ms = ?2
-                WHERE sale = ?1 AND released_at_ms IS NULL AND recorded_at_ms <= ?2
-                """, [.text("\(sale)"), .integer(at.value)])
-            guard released > 0 else { return .alreadyStored }
-            try extendLedger(of: sale, with: .release(units: units, at: at))
-            return .stored
+        case .release(let units, let at): return try release(sale, units, at, entry)
         }
     }
 
@@ -107,11 +98,12 @@ extension OrderStore {
                     .integer(order.epoch), .text(entry.id),
                 ])
         } catch {
-            // The CHECK of sales, the one that holds when everything before it has failed; or a discarded order.
+            // The CHECK of sales, the one that holds when everything before it has failed; or a discarded order. The CHECKs of
+            // orders hold for whatever could be read as one.
             guard error.isConstraint else { throw error }
             return try reject(
                 sale, entry, .contradiction, .apply, "the database refuses it: \(error.message)", order.id.position,
-                order.quantity)
+                order.quantity, isOversell: error.isCheck)
         }
         if inserted == 1 {
             let second = order.securedAt.value / 1000
@@ -181,6 +173,25 @@ extension OrderStore {
             return try reject(sale, entry, .contradiction, .apply, "it leaves less than is sold")
         }
         try extendLedger(of: sale, with: .restock(units: units, at: at))
+        return .stored
+    }
+
+    private func release(
+        _ sale: SaleID, _ units: Int, _ at: UnixMilliseconds, _ entry: StreamEntry
+    ) throws(StoreError) -> Outcome {
+        // Only what had been recorded by then: the event may come again, after another loss.
+        var due: [Int] = []
+        try database.query(
+            "SELECT first_position, recorded_after FROM losses WHERE sale = ? AND released_at_ms IS NULL",
+            [.text("\(sale)")]
+        ) { if StreamID($0.text(1)) < StreamID(entry.id) { due.append($0.integer(0)) } }
+        guard !due.isEmpty else { return .alreadyStored }
+        for position in due {
+            try database.run(
+                "UPDATE losses SET released_at_ms = ?3 WHERE sale = ?1 AND first_position = ?2",
+                [.text("\(sale)"), .integer(position), .integer(at.value)])
+        }
+        try extendLedger(of: sale, with: .release(units: units, at: at))
         return .stored
     }
 }

@@ -19,12 +19,18 @@ package struct LetterResult: Equatable, Sendable {
     package var outcome: Outcome
     /// Why, where it needs a sentence.
     package var message: String
+    /// What had been decided before, where it was skipped.
+    package var resolution: Letter.Resolution?
 
-    package init(id: String, outcome: Outcome, message: String = "") {
+    package init(id: String, outcome: Outcome, message: String = "", resolution: Letter.Resolution? = nil) {
         self.id = id
         self.outcome = outcome
         self.message = message
+        self.resolution = resolution
     }
+
+    /// Whether what the letter says is stored, now or since before.
+    package var isStored: Bool { [.applied, .alreadyThere].contains(outcome) || resolution == .redriven }
 }
 
 extension OrderStore {
@@ -132,7 +138,8 @@ extension OrderStore {
         guard let resolution = letter.resolution else { return nil }
         let since = letter.resolvedAt?.rfc3339 ?? "-"
         return LetterResult(
-            id: letter.streamID, outcome: .skipped, message: "was \(resolution.rawValue) at \(since)")
+            id: letter.streamID, outcome: .skipped, message: "was \(resolution.rawValue) at \(since)",
+            resolution: resolution)
     }
 
     private func resolve(

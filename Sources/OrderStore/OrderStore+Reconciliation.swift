@@ -13,14 +13,15 @@ extension OrderStore {
         }
     }
 
-    /// Records positions that buyers were told of and that neither store has.
+    /// Records positions that buyers were told of and that neither store has; the sale's stream has been read to its end.
     package func record(_ loss: StoredSale.Loss, of sale: SaleID) throws(StoreError) {
         try transaction { () throws(StoreError) in
             guard try know(sale) else { return }
             let now = UnixMilliseconds.now
             try database.run(
                 """
-                INSERT INTO losses (sale, first_position, last_position, units, recorded_at_ms) VALUES (?, ?, ?, ?, ?)
+                INSERT INTO losses (sale, first_position, last_position, units, recorded_at_ms, recorded_after)
+                SELECT sale, ?2, ?3, ?4, ?5, last_stream_id FROM sales WHERE sale = ?1
                 """,
                 [
                     .text("\(sale)"), .integer(loss.positions.lowerBound), .integer(loss.positions.upperBound),

@@ -157,7 +157,13 @@ enum Schema {
         ) STRICT, WITHOUT ROWID;
 
         CREATE INDEX dead_letters_by_position ON dead_letters (sale, position);
+        """,
         """
+        -- The entry that had been taken in last when the loss was recorded. Ids order it before its release; times can't, as the
+        -- loss has the worker's and the release has Redis'. Losses that are older than this column have only that time.
+        ALTER TABLE losses ADD COLUMN recorded_after TEXT NOT NULL DEFAULT '0-0';
+        UPDATE losses SET recorded_after = recorded_at_ms || '-0';
+        """,
     ]
 
     /// The user_version that this release writes and reads.

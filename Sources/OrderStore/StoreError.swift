@@ -26,6 +26,9 @@ package struct StoreError: Error, CustomStringConvertible {
     /// A row contradicts a constraint: trying again would not help.
     package var isConstraint: Bool { primaryCode == SQLITE_CONSTRAINT }
 
+    /// A CHECK of the schema refused the row: SQLITE_CONSTRAINT_CHECK, a macro that Swift can't import.
+    var isCheck: Bool { code == SQLITE_CONSTRAINT | 1 << 8 }
+
     /// The row that was being written is what SQLite can't take: trying again would not help, and others can be stored.
     ///
     /// Only codes that nothing but a value can bring. Any other, also one that is unknown here, is taken for trouble of the

@@ -66,8 +66,8 @@ package struct Rejection: Equatable, Sendable {
     /// One sentence for the operator.
     package let message: String
 
-    /// Whether the guard of the stock in the schema refused it: SQLite names a CHECK by its text.
-    package var isOversell: Bool { message.contains("sold <= stock_total") }
+    /// Whether the guard of the stock in the schema refused it.
+    package var isOversell = false
 }
 
 /// What became of one entry.

@@ -90,17 +90,19 @@ package struct RepairPlan: Equatable, Sendable {
         events.sort { $0.id.position < $1.id.position }
         position = max(position, sqlite.losses.map(\.positions.upperBound).max() ?? 0)
         withheld = sqlite.withheld
-        noteLoss(witness, total: stockTotal, units: units)
+        noteLoss(witness, total: stockTotal, units: units, maxPerBuyer: sqlite.record.maxPerBuyer)
         remaining = stockTotal - units - withheld
         fields = Self.fields(wins: wins, stored: stored)
     }
 
-    private mutating func noteLoss(_ witness: Witness?, total: Int, units: Int) {
+    private mutating func noteLoss(_ witness: Witness?, total: Int, units: Int, maxPerBuyer: Int) {
         guard let witness, witness.position > position else { return }
         let positions = position + 1...witness.position
-        // What had been sold by then and is not known now; an order has at least one unit.
+        // What had been sold by then and is not known now. An order has at least one unit, and at most what one buyer may have:
+        // what a restock has added since looks sold, too.
         let missing = max(positions.count, total - witness.remaining - units - withheld)
-        let lost = max(0, min(missing, total - units - withheld))
+        let most = min(positions.count, total) * maxPerBuyer
+        let lost = max(0, min(missing, most, total - units - withheld))
         loss = StoredSale.Loss(positions: positions, units: lost, isReleased: false)
         position = witness.position
         withheld += lost

@@ -119,34 +119,3 @@ extension StoredSale {
         self.init(record: record, sold: 0, persistedPosition: 0)
     }
 }
-
-extension BlockingRedis {
-    /// Stream entries that the group has not acknowledged, or not seen.
-    func unacknowledged(_ sale: SaleID) throws(RedisError) -> Int {
-        guard try command(["EXISTS", RedisArgument(SaleKeys(sale).orders)]).integer == 1 else { return 0 }
-        let reply = try command(["XINFO", "GROUPS", RedisArgument(SaleKeys(sale).orders)])
-        let groups = reply.value
-        for index in 0..<groups.count {
-            let words = groups[index]
-            var numbers: [String: Int] = [:]
-            var texts: [String: String] = [:]
-            for at in stride(from: 0, to: words.count - 1, by: 2) {
-                let name = words[at].string ?? ""
-                numbers[name] = words[at + 1].integer
-                texts[name] = words[at + 1].string
-            }
-            guard texts["name"] == SaleKeys.group else { continue }
-            // Redis does not know the lag of a group that was set back, or of a stream that lost entries.
-            let pending = numbers["pending"] ?? 0
-            if let lag = numbers["lag"] { return pending + lag }
-            return try pending + entries(of: sale, after: texts["last-delivered-id"] ?? "0-0")
-        }
-        return try entries(of: sale, after: "0-0")
-    }
-
-    private func entries(of sale: SaleID, after id: String) throws(RedisError) -> Int {
-        let reply = try command(["XRANGE", RedisArgument(SaleKeys(sale).orders), RedisArgument("(\(id)"), "+"])
-        let value = reply.value
-        return value.count
-    }
-}

@@ -8,8 +8,17 @@ import Shared
 /// stores tell the same story. A Redis that has forgotten something is completed first.
 ///
 /// The run_id of a Redis can't change while a connection to it lives, so a sale is looked at once per connection, and then
-/// only while it stays fenced.
+/// only while it stays fenced, or where it has lost a part (`watch`).
 final class Fence {
+    /// How a sale stands with the Redis at the other end.
+    private enum Stand {
+        /// This Redis may sell it.
+        case lifted
+        /// It may, and the database has yet to learn from it.
+        case relearning(next: Instant)
+        case fenced(nextLook: Instant)
+    }
+
     /// How long a fenced sale is left alone first: the API processes, which connect again within about two seconds, say how far
     /// they have told buyers of wins, in case neither store knows it any more.
     private static let witnessMilliseconds = 2500
@@ -19,10 +28,8 @@ final class Fence {
     private let store: OrderStore
     private let metrics: WorkerMetrics
     private let log: Log
-    /// Sales that the Redis at the other end may sell.
-    private var lifted: Set<SaleID> = []
-    private var nextLook: [SaleID: Instant] = [:]
-    private var nextRelearning: [SaleID: Instant] = [:]
+    /// Of sales that were looked at on this connection.
+    private var stands: [SaleID: Stand] = [:]
     /// Sales that have been completed and not looked at since.
     private var repaired: Set<SaleID> = []
     /// What was said last of a sale that stays fenced, so that it is said once.
@@ -35,28 +42,53 @@ final class Fence {
     }
 
     /// A new connection may lead to another Redis.
-    func restart() {
-        lifted = []
-        nextLook = [:]
-        nextRelearning = [:]
-    }
+    func restart() { stands = [:] }
 
-    /// A sale has gone from Redis: it is looked at afresh.
-    func reconsider(_ sale: SaleID) { lifted.remove(sale) }
+    /// Something of a sale has gone from Redis: it is looked at afresh.
+    func reconsider(_ sale: SaleID) {
+        if case .lifted? = stands[sale] { stands[sale] = nil }
+    }
 
     /// Looks at a sale whose stream has been read to its end, or is gone.
     func consider(_ sale: SaleID, on redis: BlockingRedis, now: Instant) throws {
-        guard !lifted.contains(sale) else { return }
-        guard let look = nextLook[sale] else {
-            if try redis.isServed(sale) {
-                if try relearn(sale, on: redis, now: now) { lifted.insert(sale) }
-            } else {
-                nextLook[sale] = now.advanced(milliseconds: Self.witnessMilliseconds)
-            }
-            return
+        switch stands[sale] {
+        case .lifted?: break
+        case .fenced(let next)?: if next <= now { try reconcile(sale, on: redis, now: now) }
+        case .relearning(let next)?: if next <= now { try meet(sale, on: redis, now: now) }
+        case nil: try meet(sale, on: redis, now: now)
         }
-        guard look <= now else { return }
-        nextLook[sale] = now.advanced(milliseconds: Self.retryMilliseconds)
+    }
+
+    /// Looks at how a sale stands now, nil where it has no hash, and at the highest position that a buyer was told of.
+    func watch(_ sale: SaleID, _ status: SaleStatus?, told: Int, on redis: BlockingRedis) throws {
+        guard let status, status.isWhole, status.servingRunID == redis.facts.runID else {
+            return reconsider(sale)
+        }
+        guard told > status.position else { return }
+        // An API process that was late, cut off maybe while the fence was lifted, has told buyers of positions that this
+        // Redis has not given yet: they would be given twice. The sale is fenced again, and completed with what is known now.
+        try redis.command(["HSET", RedisArgument(SaleKeys(sale).sale), "serving_run_id", ""])
+        reconsider(sale)
+        log.write(.error, "told_beyond") {
+            $0.appendMember("sale", "\(sale)")
+            $0.appendMember("position", status.position)
+            $0.appendMember("told_position", told)
+            $0.appendMember("hint", "an API process was cut off while Redis was completed; see docs/operations.md")
+        }
+    }
+
+    private func meet(_ sale: SaleID, on redis: BlockingRedis, now: Instant) throws {
+        if try !redis.isServed(sale) {
+            stands[sale] = .fenced(nextLook: now.advanced(milliseconds: Self.witnessMilliseconds))
+        } else if try relearn(sale, on: redis) {
+            stands[sale] = .lifted
+        } else {
+            stands[sale] = .relearning(next: now.advanced(milliseconds: Self.retryMilliseconds))
+        }
+    }
+
+    private func reconcile(_ sale: SaleID, on redis: BlockingRedis, now: Instant) throws {
+        stands[sale] = .fenced(nextLook: now.advanced(milliseconds: Self.retryMilliseconds))
         switch try Reconciler(redis: redis, store: store).reconcile(sale) {
         case .served: lift(sale)
         case .lifted(let orders):
@@ -68,34 +100,16 @@ final class Fence {
             }
         case .completed(let plan, let epoch):
             // The next look comes at once, and only once: what a repair did not settle must not be repaired in a circle.
-            if repaired.insert(sale).inserted { nextLook[sale] = now }
+            if repaired.insert(sale).inserted { stands[sale] = .fenced(nextLook: now) }
             completed(sale, plan, epoch)
         case .kept(let reasons): keep(sale, reasons)
         case .changed: break
         }
     }
 
-    /// An API process that was late, cut off maybe while the fence was lifted, has told buyers of positions that this Redis has
-    /// not given yet: they would be given twice. The sale is fenced again, and completed with what is known now.
-    func heed(_ told: Int, _ status: SaleStatus, on redis: BlockingRedis) throws {
-        // A Redis that lacks a part of the sale is completed first.
-        guard status.position >= 0, status.remaining >= 0, told > status.position,
-            status.servingRunID == redis.facts.runID
-        else { return }
-        try redis.command(["HSET", RedisArgument(SaleKeys(status.sale).sale), "serving_run_id", ""])
-        reconsider(status.sale)
-        log.write(.error, "told_beyond") {
-            $0.appendMember("sale", "\(status.sale)")
-            $0.appendMember("position", status.position)
-            $0.appendMember("told_position", told)
-            $0.appendMember("hint", "an API process was cut off while Redis was completed; see docs/operations.md")
-        }
-    }
-
     private func lift(_ sale: SaleID) {
-        lifted.insert(sale)
+        stands[sale] = .lifted
         repaired.remove(sale)
-        nextLook[sale] = nil
         said[sale] = nil
     }
 
@@ -121,15 +135,13 @@ final class Fence {
     }
 
     /// Has a database that was restored learn what Redis still knows; false where that has to be tried again.
-    private func relearn(_ sale: SaleID, on redis: BlockingRedis, now: Instant) throws -> Bool {
+    private func relearn(_ sale: SaleID, on redis: BlockingRedis) throws -> Bool {
         // It would mend what the bug breaks.
         if PlantedBug.noSetBack.isActive { return true }
-        if let next = nextRelearning[sale], now < next { return false }
         do {
             if let relearning = try Reconciler(redis: redis, store: store).relearn(sale) { relearned(sale, relearning) }
             return true
         } catch is SaleIsMoving {
-            nextRelearning[sale] = now.advanced(milliseconds: Self.retryMilliseconds)
             return false
         }
     }
@@ -157,10 +169,10 @@ final class Fence {
 }
 
 extension BlockingRedis {
-    /// The highest position that any API process has told a buyer of, 0 where none has; nil where there is no such sale.
-    func witnessed(_ sale: SaleID) throws(RedisError) -> Int? {
+    /// The highest position that any API process has told a buyer of; 0 where none has, or where there is no such sale.
+    func witnessed(_ sale: SaleID) throws(RedisError) -> Int {
         let reply = try command(["HGET", RedisArgument(SaleKeys(sale).sale), "uuid"])
-        guard let uuid = reply.value.string else { return nil }
+        guard let uuid = reply.value.string else { return 0 }
         return try witness(sale, uuid: uuid)?.position ?? 0
     }
 

@@ -146,12 +146,14 @@ final class Processor {
     private func bury(_ sale: SaleID, _ entry: StreamEntry, _ rejection: Rejection, on redis: BlockingRedis) throws {
         failpoint?.reached(.beforeDeadLetter)
         if rejection.reason == .contradiction {
-            _ = try redis.control(sale, .pause)
+            // One that is being archived has ended, and nothing changes it any more (control.lua).
+            let pauses = try redis.archiveEvent(of: sale) == nil
+            if pauses { _ = try redis.control(sale, .pause) }
             log.write(.error, "contradiction") {
                 $0.appendMember("sale", "\(sale)")
                 $0.appendMember("entry", entry.id)
                 $0.appendMember("message", rejection.message)
-                $0.appendMember("sale_paused", true)
+                $0.appendMember("sale_paused", pauses)
             }
         }
         let letter = DeadLetter(
@@ -165,7 +167,6 @@ final class Processor {
         failpoint?.reached(.afterDeadLetter)
         metrics.deadLetters += 1
         if rejection.isOversell { metrics.oversellsPrevented += 1 }
-        try store.markMoved(sale, entry.id)
         log.write(.error, "dead_letter") {
             $0.appendMember("sale", "\(sale)")
             $0.appendMember("entry", entry.id)
@@ -174,5 +175,18 @@ final class Processor {
             $0.appendMember("attempts", letter.attempts)
             if let trace = entry.trace { $0.appendMember("trace", trace) }
         }
+        try noteMoved(sale, [entry.id], on: redis)
+    }
+
+    /// Notes of letters that they were moved by a worker that did not live to note it: they are on no pending list.
+    func noteMoved(_ sale: SaleID, on redis: BlockingRedis) throws {
+        let moved = try store.unmovedLetters(sale).filter { try StreamReader.isAcknowledged(sale, $0, on: redis) }
+        if !moved.isEmpty { try noteMoved(sale, moved, on: redis) }
+    }
+
+    private func noteMoved(_ sale: SaleID, _ ids: [String], on redis: BlockingRedis) throws {
+        // A failover may take back what only the primary has; the entry is pending again then, and must be moved again.
+        try redis.confirm(replicas: replicas)
+        try store.markMoved(sale, ids)
     }
 }

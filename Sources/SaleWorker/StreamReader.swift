@@ -40,7 +40,7 @@ struct StreamReader {
     mutating func begin(_ sale: SaleID, after stored: String, on redis: BlockingRedis) throws(RedisError) {
         guard phases[sale] == nil else { return }
         // Looked for first: a Redis without memory refuses to make a group, also one that is there.
-        if let delivered = try Self.lastDelivered(sale, on: redis) {
+        if let delivered = try redis.progress(of: sale)?.lastDelivered {
             if StreamID(stored) < StreamID(delivered), !PlantedBug.noSetBack.isActive {
                 try redis.command(["XGROUP", "SETID", Self.stream(sale), Self.group, RedisArgument(stored)])
             }
@@ -69,8 +69,9 @@ struct StreamReader {
         if case .new? = phases[sale] { true } else { false }
     }
 
-    /// The next older entries of a sale that is not caught up; empty where there are no more of this kind.
-    mutating func older(_ sale: SaleID, on redis: BlockingRedis) throws(RedisError) -> [StreamEntry] {
+    /// The next older entries of a sale that is not caught up, maybe none; nil where this worker has acknowledged all that it
+    /// was given.
+    mutating func older(_ sale: SaleID, on redis: BlockingRedis) throws(RedisError) -> [StreamEntry]? {
         switch phases[sale] {
         case nil, .new?: return []
         case .ownPending?:
@@ -79,8 +80,9 @@ struct StreamReader {
                 Self.stream(sale), "0",
             ])
             let entries = try Self.streams(reply.value, of: [sale]).first?.entries ?? []
-            if entries.isEmpty { phases[sale] = .claiming("0-0") }
-            return entries
+            guard entries.isEmpty else { return entries }
+            phases[sale] = .claiming("0-0")
+            return nil
         case .claiming(let cursor)?:
             let reply = try redis.command([
                 "XAUTOCLAIM", Self.stream(sale), Self.group, consumer, RedisArgument(Self.claimMilliseconds),
@@ -107,6 +109,14 @@ struct StreamReader {
             ["XREADGROUP", "GROUP", Self.group, consumer, "COUNT", RedisArgument(Self.entriesMax)] + option
                 + ["STREAMS"] + ready.map(Self.stream) + ready.map { _ in ">" })
         return try Self.streams(reply.value, of: ready)
+    }
+
+    /// Whether the group has been given an entry, and none of its consumers has it any more.
+    static func isAcknowledged(_ sale: SaleID, _ id: String, on redis: BlockingRedis) throws(RedisError) -> Bool {
+        guard let progress = try redis.progress(of: sale), StreamID(id) <= StreamID(progress.lastDelivered) else {
+            return false
+        }
+        return try deliveries(sale, id, id, 1, [], on: redis).isEmpty
     }
 
     /// How often an entry has been delivered.
@@ -143,40 +153,12 @@ struct StreamReader {
         return deliveries
     }
 
-    /// The last entry that the group has been given; nil where there is no group.
-    private static func lastDelivered(_ sale: SaleID, on redis: BlockingRedis) throws(RedisError) -> String? {
-        try groupFacts(sale, on: redis).map { $0["last-delivered-id"] ?? "0-0" }
-    }
-
-    /// How many entries the group was not given, or has not acknowledged; 0 where there is no group.
-    static func open(_ sale: SaleID, on redis: BlockingRedis) throws(RedisError) -> Int {
-        guard let facts = try groupFacts(sale, on: redis) else { return 0 }
-        return Int(facts["pending"] ?? "").map { $0 + (Int(facts["lag"] ?? "") ?? 0) } ?? 0
-    }
-
     /// When the first entry behind `id` was added, in milliseconds by Redis' clock; nil where there is none.
     static func oldest(_ sale: SaleID, after id: String, on redis: BlockingRedis) throws(RedisError) -> Int? {
         let reply = try redis.command(["XRANGE", stream(sale), RedisArgument("(\(id)"), "+", "COUNT", "1"])
         let entries = reply.value
         guard entries.count == 1 else { return nil }
         return entries[0][0].string.map { StreamID($0).milliseconds }
-    }
-
-    /// What Redis says of the workers' group; nil where there is none.
-    private static func groupFacts(
-        _ sale: SaleID, on redis: BlockingRedis
-    ) throws(RedisError) -> [String: String]? {
-        let reply = try redis.command(["XINFO", "GROUPS", stream(sale)])
-        let groups = reply.value
-        for index in 0..<groups.count {
-            let words = groups[index]
-            var facts: [String: String] = [:]
-            for at in stride(from: 0, to: words.count - 1, by: 2) {
-                facts[words[at].string ?? ""] = words[at + 1].string ?? words[at + 1].integer.map { "\($0)" }
-            }
-            if facts["name"] == SaleKeys.group { return facts }
-        }
-        return nil
     }
 
     // MARK: Replies

@@ -178,8 +178,11 @@ final class Worker {
     private func readOlder(_ redis: BlockingRedis, now: Instant) throws {
         for sale in reader.sales {
             try apart(sale, now: now) {
-                if !reader.isCaughtUp(sale) {
-                    try processor.processOlder(sale, reader.older(sale, on: redis), on: redis)
+                guard !reader.isCaughtUp(sale) else { return }
+                if let entries = try reader.older(sale, on: redis) {
+                    try processor.processOlder(sale, entries, on: redis)
+                } else {
+                    try processor.noteMoved(sale, on: redis)
                 }
             }
         }
@@ -201,11 +204,11 @@ final class Worker {
         Backlog.measure(reader.sales, store, on: redis, into: metrics)
         for sale in reader.sales {
             try apart(sale, now: now) {
-                guard let told = try redis.witnessed(sale) else { return }
+                let told = try redis.witnessed(sale)
                 // Read after what was told: no position is told before it is given.
-                guard let status = try redis.status(sale, allowingGaps: true) else { return }
-                metrics.lag[sale] = max(0, status.position - status.persistedPosition)
-                try fence.heed(told, status, on: redis)
+                let status = try redis.status(sale, allowingGaps: true)
+                if let status { metrics.lag[sale] = max(0, status.position - status.persistedPosition) }
+                try fence.watch(sale, status, told: told, on: redis)
             }
         }
     }

@@ -19,7 +19,7 @@ final class WorkerMetrics {
     var trouble: String?
     /// By sale: positions that Redis has given and SQLite does not have yet.
     var lag: [SaleID: Int] = [:]
-    /// By sale: entries of its stream that were not read, or not acknowledged.
+    /// By sale: entries of its stream that were not read, or not acknowledged (`Backlog`).
     var entriesOpen: [SaleID: Int] = [:]
     /// By sale: how old the oldest entry is that is not stored, in milliseconds; 0 where all are.
     var oldestMilliseconds: [SaleID: Int] = [:]
@@ -40,8 +40,9 @@ final class WorkerMetrics {
         text.gauges(
             "sale_worker_lag_positions", "Positions given by Redis and not stored yet.", label: "sale", Self.lines(lag))
         text.gauges(
-            "sale_worker_stream_entries_open", "Stream entries that were not read, or not acknowledged.", label: "sale",
-            Self.lines(entriesOpen))
+            "sale_worker_stream_entries_open",
+            "Stream entries that were not read, or not acknowledged; counted up to 10000 while a restored database catches up.",
+            label: "sale", Self.lines(entriesOpen))
         text.gauges(
             "sale_worker_oldest_open_seconds", "Age of the oldest stream entry that is not stored; 0 without one.",
             label: "sale", milliseconds: Self.lines(oldestMilliseconds))

@@ -62,6 +62,7 @@ import Testing
         let results = LetterResults([
             LetterResult(id: "1-0", outcome: .applied),
             LetterResult(id: "2-0", outcome: .failedAgain, message: "no \"v\""),
+            LetterResult(id: "3-0", outcome: .skipped, message: "was discarded", resolution: .discarded),
         ])
         #expect(results.json.withBytes { LetterResults(parsing: $0) } == results)
         #expect("{\"results\":[{\"id\":\"1-0\"}]}".withBytes { LetterResults(parsing: $0) } == nil)

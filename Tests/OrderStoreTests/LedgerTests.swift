@@ -99,7 +99,7 @@ import Testing
         let poison = StreamEntry(id: "9-0", fields: [[0xFF, 0x00], [0x0D, 0x0A]])
         #expect(try store.apply(TestEvents.sale, [TestEvents.create(), poison]).outcomes[1].reason == .malformed)
         #expect(try store.apply(TestEvents.sale, [poison]).outcomes[0].reason == .malformed)
-        try store.markMoved(TestEvents.sale, "9-0")
+        try store.markMoved(TestEvents.sale, ["9-0"])
         #expect(try store.apply(TestEvents.sale, [poison]).outcomes == [.alreadyRejected])
         let row = try SQLiteShell.run(path, "SELECT hex(fields), stage, attempts, worker FROM dead_letters")
         #expect(row == ["2A320D0A24320D0AFF000D0A24320D0A0D0A0D0A|decode|3|w1"])

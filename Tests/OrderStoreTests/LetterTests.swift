@@ -37,7 +37,9 @@ import Testing
             try shell("SELECT action, subject, reason, outcome FROM audit LIMIT 1") == ["redrive|3-0|mended|applied"])
         let again = try store.redrive(sale, ["3-0"], reason: "mended", rehearsing: false).results[0]
         #expect(again.outcome == .skipped)
+        #expect(again.resolution == .redriven)
         #expect(again.message.hasPrefix("was redriven at 20"))
+        #expect(again.isStored)
     }
 
     @Test func `is on the audit before it is tried, where the try may be the end of whoever makes it`() throws {
@@ -94,7 +96,9 @@ import Testing
         #expect(try store.apply(sale, [TestEvents.order(2)]).outcomes.count == 1)
         #expect(try store.apply(sale, [TestEvents.order(2, id: "88-0")]).outcomes.map(\.reason) == [.contradiction])
         #expect(try store.account(of: sale)?.orders.map(\.id.position) == [1, 3])
-        #expect(try store.redrive(sale, ["3-0"], reason: "r", rehearsing: false).results[0].outcome == .skipped)
+        let redriven = try store.redrive(sale, ["3-0"], reason: "r", rehearsing: false).results[0]
+        #expect(redriven.outcome == .skipped)
+        #expect(!redriven.isStored)
         #expect(
             try shell("SELECT resolution, reason FROM dead_letters WHERE stream_id = '3-0'") == ["discarded|unstorable"]
         )

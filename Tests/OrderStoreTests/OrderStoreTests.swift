@@ -62,10 +62,23 @@ import Testing
         _ = try store.apply(sale, [TestEvents.create(stock: 3), TestEvents.order(1, quantity: 2)])
         let applied = try store.apply(sale, [TestEvents.order(2, quantity: 2), TestEvents.order(3)])
         #expect(applied.outcomes.map(\.reason) == [.contradiction, nil])
+        #expect(applied.outcomes.map(\.isOversell) == [true, false])
         #expect(try store.account(of: sale)?.sold == 3)
         // The unit that could not be stored is accounted for: it is with the dead letters.
         #expect(applied.persistedPosition == 3)
         #expect(try store.account(of: sale)?.deadLetters == [.init(position: 2, quantity: 2)])
+    }
+
+    @Test func `nothing but the guard of the stock is said to have prevented an oversell`() throws {
+        let store = try OrderStore(path: path)
+        let twice = TestEvents.entry("9-0", [("sold <= stock_total", "1"), ("sold <= stock_total", "2")])
+        _ = try store.apply(sale, [TestEvents.create(), twice, TestEvents.order(1)])
+        _ = try SQLiteShell.run(path, "INSERT INTO voids VALUES ('demo', 2, 1, '8-0', 'r', 1)")
+        let outcomes = try store.apply(
+            sale, [twice, TestEvents.order(1, buyer: "another", id: "10-0"), TestEvents.order(2, id: "11-0")]
+        ).outcomes
+        #expect(outcomes.map(\.reason) == [.malformed, .contradiction, .contradiction])
+        #expect(outcomes.map(\.isOversell) == [false, false, false])
     }
 
     @Test func `an order whose trace was lost on the way is still the same order`() throws {
@@ -136,22 +149,30 @@ import Testing
         #expect(settings == SaleSettings(opensAt: nil, closesAt: UnixMilliseconds(900), paused: true))
     }
 
-    @Test func `accounts for a loss until it is released, and gives each epoch once`() throws {
+    @Test func `accounts for a loss, and gives each epoch once`() throws {
         let store = try OrderStore(path: path)
         _ = try store.apply(sale, [TestEvents.create(), TestEvents.order(1)])
         try store.record(.init(positions: 2...4, units: 5, isReleased: false), of: sale)
         #expect(try store.apply(sale, [TestEvents.order(5)]).persistedPosition == 5)
         #expect(try store.account(of: sale)?.withheld == 5)
-        let earlier = TestEvents.entry("98-0", [("v", "1"), ("kind", "release"), ("units", "1"), ("at_ms", "1")])
-        _ = try store.apply(sale, [earlier])
-        #expect(try store.account(of: sale)?.withheld == 5)
-        let release = TestEvents.entry(
-            "99-0", [("v", "1"), ("kind", "release"), ("units", "5"), ("at_ms", "9000000000000")])
-        #expect(try store.apply(sale, [release]).outcomes == [.stored])
-        #expect(try store.account(of: sale)?.withheld == 0)
         #expect(try store.beginEpoch(sale, above: 1) == 2)
         #expect(try store.beginEpoch(sale, above: 7) == 8)
         #expect(try store.beginEpoch(sale, above: 0) == 9)
+    }
+
+    @Test func `a release is of the losses that were known when it came, whatever the clocks say`() throws {
+        let store = try OrderStore(path: path)
+        _ = try store.apply(sale, [TestEvents.create(), TestEvents.order(1, id: "50-0")])
+        try store.record(.init(positions: 2...4, units: 5, isReleased: false), of: sale)
+        // One that was on the stream before, and comes again; its clock was ahead.
+        let earlier = TestEvents.release("49-7", units: 1, at: 9_000_000_000_000)
+        #expect(try store.apply(sale, [earlier]).outcomes == [.alreadyStored])
+        #expect(try store.account(of: sale)?.withheld == 5)
+        // One that Redis gave while its clock was behind.
+        let release = TestEvents.release("50-1", units: 5, at: 1)
+        #expect(try store.apply(sale, [release]).outcomes == [.stored])
+        #expect(try store.account(of: sale)?.withheld == 0)
+        #expect(try store.apply(sale, [release]).outcomes == [.alreadyStored])
     }
 
     @Test func `a batch that fails leaves nothing behind`() throws {
@@ -174,7 +195,25 @@ import Testing
     @Test func `syncs each commit to a write-ahead log`() throws {
         _ = try OrderStore(path: path)
         let result = try SQLiteShell.run(path, "PRAGMA journal_mode; PRAGMA application_id; PRAGMA user_version")
-        #expect(result == ["wal", "1396788293", "1"])
+        #expect(result == ["wal", "1396788293", "2"])
+    }
+
+    @Test func `of an earlier release is brought up to date, and its losses are released as they were`() throws {
+        do {
+            let store = try OrderStore(path: path)
+            _ = try store.apply(TestEvents.sale, [TestEvents.create(), TestEvents.order(1)])
+            try store.record(.init(positions: 2...4, units: 5, isReleased: false), of: TestEvents.sale)
+        }
+        _ = try SQLiteShell.run(path, "ALTER TABLE losses DROP COLUMN recorded_after; PRAGMA user_version = 1")
+        let store = try OrderStore(path: path)
+        #expect(try SQLiteShell.run(path, "PRAGMA user_version") == ["2"])
+        let now = UnixMilliseconds.now.value
+        func release(at: Int) throws -> [Outcome] {
+            try store.apply(TestEvents.sale, [TestEvents.release("\(at)-0", units: 5, at: at)]).outcomes
+        }
+        #expect(try release(at: now - 60_000) == [.alreadyStored])
+        #expect(try release(at: now + 60_000) == [.stored])
+        #expect(try store.account(of: TestEvents.sale)?.withheld == 0)
     }
 
     @Test func `of a newer release is refused, and left as it is`() throws {

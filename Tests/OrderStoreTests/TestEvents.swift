@@ -27,6 +27,10 @@ enum TestEvents {
             ])
     }
 
+    static func release(_ id: String, units: Int, at: Int) -> StreamEntry {
+        entry(id, [("v", "1"), ("kind", "release"), ("units", "\(units)"), ("at_ms", "\(at)"), ("epoch", "1")])
+    }
+
     static func entry(_ id: String, _ fields: [(String, String)]) -> StreamEntry {
         StreamEntry(id: id, fields: fields.flatMap { [Array($0.0.utf8), Array($0.1.utf8)] })
     }
@@ -35,4 +39,6 @@ enum TestEvents {
 extension Outcome {
     /// The reason of a rejection; nil for any other outcome.
     var reason: Rejection.Reason? { if case .rejected(let rejection) = self { rejection.reason } else { nil } }
+
+    var isOversell: Bool { if case .rejected(let rejection) = self { rejection.isOversell } else { false } }
 }

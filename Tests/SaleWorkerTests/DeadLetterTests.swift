@@ -1,3 +1,4 @@
+import Glibc
 import OrderStore
 import RedisClient
 import Shared
@@ -5,6 +6,16 @@ import TestSupport
 import Testing
 
 @Suite struct `A dead letter` {
+    /// Adds an order of position 1 that is somebody else's.
+    private func addImpostor(_ under: WorkerUnderTest, _ sale: SaleID) throws {
+        try under.add(
+            sale,
+            [
+                "v", "1", "kind", "order", "order", "demo-1", "position", "1", "buyer", "an-impostor", "quantity", "1",
+                "key", "k", "trace", RedisArgument(String(repeating: "b", count: 32)), "at_ms", "1", "epoch", "1",
+            ])
+    }
+
     @Test func `is a poison entry with its own fields, byte for byte, and its neighbours are stored`() throws {
         let under = try WorkerUnderTest()
         let sale = try TestSale.create(under.redis, stock: 10)
@@ -37,18 +48,50 @@ import Testing
         try under.sell(sale, to: 0..<1)
         let worker = try under.start()
         #expect(under.drained(sale))
-        try under.add(
-            sale,
-            [
-                "v", "1", "kind", "order", "order", "demo-1", "position", "1", "buyer", "an-impostor", "quantity", "1",
-                "key", "k", "trace", RedisArgument(String(repeating: "b", count: 32)), "at_ms", "1", "epoch", "1",
-            ])
+        try addImpostor(under, sale)
         #expect(under.drained(sale))
         #expect(try under.redis.status(sale)?.paused == true)
         #expect(try under.account(sale)?.orders.map(\.buyer) == ["buyer-0"])
         let letters = try under.deadLetters(sale)
         #expect(letters.first?.contains { $0.name == "dlq_reason" && $0.value == Array("contradiction".utf8) } == true)
         #expect(worker.errors.contains("\"contradiction\""))
+    }
+
+    @Test func `of a contradiction is made also of a sale that is being archived, which nothing pauses`() throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 10)
+        try under.sell(sale, to: 0..<1)
+        let worker = try under.start()
+        #expect(try under.redis.control(sale, .close))
+        let uuid = try #require(try under.redis.status(sale)?.uuid)
+        _ = try under.redis.beginArchive(sale, uuid: uuid)
+        #expect(under.drained(sale))
+        try addImpostor(under, sale)
+        #expect(under.drained(sale), "\(worker.errors)")
+        #expect(try under.deadLetters(sale).count == 1)
+        #expect(worker.errors.contains(#""sale_paused":false"#))
+        #expect(try under.redis.status(sale)?.paused == false)
+        #expect(try under.salectl(["pause", "demo"]).errors.contains("is being archived"))
+    }
+
+    @Test func `is moved once, though the worker died before it noted so, and the group is lost later`() throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 10)
+        try under.sell(sale, to: 0..<1)
+        try addImpostor(under, sale)
+        let killed = try under.start(["SALE_WORKER_FAILPOINT": "after_dead_letter"])
+        #expect(killed.wait() == -SIGKILL)
+        try under.start()
+        let isNoted = { try SQLiteShell.run(under.database, "SELECT moved_at_ms > 0 FROM dead_letters") == ["1"] }
+        #expect(try eventually { try isNoted() })
+        #expect(try under.redis.control(sale, .resume))
+        #expect(under.drained(sale))
+        try under.redis.command([
+            "XGROUP", "DESTROY", RedisArgument(SaleKeys(sale).orders), RedisArgument(SaleKeys.group),
+        ])
+        #expect(under.drained(sale))
+        #expect(try under.deadLetters(sale).count == 1)
+        #expect(try under.redis.status(sale)?.paused == false)
     }
 
     @Test func `holds an entry of any size`() throws {

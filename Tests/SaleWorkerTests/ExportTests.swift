@@ -62,7 +62,7 @@ import Testing
             INSERT INTO dead_letters (sale, stream_id, reason, message, stage, position, quantity, first_failed_at_ms,
                 last_failed_at_ms, worker, release) VALUES ('demo', '1-1', 'malformed', 'm', 'decode', 3, 1, 1, 1, 'w', 'r');
             INSERT INTO voids VALUES ('demo', 5, 1, '1-2', 'r', 1);
-            INSERT INTO losses VALUES ('demo', 9, 9, 1, 1, NULL);
+            INSERT INTO losses VALUES ('demo', 9, 9, 1, 1, NULL, '0-0');
             UPDATE sales SET persisted_position = 11;
             """)
         let result = try under.salectl(["export", "demo"])

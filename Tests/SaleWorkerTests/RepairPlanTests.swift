@@ -85,7 +85,19 @@ import Testing
         #expect(try repair(witness: Witness(position: 5, remaining: 7)).loss?.units == 2)
         let scarce = try repair(witness: Witness(position: 30, remaining: 0))
         #expect(scarce.loss?.units == 7)
+        #expect(try repair(witness: Witness(position: .max, remaining: 0)).loss?.units == 7)
         #expect(scarce.remaining == 0)
+    }
+
+    @Test func `withholds no more than the lost positions can have held, though units were added since`() throws {
+        // Told of ten units, of which two positions had taken two; then there were thirty.
+        let plan = try repair(witness: Witness(position: 5, remaining: 5)) { redis, sqlite in
+            redis.status.stockTotal = 30
+            redis.status.remaining = 27
+            sqlite.record.stockTotal = 30
+        }
+        #expect(plan.loss == .init(positions: 4...5, units: 4, isReleased: false))
+        #expect(plan.remaining == 23)
     }
 
     @Test func `does not count a loss twice, and lets go of what is released`() {

@@ -21,4 +21,27 @@ import Testing
         #expect(under.drained(sale))
         #expect(try under.account(sale)?.sold == 6)
     }
+
+    @Test func `notes no dead letter as moved that the replica may not have`() throws {
+        let under = try WorkerUnderTest(redisSettings: RedisServer.followed())
+        let replica = try under.server.replica()
+        let sale = try TestSale.create(under.redis, stock: 10)
+        // The replica stops just before the entry is moved.
+        let move = Data(Script.deadletter.sha.utf8)
+        let path = under.server.directory.path("relay.sock")
+        let relay = try Relay(.unix(path: path), to: .unix(path: under.server.socket)) { direction, piece in
+            if direction == .toServer, Data(piece).range(of: move) != nil { replica.pause() }
+            return true
+        }
+        try withExtendedLifetime(relay) {
+            let worker = try under.start(["SALE_REDIS_URL": "unix://\(path)", "SALE_REDIS_REPLICAS": "1"])
+            try under.add(sale, ["rubbish", "1"])
+            #expect(eventually { worker.errors.contains("0 of 1 replicas acknowledge") })
+            let isNoted = { try SQLiteShell.run(under.database, "SELECT moved_at_ms > 0 FROM dead_letters") == ["1"] }
+            #expect(try !isNoted())
+            replica.resume()
+            #expect(try eventually { try isNoted() })
+            #expect(try under.deadLetters(sale).count == 1)
+        }
+    }
 }

@@ -24,11 +24,11 @@ enum TestStores {
 
     static func equal() -> (redis: RedisSale, sqlite: StoredSale) {
         let status = SaleStatus(
-            sale: sale, uuid: "u", title: "t", stockTotal: 10, remaining: 7, position: 3, maxPerBuyer: 1, opensAt: nil,
+            sale: sale, uuid: "u", title: "t", stockTotal: 10, remaining: 7, position: 3, maxPerBuyer: 2, opensAt: nil,
             closesAt: nil, paused: false, epoch: 1, servingRunID: "r", persistedPosition: 3,
             readAt: UnixMilliseconds(2000))
         let record = SaleRecord(
-            sale: sale, uuid: "u", title: "t", stockTotal: 10, maxPerBuyer: 1,
+            sale: sale, uuid: "u", title: "t", stockTotal: 10, maxPerBuyer: 2,
             settings: SaleSettings(opensAt: nil, closesAt: nil, paused: false), pseudonymKey: "ab", epoch: 1,
             createdAt: UnixMilliseconds(500))
         var stored = StoredSale(record: record, sold: 3, persistedPosition: 3)

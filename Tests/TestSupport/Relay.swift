@@ -1,18 +1,18 @@
 import Foundation
 import Glibc
-import Shared
+package import Shared
 
 /// Stands between clients and a server, and forwards what somebody lets pass.
-final class Relay: Sendable {
-    enum Direction { case toServer, toClient }
+package final class Relay: Sendable {
+    package enum Direction: Sendable { case toServer, toClient }
 
     /// Is shown each piece; false ends the connection it came by, and the piece is lost.
-    typealias Gate = @Sendable (Direction, ArraySlice<UInt8>) -> Bool
+    package typealias Gate = @Sendable (Direction, ArraySlice<UInt8>) -> Bool
 
     private let listener: Int32
 
     /// Listens on `address` until it is let go of, and forwards to `target`.
-    init(_ address: SocketAddress, to target: SocketAddress, _ passes: @escaping Gate) throws {
+    package init(_ address: SocketAddress, to target: SocketAddress, _ passes: @escaping Gate) throws {
         let listener = Self.streamSocket(address)
         self.listener = listener
         var yes: Int32 = 1

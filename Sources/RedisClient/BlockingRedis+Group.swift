@@ -1,0 +1,62 @@
+package import Shared
+
+/// How far the workers have come with a sale's stream, as Redis says (XINFO GROUPS).
+package struct GroupProgress: Equatable, Sendable {
+    /// The last entry that the group has been given.
+    package var lastDelivered: String
+    /// Entries that it was given, and has not acknowledged.
+    package var pending: Int
+    /// Entries that it was not given. nil where Redis has lost count: of a group that was set back into the middle of its
+    /// stream, until it has been given the last entry, and of a stream that has lost entries.
+    package var lag: Int?
+}
+
+extension BlockingRedis {
+    /// Entries that are counted at once: at 400 bytes an order, 400 KB.
+    private static let pageEntries = 1000
+
+    /// How far the workers' group has come; nil where the stream has none.
+    package func progress(of sale: SaleID) throws(RedisError) -> GroupProgress? {
+        let reply = try command(["XINFO", "GROUPS", RedisArgument(SaleKeys(sale).orders)])
+        let groups = reply.value
+        for index in 0..<groups.count {
+            let words = groups[index]
+            var numbers: [String: Int] = [:]
+            var texts: [String: String] = [:]
+            for at in stride(from: 0, to: words.count - 1, by: 2) {
+                let name = words[at].string ?? ""
+                numbers[name] = words[at + 1].integer
+                texts[name] = words[at + 1].string
+            }
+            guard texts["name"] == SaleKeys.group else { continue }
+            return GroupProgress(
+                lastDelivered: texts["last-delivered-id"] ?? "0-0", pending: numbers["pending"] ?? 0,
+                lag: numbers["lag"])
+        }
+        return nil
+    }
+
+    /// Stream entries that the workers were not given, or have not acknowledged. Those of which Redis has lost count are
+    /// counted, and no more of them than `max`.
+    package func unacknowledged(_ sale: SaleID, counting max: Int = .max) throws(RedisError) -> Int {
+        guard try command(["EXISTS", RedisArgument(SaleKeys(sale).orders)]).integer == 1 else { return 0 }
+        let progress = try progress(of: sale) ?? GroupProgress(lastDelivered: "0-0", pending: 0)
+        if let lag = progress.lag { return progress.pending + lag }
+        return try progress.pending + count(sale, after: progress.lastDelivered, max)
+    }
+
+    private func count(_ sale: SaleID, after id: String, _ max: Int) throws(RedisError) -> Int {
+        var (count, last) = (0, id)
+        while count < max {
+            let reply = try command([
+                "XRANGE", RedisArgument(SaleKeys(sale).orders), RedisArgument("(\(last)"), "+", "COUNT",
+                RedisArgument(min(Self.pageEntries, max - count)),
+            ])
+            let page = reply.value
+            count += page.count
+            guard page.count == Self.pageEntries, let id = page[page.count - 1][0].string else { return count }
+            last = id
+        }
+        return count
+    }
+}
