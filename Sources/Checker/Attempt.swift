@@ -34,8 +34,8 @@ package struct Attempt: Equatable, Sendable {
     /// It was told "secured", or the same again.
     package var won: Bool { status == 200 || status == 201 }
     package var isSoldOut: Bool { status == 409 && problem == "sold-out" }
-    /// It may have been decided without the buyer knowing.
-    package var isUnknown: Bool { responded == nil || status == 202 }
+    /// It may have been decided without the buyer knowing: also where a proxy has heard nothing of it.
+    package var isUnknown: Bool { responded == nil || [202, 500, 502, 504].contains(status) }
 
     /// Why a line is no attempt.
     package struct Malformed: Error, CustomStringConvertible {
