@@ -101,6 +101,11 @@ package struct Checker {
 
     private var storedUnits: Int { stored.orders.reduce(0) { $0 + $1.quantity } }
 
+    /// Units that came on sale again when somebody may have been told "sold out".
+    private var returnedUnits: Int {
+        stored.losses.reduce(stored.restocked) { $1.isReleased ? $0 + $1.units : $0 }
+    }
+
     private var letterUnits: Int {
         let positions = Set(stored.orders.map(\.id.position))
         return stored.deadLetters.reduce(0) { positions.contains($1.position) ? $0 : $0 + $1.quantity }
@@ -118,7 +123,7 @@ package struct Checker {
         let keys = Set(attempts.map(\.key))
         let settled = Set(attempts.filter { $0.won || $0.isSoldOut }.map(\.key))
         let accounted = storedUnits + stored.withheld + letterUnits
-        if keys.count >= total, settled == keys, accounted < total - stored.restocked {
+        if keys.count >= total, settled == keys, accounted < total - returnedUnits {
             violate(.neverUndersold, "\(total - accounted) units are left, and \(keys.count) buyers wanted \(total)")
         }
     }
@@ -205,12 +210,12 @@ package struct Checker {
             let told = first.responded
         else { return }
         let accounted = storedUnits + stored.withheld + letterUnits
-        let total = stored.record.stockTotal - stored.restocked
+        let total = stored.record.stockTotal - returnedUnits
         if accounted < total {
             violate(.soldOutWhenTrue, line: first.line, "\(total - accounted) units were never sold")
         }
-        // The log does not tell which of the later orders a restock is for.
-        guard stored.restocked == 0 else { return }
+        // The log does not tell which of the later orders those are for.
+        guard returnedUnits == 0 else { return }
         // Every unit's purchase must have begun before anybody was told that none was left.
         for order in stored.orders {
             if let pressed = asked(for: order), pressed > told {

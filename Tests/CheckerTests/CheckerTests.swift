@@ -170,6 +170,16 @@ private struct History {
         #expect(late == [.soldOutWhenTrue])
     }
 
+    @Test func `knows that units which were released are on sale again, whoever was told that none was left`() {
+        let found = violated {
+            $0.attempts[2...4] = [
+                History.attempt(3, at: 40, 50, 409, nil, "sold-out"), History.attempt(3, at: 70, 80, 201, 3),
+            ]
+            $0.stored.losses = [.init(positions: 4...4, units: 1, isReleased: true)]
+        }
+        #expect(found == [])
+    }
+
     @Test func `sees a gap that nothing accounts for`() {
         let gap: (inout History) -> Void = {
             $0.stored.orders[2].id = OrderID(sale: SaleID("demo")!, position: 5)
