@@ -145,6 +145,22 @@ private final class Operator {
         #expect(result.errors.contains(message), "\(result.errors)")
     }
 
+    /// Each is answered, and then Redis has no answer to what comes next: WAIT, or the sale's dead letters.
+    @Test(
+        arguments: [
+            ["restock", "demo", "5"], ["set", "demo", "--title", "U"], ["pause", "demo"], ["admit", "demo", "500/s"],
+            ["create", "new", "--title", "T", "--stock", "5"],
+        ], ["wait", "xlen"])
+    func `says that a change is done where only what follows it fails`(_ line: [String], _ lost: String) throws {
+        let operate = try Operator(replicas: lost == "wait" ? 1 : 0)
+        let admission = NewSale.Admission(rate: 100, turnWindowMilliseconds: 60_000)
+        #expect(try operate.redis.create(NewSale(sale: SaleID("demo")!, title: "T", stock: 5, admission: admission)))
+        try operate.redis.command(["ACL", "SETUSER", "default", RedisArgument("-\(lost)")])
+        let result = try operate.run(line + ["--json"])
+        #expect(result.code == ExitCode.temporaryFailure)
+        #expect(result.errors.contains("done, but"), "\(result.errors)")
+    }
+
     @Test func `lists and watches sales`() throws {
         let operate = try Operator()
         try TestSale.create(operate.redis, "a")
