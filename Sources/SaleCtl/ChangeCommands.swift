@@ -17,7 +17,7 @@ extension Command {
     ) { line, context in
         let arguments = try Arguments(line, options: [], flags: ["--json"], words: 2...2)
         let sale = try Arguments.sale(arguments.words[0])
-        guard let units = Int(arguments.words[1]), units != 0, abs(units) <= Limits.stockMax else {
+        guard let units = Int(arguments.words[1]), units != 0, units.magnitude <= Limits.stockMax else {
             throw Arguments.UsageError(
                 "\"\(arguments.words[1])\" is no number of units: up to \(Limits.stockMax), and not 0")
         }
