@@ -106,11 +106,6 @@ package struct Checker {
         stored.losses.reduce(stored.restocked) { $1.isReleased ? $0 + $1.units : $0 }
     }
 
-    private var letterUnits: Int {
-        let positions = Set(stored.orders.map(\.id.position))
-        return stored.deadLetters.reduce(0) { positions.contains($1.position) ? $0 : $0 + $1.quantity }
-    }
-
     // MARK: Invariants
 
     private mutating func checkStock() {
@@ -122,7 +117,7 @@ package struct Checker {
         // Where somebody has no final answer, a unit may rightly be left.
         let keys = Set(attempts.map(\.key))
         let settled = Set(attempts.filter { $0.won || $0.isSoldOut }.map(\.key))
-        let accounted = storedUnits + stored.withheld + letterUnits
+        let accounted = storedUnits + stored.withheld + stored.letterUnits
         if keys.count >= total, settled == keys, accounted < total - returnedUnits {
             violate(.neverUndersold, "\(total - accounted) units are left, and \(keys.count) buyers wanted \(total)")
         }
@@ -209,7 +204,7 @@ package struct Checker {
         guard let first = attempts.filter(\.isSoldOut).min(by: { ($0.responded ?? .max) < ($1.responded ?? .max) }),
             let told = first.responded
         else { return }
-        let accounted = storedUnits + stored.withheld + letterUnits
+        let accounted = storedUnits + stored.withheld + stored.letterUnits
         let total = stored.record.stockTotal - returnedUnits
         if accounted < total {
             violate(.soldOutWhenTrue, line: first.line, "\(total - accounted) units were never sold")
@@ -245,7 +240,7 @@ package struct Checker {
 
     private mutating func checkRest() {
         let gone = stored.record.stockTotal - rest.remaining
-        let accounted = storedUnits + stored.withheld + letterUnits
+        let accounted = storedUnits + stored.withheld + stored.letterUnits
         if gone != accounted {
             violate(.conservation, "\(gone) units are gone from Redis; \(accounted) are sold, withheld or dead letters")
         }

@@ -28,10 +28,9 @@ extension StatusReport {
 
     private init(archived stored: StoredSale) {
         let record = stored.record
-        let letterUnits = stored.deadLetters.reduce(0) { $0 + $1.quantity }
         let status = SaleStatus(
             sale: record.sale, uuid: record.uuid, title: record.title, stockTotal: record.stockTotal,
-            remaining: max(0, record.stockTotal - stored.sold - stored.withheld - letterUnits),
+            remaining: max(0, record.stockTotal - stored.sold - stored.withheld - stored.letterUnits),
             position: stored.persistedPosition, maxPerBuyer: record.maxPerBuyer, opensAt: record.settings.opensAt,
             closesAt: record.settings.closesAt, paused: record.settings.paused, epoch: record.epoch, servingRunID: "-",
             persistedPosition: stored.persistedPosition, readAt: .now)

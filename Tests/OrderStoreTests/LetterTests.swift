@@ -94,6 +94,7 @@ import Testing
         #expect(try store.apply(sale, [TestEvents.order(2)]).outcomes.count == 1)
         #expect(try store.apply(sale, [TestEvents.order(2, id: "88-0")]).outcomes.map(\.reason) == [.contradiction])
         #expect(try store.account(of: sale)?.orders.map(\.id.position) == [1, 3])
+        #expect(try store.account(of: sale)?.deadLetters == [.init(position: 2, quantity: 1)], "it was sold once")
         #expect(try store.redrive(sale, ["3-0"], reason: "r", rehearsing: false).results[0].outcome == .skipped)
         #expect(
             try shell("SELECT resolution, reason FROM dead_letters WHERE stream_id = '3-0'") == ["discarded|unstorable"]
@@ -104,6 +105,7 @@ import Testing
         let store = try OrderStore(path: path)
         _ = try store.apply(
             sale, [TestEvents.create(), TestEvents.order(1), TestEvents.order(1, buyer: "an-impostor", id: "9-0")])
+        #expect(try store.account(of: sale)?.deadLetters == [], "it has no unit of its own")
         let results = try store.discard(sale, ["9-0"], reason: "r", given: 1, rehearsing: false)
         #expect(results == [.init(id: "9-0", outcome: .discarded)])
         #expect(try shell("SELECT count(*) FROM voids") == ["0"])
