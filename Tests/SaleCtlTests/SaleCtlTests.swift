@@ -173,6 +173,25 @@ private final class Operator {
         #expect(watched.output.split(separator: "\n").count >= 2)
     }
 
+    @Test func `lists the other sales beside those of which Redis has lost a part, or everything`() throws {
+        let operate = try Operator()
+        for sale in ["a", "b", "c"] { try TestSale.create(operate.redis, sale) }
+        try operate.redis.command(["DEL", RedisArgument(SaleKeys(SaleID("b")!).stock)])
+        try operate.redis.command(["DEL", RedisArgument(SaleKeys(SaleID("c")!).sale)])
+        let list = try operate.run(["ls"])
+        #expect(list.code == ExitCode.negative)
+        #expect(list.output.split(separator: "\n").map { $0.prefix(4) } == ["SALE", "a   "])
+        #expect(
+            list.errors == """
+                salectl: b can't be shown: stock of the sale is missing from Redis
+                salectl: c can't be shown: Redis has no sale c
+
+                """)
+        let json = try operate.json(["ls"])
+        #expect((json["sales"] as? [[String: Any]])?.compactMap { $0["sale"] as? String } == ["a"])
+        #expect((json["unreadable"] as? [[String: String]])?.compactMap { $0["sale"] } == ["b", "c"])
+    }
+
     @Test func `goes on watching when Redis has been away`() throws {
         let operate = try Operator()
         try TestSale.create(operate.redis, "a")
