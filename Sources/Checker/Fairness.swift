@@ -2,13 +2,15 @@
 package struct Fairness: Equatable, Sendable {
     /// Who got a lower position although another's was known before it asked: there must be none.
     package struct Inversion: Equatable, Sendable {
-        /// The line of the answer.
+        /// Where the answer is: in which of the logs, from 0, and in which of its lines, from 1.
+        package var log: Int
         package var line: Int
         package var position: Int
         /// The higher position that had been answered.
         package var answered: Int
 
-        package init(line: Int, position: Int, answered: Int) {
+        package init(log: Int, line: Int, position: Int, answered: Int) {
+            self.log = log
             self.line = line
             self.position = position
             self.answered = answered
@@ -83,7 +85,8 @@ package struct Fairness: Equatable, Sendable {
                 next += 1
             }
             if place.position < highest {
-                order.inversions.append(Inversion(line: place.line, position: place.position, answered: highest))
+                order.inversions.append(
+                    Inversion(log: place.log, line: place.line, position: place.position, answered: highest))
             }
         }
         return order

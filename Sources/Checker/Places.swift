@@ -6,6 +6,7 @@
 struct Places {
     struct Place {
         /// Of its first answer.
+        var log: Int
         var line: Int
         var key: String
         var position: Int
@@ -25,15 +26,16 @@ struct Places {
             if attempt.won, let position = attempt.position, let responded = attempt.responded {
                 if let index = last[attempt.key], told[index].position == position {
                     if responded < told[index].told {
-                        (told[index].told, told[index].line) = (responded, attempt.line)
+                        (told[index].log, told[index].line) = (attempt.log, attempt.line)
+                        told[index].told = responded
                     }
                 } else {
                     let earlier = attempt.status == 201 ? nil : open[attempt.key]
                     last[attempt.key] = told.count
                     told.append(
                         Place(
-                            line: attempt.line, key: attempt.key, position: position, asked: earlier ?? attempt.invoked,
-                            told: responded))
+                            log: attempt.log, line: attempt.line, key: attempt.key, position: position,
+                            asked: earlier ?? attempt.invoked, told: responded))
                 }
                 open[attempt.key] = nil
             } else if attempt.isUnknown {

@@ -73,10 +73,10 @@ extension Command {
         }
     }
 
-    static func attempts(_ path: String) throws -> [Attempt] {
+    static func attempts(_ path: String, number: Int = 0) throws -> [Attempt] {
         do {
             let bytes = try File.read(path, limit: logBytesMax)
-            return try Attempt.parse(bytes.span)
+            return try Attempt.parse(bytes.span, number: number)
         } catch let error as FileError {
             throw CommandFailure("\(path) can't be read: \(error)", ExitCode.noInput)
         } catch let error as Attempt.Malformed {
