@@ -118,6 +118,7 @@ import Testing
         waiting.wait()
         let event = try under.redis.archiveEvent(of: Self.sale)
         #expect(try under.salectl(["restock", "demo", "1"]).code == ExitCode.cantCreate)
+        #expect(try under.salectl(["release", "demo"]).errors.contains("or being archived"))
         // The worker is killed while it stores that; then salectl finds nobody again.
         let worker = try under.start(["SALE_WORKER_FAILPOINT": step])
         worker.wait()
