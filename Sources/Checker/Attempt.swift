@@ -2,6 +2,8 @@ import Shared
 
 /// One attempt of one buyer, as the load client's log has it: times on one monotonic clock.
 package struct Attempt: Equatable, Sendable {
+    /// Which of several logs it is from, from 0.
+    package var log: Int
     /// Its line in the log, from 1.
     package var line: Int
     /// To join a waiting room, not to buy; `position` is then the ticket's.
@@ -17,9 +19,10 @@ package struct Attempt: Equatable, Sendable {
     package var position: Int?
 
     package init(
-        line: Int, isJoin: Bool = false, invoked: Int, responded: Int?, buyer: String, key: String, status: Int,
-        problem: String? = nil, position: Int? = nil
+        log: Int = 0, line: Int, isJoin: Bool = false, invoked: Int, responded: Int?, buyer: String, key: String,
+        status: Int, problem: String? = nil, position: Int? = nil
     ) {
+        self.log = log
         self.line = line
         self.isJoin = isJoin
         self.invoked = invoked
@@ -34,8 +37,8 @@ package struct Attempt: Equatable, Sendable {
     /// It was told "secured", or the same again.
     package var won: Bool { status == 200 || status == 201 }
     package var isSoldOut: Bool { status == 409 && problem == "sold-out" }
-    /// It may have been decided without the buyer knowing.
-    package var isUnknown: Bool { responded == nil || status == 202 }
+    /// It may have been decided without the buyer knowing: also where a proxy has heard nothing of it.
+    package var isUnknown: Bool { responded == nil || [202, 500, 502, 504].contains(status) }
 
     /// Why a line is no attempt.
     package struct Malformed: Error, CustomStringConvertible {
@@ -44,8 +47,8 @@ package struct Attempt: Equatable, Sendable {
         package var description: String { "line \(line) is not an attempt as stampede --log writes it" }
     }
 
-    /// Reads a log, line by line.
-    package static func parse(_ log: Span<UInt8>) throws(Malformed) -> [Attempt] {
+    /// Reads a log, line by line: one of several, where it has a `number`.
+    package static func parse(_ log: Span<UInt8>, number: Int = 0) throws(Malformed) -> [Attempt] {
         var attempts: [Attempt] = []
         var start = 0
         var line = 0
@@ -53,7 +56,7 @@ package struct Attempt: Equatable, Sendable {
             line += 1
             let end = log.firstIndex(of: UInt8(ascii: "\n"), from: start) ?? log.count
             do throws(JSONReader.Failure) {
-                attempts.append(try parse(log.extracting(start..<end), line: line))
+                attempts.append(try parse(log.extracting(start..<end), log: number, line: line))
             } catch {
                 throw Malformed(line: line)
             }
@@ -62,8 +65,8 @@ package struct Attempt: Equatable, Sendable {
         return attempts
     }
 
-    private static func parse(_ text: Span<UInt8>, line: Int) throws(JSONReader.Failure) -> Attempt {
-        var attempt = Attempt(line: line, invoked: -1, responded: nil, buyer: "", key: "", status: -1)
+    private static func parse(_ text: Span<UInt8>, log: Int, line: Int) throws(JSONReader.Failure) -> Attempt {
+        var attempt = Attempt(log: log, line: line, invoked: -1, responded: nil, buyer: "", key: "", status: -1)
         var reader = JSONReader(text)
         var first = true
         try reader.beginObject()

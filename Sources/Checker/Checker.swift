@@ -61,8 +61,9 @@ package struct Checker {
     private let rest: RedisRest
     /// By key.
     private let orders: [String: Order]
-    /// When each key was first pressed: no decision on it can be older.
-    private var firstPress: [String: Int] = [:]
+    /// What buyers were told that they have.
+    private let places: Places
+    private let placeOf: [Told: Places.Place]
 
     package private(set) var violations: [Violation] = []
 
@@ -71,9 +72,8 @@ package struct Checker {
         self.stored = stored
         self.rest = rest
         orders = Dictionary(stored.orders.map { ($0.key, $0) }) { first, _ in first }
-        for attempt in attempts {
-            firstPress[attempt.key] = min(firstPress[attempt.key] ?? .max, attempt.invoked)
-        }
+        places = Places(attempts)
+        placeOf = Dictionary(places.told.map { (Told(key: $0.key, position: $0.position), $0) }) { first, _ in first }
         checkStock()
         checkConfirmed()
         checkAsked()
@@ -94,11 +94,16 @@ package struct Checker {
         var position: Int?
     }
 
+    private func place(of order: Order) -> Places.Place? { placeOf[Told(key: order.key, position: order.id.position)] }
+
+    /// When the press was sent that an order was given to, at the earliest; nil where none can have been.
+    private func asked(for order: Order) -> Int? { place(of: order)?.asked ?? places.open[order.key] }
+
     private var storedUnits: Int { stored.orders.reduce(0) { $0 + $1.quantity } }
 
-    private var letterUnits: Int {
-        let positions = Set(stored.orders.map(\.id.position))
-        return stored.deadLetters.reduce(0) { positions.contains($1.position) ? $0 : $0 + $1.quantity }
+    /// Units that came on sale again when somebody may have been told "sold out".
+    private var returnedUnits: Int {
+        stored.losses.reduce(stored.restocked) { $1.isReleased ? $0 + $1.units : $0 }
     }
 
     // MARK: Invariants
@@ -112,8 +117,8 @@ package struct Checker {
         // Where somebody has no final answer, a unit may rightly be left.
         let keys = Set(attempts.map(\.key))
         let settled = Set(attempts.filter { $0.won || $0.isSoldOut }.map(\.key))
-        let accounted = storedUnits + stored.withheld + letterUnits
-        if keys.count >= total, settled == keys, accounted < total - stored.restocked {
+        let accounted = storedUnits + stored.withheld + stored.letterUnits
+        if keys.count >= total, settled == keys, accounted < total - returnedUnits {
             violate(.neverUndersold, "\(total - accounted) units are left, and \(keys.count) buyers wanted \(total)")
         }
     }
@@ -173,28 +178,22 @@ package struct Checker {
         }
     }
 
-    /// Sorted by the first press of its key, each win's position is greater than every position whose answer was out before
-    /// that press. Positions are a total order, so this is all that can be asked, and it is enough.
+    /// Sorted by the press that it was given to, each position is greater than every one whose answer was out before that press.
+    /// Positions are a total order, so this is all that can be asked.
     private mutating func checkOrderOfService() {
-        var firstAnswer: [Int: Attempt] = [:]
-        for attempt in attempts where attempt.won {
-            guard let position = attempt.position, let responded = attempt.responded else { continue }
-            if let known = firstAnswer[position]?.responded, known <= responded { continue }
-            firstAnswer[position] = attempt
-        }
-        let answered = firstAnswer.values.sorted { ($0.responded ?? 0) < ($1.responded ?? 0) }
-        let pressed = stored.orders.compactMap { order in firstPress[order.key].map { (order: order, at: $0) } }
+        let answered = places.told.sorted { $0.told < $1.told }
+        let pressed = stored.orders.compactMap { order in asked(for: order).map { (order: order, at: $0) } }
             .sorted { $0.at < $1.at }
         var next = 0
         var highest = 0
         for (order, at) in pressed {
-            while next < answered.count, answered[next].responded ?? 0 < at {
-                highest = max(highest, answered[next].position ?? 0)
+            while next < answered.count, answered[next].told < at {
+                highest = max(highest, answered[next].position)
                 next += 1
             }
             if order.id.position <= highest {
                 violate(
-                    .firstComeFirstServed, line: firstAnswer[order.id.position]?.line,
+                    .firstComeFirstServed, line: place(of: order)?.line,
                     "\(order.buyer) got position \(order.id.position), and \(highest) had been answered before it pressed"
                 )
             }
@@ -205,20 +204,27 @@ package struct Checker {
         guard let first = attempts.filter(\.isSoldOut).min(by: { ($0.responded ?? .max) < ($1.responded ?? .max) }),
             let told = first.responded
         else { return }
-        let accounted = storedUnits + stored.withheld + letterUnits
-        let total = stored.record.stockTotal - stored.restocked
+        let accounted = storedUnits + stored.withheld + stored.letterUnits
+        let total = stored.record.stockTotal - returnedUnits
         if accounted < total {
             violate(.soldOutWhenTrue, line: first.line, "\(total - accounted) units were never sold")
         }
-        // The log does not tell which of the later orders a restock is for.
-        guard stored.restocked == 0 else { return }
+        // The log does not tell which of the later orders those are for.
+        guard returnedUnits == 0 else { return }
         // Every unit's purchase must have begun before anybody was told that none was left.
         for order in stored.orders {
-            if let pressed = firstPress[order.key], pressed > told {
+            if let pressed = asked(for: order), pressed > told {
                 violate(
                     .soldOutWhenTrue, line: first.line,
                     "position \(order.id.position) was asked for only after the first \"sold out\"")
             }
+        }
+        // Who is told so has not won, and can't win any more: not even by an earlier press that was still on its way.
+        for attempt in attempts where attempt.isSoldOut {
+            guard let order = orders[attempt.key], attempt.invoked <= place(of: order)?.told ?? .max else { continue }
+            violate(
+                .soldOutWhenTrue, line: attempt.line,
+                "\(attempt.buyer) was told \"sold out\", and got position \(order.id.position)")
         }
     }
 
@@ -234,7 +240,7 @@ package struct Checker {
 
     private mutating func checkRest() {
         let gone = stored.record.stockTotal - rest.remaining
-        let accounted = storedUnits + stored.withheld + letterUnits
+        let accounted = storedUnits + stored.withheld + stored.letterUnits
         if gone != accounted {
             violate(.conservation, "\(gone) units are gone from Redis; \(accounted) are sold, withheld or dead letters")
         }

@@ -2,13 +2,15 @@
 package struct Fairness: Equatable, Sendable {
     /// Who got a lower position although another's was known before it asked: there must be none.
     package struct Inversion: Equatable, Sendable {
-        /// The line of the answer.
+        /// Where the answer is: in which of the logs, from 0, and in which of its lines, from 1.
+        package var log: Int
         package var line: Int
         package var position: Int
         /// The higher position that had been answered.
         package var answered: Int
 
-        package init(line: Int, position: Int, answered: Int) {
+        package init(log: Int, line: Int, position: Int, answered: Int) {
+            self.log = log
             self.line = line
             self.position = position
             self.answered = answered
@@ -50,54 +52,20 @@ package struct Fairness: Equatable, Sendable {
     package init(_ attempts: [Attempt]) {
         let purchases = attempts.filter { !$0.isJoin }
         let joins = attempts.filter(\.isJoin)
-        let winners = Self.places(of: purchases)
-        tickets = joins.isEmpty ? nil : Self.order(Self.places(of: joins))
+        let winners = Self.places(purchases)
+        tickets = joins.isEmpty ? nil : Self.order(Self.places(joins))
         units = Self.order(winners)
         cut = Self.cut(winners, purchases)
         busiestSecond = Self.busiestSecond(purchases)
     }
 
-    /// A position that was told.
-    private struct Place {
-        var line: Int
-        var position: Int
-        /// When the press was sent that it may have been given to first.
-        var asked: Int
-        /// When it was first told.
-        var told: Int
-    }
-
-    /// Every position that somebody was told.
-    ///
-    /// It was given to some press that was not refused. A refusal by the sale (409 …) says that no press before it had
-    /// won; 429 and 503 say nothing of those before them, which may have been decided without an answer.
-    private static func places(of attempts: [Attempt]) -> [Place] {
-        var pending: [String: Int] = [:]
-        var places: [Int: Place] = [:]
-        var latest: [String: Int] = [:]
-        for attempt in attempts.sorted(by: { $0.invoked < $1.invoked }) {
-            if attempt.won, let position = attempt.position, let told = attempt.responded {
-                if latest[attempt.key] == position, var place = places[position] {
-                    if told < place.told { (place.told, place.line) = (told, attempt.line) }
-                    places[position] = place
-                } else {
-                    latest[attempt.key] = position
-                    places[position] = Place(
-                        line: attempt.line, position: position, asked: pending[attempt.key] ?? attempt.invoked,
-                        told: told)
-                }
-                pending[attempt.key] = nil
-            } else if attempt.isUnknown {
-                pending[attempt.key] = pending[attempt.key] ?? attempt.invoked
-            } else if attempt.status != 429, attempt.status != 503 {
-                pending[attempt.key] = nil
-            }
-        }
-        return places.values.sorted { $0.position < $1.position }
+    /// What was told, by position.
+    private static func places(_ attempts: [Attempt]) -> [Places.Place] {
+        Places(attempts).told.sorted { $0.position < $1.position }
     }
 
     /// - Parameter places: by position.
-    private static func order(_ places: [Place]) -> Order {
+    private static func order(_ places: [Places.Place]) -> Order {
         var order = Order()
         order.count = places.count
         var latest = Int.min
@@ -117,13 +85,14 @@ package struct Fairness: Equatable, Sendable {
                 next += 1
             }
             if place.position < highest {
-                order.inversions.append(Inversion(line: place.line, position: place.position, answered: highest))
+                order.inversions.append(
+                    Inversion(log: place.log, line: place.line, position: place.position, answered: highest))
             }
         }
         return order
     }
 
-    private static func cut(_ winners: [Place], _ purchases: [Attempt]) -> Cut? {
+    private static func cut(_ winners: [Places.Place], _ purchases: [Attempt]) -> Cut? {
         let refused = purchases.filter(\.isSoldOut)
         guard let last = winners.last, let first = refused.compactMap(\.responded).min() else { return nil }
         let earlier = refused.filter { $0.invoked < last.asked }

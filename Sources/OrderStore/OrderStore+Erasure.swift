@@ -38,9 +38,10 @@ extension OrderStore {
     /// Puts the erased name in the buyer's place, in orders and dead letters: answers how many of each. What was there is
     /// overwritten with zeros in the file (PRAGMA secure_delete), and the log emptied into it.
     ///
-    /// nil, and nothing on the audit, where there is nothing of the buyer and `isDone` says that nobody else has it, either.
+    /// nil, and nothing on the audit, where nothing of the buyer was ever erased, there is nothing here, and `isGone` says that
+    /// nobody else has it, either.
     package func erase(
-        _ erased: ErasedBuyer, of sale: SaleID, reason: String, unless isDone: Bool
+        _ erased: ErasedBuyer, of sale: SaleID, reason: String, unless isGone: Bool
     ) throws(StoreError) -> (orders: Int, letters: Int)? {
         try database.execute("PRAGMA secure_delete = ON")
         let counts: (Int, Int)? = try transaction { () throws(StoreError) in
@@ -48,7 +49,7 @@ extension OrderStore {
                 "UPDATE orders SET buyer = ?3, key = 'erased-' || position, trace = ?4 WHERE sale = ?1 AND buyer = ?2",
                 [.text("\(sale)"), .text(erased.buyer), .text(erased.name), .text(ErasedBuyer.trace)])
             let letters = try eraseLetters(erased, of: sale)
-            if orders == 0, letters == 0, isDone { return nil }
+            if orders == 0, letters == 0, isGone, try !wasErased(erased, of: sale) { return nil }
             try audit(
                 "erase", sale, subject: erased.name, reason: reason,
                 outcome: "\(orders) orders, \(letters) dead letters")
@@ -61,6 +62,15 @@ extension OrderStore {
                 message: "the buyer is erased, but still in the database's log while somebody reads it: run it again")
         }
         return counts
+    }
+
+    private func wasErased(_ erased: ErasedBuyer, of sale: SaleID) throws(StoreError) -> Bool {
+        var found = false
+        try database.query(
+            "SELECT 1 FROM audit WHERE action = 'erase' AND sale = ? AND subject = ?",
+            [.text("\(sale)"), .text(erased.name)]
+        ) { _ in found = true }
+        return found
     }
 
     private func eraseLetters(_ erased: ErasedBuyer, of sale: SaleID) throws(StoreError) -> Int {

@@ -11,7 +11,8 @@ package struct StoredSale: Equatable, Sendable {
     package var lastStreamID = StreamID("0-0")
     /// By position.
     package var orders: [Order] = []
-    /// Orders among the dead letters, those that were discarded too: their units stay sold.
+    /// Orders among the dead letters, those that were discarded too: their units stay sold. One of each position, and none where
+    /// the position is a stored order's: what contradicts it has no unit of its own.
     package var deadLetters: [DeadLetter] = []
     package var losses: [Loss] = []
     /// Dead letters that nobody has decided about.
@@ -50,6 +51,9 @@ package struct StoredSale: Equatable, Sendable {
         self.sold = sold
         self.persistedPosition = persistedPosition
     }
+
+    /// Units in orders that could not be stored.
+    package var letterUnits: Int { deadLetters.reduce(0) { $0 + $1.quantity } }
 
     /// Units that are neither sold nor on sale.
     package var withheld: Int { losses.reduce(0) { $0 + ($1.isReleased ? 0 : $1.units) } }
@@ -134,8 +138,10 @@ extension Database {
         }
         try query(
             """
-            SELECT position, quantity FROM dead_letters
-            WHERE sale = ? AND position IS NOT NULL AND resolution IS NOT 'redriven' ORDER BY position
+            SELECT position, quantity, min(stream_id) FROM dead_letters AS letter
+            WHERE sale = ? AND position IS NOT NULL AND resolution IS NOT 'redriven' AND NOT EXISTS
+                (SELECT 1 FROM orders WHERE orders.sale = letter.sale AND orders.position = letter.position)
+            GROUP BY position ORDER BY position
             """, [.text("\(sale)")]
         ) {
             stored.deadLetters.append(.init(position: $0.integer(0), quantity: $0.integer(1)))

@@ -30,7 +30,7 @@ extension Command {
             throw CommandFailure(refusal, sale)
         }
         try context.confirm(redis)
-        let report = try StatusReport.read(sale, context, redis)
+        let report = try context.changed(sale, on: redis)
         if arguments.has("--json") {
             Output.line(report.json)
         } else if let queue = report.queue {

@@ -17,7 +17,7 @@ extension Command {
     ) { line, context in
         let arguments = try Arguments(line, options: [], flags: ["--json"], words: 2...2)
         let sale = try Arguments.sale(arguments.words[0])
-        guard let units = Int(arguments.words[1]), units != 0, abs(units) <= Limits.stockMax else {
+        guard let units = Int(arguments.words[1]), units != 0, units.magnitude <= Limits.stockMax else {
             throw Arguments.UsageError(
                 "\"\(arguments.words[1])\" is no number of units: up to \(Limits.stockMax), and not 0")
         }
@@ -29,7 +29,7 @@ extension Command {
         case .success((let total, let remaining)):
             try context.confirm(redis)
             if arguments.has("--json") {
-                Output.line(try StatusReport.read(sale, context, redis).json)
+                Output.line(try context.changed(sale, on: redis).json)
             } else {
                 Output.line("\(sale) has \(total) units, \(remaining) left")
             }
@@ -71,7 +71,7 @@ extension Command {
         case let refusal?: throw CommandFailure(refusal, sale)
         case nil:
             try context.confirm(redis)
-            let report = try StatusReport.read(sale, context, redis)
+            let report = try context.changed(sale, on: redis)
             if arguments.has("--json") { Output.line(report.json) } else { Output.print(report.lines) }
             return ExitCode.ok
         }

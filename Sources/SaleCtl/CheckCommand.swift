@@ -18,7 +18,7 @@ extension Command {
 
             Checks: \(Invariant.allCases.map(\.rawValue).joined(separator: ", ")).
             Run it when the worker has caught up. Exit code 0: all hold; 1: one does not, and its lines are named; 65: the run
-            is invalid, as it did not meet what it should have.
+            is invalid, as it did not meet what it should have, or nobody was told that it has a unit, or that none is left.
             """
     ) { line, context in
         let arguments = try Arguments(line, options: ["--log", "--met"], flags: ["--json"], words: 1...1)
@@ -41,7 +41,8 @@ extension Command {
             remaining: live.status.remaining, pending: try redis.unacknowledged(sale),
             differences: Comparison(sale, redis: live, sqlite: account).differences.map(\.description))
         let violations = Checker(attempts: attempts, stored: stored, rest: rest).violations
-        let missed = faults.filter { !$0.isMet(in: attempts) }
+        var missed = faults.filter { !$0.isMet(in: attempts) }.map(\.rawValue)
+        if !attempts.contains(where: { $0.won || $0.isSoldOut }) { missed.append("decision") }
         let times = AnswerTimes(attempts)
         let verdict = !violations.isEmpty ? "red" : missed.isEmpty ? "green" : "invalid"
         if arguments.has("--json") {
@@ -56,7 +57,7 @@ extension Command {
             if violations.count > shownMax {
                 Output.line("  … and \(violations.count - shownMax) more (--json lists all)")
             }
-            for fault in missed { Output.line("  the run never met: \(fault.rawValue)") }
+            for name in missed { Output.line("  the run never met: \(name)") }
         }
         if !violations.isEmpty { return ExitCode.negative }
         return missed.isEmpty ? ExitCode.ok : ExitCode.data
@@ -72,10 +73,10 @@ extension Command {
         }
     }
 
-    static func attempts(_ path: String) throws -> [Attempt] {
+    static func attempts(_ path: String, number: Int = 0) throws -> [Attempt] {
         do {
             let bytes = try File.read(path, limit: logBytesMax)
-            return try Attempt.parse(bytes.span)
+            return try Attempt.parse(bytes.span, number: number)
         } catch let error as FileError {
             throw CommandFailure("\(path) can't be read: \(error)", ExitCode.noInput)
         } catch let error as Attempt.Malformed {
@@ -85,7 +86,7 @@ extension Command {
 
     private static func json(
         _ verdict: String, _ attempts: Int, _ orders: Int, _ times: AnswerTimes, _ violations: [Violation],
-        _ missed: [Fault]
+        _ missed: [String]
     ) -> String {
         var text = ByteBuffer(capacity: 1024)
         text.append("{")
@@ -102,7 +103,7 @@ extension Command {
             if let line = violation.line { text.append(decimal: line) } else { text.append("null") }
             text.append("}")
         }
-        text.appendMember("never_met", missed.map(\.rawValue))
+        text.appendMember("never_met", missed)
         text.append("}")
         return text.string
     }

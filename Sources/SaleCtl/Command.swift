@@ -44,14 +44,24 @@ struct Context: Sendable {
     func redis() throws -> BlockingRedis { try BlockingRedis(RedisEndpoint(environment), name: "salectl") }
 
     /// Waits until the replicas that were asked for have what has just been changed.
-    func confirm(_ redis: BlockingRedis) throws {
-        let replicas = try environment.redisReplicas()
-        do throws(RedisError) {
-            try redis.confirm(replicas: replicas)
+    func confirm(_ redis: @autoclosure () throws -> BlockingRedis) throws {
+        try afterwards("a failover could take it back; look again") {
+            try redis().confirm(replicas: environment.redisReplicas())
+        }
+    }
+
+    /// Reads a sale that has just been changed.
+    func changed(_ sale: SaleID, on redis: BlockingRedis) throws -> StatusReport {
+        try afterwards("look again") { try StatusReport.read(sale, self, redis) }
+    }
+
+    /// What follows a change. Where it fails, the change is done all the same, and whoever tries again would make another.
+    private func afterwards<R>(_ consequence: String, _ step: () throws -> R) throws -> R {
+        do {
+            return try step()
         } catch {
-            guard error.code == .unconfirmed else { throw error }
             throw CommandFailure(
-                "done, but \(error.message): a failover could take it back; look again", ExitCode.temporaryFailure)
+                "done, but \(CommandFailure(error).message): \(consequence)", ExitCode.temporaryFailure)
         }
     }
 

@@ -16,7 +16,7 @@ extension Command {
                 throw CommandFailure("Redis has no sale \(sale)", ExitCode.noInput)
             }
             try context.confirm(redis)
-            let report = try StatusReport.read(sale, context, redis)
+            let report = try context.changed(sale, on: redis)
             Output.line(arguments.has("--json") ? report.json : "\(sale) is \(report.state)")
             return ExitCode.ok
         }

@@ -9,8 +9,9 @@ extension Command {
         "doctor", "[--json]", "Looks whether everything is ready for a sale.",
         details: """
             Checks Redis (reached, version, primary, the settings that keep confirmed orders, its file, the fence of each
-            sale), its replicas (how many, and whether each could take over), the clocks, the keys' files and their permissions, the database and the room on its disk. Exit code 0: nothing is
-            wrong; 1: something is, and the line says what to do.
+            sale), its replicas (how many, and whether each could take over), the clocks, the keys' files and their
+            permissions, the database and the room on its disk. Exit code 0: nothing is wrong; 1: something is, and the line
+            says what to do.
             """
     ) { line, context in
         let arguments = try Arguments(line, options: [], flags: ["--json"])
@@ -183,7 +184,7 @@ private struct Doctor {
 
     private mutating func database() {
         let path = context.environment[.database] ?? ""
-        let directory = path.contains("/") ? String(path[..<path.lastIndex(of: "/")!]) : "."
+        let directory = File.directory(of: path)
         if File.exists(path) {
             do throws(StoreError) {
                 _ = try StoreReader(path: path)
@@ -195,7 +196,7 @@ private struct Doctor {
             add(.warning, "database", "\(path) is not there yet: the worker makes it")
         }
         var facts = statvfs()
-        guard statvfs(directory.isEmpty ? "/" : directory, &facts) == 0 else {
+        guard statvfs(directory, &facts) == 0 else {
             return add(.bad, "disk", "\(directory): \(FileError())")
         }
         let free = Int(facts.f_bavail) * Int(facts.f_frsize)

@@ -10,8 +10,9 @@ extension Command {
 
             The buyer's orders keep their position, quantity and entry of the ledger; the buyer becomes erased:PSEUDONYM, and
             key and trace go, in SQLite and in Redis, dead letters included. Redis and SQLite stay equal, and the ledger
-            stays verifiable. Refused until the sale has ended. Where it is interrupted, run it again. Logs, backups and
-            Redis' append-only file keep what they have until they are rotated or rewritten (BGREWRITEAOF).
+            stays verifiable. Refused until the sale has ended. Where it is interrupted, run it again: that is done as
+            often as it is asked for. Logs, backups and Redis' append-only file keep what they have until they are rotated or
+            rewritten (BGREWRITEAOF).
             """
     ) { line, context in
         let arguments = try Arguments(line, options: ["--reason"], flags: ["--json"], words: 2...2)

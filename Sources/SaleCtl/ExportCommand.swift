@@ -17,7 +17,8 @@ extension Command {
             Each order once, and none behind the position up to which everything is stored: an export that goes on with
             --after and the last position that this one says (on stderr) misses none that is stored later. What is not an
             order is not in it and is counted on stderr: positions that were voided or lost, and dead letters. An open dead
-            letter is named, as it may become an order yet: export it then with --after its position less 1, --limit 1.
+            letter is named, as it may become an order yet: export it then with --after its position less 1, --limit 1. So is one
+            that became an order while this ran, and came too late for it.
             Reads beside a running worker, and may take its time: nothing waits for it.
             """
     ) { line, context in
@@ -37,6 +38,8 @@ extension Command {
         guard let persisted = try reader.persistedPosition(of: sale) else {
             throw CommandFailure("SQLite has no sale \(sale)", ExitCode.noInput)
         }
+        // Read before the orders: one that is redriven meanwhile may become an order that has been passed.
+        var awaited = Set(try reader.omissions(of: sale, after: after, through: persisted).open)
         let output = try arguments.value("--output")
         do {
             let file = try output.map { try PartialFile($0) }
@@ -52,6 +55,7 @@ extension Command {
                 let page = try reader.page(of: sale, after: position, through: persisted, limit: limit - written)
                 guard let last = page.last else { break }
                 for order in page { format.append(order, to: &text) }
+                awaited.subtract(page.map(\.id.position))
                 written += page.count
                 position = last.id.position
                 try flush()
@@ -61,7 +65,12 @@ extension Command {
             // Where it was not cut short, everything up to the persisted position has been dealt with.
             let end = written < limit ? max(after, persisted) : position
             Output.error("salectl: \(written) orders; last position \(end)")
-            report(try reader.omissions(of: sale, after: after, through: end))
+            let omissions = try reader.omissions(of: sale, after: after, through: end)
+            report(omissions)
+            let late = try awaited.subtracting(omissions.open).filter { position in
+                try position <= end && !reader.page(of: sale, after: position - 1, through: position, limit: 1).isEmpty
+            }
+            name("dead letters that became orders meanwhile, and are not in it", late.sorted())
         } catch let error as FileError {
             throw CommandFailure("\(output ?? "") can't be written: \(error)", ExitCode.cantCreate)
         }
@@ -74,9 +83,12 @@ extension Command {
             """
             salectl: not in it: \(omissions.open.count) dead letters, \(omissions.voided) voided, \(omissions.lost) lost
             """)
-        guard !omissions.open.isEmpty else { return }
-        let named = omissions.open.prefix(namedMax).map(String.init).joined(separator: ", ")
-        let more = omissions.open.count > namedMax ? " …" : ""
-        Output.error("salectl: open dead letters, which may become orders yet: positions \(named)\(more)")
+        name("open dead letters, which may become orders yet", omissions.open)
+    }
+
+    private static func name(_ what: String, _ positions: [Int]) {
+        guard !positions.isEmpty else { return }
+        let named = positions.prefix(namedMax).map(String.init).joined(separator: ", ")
+        Output.error("salectl: \(what): positions \(named)\(positions.count > namedMax ? " …" : "")")
     }
 }

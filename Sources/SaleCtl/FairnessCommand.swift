@@ -23,15 +23,16 @@ extension Command {
             """
     ) { line, _ in
         let arguments = try Arguments(line, options: [], flags: ["--json"], words: 1...logsMax)
-        let attempts = try arguments.words.flatMap { try Command.attempts($0) }
+        let logs = arguments.words
+        let attempts = try logs.enumerated().flatMap { try Command.attempts($1, number: $0) }
         guard !attempts.isEmpty else { throw CommandFailure("the log is empty: it proves nothing", ExitCode.data) }
         let fairness = Fairness(attempts)
-        if arguments.has("--json") { Output.line(fairness.json) } else { show(fairness) }
+        if arguments.has("--json") { Output.line(fairness.json(logs)) } else { show(fairness, logs) }
         let inversions = fairness.units.inversions.count + (fairness.tickets?.inversions.count ?? 0)
         return inversions == 0 ? ExitCode.ok : ExitCode.negative
     }
 
-    private static func show(_ fairness: Fairness) {
+    private static func show(_ fairness: Fairness, _ logs: [String]) {
         var lines: [(name: String, value: String)] = []
         if let tickets = fairness.tickets { lines += tickets.lines("tickets") }
         lines += fairness.units.lines("units")
@@ -46,9 +47,8 @@ extension Command {
         Output.print(lines)
         let inversions = (fairness.tickets?.inversions ?? []) + fairness.units.inversions
         for inversion in inversions.prefix(shownMax) {
-            Output.line(
-                "  position \(inversion.position), asked for when \(inversion.answered) was known (line \(inversion.line))"
-            )
+            let place = "line \(inversion.line) of \(logs[inversion.log])"
+            Output.line("  position \(inversion.position), asked for when \(inversion.answered) was known (\(place))")
         }
         if inversions.count > shownMax { Output.line("  … and \(inversions.count - shownMax) more (--json lists all)") }
     }
@@ -67,11 +67,12 @@ extension Fairness.Order {
         ]
     }
 
-    fileprivate func append(to text: inout ByteBuffer) {
+    fileprivate func append(_ logs: [String], to text: inout ByteBuffer) {
         text.append("{")
         text.appendMember("count", count)
         text.appendMember("inversions", each: inversions) { text, inversion in
             text.append("{")
+            text.appendMember("log", logs[inversion.log])
             text.appendMember("line", inversion.line)
             text.appendMember("position", inversion.position)
             text.appendMember("answered", inversion.answered)
@@ -84,13 +85,13 @@ extension Fairness.Order {
 }
 
 extension Fairness {
-    fileprivate var json: String {
+    fileprivate func json(_ logs: [String]) -> String {
         var text = ByteBuffer(capacity: 1024)
         text.append("{")
         text.appendMember("tickets")
-        if let tickets { tickets.append(to: &text) } else { text.append("null") }
+        if let tickets { tickets.append(logs, to: &text) } else { text.append("null") }
         text.appendMember("units")
-        units.append(to: &text)
+        units.append(logs, to: &text)
         text.appendMember("cut")
         if let cut {
             text.append("{")

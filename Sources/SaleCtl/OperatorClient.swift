@@ -4,7 +4,7 @@ import Shared
 
 /// Asks the worker's operator listener over HTTP/1.1: one request, one answer with a Content-Length, one connection.
 struct OperatorClient {
-    /// The worker answers between two turns, of which the longest stores a thousand orders.
+    /// The worker answers between two turns, of which the longest stores four thousand orders (`StreamReader`).
     private static let timeoutSeconds = 10
     /// A hundred results with a sentence each are some tens of kilobytes.
     private static let answerBytesMax = 1 << 20

@@ -8,7 +8,7 @@ enum Performer {
     case direct(StoreLock, OrderStore, BlockingRedis)
     case worker(OperatorClient)
 
-    /// For a database that is there. The lock is held as long as the performer lives.
+    /// For a database that is there.
     init(_ context: Context) throws {
         guard let path = try context.existingDatabase() else {
             throw CommandFailure("there is no database", ExitCode.noInput)
@@ -29,9 +29,9 @@ enum Performer {
     /// Does it; answers the result's JSON.
     func perform(_ operation: Operation) throws -> String {
         switch self {
-        case .direct(_, let store, let redis):
+        case .direct(let lock, let store, let redis):
             do {
-                return try operation.run(store: store, redis: redis)
+                return try withExtendedLifetime(lock) { try operation.run(store: store, redis: redis) }
             } catch let refused as OperationRefused {
                 let code = refused.kind == .notFound ? ExitCode.noInput : ExitCode.unavailable
                 throw CommandFailure(refused.description, code)

@@ -31,14 +31,14 @@ struct PlannedFailover {
             try old.command(["CLIENT", "PAUSE", RedisArgument(Self.pauseMilliseconds), "WRITE"])
             // All of them: which one is promoted is for the Sentinels to say.
             try wait(Self.catchUpMilliseconds, for: "its replicas to catch up") { try replication(old).isLevel }
+            progress("asking a Sentinel for a failover")
+            try promote()
         } catch {
             // Nothing has begun: it may go on at once.
             letWrite(
                 old.address, unless: "the primary goes on by itself after \(Self.pauseMilliseconds / 1000) s", progress)
             throw error
         }
-        progress("asking a Sentinel for a failover")
-        try promote()
         var new = old.address
         // From here on the old primary must not write again: where this ends in vain, it goes on when its pause is over.
         try wait(Self.takeOverMilliseconds, for: "a new primary") {
@@ -68,16 +68,22 @@ struct PlannedFailover {
         return (old.address, new)
     }
 
-    /// Asks one Sentinel, and once: it needs nobody's vote, so two that were asked would each promote a replica. An answer that
-    /// is lost may be a failover that has begun.
+    /// Has one Sentinel begin, and no second: it needs nobody's vote, so two would each promote a replica. Another is asked only
+    /// where one can't be, or refuses; an answer that is lost may be a failover that has begun. Throws where none has.
     private func promote() throws {
-        do throws(RedisError) {
-            try BlockingRedis.askSentinels(
-                [sentinels.randomElement()!], ["SENTINEL", "FAILOVER", RedisArgument(name)]
-            ) { _ in }
-        } catch {
-            guard error.code == .timedOut || error.code == .connectionLost else { throw error }
+        var refusal = "none is named"
+        for sentinel in sentinels.shuffled() {
+            do throws(RedisError) {
+                return try BlockingRedis.askSentinels(
+                    [sentinel], ["SENTINEL", "FAILOVER", RedisArgument(name)]
+                ) { _ in }
+            } catch {
+                let mayHaveBegun = error.code == .timedOut || error.code == .connectionLost
+                guard !mayHaveBegun, !error.message.hasPrefix("INPROG") else { return }
+                refusal = error.description
+            }
         }
+        throw CommandFailure("no Sentinel begins a failover: \(refusal)", ExitCode.temporaryFailure)
     }
 
     private func connect(_ address: SocketAddress) throws(RedisError) -> BlockingRedis {

@@ -124,7 +124,8 @@ extension Command {
             .release, keys: [keys.sale, keys.stock, keys.orders], [RedisArgument(redis.facts.runID)])
         switch reply.integer ?? -1 {
         case -1: throw CommandFailure("Redis has no sale \(sale)", ExitCode.noInput)
-        case -2: throw CommandFailure("\(sale) is fenced: nothing is released", ExitCode.unavailable)
+        case -2:
+            throw CommandFailure("\(sale) is fenced, or being archived: nothing is released", ExitCode.unavailable)
         case let units:
             try context.confirm(redis)
             Output.line(arguments.has("--json") ? "{\"released\":\(units)}" : "released \(units)")

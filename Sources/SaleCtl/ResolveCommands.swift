@@ -52,14 +52,23 @@ extension Command {
             let letters = try chosen(arguments, sale, context)
             let performer = letters.isEmpty ? nil : try Performer(context)
             var results: [LetterResult] = []
-            for chunk in LetterChunks(letters, rate: rate) {
-                if let pause = chunk.pauseMilliseconds { usleep(UInt32(pause) * 1000) }
-                let body = operation(
-                    .init(sale: sale, ids: chunk.ids, reason: reason, isRehearsal: arguments.has("--dry-run")))
-                guard let answer = try performer?.perform(body).withBytes({ LetterResults(parsing: $0) }) else {
-                    throw CommandFailure("the worker's answer can't be read", ExitCode.unavailable)
+            do {
+                for chunk in LetterChunks(letters, rate: rate) {
+                    if let pause = chunk.pauseMilliseconds { usleep(UInt32(pause) * 1000) }
+                    let body = operation(
+                        .init(sale: sale, ids: chunk.ids, reason: reason, isRehearsal: arguments.has("--dry-run")))
+                    guard let answer = try performer?.perform(body).withBytes({ LetterResults(parsing: $0) }) else {
+                        throw CommandFailure("the worker's answer can't be read", ExitCode.unavailable)
+                    }
+                    results += answer.results
                 }
-                results += answer.results
+            } catch {
+                guard !results.isEmpty else { throw error }
+                // What is done stays done, and is said.
+                print(results, arguments)
+                let failure = CommandFailure(error)
+                throw CommandFailure(
+                    "after \(results.count) of \(letters.count) letters: \(failure.message)", failure.code)
             }
             print(results, arguments)
             return results.contains { $0.outcome == .failedAgain } ? ExitCode.negative : ExitCode.ok

@@ -28,10 +28,9 @@ extension StatusReport {
 
     private init(archived stored: StoredSale) {
         let record = stored.record
-        let letterUnits = stored.deadLetters.reduce(0) { $0 + $1.quantity }
         let status = SaleStatus(
             sale: record.sale, uuid: record.uuid, title: record.title, stockTotal: record.stockTotal,
-            remaining: max(0, record.stockTotal - stored.sold - stored.withheld - letterUnits),
+            remaining: max(0, record.stockTotal - stored.sold - stored.withheld - stored.letterUnits),
             position: stored.persistedPosition, maxPerBuyer: record.maxPerBuyer, opensAt: record.settings.opensAt,
             closesAt: record.settings.closesAt, paused: record.settings.paused, epoch: record.epoch, servingRunID: "-",
             persistedPosition: stored.persistedPosition, readAt: .now)
@@ -42,8 +41,14 @@ extension StatusReport {
 }
 
 extension Command {
-    static let list = Command("ls", "[--json]", "Lists all sales, archived ones too where SQLite can be asked.") {
-        line, context in
+    static let list = Command(
+        "ls", "[--json]", "Lists all sales, archived ones too where SQLite can be asked.",
+        details: """
+            A sale of which Redis has lost a part is named on stderr, and with --json under `unreadable`.
+
+            Exit code: 0, or 1 where there is such a sale.
+            """
+    ) { line, context in
         let arguments = try Arguments(line, options: [], flags: ["--json"])
         let redis = try context.redis()
         let reader = try context.existingDatabase().map { try StoreReader(path: $0) }
@@ -53,7 +58,17 @@ extension Command {
             return try reader?.archiveMark(of: $0)?.archivedAt != nil
         }
         let sales = (live + (archived ?? [])).sorted { $0.description < $1.description }
-        let reports = try sales.map { try StatusReport.read($0, context, redis, beside: reader) }
+        var reports: [StatusReport] = []
+        var unreadable: [(sale: SaleID, reason: String)] = []
+        for sale in sales {
+            do {
+                reports.append(try StatusReport.read(sale, context, redis, beside: reader))
+            } catch let error as RedisError where error.code == .unexpectedReply {
+                unreadable.append((sale, error.message))
+            } catch let failure as CommandFailure {
+                unreadable.append((sale, failure.message))
+            }
+        }
         if arguments.has("--json") {
             var json = ByteBuffer(capacity: 4096)
             json.append("{\"sales\":[")
@@ -61,7 +76,14 @@ extension Command {
                 if index > 0 { json.append(",") }
                 report.append(to: &json)
             }
-            json.append("]}")
+            json.append("]")
+            json.appendMember("unreadable", each: unreadable) { json, one in
+                json.append("{")
+                json.appendMember("sale", "\(one.sale)")
+                json.appendMember("reason", one.reason)
+                json.append("}")
+            }
+            json.append("}")
             Output.line(json.string)
         } else {
             Output.print(
@@ -72,7 +94,8 @@ extension Command {
                     ]
                 }, headings: ["SALE", "STATE", "STOCK", "SOLD", "REMAINING", "BACKLOG", "DEAD", "TITLE"])
         }
-        return ExitCode.ok
+        for (sale, reason) in unreadable { Output.error("salectl: \(sale) can't be shown: \(reason)") }
+        return unreadable.isEmpty ? ExitCode.ok : ExitCode.negative
     }
 
     static let show = Command("show", "ID [--json]", "Shows one sale.") { line, context in

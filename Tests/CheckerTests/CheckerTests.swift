@@ -113,6 +113,31 @@ private struct History {
         #expect(found == [.firstComeFirstServed])
     }
 
+    @Test(arguments: [(503, "unavailable"), (429, "rate-limited"), (409, "sale-not-open")])
+    func `takes no press that was refused for the one that won`(_ status: Int, _ problem: String) {
+        let found = violated {
+            $0.attempts[1] = History.attempt(2, at: 31, 35, 201, 1)
+            $0.attempts.append(History.attempt(2, at: 5, 6, status, nil, problem))
+        }
+        #expect(found == [.firstComeFirstServed])
+    }
+
+    @Test(arguments: [nil, (6, 202), (6, 504)] as [(Int, Int)?])
+    func `takes a press of which nobody knows what came for the one that won, unless a later one says that it was`(
+        _ answer: (Int, Int)?
+    ) {
+        func found(_ status: Int) -> Set<Invariant> {
+            violated {
+                $0.attempts[1] = History.attempt(2, at: 31, 35, status, 1)
+                $0.attempts.append(History.attempt(2, at: 5, answer?.0, answer?.1 ?? 0))
+                // A refusal behind it says nothing of it: it may still have been on its way.
+                $0.attempts.append(History.attempt(2, at: 7, 8, 409, nil, "sale-not-open"))
+            }
+        }
+        #expect(found(200) == [])
+        #expect(found(201) == [.firstComeFirstServed])
+    }
+
     @Test func `sees through a buyer who never learnt of its win`() {
         // Buyer 3's answer was lost for good; its stored position still has to be in order.
         let fine = violated { $0.attempts.remove(at: 4) }
@@ -130,6 +155,29 @@ private struct History {
     @Test func `sees a sold out that came before the last unit was asked for`() {
         let found = violated { $0.attempts[5] = History.attempt(4, at: 20, 35, 409, nil, "sold-out") }
         #expect(found == [.soldOutWhenTrue])
+    }
+
+    @Test func `sees a unit that went to somebody who had been told that none was left`() {
+        let found = violated {
+            $0.attempts[2...4] = [
+                History.attempt(3, at: 40, 50, 409, nil, "sold-out"), History.attempt(3, at: 70, 80, 201, 3),
+            ]
+        }
+        #expect(found == [.soldOutWhenTrue])
+        let late = violated {
+            $0.attempts[3] = History.attempt(3, at: 45, 50, 409, nil, "sold-out")
+        }
+        #expect(late == [.soldOutWhenTrue])
+    }
+
+    @Test func `knows that units which were released are on sale again, whoever was told that none was left`() {
+        let found = violated {
+            $0.attempts[2...4] = [
+                History.attempt(3, at: 40, 50, 409, nil, "sold-out"), History.attempt(3, at: 70, 80, 201, 3),
+            ]
+            $0.stored.losses = [.init(positions: 4...4, units: 1, isReleased: true)]
+        }
+        #expect(found == [])
     }
 
     @Test func `sees a gap that nothing accounts for`() {

@@ -29,7 +29,7 @@ import Testing
 
     @Test func `finds who was answered before another asked, and yet has the higher position`() {
         let fairness = Fairness([won("a", 0, 1, 2), won("b", 5, 6, 1)])
-        #expect(fairness.units.inversions == [.init(line: 5, position: 1, answered: 2)])
+        #expect(fairness.units.inversions == [.init(log: 0, line: 5, position: 1, answered: 2)])
         #expect(fairness.units.largestLead == 5)
     }
 

@@ -96,6 +96,7 @@ import Testing
         #expect(try store.apply(sale, [TestEvents.order(2)]).outcomes.count == 1)
         #expect(try store.apply(sale, [TestEvents.order(2, id: "88-0")]).outcomes.map(\.reason) == [.contradiction])
         #expect(try store.account(of: sale)?.orders.map(\.id.position) == [1, 3])
+        #expect(try store.account(of: sale)?.deadLetters == [.init(position: 2, quantity: 1)], "it was sold once")
         let redriven = try store.redrive(sale, ["3-0"], reason: "r", rehearsing: false).results[0]
         #expect(redriven.outcome == .skipped)
         #expect(!redriven.isStored)
@@ -108,6 +109,7 @@ import Testing
         let store = try OrderStore(path: path)
         _ = try store.apply(
             sale, [TestEvents.create(), TestEvents.order(1), TestEvents.order(1, buyer: "an-impostor", id: "9-0")])
+        #expect(try store.account(of: sale)?.deadLetters == [], "it has no unit of its own")
         let results = try store.discard(sale, ["9-0"], reason: "r", given: 1, rehearsing: false)
         #expect(results == [.init(id: "9-0", outcome: .discarded)])
         #expect(try shell("SELECT count(*) FROM voids") == ["0"])

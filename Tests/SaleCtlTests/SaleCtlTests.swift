@@ -145,6 +145,22 @@ private final class Operator {
         #expect(result.errors.contains(message), "\(result.errors)")
     }
 
+    /// Each is answered, and then Redis has no answer to what comes next: WAIT, or the sale's dead letters.
+    @Test(
+        arguments: [
+            ["restock", "demo", "5"], ["set", "demo", "--title", "U"], ["pause", "demo"], ["admit", "demo", "500/s"],
+            ["create", "new", "--title", "T", "--stock", "5"],
+        ], ["wait", "xlen"])
+    func `says that a change is done where only what follows it fails`(_ line: [String], _ lost: String) throws {
+        let operate = try Operator(replicas: lost == "wait" ? 1 : 0)
+        let admission = NewSale.Admission(rate: 100, turnWindowMilliseconds: 60_000)
+        #expect(try operate.redis.create(NewSale(sale: SaleID("demo")!, title: "T", stock: 5, admission: admission)))
+        try operate.redis.command(["ACL", "SETUSER", "default", RedisArgument("-\(lost)")])
+        let result = try operate.run(line + ["--json"])
+        #expect(result.code == ExitCode.temporaryFailure)
+        #expect(result.errors.contains("done, but"), "\(result.errors)")
+    }
+
     @Test func `lists and watches sales`() throws {
         let operate = try Operator()
         try TestSale.create(operate.redis, "a")
@@ -155,6 +171,45 @@ private final class Operator {
         let watched = try operate.run(["watch", "a", "--every", "10ms", "--for", "2s", "--json"])
         #expect(watched.code == 0)
         #expect(watched.output.split(separator: "\n").count >= 2)
+    }
+
+    @Test func `lists the other sales beside those of which Redis has lost a part, or everything`() throws {
+        let operate = try Operator()
+        for sale in ["a", "b", "c"] { try TestSale.create(operate.redis, sale) }
+        try operate.redis.command(["DEL", RedisArgument(SaleKeys(SaleID("b")!).stock)])
+        try operate.redis.command(["DEL", RedisArgument(SaleKeys(SaleID("c")!).sale)])
+        let list = try operate.run(["ls"])
+        #expect(list.code == ExitCode.negative)
+        #expect(list.output.split(separator: "\n").map { $0.prefix(4) } == ["SALE", "a   "])
+        #expect(
+            list.errors == """
+                salectl: b can't be shown: stock of the sale is missing from Redis
+                salectl: c can't be shown: Redis has no sale c
+
+                """)
+        let json = try operate.json(["ls"])
+        #expect((json["sales"] as? [[String: Any]])?.compactMap { $0["sale"] as? String } == ["a"])
+        #expect((json["unreadable"] as? [[String: String]])?.compactMap { $0["sale"] } == ["b", "c"])
+    }
+
+    @Test func `says of several logs which one shows that somebody came too late`() throws {
+        let directory = try TemporaryDirectory()
+        func write(_ name: String, _ buyer: String, _ invoked: Int, _ position: Int) throws -> String {
+            let path = directory.path(name)
+            try """
+            {"inv_ns":\(invoked),"resp_ns":\(invoked + 1),"buyer":"\(buyer)","key":"k-\(buyer)","status":201,"problem":null,\
+            "position":\(position)}
+
+            """.write(toFile: path, atomically: true, encoding: .utf8)
+            return path
+        }
+        let logs = [try write("one.jsonl", "a", 0, 2), try write("two.jsonl", "b", 5, 1)]
+        let salectl = ChildProcess.product("salectl")
+        let result = try ChildProcess.run(salectl, ["fairness"] + logs)
+        #expect(result.code == ExitCode.negative)
+        #expect(result.output.hasSuffix("  position 1, asked for when 2 was known (line 1 of \(logs[1]))\n"))
+        let json = try ChildProcess.run(salectl, ["fairness", "--json"] + logs)
+        #expect(json.output.contains(#""inversions":[{"log":"\#(logs[1])","line":1,"position":1,"answered":2}]"#))
     }
 
     @Test func `goes on watching when Redis has been away`() throws {
@@ -333,6 +388,9 @@ private final class Operator {
         (["create", "x", "--title", "T", "--stock", "1", "--opens-at", "3026-01-01T00:00:00Z"], ExitCode.usage),
         (["show", "ghost"], ExitCode.noInput), (["pause", "ghost"], ExitCode.noInput),
         (["reconcile", "ghost"], ExitCode.noInput), (["show", "a", "b"], ExitCode.usage),
+        (["restock", "x", "-9223372036854775808"], ExitCode.usage),
+        (["restock", "x", "9223372036854775807"], ExitCode.usage),
+        (["watch", "x", "--every", "1200000h"], ExitCode.usage), (["watch", "x", "--for", "8761h"], ExitCode.usage),
         (["token", "--subject", "a b"], ExitCode.usage), (["token", "--subject", "a"], ExitCode.config),
         (["--help"], ExitCode.ok), (["--version"], ExitCode.ok), (["create", "--help"], ExitCode.ok),
         (["keys", "init", "--help"], ExitCode.ok), (["keys", "rotate-receipt", "--help"], ExitCode.ok),

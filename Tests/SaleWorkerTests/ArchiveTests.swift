@@ -61,6 +61,22 @@ import Testing
         #expect(try under.salectl(["export", "demo", "--format", "jsonl"]).output.split(separator: "\n").count == 4)
     }
 
+    @Test func `leaves as many units as were left, however many dead letters there are of a position`() throws {
+        let under = try ended()
+        #expect(try under.salectl(["archive", "demo"]).code == 0)
+        // Somebody who was not the buyer of order 2, and two letters that claim position 5.
+        _ = try SQLiteShell.run(
+            under.database,
+            """
+            INSERT INTO dead_letters (sale, stream_id, reason, message, stage, position, quantity, first_failed_at_ms,
+                last_failed_at_ms, worker, release, resolution, resolved_at_ms)
+            SELECT 'demo', '1-' || key, 'contradiction', 'm', 'store', value, 1, 1, 1, 'w', 'r', 'discarded', 1
+            FROM json_each('[2, 5, 5]');
+            """)
+        let shown = try under.salectl(["show", "demo", "--json"]).output
+        #expect(shown.contains(#""sold":5,"remaining":5,"#), "\(shown)")
+    }
+
     @Test func `is refused, with the reason, where something is not stored or not over`() throws {
         let under = try WorkerUnderTest()
         try TestSale.create(under.redis, stock: 10)
@@ -102,6 +118,7 @@ import Testing
         waiting.wait()
         let event = try under.redis.archiveEvent(of: Self.sale)
         #expect(try under.salectl(["restock", "demo", "1"]).code == ExitCode.cantCreate)
+        #expect(try under.salectl(["release", "demo"]).errors.contains("or being archived"))
         // The worker is killed while it stores that; then salectl finds nobody again.
         let worker = try under.start(["SALE_WORKER_FAILPOINT": step])
         worker.wait()

@@ -62,7 +62,7 @@ import Testing
         #expect(result.code == 0, "\(result.errors)")
         #expect(try !everything(under, sale).contains("alice"))
         #expect(try everything(under, sale).contains("bob"))
-        #expect(try erase(under).code != 0)
+        #expect(try under.salectl(["erase", "demo", "alice", "--reason", "r"]).code == ExitCode.noInput)
     }
 
     @Test func `is in neither store any more, and both go on telling the same story`() throws {
@@ -86,13 +86,32 @@ import Testing
         let audit = try SQLiteShell.run(under.database, "SELECT action, subject, reason, outcome FROM audit")
         #expect(audit == ["erase|\(orders[2].buyer)|request 12|2 orders, 1 dead letters"])
 
-        // Asked again, there is nobody of that name.
-        #expect(try erase(under).code == ExitCode.noInput)
+        // Asked again, that is done.
+        #expect(try erase(under).output.contains("\"orders\":0,\"dead_letters\":0"))
         try under.start()
         #expect(under.drained(sale))
         #expect(try under.account(sale)?.orders == orders)
         #expect(try under.deadLetters(sale).count == 1)
         #expect(try under.reconciled(sale))
+    }
+
+    @Test func `is erased when it is asked for again, where somebody was reading the file`() throws {
+        let (under, sale) = try system()
+        #expect(try under.salectl(["dlq", "discard", "demo", "--all", "--reason", "r"]).code == 0)
+        try under.start()
+        #expect(under.drained(sale))
+        let archived = try under.salectl(["archive", "demo"])
+        #expect(archived.code == 0, "\(archived.errors)")
+        under.worker?.signal()
+        under.worker?.wait()
+        let reader = try SQLiteLock(under.database, readOnly: true)
+        let first = try erase(under)
+        #expect(first.code == ExitCode.unavailable)
+        #expect(first.errors.contains("run it again"), "\(first.errors)")
+        reader.release()
+        let second = try erase(under)
+        #expect(second.code == 0, "\(second.errors)")
+        #expect(try !everything(under, sale).contains("alice"))
     }
 
     @Test func `does not come back when the database is lost and made again from the stream`() throws {

@@ -75,6 +75,57 @@ import Testing
         #expect(try under.salectl(["export", "demo", "--after", "11"]).output.contains("demo-12,"))
     }
 
+    @Test func `names a dead letter that becomes an order while it runs, and comes too late for it`() throws {
+        let under = try sold()
+        under.worker?.signal(SIGKILL)
+        under.worker?.wait()
+        // More orders than a pipe holds, and three letters: of 3 and 5 before, and of 1900 behind where it will stand still.
+        _ = try SQLiteShell.run(
+            under.database,
+            """
+            UPDATE sales SET stock_total = 3000, persisted_position = 2000;
+            WITH RECURSIVE more (n) AS (SELECT 13 UNION ALL SELECT n + 1 FROM more WHERE n < 2000)
+            INSERT INTO orders SELECT sale, n, sale || '-' || n, 'buyer-' || n, quantity, 'key-' || n, trace, secured_at_ms,
+                epoch, '9-' || n FROM orders, more WHERE position = 1;
+            CREATE TABLE redriven AS SELECT * FROM orders WHERE position IN (3, 1900);
+            DELETE FROM orders WHERE position IN (3, 5, 1900);
+            INSERT INTO dead_letters (sale, stream_id, reason, message, stage, position, quantity, first_failed_at_ms,
+                last_failed_at_ms, worker, release)
+            SELECT 'demo', '1-' || value, 'malformed', 'm', 'decode', value, 1, 1, 1, 'w', 'r' FROM json_each('[3, 5, 1900]');
+            """)
+        let pipe = Pipe()
+        let log = under.server.directory.url.appendingPathComponent("export.log")
+        let export = try ChildProcess(
+            ChildProcess.product("salectl"), ["export", "demo"], environment: ["SALE_DATABASE": under.database],
+            errorLog: log, output: pipe.fileHandleForWriting)
+        try pipe.fileHandleForWriting.close()
+        // It has read its first page, and stands still with it.
+        let output = pipe.fileHandleForReading
+        #expect(
+            eventually {
+                var waiting: Int32 = 0
+                return ioctl(output.fileDescriptor, UInt(FIONREAD), &waiting) == 0 && waiting > 0
+            })
+        _ = try SQLiteShell.run(
+            under.database,
+            """
+            INSERT INTO orders SELECT * FROM redriven;
+            UPDATE dead_letters SET resolution = 'redriven', resolved_at_ms = 2 WHERE position IN (3, 1900);
+            """)
+        let lines = String(decoding: try output.readToEnd() ?? Data(), as: UTF8.self).components(separatedBy: "\r\n")
+        #expect(export.wait() == 0)
+        #expect(lines.count == 2000)
+        #expect(lines.contains { $0.hasPrefix("demo-1900,") })
+        #expect(
+            export.errors == """
+                salectl: 1998 orders; last position 2000
+                salectl: not in it: 1 dead letters, 0 voided, 0 lost
+                salectl: open dead letters, which may become orders yet: positions 5
+                salectl: dead letters that became orders meanwhile, and are not in it: positions 3
+
+                """)
+    }
+
     @Test func `into a file is there whole, for its owner only, or not at all`() throws {
         let under = try sold()
         let path = under.server.directory.path("orders.csv")

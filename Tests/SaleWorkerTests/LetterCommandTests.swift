@@ -84,6 +84,21 @@ import Testing
         #expect(try under.deadLetters(sale).count == 2)
     }
 
+    @Test(arguments: [false, true])
+    func `says what became of the letters before the one that can't be tried`(_ asJSON: Bool) throws {
+        let (under, _, letter, rubbish) = try system()
+        // No order can be stored, for a reason that is none of the letter's.
+        _ = try SQLiteShell.run(
+            under.database, "CREATE TRIGGER broken BEFORE INSERT ON orders BEGIN INSERT INTO nowhere VALUES (1); END")
+        // One letter at a time.
+        let line = ["dlq", "redrive", "demo", rubbish, letter, "--reason", "r", "--rate", "10/s"]
+        let result = try under.salectl(line + (asJSON ? ["--json"] : []))
+        #expect(result.code == ExitCode.unavailable)
+        #expect(result.output.contains(rubbish) && !result.output.contains(letter), "\(result.output)")
+        #expect(result.output.contains(asJSON ? #""failed_again":1"# : "1 letters, failed_again 1"))
+        #expect(result.errors.contains("after 1 of 2 letters: the database: "), "\(result.errors)")
+    }
+
     @Test func `has Redis know how far the sale is stored once a letter without a position has been redriven`() throws {
         let (under, sale, letter, _) = try system()
         // As an earlier release would have kept it: it could not read the position.

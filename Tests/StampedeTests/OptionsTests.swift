@@ -20,6 +20,15 @@ import Testing
         #expect(options.retryPerMillion == 20_000)
     }
 
+    @Test func `spreads the presses over a year at most`() throws {
+        #expect(try Options(target + ["--over", "8760h"]).pace == .open(overNanoseconds: 365 * 86_400 * 1_000_000_000))
+        #expect {
+            _ = try Options(target + ["--over", "31536000001ms"])
+        } throws: {
+            "\($0)".contains("--over must be a duration, of a year (8760h) at most")
+        }
+    }
+
     @Test func `takes several targets, of TCP and Unix sockets`() throws {
         let options = try Options(target + ["--target", "unix:/run/api.sock"])
         #expect(options.targets.map(\.address) == [.tcp(host: "127.0.0.1", port: 8101), .unix(path: "/run/api.sock")])
@@ -30,6 +39,7 @@ import Testing
         ["--target", "http://a-name:80", "--sale", "x"], ["--target", "http://127.0.0.1:1", "--sale", "X"],
         ["--target", "http://127.0.0.1:1", "--sale", "x", "--buyers", "0"],
         ["--target", "http://127.0.0.1:1", "--sale", "x", "--over", "10"],
+        ["--target", "http://127.0.0.1:1", "--sale", "x", "--over", "3000000h"],
         ["--target", "http://127.0.0.1:1", "--sale", "x", "--retry-share", "2"],
         ["--target", "http://127.0.0.1:1", "--sale", "x", "--unknown"],
         ["--target", "http://127.0.0.1:1", "--sale", "x", "--sale", "y"],

@@ -15,9 +15,9 @@ package final class RedisFleet: @unchecked Sendable {
     private let directory: TemporaryDirectory
     private var ports: [UInt16] = []
 
-    /// Starts all; a primary counts as down after `downAfterMilliseconds`.
-    package init(downAfterMilliseconds: Int = 1000) throws {
-        let settings = ["--min-replicas-to-write", "1", "--repl-backlog-size", "64mb"]
+    /// Starts all; a primary counts as down after `downAfterMilliseconds`. `settings` are for the servers.
+    package init(_ settings: [String] = [], downAfterMilliseconds: Int = 1000) throws {
+        let settings = ["--min-replicas-to-write", "1", "--repl-backlog-size", "64mb"] + settings
         let primary = try RedisServer(RedisServer.followed() + settings)
         let replicas = try (0..<2).map { _ in try primary.replica(RedisServer.followed() + settings) }
         servers = [primary] + replicas
@@ -60,6 +60,20 @@ package final class RedisFleet: @unchecked Sendable {
     package func primary() -> RedisServer? {
         guard let connection = try? connect() else { return nil }
         return servers.first { "\(connection.address)".hasSuffix(":\($0.port)") }
+    }
+
+    /// SIGKILL to a Sentinel, and waits for the end.
+    package func crashSentinel(_ index: Int) {
+        sentinels[index].signal(SIGKILL)
+        sentinels[index].wait()
+    }
+
+    /// Whether every Sentinel says this of both replicas.
+    package func sentinelsSay(_ name: String, _ value: String) throws -> Bool {
+        try ports.allSatisfy { port in
+            let facts = try Self.cli(port, ["SENTINEL", "REPLICAS", Self.name])
+            return facts.components(separatedBy: "\(name)\n\(value)\n").count == 3
+        }
     }
 
     private static func cli(_ port: UInt16, _ words: [String]) throws -> String {

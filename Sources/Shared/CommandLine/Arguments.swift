@@ -77,11 +77,11 @@ package struct Arguments: Sendable {
         return number
     }
 
-    /// A duration such as `250ms`, `30s`, `5m` or `2h`, in milliseconds.
+    /// A duration such as `250ms`, `30s`, `5m` or `2h`, up to a year, in milliseconds.
     package func duration(_ option: String) throws(UsageError) -> Int? {
         guard let text = try value(option) else { return nil }
         guard let milliseconds = DurationText.milliseconds(text), milliseconds > 0 else {
-            throw UsageError("\(option) must be a duration such as 250ms, 30s, 5m or 2h")
+            throw UsageError("\(option) must be a duration, of a year (8760h) at most: 250ms, 30s, 5m or 2h")
         }
         return milliseconds
     }
@@ -98,11 +98,14 @@ package struct Arguments: Sendable {
 /// Durations as people write them.
 package enum DurationText {
     private static let units = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)]
+    /// A year. In nanoseconds that is 2^55, and in seconds it fits 32 bits: what is reckoned from it does not overflow.
+    private static let millisecondsMax = 365 * 86_400_000
 
-    /// The milliseconds of `250ms`, `30s`, `5m` or `2h`; nil for anything else.
+    /// The milliseconds of `250ms`, `30s`, `5m` or `2h`, up to a year; nil for anything else.
     package static func milliseconds(_ text: String) -> Int? {
         guard let (suffix, scale) = units.first(where: { text.hasSuffix($0.0) }),
-            let number = String(text.dropLast(suffix.count)).withBytes({ $0.decimal }), number <= 1_000_000_000
+            let number = String(text.dropLast(suffix.count)).withBytes({ $0.decimal }),
+            number <= millisecondsMax / scale
         else { return nil }
         return number * scale
     }

@@ -1,0 +1,51 @@
+import RedisClient
+import Shared
+import TestSupport
+import Testing
+
+@testable import SaleCtl
+
+@Suite(.serialized) struct `A planned failover` {
+    private static let asking = "asking a Sentinel for a failover"
+
+    /// Does `fault` when the primary has been stopped, and before a Sentinel is asked.
+    private func failOver(
+        _ fleet: RedisFleet, asking order: [Int] = [0, 1, 2], _ fault: () -> Void
+    ) throws {
+        let endpoint = try RedisEndpoint(url: fleet.url)
+        guard case .primary(let name, let sentinels) = endpoint.location else {
+            preconditionFailure("a fleet has Sentinels")
+        }
+        let failover = PlannedFailover(name: name, sentinels: order.map { sentinels[$0] }, endpoint: endpoint)
+        _ = try failover.run { if $0 == Self.asking { fault() } }
+    }
+
+    @Test func `goes on to the next Sentinel where one can't be asked`() throws {
+        let fleet = try RedisFleet()
+        // In any order: nearly always one that is gone comes first.
+        try failOver(fleet, asking: Array(repeating: 0, count: 9) + Array(repeating: 1, count: 9) + [2]) {
+            fleet.crashSentinel(0)
+            fleet.crashSentinel(1)
+        }
+        #expect(fleet.primary() !== fleet.servers[0])
+    }
+
+    @Test func `lets the primary write again where no Sentinel can be asked`() throws {
+        let fleet = try RedisFleet()
+        #expect(throws: CommandFailure.self) {
+            try failOver(fleet) { for index in 0..<3 { fleet.crashSentinel(index) } }
+        }
+        try fleet.servers[0].connect().command(["SET", "written", "1"])
+    }
+
+    @Test func `lets the primary write again where no replica can be promoted`() throws {
+        let fleet = try RedisFleet(["--replica-priority", "0"])
+        #expect(try eventually { try fleet.sentinelsSay("slave-priority", "0") })
+        #expect {
+            try failOver(fleet) {}
+        } throws: {
+            ($0 as? CommandFailure)?.message.contains("NOGOODSLAVE") == true
+        }
+        try fleet.servers[0].connect().command(["SET", "written", "1"])
+    }
+}

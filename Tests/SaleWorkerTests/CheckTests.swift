@@ -1,0 +1,41 @@
+import Foundation
+import Shared
+import TestSupport
+import Testing
+
+@Suite struct `salectl check` {
+    private func check(_ log: String, _ options: [String] = []) throws -> (code: Int32, output: String, errors: String)
+    {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 3)
+        try under.start()
+        #expect(under.drained(sale))
+        let path = under.server.directory.path("attempts.jsonl")
+        try log.write(toFile: path, atomically: true, encoding: .utf8)
+        return try under.salectl(["check", "demo", "--log", path] + options)
+    }
+
+    private func refusal(_ status: Int, _ problem: String) -> String {
+        """
+        {"inv_ns":1,"resp_ns":2,"buyer":"b","key":"k","status":\(status),"problem":"\(problem)","position":null}
+
+        """
+    }
+
+    @Test(arguments: [(503, "unavailable"), (409, "sale-not-open"), (429, "rate-limited")])
+    func `proves nothing from a log in which nobody was told yes or no`(_ status: Int, _ problem: String) throws {
+        let result = try check(refusal(status, problem))
+        #expect(result.code == ExitCode.data)
+        #expect(result.output.contains("verdict          invalid"))
+        #expect(result.output.contains("the run never met: decision"))
+        let met = try check(refusal(503, "unavailable"), ["--met", "unavailable,lost", "--json"])
+        #expect(met.code == ExitCode.data)
+        #expect(met.output.contains(#""never_met":["lost","decision"]"#))
+    }
+
+    @Test func `names a promise that is broken also where nothing else was decided`() throws {
+        let result = try check(refusal(409, "sold-out"))
+        #expect(result.code == ExitCode.negative)
+        #expect(result.output.contains("sold_out_when_true"))
+    }
+}
