@@ -67,7 +67,7 @@ final class RateLimiter {
 
     /// Judges one request, and charges it where it is admitted.
     func admit(_ buyer: Span<UInt8>, now: Instant) -> Verdict {
-        let hash = Self.hash(buyer)
+        let hash = buyer.buyerHash
         let index = place(hash, now.nanoseconds)
         let slot = slots[index]
         if slot.freeFrom > 0, slot.freeFrom <= now.nanoseconds {
@@ -94,13 +94,6 @@ final class RateLimiter {
     func expectReturn(_ charge: Charge, afterSeconds seconds: Int, now: Instant) {
         guard let index = find(charge.buyer) else { return }
         slots[index].freeFrom = now.advanced(milliseconds: seconds * 1000).nanoseconds
-    }
-
-    /// Keyed by the process' own seed, so that nobody can choose buyers that share a row. Never 0.
-    private static func hash(_ buyer: Span<UInt8>) -> UInt64 {
-        var hasher = Hasher()
-        buyer.withUnsafeBytes { hasher.combine(bytes: $0) }
-        return UInt64(bitPattern: Int64(hasher.finalize())) | 1
     }
 
     private static func row(_ hash: UInt64) -> Range<Int> {

@@ -32,7 +32,7 @@ struct WinnerTable: ~Copyable {
     /// Adds a buyer; one who is there already stays as it is, since HSCAN may name a field twice. False where there was room
     /// for fewer.
     mutating func insert(_ buyer: Span<UInt8>, wins: Span<UInt8>) -> Bool {
-        let hash = Self.hash(buyer)
+        let hash = buyer.buyerHash
         let index = find(hash, buyer)
         guard places[index].hash == 0 else { return true }
         guard count < places.count / 2 else { return false }
@@ -46,7 +46,7 @@ struct WinnerTable: ~Copyable {
 
     /// What the buyer has won; empty for almost everybody.
     func wins(of buyer: Span<UInt8>) -> [Win] {
-        let place = places[find(Self.hash(buyer), buyer)]
+        let place = places[find(buyer.buyerHash, buyer)]
         guard place.hash != 0 else { return [] }
         let start = Int(place.start) + Int(place.buyerBytes)
         return text.withBytes { Win.parse($0.extracting(start..<start + Int(place.winsBytes))) } ?? []
@@ -65,12 +65,5 @@ struct WinnerTable: ~Copyable {
             index = (index + 1) & (places.count - 1)
         }
         return index
-    }
-
-    /// Keyed by the process' own seed, so that nobody can choose buyers that meet in one place. Never 0.
-    private static func hash(_ buyer: Span<UInt8>) -> UInt64 {
-        var hasher = Hasher()
-        buyer.withUnsafeBytes { hasher.combine(bytes: $0) }
-        return UInt64(bitPattern: Int64(hasher.finalize())) | 1
     }
 }

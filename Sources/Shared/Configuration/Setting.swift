@@ -14,7 +14,8 @@ package struct Setting: Sendable {
     package static let redisURL = Setting(
         "SALE_REDIS_URL", default: "redis://127.0.0.1:6379/0",
         "the Redis primary; also redis://user@host:port/db, unix:///path/to.sock?db=0, or Sentinels that name it: "
-            + "redis+sentinel://h1:26379,h2:26379,h3:26379/mymaster/db")
+            + "redis+sentinel://h1:26379,h2:26379,h3:26379/mymaster/db. Hosts are addresses: a name is looked up at each connection, "
+            + "and everything waits for that")
     package static let redisPasswordFile = Setting(
         "SALE_REDIS_PASSWORD_FILE", default: nil, "file with the password of that user")
     package static let redisReplicas = Setting(
