@@ -292,6 +292,9 @@ tunnel() {
     salectl create tunnel --title Tunnel --stock 10000 >/dev/null
     under_load tunnel break_tunnel
     proven tunnel /root/report.json /root/attempts.jsonl --met replayed
+    local warnings=(journalctl --boot --no-pager -o cat -p warning -u 'sale-*')
+    must 'journalctl -p warning has what the programs warn of' grep -q '"event":"redis_down"' <("${warnings[@]}")
+    equal 'and nothing else of them' '' "$("${warnings[@]}" | grep '"level":"info"' || true)"
     equal 'what a client without a certificate hears' '' "$(printf 'PING\r\n' |
         timeout 3 openssl s_client -quiet -connect 127.0.0.1:6381 2>/dev/null || true)"
     local unit exposure
