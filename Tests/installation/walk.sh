@@ -72,7 +72,7 @@ proven() {
 
 install_it() {
     step 'script/install'
-    for service in redis-server nginx; do
+    for service in redis-server redis-sentinel nginx; do
         [ ! -e "/lib/systemd/system/$service.service" ] ||
             equal "$service after script/bootstrap" disabled "$(systemctl is-enabled $service 2>/dev/null || true)"
     done
