@@ -9,8 +9,9 @@ extension Command {
         "doctor", "[--json]", "Looks whether everything is ready for a sale.",
         details: """
             Checks Redis (reached, version, primary, the settings that keep confirmed orders, its file, the fence of each
-            sale), its replicas (how many, and whether each could take over), the clocks, the keys' files and their permissions, the database and the room on its disk. Exit code 0: nothing is
-            wrong; 1: something is, and the line says what to do.
+            sale), its replicas (how many, and whether each could take over), the clocks, the keys' files and their
+            permissions, the database and the room on its disk. Exit code 0: nothing is wrong; 1: something is, and the line
+            says what to do.
             """
     ) { line, context in
         let arguments = try Arguments(line, options: [], flags: ["--json"])
