@@ -151,7 +151,10 @@ struct StreamReader {
     /// How many entries the group was not given, or has not acknowledged; 0 where there is no group.
     static func open(_ sale: SaleID, on redis: BlockingRedis) throws(RedisError) -> Int {
         guard let facts = try groupFacts(sale, on: redis) else { return 0 }
-        return Int(facts["pending"] ?? "").map { $0 + (Int(facts["lag"] ?? "") ?? 0) } ?? 0
+        let pending = Int(facts["pending"] ?? "") ?? 0
+        // A replica that was promoted is behind in its count of what was read, and says a lag where there is none (Redis 7.0.15).
+        guard try oldest(sale, after: facts["last-delivered-id"] ?? "0-0", on: redis) != nil else { return pending }
+        return pending + (Int(facts["lag"] ?? "") ?? 0)
     }
 
     /// When the first entry behind `id` was added, in milliseconds by Redis' clock; nil where there is none.
