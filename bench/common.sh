@@ -4,10 +4,14 @@
 ids=()
 # Folders outside of var/bench.
 scratch=()
+# Ends what was started, and by force what has not ended within ten seconds.
 # shellcheck disable=SC2317  # called by the trap
 stop_all() {
-    local id
+    local id end=$((SECONDS + 10))
     for id in "${ids[@]}"; do kill "$id" 2>/dev/null || true; done
+    while [ -n "$(jobs -pr)" ] && [ "$SECONDS" -lt "$end" ]; do sleep 0.1; done
+    # shellcheck disable=SC2046  # one word each
+    kill -KILL $(jobs -pr) 2>/dev/null || true
     wait
     [ ${#scratch[@]} = 0 ] || rm -rf "${scratch[@]}"
 }

@@ -16,11 +16,13 @@ def medians:
 # The row of a name; null where there is none.
 def row($name): map(select(.name == $name)) | first;
 
-# Budgets of a section held against its figures; one whose figure was not asked for is left out.
+# Budgets of a section held against its figures: one whose figure is not there is missed. That of an older build is there where
+# --against asks for it, and left out otherwise.
 def judged($budgets):
     .figures as $figures
-    | [$budgets[] | select($figures[.figure] != null) | . + {value: $figures[.figure]}
-        | .held = ((.at_least == null or .value >= .at_least) and (.at_most == null or .value <= .at_most))];
+    | [$budgets[] | select($figures[.figure] != null or (.figure | startswith("new_over_old") | not))
+        | . + {value: $figures[.figure]}
+        | .held = (.value != null and (.at_least == null or .value >= .at_least) and (.at_most == null or .value <= .at_most))];
 
 def bound: if .at_least != null then "at least \(.at_least)" else "at most \(.at_most)" end;
 
@@ -29,4 +31,4 @@ def text:
     .section,
     (.rows[]? | "  \(.name): " + (del(.name) | to_entries | map("\(.key) \(.value)") | join(", "))),
     (.figures | to_entries[] | "  \(.key) \(.value)"),
-    (.budgets[] | "  \(if .held then "held  " else "MISSED" end) \(.figure) \(.value), \(bound)");
+    (.budgets[] | "  \(if .held then "held  " else "MISSED" end) \(.figure) \(.value // "was not seen"), \(bound)");

@@ -13,10 +13,11 @@ extension Command {
         "Proves from a stampede's log, SQLite and Redis that a sale kept every promise.",
         details: """
               --log FILE    what stampede --log has written
-              --met FAULTS  what the run must have met to prove anything: \(Fault.allCases.map(\.rawValue).joined(separator: ", "))
+              --met FAULTS  what the run must have met to prove anything:
+                            \(Fault.allCases.map(\.rawValue).joined(separator: ", "))
               --json        as JSON
 
-            Checks: \(Invariant.allCases.map(\.rawValue).joined(separator: ", ")).
+            \("Checks: \(Invariant.allCases.map(\.rawValue).joined(separator: ", ")).".wrapped(indent: 0))
             Run it when the worker has caught up. Exit code 0: all hold; 1: one does not, and its lines are named; 65: the run
             is invalid, as it did not meet what it should have, or nobody was told that it has a unit, or that none is left.
             """

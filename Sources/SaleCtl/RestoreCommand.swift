@@ -11,13 +11,15 @@ extension Command {
               --json    what each sale is, as JSON
 
             FILE must be what FILE.sha256 says, undamaged, and of this system. Then it says what the file holds of each sale
-            and what Redis does, if that can be reached, and what becomes of the difference when the worker starts. Run it as
-            the worker's user: the database belongs to whoever restores it.
+            and what Redis does, if that can be reached, and what becomes of the difference when the worker starts. The database
+            belongs to whoever restores it: where that is not the worker's user, give it to that one before the worker starts.
             """
     ) { line, context in
         let arguments = try Arguments(line, options: [], flags: ["--force", "--json"], words: 1...1)
         let file = arguments.words[0]
         let path = try context.environment.required(.database)
+        // Asked last, and read first: a wrong setting is said while everything is where it was.
+        let redis = try RedisEndpoint(context.environment)
         let checksum = try proven(file)
         guard let lock = try StoreLock.take(for: path) else {
             throw CommandFailure(
@@ -49,7 +51,7 @@ extension Command {
         } catch let error as FileError {
             throw CommandFailure("\(path) can't be written: \(error)", ExitCode.cantCreate)
         }
-        try report(StoreReader(path: path).contents(), context, json: arguments.has("--json"))
+        report(try StoreReader(path: path).contents(), redis, json: arguments.has("--json"))
         return ExitCode.ok
     }
 
@@ -78,10 +80,10 @@ extension Command {
 
     // MARK: What becomes of each sale
 
-    private static func report(_ sales: [StoredNumbers], _ context: Context, json: Bool) throws {
+    private static func report(_ sales: [StoredNumbers], _ endpoint: RedisEndpoint, json: Bool) {
         var rows: [(sale: String, orders: Int, position: Int, redis: Int?, note: String)] = []
-        do {
-            let redis = try context.redis()
+        do throws(RedisError) {
+            let redis = try BlockingRedis(endpoint, name: "salectl")
             for sale in sales {
                 let status = try redis.status(sale.sale, allowingGaps: true)
                 rows.append(
@@ -94,7 +96,7 @@ extension Command {
                 let position = try redis.status(sale, allowingGaps: true)?.position
                 rows.append(("\(sale)", 0, 0, position, "not in the file: the worker stores it from its stream"))
             }
-        } catch let error as RedisError {
+        } catch {
             Output.error("salectl: Redis can't be asked: \(error)")
             rows = sales.map { ("\($0.sale)", $0.orders, $0.persistedPosition, nil, "Redis can't be asked") }
         }

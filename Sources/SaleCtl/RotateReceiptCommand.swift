@@ -7,7 +7,8 @@ extension Command {
         details: """
             Puts a new private key in front of DIR/receipt.pem. Of the keys that signed before, the public half stays, so that
             old receipts verify on and nobody can sign under an old key again. The file is replaced in one step; its
-            owner and mode stay. Then send every sale-api SIGHUP.
+            owner and mode stay. Then send every sale-api SIGHUP; under the delivered units, whose processes have copies of
+            their keys, restart one after the other instead.
             """
     ) { line, _ in
         let arguments = try Arguments(line, options: [], words: 1...1)
@@ -32,7 +33,8 @@ extension Command {
         }
         let keys = try rotated.withBytes { try ReceiptKeys(pem: $0) }.published
         Output.print([
-            ("signs", keys[0].keyID), ("retired", "\(keys.count - 1)"), ("next", "send every sale-api SIGHUP"),
+            ("signs", keys[0].keyID), ("retired", "\(keys.count - 1)"),
+            ("next", "send every sale-api SIGHUP, or restart one unit after the other"),
         ])
         return ExitCode.ok
     }

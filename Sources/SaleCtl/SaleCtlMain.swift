@@ -37,7 +37,8 @@ enum SaleCtlMain {
 
     private static func help(of command: Command) -> String {
         let details = command.details.isEmpty ? "" : "\n\n\(command.details)"
-        return "usage: salectl \(command.name) \(command.synopsis)\n\n\(command.summary)\(details)"
+        let usage = "usage: salectl \(command.name) \(command.synopsis)".wrapped(indent: 15)
+        return "\(usage)\n\n\(command.summary)\(details)"
     }
 
     private static var help: String {
@@ -56,10 +57,10 @@ enum SaleCtlMain {
                 .jwtAudience, .jwtIssuer, .receiptKeyFile,
             ]))
 
-            Exit codes: 0 done, 1 the answer is no (reconcile: they differ; doctor: something is wrong;
-            fairness: somebody came too early; dlq redrive: a letter failed again), 64 usage, 65 a file is not of its form, 66 no such sale or file, 69 Redis or the
-            database can't be used, 73 can't be made, 75 done but not yet certain, 77 the worker's listener refuses the token,
-            78 a setting is wrong.
+            Exit codes: 0 done, 1 the answer is no (reconcile: they differ; doctor: something is wrong; fairness: somebody
+            came too early; dlq redrive: a letter failed again), 64 usage, 65 a file is not of its form, 66 no such sale or
+            file, 69 Redis or the database can't be used, 73 can't be made, 75 done but not yet certain, 77 the worker's
+            listener refuses the token, 78 a setting is wrong.
             """
     }
 

@@ -15,7 +15,7 @@ enum Backlog {
         metrics.entriesOpen = [:]
         metrics.oldestMilliseconds = [:]
         for sale in sales {
-            metrics.entriesOpen[sale] = try? redis.unacknowledged(sale, counting: countedMax)
+            metrics.entriesOpen[sale] = try? redis.unacknowledged(sale, countingAtMost: countedMax)
             metrics.oldestMilliseconds[sale] = try? age(sale, store, on: redis)
         }
     }

@@ -18,6 +18,16 @@ package final class Log {
             }
         }
 
+        /// As sd-daemon(3) has it: the journal takes it off, and files the line under it (`journalctl -p warning`).
+        var priority: StaticString {
+            switch self {
+            case .debug: "<7>"
+            case .info: "<6>"
+            case .warning: "<4>"
+            case .error: "<3>"
+            }
+        }
+
         package static func < (left: Level, right: Level) -> Bool { left.rawValue < right.rawValue }
     }
 
@@ -29,15 +39,23 @@ package final class Log {
     private let program: String
     private let level: Level
     private let descriptor: Int32
+    private let isJournal: Bool
     private var pending = ByteBuffer(capacity: 4096)
     /// Lines that are lost and nobody was told of, and those that a line which is pending tells of.
     private var dropped = 0
     private var reported = 0
 
-    package init(program: String, level: Level = .info, descriptor: Int32 = 2) {
+    /// `journal` is what systemd calls the journal's stream, device and inode (systemd.exec(5)); a descriptor that was put elsewhere
+    /// since then is another.
+    package init(
+        program: String, level: Level = .info, descriptor: Int32 = 2,
+        journal: String? = Program.environment()["JOURNAL_STREAM"]
+    ) {
         self.program = program
         self.level = level
         self.descriptor = descriptor
+        var status = stat()
+        isJournal = fstat(descriptor, &status) == 0 && journal == "\(status.st_dev):\(status.st_ino)"
     }
 
     /// Adds a line; `members` appends its own members to the object.
@@ -47,6 +65,7 @@ package final class Log {
             dropped += 1
             return
         }
+        if isJournal { pending.append(level.priority) }
         pending.append("{\"at\":\"")
         pending.append(rfc3339: .now)
         pending.append("\",\"level\":\"")

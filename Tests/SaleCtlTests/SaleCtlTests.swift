@@ -403,6 +403,19 @@ private final class Operator {
         if code == 0 { #expect(!result.output.isEmpty) } else { #expect(!result.errors.isEmpty) }
     }
 
+    @Test func `explains itself, and each of its commands, in lines that a terminal holds`() throws {
+        let operate = try Operator()
+        let help = try operate.run(["--help"]).output
+        let commands = help.matches(of: #/(?m)^  ([a-z]+(?: [a-z-]+)?)  /#)
+            .map { $0.output.1.split(separator: " ").map(String.init) }
+        #expect(commands.count > 25)
+        for command in commands + [[]] {
+            let text = try operate.run(command + ["--help"]).output
+            let long = text.split(separator: "\n").filter { $0.count > 120 }
+            #expect(long == [], "\(command)")
+        }
+    }
+
     @Test func `says which Redis it can't reach`() throws {
         let operate = try Operator()
         operate.server.crash()

@@ -94,6 +94,19 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: "\(under.database)-wal"))
     }
 
+    @Test func `is put nowhere by a salectl that is not told rightly where Redis is`() throws {
+        let (under, file) = try selling()
+        #expect(try under.salectl(["backup", file]).code == 0)
+        try under.sell(Self.sale, to: 20..<30)
+        #expect(under.drained(Self.sale))
+        stopped(under)
+        let nothing = under.server.directory.path("no.password")
+        let refused = try under.salectl(["restore", file, "--force"], ["SALE_REDIS_PASSWORD_FILE": nothing])
+        #expect(refused.code == ExitCode.config)
+        #expect(refused.errors.contains("SALE_REDIS_PASSWORD_FILE"), "\(refused.errors)")
+        #expect(try under.account(Self.sale)?.orders.count == 30)
+    }
+
     @Test func `is refused where it is not what its checksum says, damaged, or of another program`() throws {
         let (under, file) = try selling()
         stopped(under)

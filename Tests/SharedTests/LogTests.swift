@@ -40,6 +40,19 @@ private final class LogPipe {
         #expect((line["at"] as? String).flatMap { UnixMilliseconds(rfc3339: $0) } != nil)
     }
 
+    @Test func `tells the journal how grave a line is, and nobody else`() {
+        let pipe = LogPipe()
+        var status = stat()
+        fstat(pipe.writing, &status)
+        for journal in ["\(status.st_dev):\(status.st_ino)", "\(status.st_dev):\(status.st_ino + 1)", nil] {
+            let log = Log(program: "test", level: .debug, descriptor: pipe.writing, journal: journal)
+            for level in Log.Level.allCases { log.write(level, "event") }
+            log.flush()
+        }
+        let begins = pipe.lines().map { String($0.prefix { $0 != "{" }) }
+        #expect(begins == ["<7>", "<6>", "<4>", "<3>"] + Array(repeating: "", count: 8))
+    }
+
     @Test func `says nothing below its level`() {
         let pipe = LogPipe()
         let log = Log(program: "test", level: .warning, descriptor: pipe.writing)

@@ -167,7 +167,7 @@ import Testing
     @Test(
         arguments: ["api", "worker", "operator"],
         [
-            "FLUSHALL", "KEYS *", "CONFIG SET save x", "DEBUG SLEEP 0", "SHUTDOWN", "SCRIPT FLUSH", "MONITOR",
+            "FLUSHALL", "KEYS *", "SCAN 0", "CONFIG SET save x", "DEBUG SLEEP 0", "SHUTDOWN", "SCRIPT FLUSH", "MONITOR",
             "GET other:key",
         ])
     func `are refused what would harm`(_ user: String, _ command: String) throws {

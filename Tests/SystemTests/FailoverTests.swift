@@ -40,6 +40,42 @@ import Testing
         }
     }
 
+    /// The runbook's command that gives a Sentinel's file another primary.
+    private static func editOfSentinel() throws -> String {
+        let runbook = try String(
+            contentsOf: Ingress.repository.appendingPathComponent("docs/runbook.md"), encoding: .utf8)
+        let command = try #require(runbook.firstMatch(of: #/sed -i -E -e '/\^sentinel [^`]+?sentinel\.conf\n/#))
+        return String(command.output)
+    }
+
+    @Test func `loses nothing when it fails over by hand, as the runbook has it`() throws {
+        let edit = try Self.editOfSentinel()
+        try stampede { fleet, _ in
+            fleet.stopSentinels()
+            fleet.servers[0].crash()
+            let replicas = Array(fleet.servers[1...])
+            func offset(_ server: RedisServer) throws -> Int {
+                let facts = try server.connect().command(["INFO", "replication"])
+                let value = facts.value
+                return value.string?.firstMatch(of: #/slave_repl_offset:(\d+)/#).flatMap { Int($0.output.1) } ?? 0
+            }
+            let new = try #require(try replicas.max { try offset($0) < offset($1) })
+            for server in replicas {
+                let follows = server === new ? ["NO", "ONE"] : ["127.0.0.1", RedisArgument("\(new.port)")]
+                try server.connect().command(["SLAVEOF"] + follows)
+            }
+            try fleet.startSentinels { file in
+                let command =
+                    edit
+                    .replacingOccurrences(of: "NEW-PRIMARY 6379", with: "127.0.0.1 \(new.port)")
+                    .replacingOccurrences(of: "/etc/redis/sentinel.conf", with: file)
+                let done = try ChildProcess.run(URL(fileURLWithPath: "/bin/bash"), ["-c", command])
+                #expect(done.code == 0, "\(done.errors)")
+            }
+            #expect(eventually { fleet.primary() === new })
+        }
+    }
+
     @Test func `loses nothing in a planned failover`() throws {
         try stampede { _, system in
             let result = try system.salectl(["failover"])

@@ -80,6 +80,25 @@ import Testing
         #expect(FileManager.default.fileExists(atPath: root.path("var/lib/sale/sale.db")))
     }
 
+    @Test func `names a release by its commit, and by nothing else where git refuses to say which`() throws {
+        let (tree, root) = (try TemporaryDirectory(), try TemporaryDirectory())
+        let copied = try ChildProcess.run(
+            URL(fileURLWithPath: "/bin/cp"),
+            ["-r"] + ["script", "deploy", "Sources"].map { Ingress.repository.appendingPathComponent($0).path }
+                + [tree.url.path])
+        #expect(copied.code == 0, "\(copied.errors)")
+        func install() throws -> (code: Int32, output: String, errors: String) {
+            try ChildProcess.run(
+                URL(fileURLWithPath: "/bin/bash"),
+                [tree.path("script/install"), "--prefix", root.url.path, "--binaries", Self.binaries])
+        }
+        #expect(try install().output.contains("installed \(Release.version)-local;"))
+        try "no repository".write(toFile: tree.path(".git"), atomically: true, encoding: .utf8)
+        let refused = try install()
+        #expect(refused.code == 66)
+        #expect(refused.errors.contains("or give --release NAME"), "\(refused.errors)")
+    }
+
     @Test func `starts a Redis that forgets nothing, whatever its own file says`() throws {
         let directory = try TemporaryDirectory()
         let socket = directory.path("redis.sock")

@@ -111,6 +111,25 @@ private final class Prometheus {
         #expect(waits, "\(metrics())")
     }
 
+    @Test func `counts what is read as read, though Redis has lost count of it, as one does that is promoted`() throws {
+        let system = try SaleSystem(apis: 1)
+        let sale = try TestSale.create(system.connect(), stock: 20)
+        try system.startWorker()
+        let run = try system.stampede(sale, ["--buyers", "40", "--connections", "4", "--retry-share", "0.5"])
+        #expect(system.drained(sale))
+        system.stopWorker()
+        let stream = RedisArgument(SaleKeys(sale).orders)
+        try system.connect().command(
+            ["XGROUP", "SETID", stream, RedisArgument(SaleKeys.group), "$", "ENTRIESREAD", "3"])
+        try system.startWorker()
+        func metrics() -> String {
+            (try? UnixHTTPClient(system.directory.path("ops.sock")).ask("GET", "/metrics").body) ?? ""
+        }
+        #expect(
+            eventually { metrics().contains("\nsale_worker_stream_entries_open{sale=\"demo\"} 0\n") }, "\(metrics())")
+        #expect(try system.complaint(sale, run, met: "replayed") == nil)
+    }
+
     @Test
     func `follows one purchase from nginx' log to its row in SQLite, and one dead letter to what was done about it`()
         throws

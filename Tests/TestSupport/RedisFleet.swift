@@ -25,7 +25,6 @@ package final class RedisFleet: @unchecked Sendable {
         for index in 0..<3 {
             let port = RedisServer.freePort()
             ports.append(port)
-            let path = directory.path("sentinel-\(index).conf")
             try """
             port \(port)
             bind 127.0.0.1
@@ -33,11 +32,8 @@ package final class RedisFleet: @unchecked Sendable {
             sentinel monitor \(Self.name) 127.0.0.1 \(primary.port) 2
             sentinel down-after-milliseconds \(Self.name) \(downAfterMilliseconds)
             sentinel failover-timeout \(Self.name) 4000
-            """.write(toFile: path, atomically: true, encoding: .utf8)
-            sentinels.append(
-                try ChildProcess(
-                    URL(fileURLWithPath: "/usr/bin/redis-server"), [path, "--sentinel"],
-                    errorLog: directory.url.appendingPathComponent("sentinel-\(index).err")))
+            """.write(toFile: sentinelFile(index), atomically: true, encoding: .utf8)
+            try startSentinel(index)
         }
         let ready = eventually {
             ports.allSatisfy { port in
@@ -46,6 +42,29 @@ package final class RedisFleet: @unchecked Sendable {
             }
         }
         guard ready else { throw NSError(domain: "the Sentinels don't know each other", code: 1) }
+    }
+
+    private func sentinelFile(_ index: Int) -> String { directory.path("sentinel-\(index).conf") }
+
+    private func startSentinel(_ index: Int) throws {
+        sentinels.append(
+            try ChildProcess(
+                URL(fileURLWithPath: "/usr/bin/redis-server"), [sentinelFile(index), "--sentinel"],
+                errorLog: directory.url.appendingPathComponent("sentinel-\(index).err")))
+    }
+
+    package func stopSentinels() {
+        for sentinel in sentinels { sentinel.signal(SIGKILL) }
+        for sentinel in sentinels { sentinel.wait() }
+        sentinels = []
+    }
+
+    /// Starts them again, each when `edit` has had its file.
+    package func startSentinels(after edit: (String) throws -> Void) throws {
+        for index in ports.indices {
+            try edit(sentinelFile(index))
+            try startSentinel(index)
+        }
     }
 
     /// For SALE_REDIS_URL.

@@ -72,7 +72,7 @@ proven() {
 
 install_it() {
     step 'script/install'
-    for service in redis-server nginx; do
+    for service in redis-server redis-sentinel nginx; do
         [ ! -e "/lib/systemd/system/$service.service" ] ||
             equal "$service after script/bootstrap" disabled "$(systemctl is-enabled $service 2>/dev/null || true)"
     done
@@ -165,6 +165,12 @@ sell() {
     must 'reload' systemctl reload ingress@sale
     soon 'it is shown, and no other' served_other_than "$before"
 
+    step "nginx' log is rotated"
+    must 'logrotate' logrotate --force /etc/logrotate.d/sale
+    equal 'a purchase after it' 200 "$(buy --output /dev/null --write-out '%{http_code}')"
+    soon 'it is in the new log' grep -q '"path":"/v1/sales/thursday/purchases","status":200' /var/lib/ingress-sale/sale-access.log
+    must 'the old one is beside it' test -s /var/lib/ingress-sale/sale-access.log.1
+
     step 'the journal'
     # More wins within seconds than journald takes of a unit (40,000 on a large disk).
     salectl create journal --title Journal --stock 60000 >/dev/null
@@ -201,6 +207,14 @@ sell() {
     equal 'sold meanwhile' 100 "$(jq .secured /root/report.json)"
     must 'start' systemctl start sale-worker
     soon 'what was sold meanwhile is stored' salectl reconcile stopped
+
+    step 'a backup, and back'
+    must 'backup' salectl backup /root/nightly.db
+    must 'stop' systemctl stop sale-worker
+    must 'restore' salectl restore /root/nightly.db --force
+    chown sale-worker: /var/lib/sale/sale.db*
+    must 'start' systemctl start sale-worker
+    soon 'both stores have all of it' salectl reconcile stopped
 
     step 'the shop beside it'
     certificate shop
@@ -292,6 +306,9 @@ tunnel() {
     salectl create tunnel --title Tunnel --stock 10000 >/dev/null
     under_load tunnel break_tunnel
     proven tunnel /root/report.json /root/attempts.jsonl --met replayed
+    local warnings=(journalctl --boot --no-pager -o cat -p warning -u 'sale-*')
+    must 'journalctl -p warning has what the programs warn of' grep -q '"event":"redis_down"' <("${warnings[@]}")
+    equal 'and nothing else of them' '' "$("${warnings[@]}" | grep '"level":"info"' || true)"
     equal 'what a client without a certificate hears' '' "$(printf 'PING\r\n' |
         timeout 3 openssl s_client -quiet -connect 127.0.0.1:6381 2>/dev/null || true)"
     local unit exposure

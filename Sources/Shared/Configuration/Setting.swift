@@ -73,11 +73,11 @@ package struct Setting: Sendable {
         package static let plantedBug = Setting("SALE_PLANTED_BUG", default: nil, "a bug that is wanted (`PlantedBug`)")
     #endif
 
-    /// The table that `--help` prints, one setting in two lines.
+    /// The table that `--help` prints: of each setting a line with its default, and what it means.
     package static func table(_ settings: [Setting]) -> String {
         settings.map { setting in
             let value = setting.defaultText.map { "default \($0)" } ?? "no default"
-            return "  \(setting.name)  (\(value))\n      \(setting.meaning)"
+            return "  \(setting.name)  (\(value))\n      \(setting.meaning.wrapped(indent: 6))"
         }.joined(separator: "\n")
     }
 }

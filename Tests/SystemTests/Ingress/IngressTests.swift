@@ -94,6 +94,33 @@ import Testing
         #expect(try statuses(1, from: "127.0.0.3") == ["200": 1])
     }
 
+    @Test func `has one in a hundred of its refusals in its log, and says that nobody else was asked`() throws {
+        let system = try begin()
+        let ingress = try system.ingress([
+            "sale-limits.conf": """
+            limit_req_zone $client_network zone=sale_address:1m rate=1r/m;
+            limit_req_zone $token zone=sale_token:1m rate=1r/m;
+            limit_conn_zone $client_network zone=sale_connections:1m;
+            """
+        ])
+        try ingress.start()
+        var statuses: [Int: Int] = [:]
+        for _ in 0..<5 {
+            let client = try UnixHTTPClient(ingress.socket)
+            for _ in 0..<800 { statuses[try client.ask("GET", "/v1/sales").status, default: 0] += 1 }
+        }
+        #expect(statuses == [200: 1001, 429: 2999])
+        let log = ingress.directory.path("state/sale-access.log")
+        func refusals() -> [Substring] {
+            ((try? String(contentsOfFile: log, encoding: .utf8)) ?? "").split(separator: "\n").filter {
+                $0.contains(#""status":429"#)
+            }
+        }
+        #expect(eventually { !refusals().isEmpty })
+        #expect(refusals().count < 300)
+        #expect(refusals().allSatisfy { $0.contains(#""upstream":"""#) })
+    }
+
     @Test func `answers what is the same for all from memory, under a name of its own each time`() throws {
         let system = try begin()
         let ingress = try system.ingress()
