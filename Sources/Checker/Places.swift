@@ -25,6 +25,7 @@ struct Places {
         for attempt in attempts.sorted(by: { $0.invoked < $1.invoked }) {
             if attempt.won, let position = attempt.position, let responded = attempt.responded {
                 if let index = last[attempt.key], told[index].position == position {
+                    if attempt.status == 201 { told[index].asked = attempt.invoked }
                     if responded < told[index].told {
                         (told[index].log, told[index].line) = (attempt.log, attempt.line)
                         told[index].told = responded

@@ -20,8 +20,8 @@ package struct EdgeLimits: Sendable {
     /// up to `messageBytes`, so the worst case of the default is 12,000 × 17.75 KiB = 208 MiB. It is given back when they
     /// have gone.
     package var connections = 12_000
-    /// Longer than nginx keeps an idle upstream connection (5 s as delivered, 60 s by default), so that it is never the server that closes one just
-    /// as a request is sent on it.
+    /// Longer than nginx keeps an idle upstream connection (5 s as delivered, 60 s by default), so that it is never the
+    /// server that closes one just as a request is sent on it.
     package var idleMilliseconds = 75_000
     /// From the first byte of a head to its end, and from there to the end of the body.
     package var headMilliseconds = 10_000

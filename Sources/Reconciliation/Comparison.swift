@@ -9,6 +9,8 @@ package struct Comparison: Sendable {
         case notInSQLite
         /// Redis has no stream of its orders.
         case noStream
+        /// Redis has positions that were won, and no buyer.
+        case noBuyers
         /// The same name, another sale.
         case uuid(redis: String, sqlite: String)
         case stockTotal(redis: Int, sqlite: Int)
@@ -111,6 +113,7 @@ package struct Comparison: Sendable {
         stored.title = sqlite.record.title
         if settings != stored { differences.append(.settings(redis: settings, sqlite: stored)) }
         if !redis.hasStream { differences.append(.noStream) }
+        if !status.hasBuyers { differences.append(.noBuyers) }
         differences += redis.unreadableBuyers.map { .unreadableBuyer($0) }
 
         compareOrders(redis, sqlite)
@@ -194,6 +197,7 @@ extension Comparison.Difference: CustomStringConvertible {
         case .notInRedis: "SQLite has this sale, Redis has not"
         case .notInSQLite: "Redis has this sale, SQLite has not"
         case .noStream: "the sale's orders stream is gone from Redis"
+        case .noBuyers: "the sale's buyers are gone from Redis"
         case .uuid(let redis, let sqlite):
             "two different sales of one name: uuid \(redis) in Redis, \(sqlite) in SQLite"
         case .restockNotInSQLite(let units): "a restock of \(units) units is on the stream and not in SQLite"

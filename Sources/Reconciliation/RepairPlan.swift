@@ -133,8 +133,8 @@ extension Comparison.Difference {
     /// Whether the union of both settles it.
     fileprivate var isRepairable: Bool {
         switch self {
-        case .notInRedis, .noStream, .settings, .stockTotal, .restockNotInSQLite, .orderNotInSQLite, .orderNotInRedis,
-            .unitsLeft, .lastPosition:
+        case .notInRedis, .noStream, .noBuyers, .settings, .stockTotal, .restockNotInSQLite, .orderNotInSQLite,
+            .orderNotInRedis, .unitsLeft, .lastPosition:
             true
         case .notInSQLite, .uuid, .content, .gap, .unreadableBuyer, .soldSum, .tooMany: false
         }

@@ -137,8 +137,7 @@ extension SaleStatus {
             paused: try reply.text(8) == "1", epoch: try reply.number(9, "epoch"), servingRunID: try reply.text(10),
             persistedPosition: try reply.number(11, "persisted_position"),
             readAt: UnixMilliseconds(try reply.number(12, "now_ms")), waitingRoom: try reply.waitingRoom(13, 14))
-        let buyers = try reply.number(15, "buyers", missing)
-        isWhole = remaining >= 0 && position >= 0 && buyers >= 0
+        hasBuyers = try reply.number(15, "buyers", missing) == 1
     }
 }
 

@@ -243,7 +243,10 @@ import Testing
         try under.redis.command(["HSET", told, "an-api", RedisArgument("\(uuid) 4 6")])
         #expect(eventually { worker.errors.contains("orders_lost") && worker.errors.contains("fence_lifted") })
         #expect(try under.redis.status(Self.sale)?.isWhole == true)
-        #expect(try buy(under) == "S5")
+        // As an earlier release has left it, which knew nothing of that.
+        try under.redis.command(["HDEL", RedisArgument(SaleKeys(Self.sale).sale), "buyerless_position"])
+        #expect(try buy(under) == "F")
+        #expect(eventually { (try? buy(under)) == "S5" }, "\(worker.errors)")
         #expect(try buy(under).hasPrefix("R5 "))
     }
 }

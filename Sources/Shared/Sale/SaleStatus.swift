@@ -21,8 +21,8 @@ package struct SaleStatus: Equatable, Sendable {
     package var readAt: UnixMilliseconds
     /// nil: whoever asks first is first.
     package var waitingRoom: WaitingRoom?
-    /// Whether stock, position and buyers are there; without one of them nothing is sold.
-    package var isWhole = true
+    /// Whether the buyers are there, where there must be any.
+    package var hasBuyers = true
 
     package init(
         sale: SaleID, uuid: String, title: String, stockTotal: Int, remaining: Int, position: Int, maxPerBuyer: Int,
@@ -45,6 +45,9 @@ package struct SaleStatus: Equatable, Sendable {
         self.readAt = readAt
         self.waitingRoom = waitingRoom
     }
+
+    /// Whether stock, position and buyers are there; without one of them nothing is sold.
+    package var isWhole: Bool { remaining >= 0 && position >= 0 && hasBuyers }
 
     package enum State: String, Sendable { case ended, scheduled, soldOut = "sold_out", paused, open }
 
