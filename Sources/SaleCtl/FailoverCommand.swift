@@ -11,8 +11,8 @@ extension Command {
             then lets the Sentinels promote one. SENTINEL FAILOVER alone lets the old primary go on confirming with another
             replica for up to a second, and what it confirms then is lost. Buyers get 202 or 503 for some seconds.
 
-            Exit code 0: there is a new primary, and the old one follows it; 75: not so, and why. The stop ends by itself after a
-            minute at most.
+            Exit code 0: there is a new primary, and the old one follows it; 75: not so, and why; 69: Redis or the Sentinels could
+            not be asked, and nothing was begun. The stop ends by itself after a minute at most.
             """
     ) { line, context in
         let arguments = try Arguments(line, options: [], flags: ["--json"])
