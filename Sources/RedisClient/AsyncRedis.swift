@@ -32,8 +32,9 @@ package final class AsyncRedis {
     /// Milliseconds that a replica has to acknowledge: a tenth of the time in which a purchase is answered, and a
     /// thousand times what one that is well takes.
     private static let confirmationMilliseconds = 250
-    /// WAITs under way, besides the one that asks whether the gate can be opened. Redis does nothing that is sent behind one until it is over, so a third would hold up what was decided by
-    /// another 250 ms; without a second, an answer would wait for one more turn of the loop.
+    /// WAITs under way, besides the one that asks whether the gate can be opened. Redis does nothing that is sent behind one
+    /// until it is over, so a third would hold up what was decided by another 250 ms; without a second, an answer would wait
+    /// for one more turn of the loop.
     private static let waitsMax = 2
     /// Milliseconds that the gate is shut before the Sentinels are asked again.
     private static let gateMilliseconds = 1000

@@ -50,6 +50,17 @@ private final class ConfirmingClient {
 }
 
 @Suite struct `The replicas' confirmation` {
+    /// A client of a primary whose replica stands still, and lacks something.
+    private func behind() throws -> (primary: RedisServer, replica: RedisServer, client: ConfirmingClient) {
+        let primary = try RedisServer(RedisServer.followed())
+        let replica = try primary.replica()
+        let client = try ConfirmingClient(primary)
+        #expect(try client.isConfirmed())
+        replica.pause()
+        try primary.connect().command(["SET", "written", "while it stands still"])
+        return (primary, replica, client)
+    }
+
     @Test func `comes once the replica has it, also of a script that Redis did not know`() throws {
         let primary = try RedisServer(RedisServer.followed())
         let replica = try primary.replica()
@@ -62,17 +73,13 @@ private final class ConfirmingClient {
     }
 
     @Test func `is missed where the replica stands still; nothing is sent until it goes on`() throws {
-        let primary = try RedisServer(RedisServer.followed())
-        let replica = try primary.replica()
-        let client = try ConfirmingClient(primary)
-        #expect(try client.isConfirmed())
-        replica.pause()
-        try primary.connect().command(["SET", "written", "while it stands still"])
+        let (primary, replica, client) = try behind()
         #expect(try client.confirm() == .missed)
         #expect(client.redis.status == .down("0 of 1 replicas acknowledge"))
         replica.resume()
         #expect(try client.isConfirmed())
         #expect(client.redis.losses == 0)
+        withExtendedLifetime(primary) {}
     }
 
     @Test func `is asked for once for all calls of a pass`() throws {
@@ -89,12 +96,7 @@ private final class ConfirmingClient {
     }
 
     @Test func `is missed by all that were sent meanwhile as soon as by the first`() throws {
-        let primary = try RedisServer(RedisServer.followed())
-        let replica = try primary.replica()
-        let client = try ConfirmingClient(primary)
-        #expect(try client.isConfirmed())
-        replica.pause()
-        try primary.connect().command(["SET", "written", "while it stands still"])
+        let (primary, replica, client) = try behind()
         let (before, confirmations) = (try waits(primary), client.confirmations.count)
         var calls = 0
         while calls < 100, client.redis.isReady {
@@ -132,12 +134,7 @@ private final class ConfirmingClient {
     }
 
     @Test func `is lost with the connection`() throws {
-        let primary = try RedisServer(RedisServer.followed())
-        let replica = try primary.replica()
-        let client = try ConfirmingClient(primary)
-        #expect(try client.isConfirmed())
-        replica.pause()
-        try primary.connect().command(["SET", "written", "while it stands still"])
+        let (primary, replica, client) = try behind()
         var confirmation: AsyncRedis.Confirmation?
         var answered = false
         client.redis.run(.status(of: SaleID("x")!), { _ in answered = true }, confirmed: { confirmation = $0 })
