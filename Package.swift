@@ -84,7 +84,7 @@ let package = Package(
 
         // Tests
         .target(
-            name: "TestSupport", dependencies: ["RedisClient", "Shared"], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["CLinux", "RedisClient", "Shared"], path: "Tests/TestSupport",
             swiftSettings: settings),
         .testTarget(name: "SharedTests", dependencies: ["Shared", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "TestSupport"], swiftSettings: settings),

@@ -3,8 +3,10 @@ import Glibc
 
 /// A program that a test started: ended by its id when the test is done with it, whatever happened.
 package final class ChildProcess: @unchecked Sendable {
-    // Process is not Sendable; each child is driven by the one test that started it.
-    private let process: Process
+    // Not Sendable by itself: each child is driven by the one test that started it.
+    package let id: pid_t
+    /// What `wait` answers, once the child has been waited for: from then on its id may be another's.
+    private var ending: Int32?
     /// Where the child's stderr goes, for assertions and for the reader of a failed test.
     package let errorLog: URL
 
@@ -17,36 +19,43 @@ package final class ChildProcess: @unchecked Sendable {
     /// Starts `program` with exactly this environment (and what all children share).
     package init(
         _ program: URL, _ arguments: [String] = [], environment: [String: String] = [:], errorLog: URL,
-        output: FileHandle? = nil
+        input: FileHandle? = nil, output: FileHandle? = nil
     ) throws {
-        process = Process()
-        process.executableURL = program
-        process.arguments = arguments
-        process.environment = environment.merging(Self.shared) { own, _ in own }
         _ = FileManager.default.createFile(atPath: errorLog.path, contents: nil)
-        process.standardError = try FileHandle(forWritingTo: errorLog)
-        process.standardOutput = output ?? FileHandle.nullDevice
-        process.standardInput = FileHandle.nullDevice
         self.errorLog = errorLog
-        try process.run()
+        id = try spawn(
+            program.path, arguments, environment: environment.merging(Self.shared) { own, _ in own },
+            standard: [input, output, FileHandle(forWritingTo: errorLog)])
     }
 
     deinit {
-        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
-        process.waitUntilExit()
+        signal(SIGKILL)
+        wait()
     }
 
-    package var id: Int32 { process.processIdentifier }
-    package var isRunning: Bool { process.isRunning }
+    package var isRunning: Bool {
+        if ending == nil { reap(WNOHANG) }
+        return ending == nil
+    }
 
-    /// Sends a signal, SIGTERM where none is named.
-    package func signal(_ number: Int32 = SIGTERM) { kill(process.processIdentifier, number) }
+    /// Sends a signal, SIGTERM where none is named; to a child that has been waited for, nothing.
+    package func signal(_ number: Int32 = SIGTERM) {
+        if ending == nil { kill(id, number) }
+    }
 
     /// Waits for the end: the exit code, or the negative number of the signal that ended it.
     @discardableResult
     package func wait() -> Int32 {
-        process.waitUntilExit()
-        return process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus
+        while ending == nil { reap(0) }
+        return ending!
+    }
+
+    private func reap(_ options: Int32) {
+        var status: Int32 = 0
+        guard waitpid(id, &status, options) == id else { return }
+        // <sys/wait.h>: the low 7 bits are the signal that ended it, or 0 and the exit code is in the next 8.
+        let signal = status & 0x7f
+        ending = signal == 0 ? (status >> 8) & 0xff : -signal
     }
 
     /// What it has written to stderr so far.

@@ -16,16 +16,19 @@ package enum SQLiteShell {
 
 /// A shell that holds the database's write lock, or only reads it as of one instant, until it is released.
 package final class SQLiteLock {
-    private let process = Process()
+    private let directory: TemporaryDirectory
+    private let shell: ChildProcess
     private let input = Pipe()
     private let output = Pipe()
 
     package init(_ path: String, readOnly: Bool = false) throws {
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/sqlite3")
-        process.arguments = [path]
-        process.standardInput = input
-        process.standardOutput = output
-        try process.run()
+        directory = try TemporaryDirectory()
+        shell = try ChildProcess(
+            URL(fileURLWithPath: "/usr/bin/sqlite3"), [path], errorLog: directory.url.appendingPathComponent("err"),
+            input: input.fileHandleForReading, output: output.fileHandleForWriting)
+        // The shell has its own of these two: where it ends, we are told.
+        try input.fileHandleForReading.close()
+        try output.fileHandleForWriting.close()
         // Somebody may be writing at this very moment; and after an error the shell would skip the rest of the line in silence.
         let begin = readOnly ? "BEGIN;\nSELECT count(*) FROM sales;\n" : "BEGIN IMMEDIATE;\nSELECT 'locked';\n"
         input.fileHandleForWriting.write(Data(".timeout 60000\n\(begin)".utf8))
@@ -35,8 +38,8 @@ package final class SQLiteLock {
     deinit { release() }
 
     package func release() {
-        guard process.isRunning else { return }
+        guard shell.isRunning else { return }
         try? input.fileHandleForWriting.close()
-        process.waitUntilExit()
+        shell.wait()
     }
 }

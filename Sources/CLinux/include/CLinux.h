@@ -6,6 +6,7 @@
 
 #include <malloc.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -34,6 +35,9 @@ int CLinux_signalfd(const int *signals, int count);
 
 // sigset_t's macros and struct layout don't import; blocks the signals for this thread (and those it starts).
 int CLinux_block_signals(const int *signals, int count);
+
+// posix_spawn_file_actions_addclosefrom_np needs _GNU_SOURCE, too. The tests start programs with it.
+int CLinux_spawn_close_from(posix_spawn_file_actions_t *actions, int first);
 
 // Arms a CLOCK_MONOTONIC timerfd at an absolute time; 0 disarms.
 int CLinux_timerfd_set(int fd, uint64_t deadline_ns);
