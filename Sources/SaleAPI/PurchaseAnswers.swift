@@ -1,24 +1,24 @@
 import HTTPEdge
 import Shared
 
-/// Turns decisions into answers.
+/// Turns decisions into answers. An answer to come back later is answered with the seconds that it names.
 final class PurchaseAnswers {
     /// Seconds until a refused purchase is worth another try; the next decision is at most one reconnection away.
-    static let retrySeconds = 1
+    private static let retrySeconds = 1
     private static let pausedRetrySeconds = 2
     /// Seconds over which those who are shed come back. What they were refused for is half a deadline of waiting, 1.25 s, and
     /// those who come back must not find the next ones there.
-    static let overloadedSpreadSeconds = 3
+    private static let overloadedSpreadSeconds = 3
 
     private unowned let server: HTTPServer
 
     init(server: HTTPServer) { self.server = server }
 
-    /// Redis decided.
+    /// Redis decided; nil where asking again would change nothing.
     func decided(
         _ decision: Decision, _ sale: SaleID, quantity: Int, now: UnixMilliseconds, jitter: Int, known: KnownSales,
         _ exchange: Exchange
-    ) {
+    ) -> Int? {
         switch decision {
         case .secured(let position, let at):
             server.respond(exchange, .created, headers: { $0.appendLocation(sale, position) }) {
@@ -44,29 +44,35 @@ final class PurchaseAnswers {
             server.respond(
                 exchange, .saleNotOpen, retryAfterSeconds: seconds,
                 members: { $0.appendMember("opens_at", time: opensAt) })
+            return seconds
         case .limit(let orders):
             server.respond(exchange, .purchaseLimit, members: { $0.appendOrders(sale, positions: orders) })
         case .paused:
             server.respond(exchange, .salePaused, retryAfterSeconds: Self.pausedRetrySeconds)
+            return Self.pausedRetrySeconds
         case .insufficient(let remaining):
             server.respond(exchange, .insufficientStock, members: { $0.appendMember("remaining", remaining) })
         case .unknownSale:
-            if known.contains(sale) { unavailable(exchange) } else { server.respond(exchange, .notFound) }
-        case .fenced: unavailable(exchange)
-        case .turn(let refusal): server.respond(exchange, refusal, now: now, jitter: jitter)
+            if known.contains(sale) { return unavailable(exchange) }
+            server.respond(exchange, .notFound)
+        case .fenced: return unavailable(exchange)
+        case .turn(let refusal): return server.respond(exchange, refusal, now: now, jitter: jitter)
         }
+        return nil
     }
 
     /// It was sent, and whether it has won is not known yet.
-    func pending(_ exchange: Exchange) {
+    func pending(_ exchange: Exchange) -> Int {
         server.respond(exchange, .accepted, headers: { $0.appendHeader("Retry-After", Self.retrySeconds) }) {
             $0.append("{\"status\":\"pending\"}")
         }
+        return Self.retrySeconds
     }
 
     /// Nothing was done, because Redis can't be used now.
-    func unavailable(_ exchange: Exchange) {
+    func unavailable(_ exchange: Exchange) -> Int {
         server.respond(exchange, .unavailable, retryAfterSeconds: Self.retrySeconds)
+        return Self.retrySeconds
     }
 
     /// Nothing was done, because this buyer asks too often. The fields are those of draft-ietf-httpapi-ratelimit-headers.
@@ -86,8 +92,11 @@ final class PurchaseAnswers {
     }
 
     /// Nothing was done, because too many are waiting already.
-    func overloaded(_ exchange: Exchange, retryAfterSeconds: Int) {
-        server.respond(exchange, .overloaded, retryAfterSeconds: retryAfterSeconds)
+    func overloaded(_ buyer: Span<UInt8>, _ exchange: Exchange) -> Int {
+        let seconds = RetryAfter.seconds(
+            base: Self.retrySeconds, spread: Self.overloadedSpreadSeconds, buyer: buyer)
+        server.respond(exchange, .overloaded, retryAfterSeconds: seconds)
+        return seconds
     }
 }
 

@@ -254,7 +254,6 @@ final class SaleAPI: HTTPHandler {
             witnesses.publish()
             cache.redisBecameReady()
             batcher.redisBecameReady()
-            joins.redisBecameReady()
         case .down(let reason):
             log.write(.error, "redis_down") { $0.appendMember("reason", reason) }
             batcher.redisBecameUnavailable()

@@ -56,15 +56,14 @@ import Testing
     }
 
     @Test func `waits for the batches in front, the one with Redis included`() {
-        let lane = Lane(SaleID("demo")!, gathering: Batch())
-        lane.inFlight = Batch()
-        lane.sentAt = Instant(nanoseconds: 1000)
+        let lane = Lane(SaleID("demo")!, gathering: PurchaseBatch())
+        lane.begin(PurchaseBatch(), at: Instant(nanoseconds: 1000))
         lane.tookTurn(until: Instant(nanoseconds: 5000))
         #expect(lane.expectedWaitNanoseconds == 4000)
-        lane.full = [Batch(), Batch()]
+        for _ in 0..<2 { lane.gather(next: PurchaseBatch()) }
         #expect(lane.expectedWaitNanoseconds == 12_000)
-        lane.full = []
-        lane.inFlight = nil
+        _ = lane.takeAll(next: PurchaseBatch())
+        _ = lane.end()
         #expect(lane.expectedWaitNanoseconds == 0)
     }
 }

@@ -1,4 +1,6 @@
 import EventLoop
+import Glibc
+import RedisClient
 import Shared
 import TestSupport
 import Testing
@@ -121,6 +123,26 @@ import Testing
         try TestSale.create(api.redis.connect(), "demo", stock: 10)
         #expect(try api.buy("demo", "b1", "k").status == 201)
         for _ in 0..<20 { #expect(try api.buy("demo", "b1", "k").status == 200) }
+    }
+
+    @Test func `may come back for nothing when an answer has told it to`() throws {
+        let api = try APIUnderTest(["SALE_RATE_LIMIT": "1/1h"])
+        let redis = try api.redis.connect()
+        _ = try redis.control(TestSale.create(redis, "demo"), .pause)
+        let paused = try api.buy("demo", "b1", "k")
+        #expect(paused.problem == "sale-paused")
+        #expect(paused["Retry-After"] == "2")
+        #expect(try eventually { try api.buy("demo", "b1", "k").problem == "sale-paused" })
+    }
+
+    @Test func `may not come back for nothing before that`() throws {
+        let api = try APIUnderTest(["SALE_RATE_LIMIT": "1/1h"])
+        let opensAt = UnixMilliseconds(UnixMilliseconds.now.value + 3_600_000)
+        try TestSale.create(api.redis.connect(), "demo", opensAt: opensAt)
+        #expect(try api.buy("demo", "b1", "k").problem == "sale-not-open")
+        // Longer than the second after which whoever finds no Redis may come back.
+        usleep(1_200_000)
+        #expect(try api.buy("demo", "b1", "k").status == 429)
     }
 
     @Test func `is judged after token, key and body`() throws {

@@ -12,57 +12,8 @@ final class JoinQueue {
     /// Joins that may wait at once. A join costs us 10 µs and Redis 5 µs (script/bench queue), so these are 0.2 s of work,
     /// and what is accepted meets its 2.5 s; each holds its buyer's name and 64 bytes: 3 MiB.
     static let pendingMax = 16_384
-    /// Sales that may be made up, with joins under way; as in `Batcher`.
-    private static let lanesMax = 1024
     /// How often deadlines are looked at.
     private static let tickMilliseconds = 50
-
-    private struct Join {
-        let exchange: Exchange
-        let charge: RateLimiter.Charge
-        /// Where the buyer's name stands among the batch's.
-        let buyer: Range<Int>
-    }
-
-    private final class Batch {
-        let call = ScriptCall(.join)
-        var joins: [Join] = []
-        var buyers = ByteBuffer(capacity: 1024)
-        /// How many from the front have been answered because their time was up.
-        var expired = 0
-        /// How many from the front were so when it was sent, and are not part of the call.
-        var unsent = 0
-        var reply: JoinReply?
-
-        /// Calls `body` with the name of whoever joins.
-        func withBuyer<R>(of join: Join, _ body: (Span<UInt8>) -> R) -> R {
-            buyers.withBytes { body($0.extracting(join.buyer)) }
-        }
-
-        func clear() {
-            joins.removeAll(keepingCapacity: true)
-            buyers.removeAll()
-            expired = 0
-            unsent = 0
-            reply = nil
-        }
-    }
-
-    /// One sale's batches. At most one is with Redis, so positions are in the order of arrival.
-    private final class Lane {
-        let keys: [String]
-        var inFlight: Batch?
-        var full: [Batch] = []
-        var gathering: Batch
-
-        init(_ sale: SaleID, gathering: Batch) {
-            let names = SaleKeys(sale)
-            keys = [names.sale, names.stock, names.tickets, names.joined]
-            self.gathering = gathering
-        }
-
-        var isIdle: Bool { inFlight == nil && full.isEmpty && gathering.joins.isEmpty }
-    }
 
     private let loop: EventLoop
     private let redis: AsyncRedis
@@ -70,15 +21,7 @@ final class JoinQueue {
     private let known: KnownSales
     private let limiter: RateLimiter
     private let log: Log
-    private let batchMax: Int
-    private let deadlineNanoseconds: UInt64
-
-    private var lanes: [SaleID: Lane] = [:]
-    /// Lanes that have something to send.
-    private var dirty: [SaleID] = []
-    private var spare: [Batch] = []
-    /// Joins taken and not finished with.
-    private(set) var pending = 0
+    private let lanes: Lanes<JoinBatch>
 
     init(
         loop: EventLoop, redis: AsyncRedis, answers: JoinAnswers, known: KnownSales, limiter: RateLimiter, log: Log,
@@ -90,8 +33,9 @@ final class JoinQueue {
         self.known = known
         self.limiter = limiter
         self.log = log
-        self.batchMax = batchMax
-        deadlineNanoseconds = UInt64(deadlineMilliseconds) * 1_000_000
+        lanes = Lanes(
+            known: known, batchMax: batchMax, pendingMax: Self.pendingMax,
+            patience: UInt64(deadlineMilliseconds) * 1_000_000)
         loop.atEndOfPass { [weak self] in self?.sendBatches() }
         tick()
     }
@@ -101,78 +45,37 @@ final class JoinQueue {
     /// Takes a join; its exchange is answered now or later.
     func submit(_ sale: SaleID, buyer: Span<UInt8>, _ charge: RateLimiter.Charge, _ exchange: Exchange) {
         guard redis.isReady else { return refuse(.unavailable, charge, buyer, exchange) }
-        guard pending < Self.pendingMax, let lane = lane(sale) else {
-            return refuse(.overloaded, charge, buyer, exchange)
-        }
-        let batch = lane.gathering
-        if batch.joins.isEmpty { dirty.append(sale) }
-        let start = batch.buyers.count
-        batch.buyers.append(buyer)
-        batch.joins.append(Join(exchange: exchange, charge: charge, buyer: start..<batch.buyers.count))
-        pending += 1
-        if batch.joins.count == batchMax {
-            lane.full.append(batch)
-            lane.gathering = spare.popLast() ?? Batch()
-            dirty.append(sale)
-        }
+        guard let lane = lanes.lane(for: sale) else { return refuse(.overloaded, charge, buyer, exchange) }
+        lane.gathering.append(buyer: buyer, charge, exchange)
+        lanes.appended(to: lane)
     }
 
-    private func lane(_ sale: SaleID) -> Lane? {
-        if let lane = lanes[sale] { return lane }
-        guard lanes.count < Self.lanesMax || known.contains(sale) else { return nil }
-        let lane = Lane(sale, gathering: spare.popLast() ?? Batch())
-        lanes[sale] = lane
-        return lane
-    }
-
-    private func recycle(_ batch: Batch) {
-        pending -= batch.joins.count
-        batch.clear()
-        spare.append(batch)
-    }
+    /// Joins taken and not finished with.
+    var pending: Int { lanes.pending }
 
     // MARK: Sending
 
     private func sendBatches() {
-        guard !dirty.isEmpty else { return }
-        for sale in dirty where redis.isReady {
-            guard let lane = lanes[sale], lane.inFlight == nil else { continue }
-            sendNext(sale, lane)
-        }
+        guard redis.isReady else { return }
+        lanes.sendNext(loop.now) { send($0, $1) }
         redis.flush()
-        dirty.removeAll(keepingCapacity: true)
     }
 
-    /// Sends the lane's oldest batch that still has somebody to answer.
-    private func sendNext(_ sale: SaleID, _ lane: Lane) {
-        while !lane.full.isEmpty || !lane.gathering.joins.isEmpty {
-            let batch = lane.full.isEmpty ? lane.gathering : lane.full.removeFirst()
-            if batch === lane.gathering { lane.gathering = spare.popLast() ?? Batch() }
-            if batch.expired < batch.joins.count { return send(sale, lane, batch) }
-            recycle(batch)
-        }
-        if lane.isIdle, !known.contains(sale) { lanes[sale] = nil }
-    }
-
-    private func send(_ sale: SaleID, _ lane: Lane, _ batch: Batch) {
+    private func send(_ lane: Lane<JoinBatch>, _ batch: JoinBatch) {
         guard let runID = redis.runID else { preconditionFailure("a batch was sent while Redis is down") }
-        lane.inFlight = batch
-        batch.unsent = batch.expired
-        batch.call.removeItems()
-        batch.call.begin(keys: lane.keys, [runID])
-        for join in batch.joins[batch.unsent...] { batch.withBuyer(of: join) { batch.call.append($0) } }
+        batch.compose(keys: lane.keys, runID: runID)
         redis.run(
             batch.call,
             { [weak self] answer in
                 guard let self else { return }
                 switch answer {
                 case .reply(let value):
-                    batch.reply = JoinReply(value, count: batch.joins.count - batch.unsent)
+                    batch.reply = JoinReply(value, count: batch.count)
                     guard batch.reply == nil else { return }
-                    fail(sale, lane, batch, "join.lua answered in another form than it promises", nothingRan: false)
+                    fail(lane, batch, "join.lua answered in another form than it promises", nothingRan: false)
                 case .failure(let error):
                     answers.countRedisError()
-                    fail(sale, lane, batch, error.description, nothingRan: error.effect == .nothingRan)
+                    fail(lane, batch, error.description, nothingRan: error.effect == .nothingRan)
                     if error.needsReconnect, error.code != .connectionLost {
                         redis.reconnect(because: error.description)
                     }
@@ -180,28 +83,29 @@ final class JoinQueue {
             },
             confirmed: { [weak self] confirmation in
                 // A reply that could not be used has been dealt with already.
-                guard let self, lane.inFlight === batch, let reply = batch.reply else { return }
+                guard let self, let reply = batch.reply else { return }
                 guard confirmation == .confirmed else {
-                    return fail(sale, lane, batch, "the replicas have not acknowledged", nothingRan: false)
+                    return fail(lane, batch, "the replicas have not acknowledged", nothingRan: false)
                 }
-                answer(sale, batch, reply)
-                finish(sale, lane, batch)
+                lane.tookTurn(until: loop.now)
+                answer(lane.sale, batch, reply)
+                lanes.finish(lane)
             })
     }
 
     // MARK: Answering
 
-    private func answer(_ sale: SaleID, _ batch: Batch, _ reply: JoinReply) {
+    private func answer(_ sale: SaleID, _ batch: JoinBatch, _ reply: JoinReply) {
         switch reply.verdict {
         case .unknownSale, .fenced: break
         default: known.insert(sale)
         }
         let mayBeBack = known.contains(sale)
-        for index in max(batch.unsent, batch.expired)..<batch.joins.count {
+        for index in batch.waiting {
             let join = batch.joins[index]
             switch reply.verdict {
             case .given(let given):
-                let (position, isNew) = given[index - batch.unsent]
+                let (position, isNew) = given[index]
                 batch.withBuyer(of: join) {
                     answers.given(sale, position, isNew: isNew, reply, buyer: $0, join.exchange)
                 }
@@ -226,63 +130,33 @@ final class JoinQueue {
     }
 
     /// Nothing was done, or nobody knows.
-    private func fail(_ sale: SaleID, _ lane: Lane, _ batch: Batch, _ reason: String, nothingRan: Bool) {
+    private func fail(_ lane: Lane<JoinBatch>, _ batch: JoinBatch, _ reason: String, nothingRan: Bool) {
         log.write(.error, nothingRan ? "joins_refused" : "joins_unconfirmed") {
-            $0.appendMember("sale", "\(sale)")
-            $0.appendMember("joins", batch.joins.count - batch.expired)
+            $0.appendMember("sale", "\(lane.sale)")
+            $0.appendMember("joins", batch.waiting.count)
             $0.appendMember("error", reason)
         }
-        for join in batch.joins[batch.expired...] { leave(join, batch, wasSent: !nothingRan) }
-        finish(sale, lane, batch)
+        for index in batch.waiting { leave(batch.joins[index], batch, wasSent: !nothingRan) }
+        lanes.finish(lane)
     }
 
-    private func leave(_ join: Join, _ batch: Batch, wasSent: Bool) {
+    private func leave(_ join: JoinBatch.Join, _ batch: JoinBatch, wasSent: Bool) {
         batch.withBuyer(of: join) { buyer in
             guard wasSent else { return refuse(.unavailable, join.charge, buyer, join.exchange) }
             willReturn(join.charge, answers.pending(buyer, join.exchange))
         }
     }
 
-    private func finish(_ sale: SaleID, _ lane: Lane, _ batch: Batch) {
-        lane.inFlight = nil
-        recycle(batch)
-        dirty.append(sale)
-    }
-
-    /// Redis can be used again: what has gathered meanwhile is sent.
-    func redisBecameReady() { dirty += lanes.keys }
-
     /// Redis is gone: what was not sent is refused; what was sent fails by itself.
-    func redisBecameUnavailable() {
-        for lane in lanes.values {
-            for batch in lane.full + [lane.gathering] {
-                for join in batch.joins[batch.expired...] { leave(join, batch, wasSent: false) }
-                recycle(batch)
-            }
-            lane.full = []
-            lane.gathering = spare.popLast() ?? Batch()
-        }
-    }
+    func redisBecameUnavailable() { lanes.refuseUnsent { leave($0.joins[$1], $0, wasSent: false) } }
 
     // MARK: Time
 
     /// Answers those whose time is up.
     private func tick() {
-        let now = loop.now.nanoseconds
-        for lane in lanes.values where !lane.isIdle {
-            if let batch = lane.inFlight { expire(batch, now, wasSent: true) }
-            for batch in lane.full + [lane.gathering] { expire(batch, now, wasSent: false) }
-        }
+        lanes.expire(
+            loop.now, sent: { leave($0.joins[$1], $0, wasSent: true) },
+            unsent: { leave($0.joins[$1], $0, wasSent: false) })
         loop.schedule(afterMilliseconds: Self.tickMilliseconds) { [weak self] in self?.tick() }
-    }
-
-    /// They came in order, so those that have waited too long are at the front.
-    private func expire(_ batch: Batch, _ now: UInt64, wasSent: Bool) {
-        while batch.expired < batch.joins.count {
-            let join = batch.joins[batch.expired]
-            guard now > join.exchange.arrivedAt.nanoseconds + deadlineNanoseconds else { return }
-            batch.expired += 1
-            leave(join, batch, wasSent: wasSent)
-        }
     }
 }

@@ -39,16 +39,19 @@ extension Problem {
 }
 
 extension HTTPServer {
-    /// Refuses a purchase whose turn it is not.
-    func respond(_ exchange: Exchange, _ refusal: TurnRefusal, now: UnixMilliseconds, jitter: Int) {
+    /// Refuses a purchase whose turn it is not; answers the seconds after which to come back, where it has to.
+    func respond(_ exchange: Exchange, _ refusal: TurnRefusal, now: UnixMilliseconds, jitter: Int) -> Int? {
         switch refusal {
         case .ticketRequired: respond(exchange, .ticketRequired)
         case .ticketRefused(let fault): respond(exchange, .ticket(fault))
         case .notYet(let turn):
+            let seconds = RetryAfter.seconds(until: turn, now: now, jitter: jitter)
             respond(
-                exchange, .turnNotYet, retryAfterSeconds: RetryAfter.seconds(until: turn, now: now, jitter: jitter),
+                exchange, .turnNotYet, retryAfterSeconds: seconds,
                 members: { $0.appendMember("turn_at", time: turn) })
+            return seconds
         case .missed(let turn): respond(exchange, .turnMissed, members: { $0.appendMember("turn_at", time: turn) })
         }
+        return nil
     }
 }

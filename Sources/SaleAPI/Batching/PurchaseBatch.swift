@@ -1,9 +1,21 @@
+import EventLoop
 import HTTPEdge
 import RedisClient
 import Shared
 
-/// Purchases of one sale that are decided by one script call.
-final class Batch {
+/// Purchases of one sale that one call of purchase.lua decides.
+final class PurchaseBatch: Batch {
+    enum Stage {
+        /// It gathers, or waits for the batch in front.
+        case unsent
+        /// Redis has it.
+        case sent
+        /// Redis has decided, and nobody is told before that is known to be safe.
+        case decided
+        /// The answer was lost, or no answer: it is to be sent again, in the same words.
+        case lost
+    }
+
     /// What is needed to answer one of them.
     struct Purchase {
         let exchange: Exchange
@@ -18,25 +30,30 @@ final class Batch {
     /// Arguments that purchase.lua takes for each purchase.
     private static let argumentsEach = 4
 
+    static func keys(of sale: SaleKeys) -> [String] {
+        [sale.sale, sale.stock, sale.position, sale.buyers, sale.orders, sale.tickets]
+    }
+
     let call = ScriptCall(.purchase)
+    var stage = Stage.unsent
+    /// It was sent and the answer lost: it may have been decided, and only a decision can tell.
+    var mayHaveRun = false
     private(set) var purchases: [Purchase] = []
     /// What Redis said to each, kept until it is known to be safe.
     var decisions: [Decision] = []
     /// Redis' time when it said so.
     var decidedAt = UnixMilliseconds(0)
-    /// Units left after the batch.
+    /// Units left after it.
     var remaining = 0
     /// The uuid of the sale that decided it.
     var uuid = ""
-    /// How many from the front have been answered because their time was up.
     var expired = 0
-    /// It was sent and the answer lost: it may have been decided, and only a decision can tell.
-    var mayHaveRun = false
 
     var count: Int { purchases.count }
+    func arrival(of index: Int) -> Instant { purchases[index].exchange.arrivedAt }
 
-    /// Readies a used batch for another round.
     func clear() {
+        stage = .unsent
         call.removeItems()
         purchases.removeAll(keepingCapacity: true)
         decisions.removeAll(keepingCapacity: true)
@@ -65,7 +82,6 @@ final class Batch {
                 argumentsEnd: call.itemBytes))
     }
 
-    /// Takes out what has expired, before a first sending: it was told that nothing was done, so nothing may be.
     func dropExpired() {
         guard expired > 0 else { return }
         let bytes = purchases[expired - 1].argumentsEnd
