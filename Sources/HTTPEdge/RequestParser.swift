@@ -216,36 +216,36 @@ struct RequestParser {
 
     /// `close` and `keep-alive` among the options of a Connection field (RFC 9112 section 9.3).
     private mutating func connection(_ value: Span<UInt8>) {
-        var start = 0
-        while start <= value.count {
-            let end = value.firstIndex(of: UInt8(ascii: ","), from: start) ?? value.count
-            var first = start
-            var last = end
-            while first < last, isBlank(value[first]) { first += 1 }
-            while last > first, isBlank(value[last - 1]) { last -= 1 }
-            let option = value.extracting(first..<last)
+        Self.forEachElement(of: value) { option, _ in
             if option.equalsIgnoringCase("close") { saysClose = true }
             if option.equalsIgnoringCase("keep-alive") { saysKeepAlive = true }
-            start = end + 1
         }
     }
 
     /// Whether it is a list of codings, in which chunked stands only at the end; an empty element would be lawful, but no
     /// client sends one that doesn't want two servers to disagree.
     private func isCodingList(_ value: Span<UInt8>) -> Bool {
+        var isList = true
+        Self.forEachElement(of: value) { coding, isLast in
+            if coding.isEmpty || (!isLast && coding.equalsIgnoringCase("chunked")) { isList = false }
+            for index in coding.indices where !isToken(coding[index]) { isList = false }
+        }
+        return isList
+    }
+
+    /// Calls `body` with each element of a list, without the blanks around it, and whether it is the last (RFC 9110 section
+    /// 5.6.1).
+    private static func forEachElement(of list: Span<UInt8>, _ body: (Span<UInt8>, Bool) -> Void) {
         var start = 0
-        while start <= value.count {
-            let end = value.firstIndex(of: UInt8(ascii: ","), from: start) ?? value.count
+        while start <= list.count {
+            let end = list.firstIndex(of: UInt8(ascii: ","), from: start) ?? list.count
             var first = start
             var last = end
-            while first < last, isBlank(value[first]) { first += 1 }
-            while last > first, isBlank(value[last - 1]) { last -= 1 }
-            guard last > first else { return false }
-            for index in first..<last where !isToken(value[index]) { return false }
-            if end < value.count, value.extracting(first..<last).equalsIgnoringCase("chunked") { return false }
+            while first < last, isBlank(list[first]) { first += 1 }
+            while last > first, isBlank(list[last - 1]) { last -= 1 }
+            body(list.extracting(first..<last), end == list.count)
             start = end + 1
         }
-        return true
     }
 
     // MARK: Framing
