@@ -146,43 +146,30 @@ final class SaleAPI: HTTPHandler {
     }
 
     private func purchase(_ sale: SaleID, _ request: borrowing Request, _ exchange: Exchange) {
-        guard let token = request.bearerToken else { return unauthorized(exchange) }
-        do throws(TokenVerifier.Refusal) {
-            try verifier.withSubject(of: token, nowSeconds: time(nil)) { buyer in
-                guard let key = PurchaseRequest.key(request) else {
-                    return server.respond(exchange, .idempotencyKeyInvalid)
-                }
-                switch PurchaseRequest.quantity(request) {
-                case .malformed: server.respond(exchange, .malformedBody)
-                case .unsupportedMediaType: server.respond(exchange, .unsupportedMediaType)
-                case .units(let quantity):
-                    switch limiter.admit(buyer, now: loop.now) {
-                    case .admitted(let charge):
-                        tickets.withClaim(of: request, sale, buyer: buyer) { ticket in
-                            batcher.submit(
-                                sale, buyer: buyer, key: key, quantity: quantity, ticket: ticket, charge, exchange)
-                        }
-                    case .refused(let seconds):
-                        answers.limited(exchange, retryAfterSeconds: seconds, limiter.limit)
+        withBuyer(request, exchange) { buyer in
+            guard let key = PurchaseRequest.key(request) else {
+                return server.respond(exchange, .idempotencyKeyInvalid)
+            }
+            switch PurchaseRequest.quantity(request) {
+            case .malformed: server.respond(exchange, .malformedBody)
+            case .unsupportedMediaType: server.respond(exchange, .unsupportedMediaType)
+            case .units(let quantity):
+                admit(buyer, exchange) { charge in
+                    tickets.withClaim(of: request, sale, buyer: buyer) { ticket in
+                        batcher.submit(
+                            sale, buyer: buyer, key: key, quantity: quantity, ticket: ticket, charge, exchange)
                     }
                 }
             }
-        } catch {
-            unauthorized(exchange)
         }
     }
 
     private func join(_ sale: SaleID, _ request: borrowing Request, _ exchange: Exchange) {
-        guard let token = request.bearerToken else { return unauthorized(exchange) }
-        do throws(TokenVerifier.Refusal) {
-            try verifier.withSubject(of: token, nowSeconds: time(nil)) { buyer in
-                guard request.body.isEmpty || request.body.equals("{}") else {
-                    return server.respond(exchange, .queueBodyMalformed)
-                }
-                admit(buyer, exchange) { joins.submit(sale, buyer: buyer, $0, exchange) }
+        withBuyer(request, exchange) { buyer in
+            guard request.body.isEmpty || request.body.equals("{}") else {
+                return server.respond(exchange, .queueBodyMalformed)
             }
-        } catch {
-            unauthorized(exchange)
+            admit(buyer, exchange) { joins.submit(sale, buyer: buyer, $0, exchange) }
         }
     }
 
@@ -207,11 +194,14 @@ final class SaleAPI: HTTPHandler {
     }
 
     private func orders(_ sale: SaleID, _ position: Int?, _ request: borrowing Request, _ exchange: Exchange) {
+        withBuyer(request, exchange) { ownOrders.answer(sale, position: position, buyer: $0, exchange) }
+    }
+
+    /// Calls `body` with the buyer whose token the request shows; without one that counts it is refused.
+    private func withBuyer(_ request: borrowing Request, _ exchange: Exchange, _ body: (Span<UInt8>) -> Void) {
         guard let token = request.bearerToken else { return unauthorized(exchange) }
         do throws(TokenVerifier.Refusal) {
-            try verifier.withSubject(of: token, nowSeconds: time(nil)) { buyer in
-                ownOrders.answer(sale, position: position, buyer: buyer, exchange)
-            }
+            try verifier.withSubject(of: token, nowSeconds: time(nil), body)
         } catch {
             unauthorized(exchange)
         }
