@@ -23,13 +23,13 @@ ENV SALE_HEALTH_PORT=8101
 HEALTHCHECK --interval=5s --timeout=3s --start-period=10s --retries=3 CMD ["sale-health"]
 CMD ["sale-api"]
 
-# nginx in front of the sale. site/ and tls/ are mounted.
+# nginx in front of the sale. site/ and tls/ are mounted; a tmpfs that is mounted on its state takes on its mode, and is root's.
 FROM debian:bookworm-slim AS ingress
 RUN apt-get update \
     && apt-get install -y --no-install-recommends nginx-light \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10002 --no-create-home --shell /usr/sbin/nologin ingress \
-    && install -d -o ingress -g ingress -m 750 /var/lib/ingress-sale
+    && install -d -o ingress -g ingress -m 1777 /var/lib/ingress-sale
 COPY deploy/nginx/ /etc/sale/nginx/
 COPY deploy/container/health /usr/local/bin/sale-health
 USER ingress
