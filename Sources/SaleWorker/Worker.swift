@@ -21,6 +21,9 @@ final class Worker {
     private static let lagMilliseconds = 1000
     /// How long a sale that can't be worked on is left alone.
     private static let asideMilliseconds = 1000
+    /// How long a sale that was set aside must have been worked on without trouble to count as recovered: within this,
+    /// everything of it has been looked at once (`Fence` waits longest, and the backlog is measured once a second).
+    private static let recoveredMilliseconds = 4000
 
     private let configuration: WorkerConfiguration
     private let store: OrderStore
@@ -34,6 +37,7 @@ final class Worker {
     private var nextDiscovery = Instant(nanoseconds: 0)
     private var nextSentinel = Instant(nanoseconds: 0)
     private var nextLag = Instant(nanoseconds: 0)
+    /// Sales that were set aside, have not recovered since, and are left alone until then.
     private var asideUntil: [SaleID: Instant] = [:]
     private var retry = RetryPolicy()
     private var random = SystemRandomNumberGenerator()
@@ -128,16 +132,16 @@ final class Worker {
             return
         }
         try reader.begin(sale, after: store.lastStreamID(sale) ?? "0-0", on: redis)
+        guard asideUntil[sale] == nil else { return }
         log.write(.info, "sale_found") { $0.appendMember("sale", "\(sale)") }
     }
 
     /// Works on one sale so that what is wrong with it stays with it: a key of another type, or a reply that can't be used,
-    /// sets the sale aside for a second, and the others go on.
+    /// sets the sale aside for a second, and the others go on. That is said once, until it has recovered.
     private func apart(_ sale: SaleID, now: Instant, _ work: () throws -> Void) throws {
         if let until = asideUntil[sale], now < until { return }
         do {
             try work()
-            asideUntil[sale] = nil
         } catch let error as RedisError where error.code == .other || error.code == .unexpectedReply {
             if asideUntil.updateValue(now.advanced(milliseconds: Self.asideMilliseconds), forKey: sale) == nil {
                 log.write(.error, "sale_set_aside") {
@@ -148,6 +152,15 @@ final class Worker {
             }
             reader.end(sale)
         }
+    }
+
+    /// Takes a sale for recovered that has been worked on without trouble since it was set aside.
+    private func recover(_ sale: SaleID, now: Instant) {
+        guard let until = asideUntil[sale], now >= until.advanced(milliseconds: Self.recoveredMilliseconds) else {
+            return
+        }
+        asideUntil[sale] = nil
+        log.write(.info, "sale_recovered") { $0.appendMember("sale", "\(sale)") }
     }
 
     /// Has sales that SQLite knows and Redis doesn't brought back.
@@ -209,6 +222,7 @@ final class Worker {
                 let status = try redis.status(sale, allowingGaps: true)
                 if let status { metrics.lag[sale] = max(0, status.position - status.persistedPosition) }
                 try fence.watch(sale, status, told: told, on: redis)
+                recover(sale, now: now)
             }
         }
     }

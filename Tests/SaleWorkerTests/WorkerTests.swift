@@ -85,6 +85,30 @@ import Testing
         #expect(try under.deadLetters(poisoned).count == 1)
     }
 
+    @Test func `says once that a sale is set aside, and once that it has recovered`() throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis)
+        let (stream, letters) = (RedisArgument(SaleKeys(sale).orders), RedisArgument(SaleKeys(sale).deadLetters))
+        let worker = try under.start()
+        func said(_ event: String) -> Int { worker.errors.components(separatedBy: "\"event\":\"\(event)\"").count - 1 }
+        func deliveries() throws -> Int {
+            let reply = try under.redis.command(["XPENDING", stream, RedisArgument(SaleKeys.group), "-", "+", "1"])
+            let lines = reply.value
+            return lines.count == 1 ? lines[0][3].integer ?? 0 : 0
+        }
+        for times in 1...2 {
+            #expect(under.drained(sale))
+            try under.redis.command(["DEL", letters])
+            try under.redis.command(["SET", letters, "not a stream"])
+            try under.add(sale, ["rubbish", "1"])
+            #expect(try eventually { try deliveries() >= 3 })
+            #expect(said("sale_set_aside") == times)
+            try under.redis.command(["DEL", letters])
+            #expect(eventually { said("sale_recovered") == times }, "\(worker.errors)")
+        }
+        #expect(said("sale_found") == 1)
+    }
+
     @Test func `catches up a database that was restored from an older copy, or is gone`() throws {
         let under = try WorkerUnderTest()
         let sale = try TestSale.create(under.redis, stock: 10)
