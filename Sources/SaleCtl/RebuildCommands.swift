@@ -120,9 +120,13 @@ extension Command {
         let sale = try Arguments.sale(arguments.words[0])
         let redis = try context.redis()
         let keys = SaleKeys(sale)
-        let reply = try redis.run(
-            .release, keys: [keys.sale, keys.stock, keys.orders], [RedisArgument(redis.facts.runID)])
-        switch reply.integer ?? -1 {
+        let units = try certain(
+            { () throws(RedisError) in
+                try redis.run(
+                    .release, keys: [keys.sale, keys.stock, keys.orders], [RedisArgument(redis.facts.runID)]
+                ).integer
+            }, sale)
+        switch units ?? -1 {
         case -1: throw CommandFailure("Redis has no sale \(sale)", ExitCode.noInput)
         case -2:
             throw CommandFailure("\(sale) is fenced, or being archived: nothing is released", ExitCode.unavailable)
