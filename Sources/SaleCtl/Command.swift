@@ -71,6 +71,15 @@ struct Context: Sendable {
         return File.exists(path) ? path : nil
     }
 
+    /// The lock of the database at `path`; nil where a worker has it.
+    func lock(_ path: String) throws -> StoreLock? {
+        do throws(FileError) {
+            return try StoreLock.take(for: path)
+        } catch {
+            throw CommandFailure("\(path).lock can't be locked: \(error)", ExitCode.cantCreate)
+        }
+    }
+
     /// The sale as Redis has it; ends the command where it has none.
     func status(_ sale: SaleID, on redis: BlockingRedis) throws -> SaleStatus {
         guard let status = try redis.status(sale) else {

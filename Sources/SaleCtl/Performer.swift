@@ -13,7 +13,7 @@ enum Performer {
         guard let path = try context.existingDatabase() else {
             throw CommandFailure("there is no database", ExitCode.noInput)
         }
-        if let lock = try StoreLock.take(for: path) {
+        if let lock = try context.lock(path) {
             self = .direct(lock, try OrderStore(path: path), try context.redis())
             return
         }

@@ -11,7 +11,8 @@ extension Command {
               --json      as JSON
 
             The worker does this by itself; this is for when none runs: it needs the database's lock. Orders are the union of
-            both stores, never fewer; a sale that the two contradict each other about is left fenced (exit code 1).
+            both stores, never fewer; a sale that the two contradict each other about is left fenced (exit code 1). Exit code
+            75: a worker has the lock, or the stream has what is not stored yet.
             """
     ) { line, context in
         let arguments = try Arguments(line, options: [], flags: ["--dry-run", "--json"], words: 1...1)
@@ -21,7 +22,7 @@ extension Command {
             return try plan(sale, context, redis, json: arguments.has("--json"))
         }
         let path = try context.environment.required(.database)
-        guard let lock = try StoreLock.take(for: path) else {
+        guard let lock = try context.lock(path) else {
             throw CommandFailure(
                 "a worker holds \(path).lock, and does this by itself; see its log", ExitCode.temporaryFailure)
         }

@@ -17,7 +17,8 @@ enum SaleWorkerMain {
 
         One worker writes a database; a second one stands by until the first has gone. SIGTERM and SIGINT finish the
         transaction that is under way and stop.
-        Exit codes: 0 stopped, 64 usage, 71 a system call failed, 73 the database can't be opened, 78 a setting is wrong.
+        Exit codes: 0 stopped, 64 usage, 71 a system call failed, 73 the database can't be opened or an address not be
+        listened on, 78 a setting is wrong.
         """
 
     private static let standbyMilliseconds: Int32 = 200

@@ -446,6 +446,25 @@ private final class Operator {
         }
     }
 
+    @Test func `has the same exit codes in its help and in docs/operations.md`() throws {
+        let page = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .appendingPathComponent("../../docs/operations.md")
+        let section = try String(contentsOf: page, encoding: .utf8).components(separatedBy: "## Exit codes").last ?? ""
+        let documented = section.matches(of: #/(?m)^\| (\d+) \|/#).map(\.output.1)
+        let help = try Operator().run(["--help"]).output.components(separatedBy: "Exit codes: ").last ?? ""
+        #expect(documented.count == 12)
+        #expect(help.matches(of: #/(?:^|;)\s+(\d+) |^(\d+) /#).compactMap { $0.output.1 ?? $0.output.2 } == documented)
+    }
+
+    @Test func `says of which lock it is that it can't take it`() throws {
+        let operate = try Operator()
+        let lock = operate.server.directory.path("sale.db.lock")
+        try FileManager.default.createDirectory(atPath: lock, withIntermediateDirectories: false)
+        let result = try operate.run(["rebuild", "demo"])
+        #expect(result.code == ExitCode.cantCreate)
+        #expect(result.errors.contains("\(lock) can't be locked"), "\(result.errors)")
+    }
+
     @Test func `says which Redis it can't reach`() throws {
         let operate = try Operator()
         operate.server.crash()
