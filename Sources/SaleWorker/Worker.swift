@@ -121,6 +121,7 @@ final class Worker {
             try apart(sale, now: now) { try begin(sale, redis, now: now) }
         }
         try restoreLost(there, redis, now: now)
+        for sale in asideUntil.keys where !there.contains(sale) && !lost.contains(sale) { asideUntil[sale] = nil }
     }
 
     private func begin(_ sale: SaleID, _ redis: BlockingRedis, now: Instant) throws {
@@ -210,11 +211,14 @@ final class Worker {
         return Set(batches.map(\.sale))
     }
 
+    /// The sales that it reads, and those that it has set aside: of these more and more waits.
+    private var measuredSales: [SaleID] { Array(Set(reader.sales).union(asideUntil.keys)) }
+
     private func measureLag(_ redis: BlockingRedis, now: Instant) throws {
         guard now >= nextLag else { return }
         nextLag = now.advanced(milliseconds: Self.lagMilliseconds)
         metrics.lag = [:]
-        Backlog.measure(reader.sales, store, on: redis, into: metrics)
+        Backlog.measure(measuredSales, store, on: redis, into: metrics)
         for sale in reader.sales {
             try apart(sale, now: now) {
                 let told = try redis.witnessed(sale)
@@ -244,7 +248,7 @@ final class Worker {
         reader.restart()
         if let redis, now >= nextLag {
             nextLag = now.advanced(milliseconds: Self.lagMilliseconds)
-            Backlog.measure(reader.sales, store, on: redis, into: metrics)
+            Backlog.measure(measuredSales, store, on: redis, into: metrics)
         }
         metrics.failures += 1
         metrics.trouble = "\(error)"

@@ -85,6 +85,24 @@ import Testing
         #expect(try under.deadLetters(poisoned).count == 1)
     }
 
+    @Test func `shows what waits of a sale that is set aside`() throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis)
+        let worker = try under.start()
+        #expect(under.drained(sale))
+        let position = RedisArgument(SaleKeys(sale).position)
+        try under.redis.command(["DEL", position])
+        try under.redis.command(["RPUSH", position, "no number"])
+        try under.add(sale, ["rubbish", "1"])
+        #expect(eventually { worker.errors.contains("sale_set_aside") })
+        let ops = try UnixHTTPClient(under.opsSocket)
+        func shows(_ line: Regex<Substring>) -> Bool {
+            (try? ops.ask("GET", "/metrics").body.contains(line)) == true
+        }
+        #expect(eventually { shows(#/sale_worker_stream_entries_open{sale="demo"} 1\n/#) })
+        #expect(eventually { shows(#/sale_worker_oldest_open_seconds{sale="demo"} [1-9]/#) })
+    }
+
     @Test func `says once that a sale is set aside, and once that it has recovered`() throws {
         let under = try WorkerUnderTest()
         let sale = try TestSale.create(under.redis)
