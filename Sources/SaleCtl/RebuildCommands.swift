@@ -36,24 +36,21 @@ extension Command {
                 "\(unread) stream entries are not stored yet; start the worker: it stores them, and does this by itself",
                 ExitCode.temporaryFailure)
         }
-        return try withExtendedLifetime(lock) {
-            let reconciler = Reconciler(redis: redis, store: try OrderStore(path: path))
-            // One look completes it, the next one lifts the fence.
-            for _ in 0..<3 {
-                let outcome = try reconciler.reconcile(sale)
-                report(outcome, json: arguments.has("--json"))
-                switch outcome {
-                case .served, .lifted: return ExitCode.ok
-                case .kept: return ExitCode.negative
-                case .completed(let plan, _) where !plan.events.isEmpty:
-                    Output.error(
-                        "salectl: start the worker: it stores the orders that were appended, and lifts the fence")
-                    return ExitCode.ok
-                case .completed, .changed: continue
-                }
+        let reconciler = Reconciler(redis: redis, store: try OrderStore(path: path, lock: lock))
+        // One look completes it, the next one lifts the fence.
+        for _ in 0..<3 {
+            let outcome = try reconciler.reconcile(sale)
+            report(outcome, json: arguments.has("--json"))
+            switch outcome {
+            case .served, .lifted: return ExitCode.ok
+            case .kept: return ExitCode.negative
+            case .completed(let plan, _) where !plan.events.isEmpty:
+                Output.error("salectl: start the worker: it stores the orders that were appended, and lifts the fence")
+                return ExitCode.ok
+            case .completed, .changed: continue
             }
-            return ExitCode.temporaryFailure
         }
+        return ExitCode.temporaryFailure
     }
 
     private static func plan(_ sale: SaleID, _ context: Context, _ redis: BlockingRedis, json: Bool) throws -> Int32 {

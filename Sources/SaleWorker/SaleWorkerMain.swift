@@ -62,7 +62,7 @@ enum SaleWorkerMain {
             log.flush()
             guard let lock = try takeLock(configuration, manager, log, loop, until: { stopping }) else { return }
             let metrics = WorkerMetrics()
-            let worker = Worker(configuration, store: open(configuration), metrics: metrics, log: log)
+            let worker = Worker(configuration, store: open(configuration, lock), metrics: metrics, log: log)
             let ops = OperatorService(
                 store: reader(configuration), metrics: metrics, token: configuration.operatorToken, loop: loop,
                 log: log,
@@ -81,7 +81,7 @@ enum SaleWorkerMain {
                 log.flush()
                 giveSign(manager, &nextSign, now: loop.now)
             }
-            withExtendedLifetime((lock, ops, ledger)) {}
+            withExtendedLifetime((ops, ledger)) {}
         }
         manager.notify(.stopping, status: "stopping")
         log.write(.info, "stop")
@@ -141,10 +141,10 @@ enum SaleWorkerMain {
         }
     }
 
-    private static func open(_ configuration: WorkerConfiguration) -> OrderStore {
+    private static func open(_ configuration: WorkerConfiguration, _ lock: StoreLock) -> OrderStore {
         let path = configuration.database
         do throws(StoreError) {
-            return try OrderStore(path: path, worker: configuration.name)
+            return try OrderStore(path: path, lock: lock, worker: configuration.name)
         } catch {
             fail("\(Setting.database.name): \(path) can't be used: \(error.message)", ExitCode.cantCreate)
         }
