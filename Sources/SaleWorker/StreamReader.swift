@@ -8,10 +8,12 @@ import Shared
 ///
 /// A value: it knows how far each sale has been read, and asks the Redis that it is handed.
 struct StreamReader {
-    /// Entries taken from one stream at once, which is one SQLite transaction. Each costs Redis two fsyncs (reading and
+    /// Entries taken at once; those of one stream are one SQLite transaction. Each costs Redis two fsyncs (reading and
     /// acknowledging are writes) and SQLite one, so many at once are what makes a backlog drain fast; settle.lua may take up
     /// to 8000 (LUAI_MAXCSTACK). At 2 KB an entry these are 8 MB for the 60 ms that they take.
     static let entriesMax = 4000
+    /// A stream's share of these at least, where there are many: of fewer it would be the fsyncs that take the time.
+    private static let shareMin = 250
     /// Milliseconds that an entry has been with another consumer before it is taken over, and how often that is looked at.
     /// Only one worker runs at a time (`StoreLock`), so the other one is gone; the second spares an entry that was delivered
     /// to it just before.
@@ -32,6 +34,9 @@ struct StreamReader {
 
     /// The sales it reads.
     var sales: [SaleID] { phases.keys.sorted { $0.description < $1.description } }
+
+    /// Entries taken from each stream at once.
+    private var share: RedisArgument { RedisArgument(max(Self.shareMin, Self.entriesMax / max(1, phases.count))) }
 
     /// Starts reading a sale behind the last entry that is stored, making the group where there is none.
     ///
@@ -76,7 +81,7 @@ struct StreamReader {
         case nil, .new?: return []
         case .ownPending?:
             let reply = try redis.command([
-                "XREADGROUP", "GROUP", Self.group, consumer, "COUNT", RedisArgument(Self.entriesMax), "STREAMS",
+                "XREADGROUP", "GROUP", Self.group, consumer, "COUNT", share, "STREAMS",
                 Self.stream(sale), "0",
             ])
             let entries = try Self.streams(reply.value, of: [sale]).first?.entries ?? []
@@ -86,7 +91,7 @@ struct StreamReader {
         case .claiming(let cursor)?:
             let reply = try redis.command([
                 "XAUTOCLAIM", Self.stream(sale), Self.group, consumer, RedisArgument(Self.claimMilliseconds),
-                RedisArgument(cursor), "COUNT", RedisArgument(Self.entriesMax),
+                RedisArgument(cursor), "COUNT", share,
             ])
             let value = reply.value
             guard value.count >= 2, let next = value[0].string else {
@@ -106,7 +111,7 @@ struct StreamReader {
         guard !ready.isEmpty else { return [] }
         let option: [RedisArgument] = PlantedBug.noAckRead.isActive ? ["NOACK"] : []
         let reply = try redis.command(
-            ["XREADGROUP", "GROUP", Self.group, consumer, "COUNT", RedisArgument(Self.entriesMax)] + option
+            ["XREADGROUP", "GROUP", Self.group, consumer, "COUNT", share] + option
                 + ["STREAMS"] + ready.map(Self.stream) + ready.map { _ in ">" })
         return try Self.streams(reply.value, of: ready)
     }
