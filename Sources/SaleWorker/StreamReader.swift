@@ -29,14 +29,18 @@ struct StreamReader {
     private let consumer: RedisArgument
     private var phases: [SaleID: Phase] = [:]
     private var nextClaim = Instant(nanoseconds: 0)
+    /// Streams that had new entries when they were last asked for; nil where that has not been.
+    private var busy: Int?
 
     init(consumer: String) { self.consumer = RedisArgument(consumer) }
 
     /// The sales it reads.
     var sales: [SaleID] { phases.keys.sorted { $0.description < $1.description } }
 
-    /// Entries taken from each stream at once.
-    private var share: RedisArgument { RedisArgument(max(Self.shareMin, Self.entriesMax / max(1, phases.count))) }
+    /// Entries taken from each of so many streams at once.
+    private static func share(of streams: Int) -> RedisArgument {
+        RedisArgument(max(shareMin, entriesMax / max(1, streams)))
+    }
 
     /// Starts reading a sale behind the last entry that is stored, making the group where there is none.
     ///
@@ -60,7 +64,10 @@ struct StreamReader {
     mutating func end(_ sale: SaleID) { phases[sale] = nil }
 
     /// Forgets how far everything was read: on a new connection, or when something was not stored.
-    mutating func restart() { phases = phases.mapValues { _ in .ownPending } }
+    mutating func restart() {
+        phases = phases.mapValues { _ in .ownPending }
+        busy = nil
+    }
 
     /// Looks again, once a second, for what another worker has left behind: it may have been too fresh the last time.
     mutating func claimAgain(now: Instant) {
@@ -77,12 +84,12 @@ struct StreamReader {
     /// The next older entries of a sale that is not caught up, maybe none; nil where this worker has acknowledged all that it
     /// was given.
     mutating func older(_ sale: SaleID, on redis: BlockingRedis) throws(RedisError) -> [StreamEntry]? {
+        let share = Self.share(of: sales.count { !isCaughtUp($0) })
         switch phases[sale] {
         case nil, .new?: return []
         case .ownPending?:
             let reply = try redis.command([
-                "XREADGROUP", "GROUP", Self.group, consumer, "COUNT", share, "STREAMS",
-                Self.stream(sale), "0",
+                "XREADGROUP", "GROUP", Self.group, consumer, "COUNT", share, "STREAMS", Self.stream(sale), "0",
             ])
             let entries = try Self.streams(reply.value, of: [sale]).first?.entries ?? []
             guard entries.isEmpty else { return entries }
@@ -106,14 +113,16 @@ struct StreamReader {
 
     /// New entries of every sale that is caught up. Without waiting for one: a worker that Redis keeps waiting answers
     /// nobody else.
-    func new(on redis: BlockingRedis) throws(RedisError) -> [(sale: SaleID, entries: [StreamEntry])] {
+    mutating func new(on redis: BlockingRedis) throws(RedisError) -> [(sale: SaleID, entries: [StreamEntry])] {
         let ready = sales.filter(isCaughtUp)
         guard !ready.isEmpty else { return [] }
         let option: [RedisArgument] = PlantedBug.noAckRead.isActive ? ["NOACK"] : []
         let reply = try redis.command(
-            ["XREADGROUP", "GROUP", Self.group, consumer, "COUNT", share] + option
-                + ["STREAMS"] + ready.map(Self.stream) + ready.map { _ in ">" })
-        return try Self.streams(reply.value, of: ready)
+            ["XREADGROUP", "GROUP", Self.group, consumer, "COUNT", Self.share(of: busy ?? ready.count)]
+                + option + ["STREAMS"] + ready.map(Self.stream) + ready.map { _ in ">" })
+        let streams = try Self.streams(reply.value, of: ready)
+        busy = streams.count
+        return streams
     }
 
     /// Whether the group has been given an entry, and none of its consumers has it any more.
