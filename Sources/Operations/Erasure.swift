@@ -73,18 +73,16 @@ struct Erasure {
     private func traces(_ erased: ErasedBuyer, _ store: OrderStore, _ redis: BlockingRedis) throws -> [Trace] {
         let keys = SaleKeys(sale)
         var traces: [Trace] = []
-        try redis.forEachEntry(of: keys.orders) { entry in
-            guard let fields = entry.fields.flatMap(erased.rewritten) else { return }
+        for (id, fields) in try redis.entries(of: keys.orders, rewrittenBy: erased) {
             let position = Self.position(in: fields)
-            switch try store.holding(sale, position: position, streamID: entry.id) {
-            case .order: traces.append(Trace(stream: keys.orders, id: entry.id, replacement: fields))
-            case .deadLetter: traces.append(Trace(stream: keys.orders, id: entry.id, replacement: []))
+            switch try store.holding(sale, position: position, streamID: id) {
+            case .order: traces.append(Trace(stream: keys.orders, id: id, replacement: fields))
+            case .deadLetter: traces.append(Trace(stream: keys.orders, id: id, replacement: []))
             case .nothing: throw notStored(position)
             }
         }
-        try redis.forEachEntry(of: keys.deadLetters) { entry in
-            guard let fields = entry.fields.flatMap(erased.rewritten) else { return }
-            traces.append(Trace(stream: keys.deadLetters, id: entry.id, replacement: fields))
+        for (id, fields) in try redis.entries(of: keys.deadLetters, rewrittenBy: erased) {
+            traces.append(Trace(stream: keys.deadLetters, id: id, replacement: fields))
         }
         return traces
     }
@@ -133,27 +131,16 @@ struct Erasure {
 }
 
 extension BlockingRedis {
-    /// Entries that are read at once: at 400 bytes an order, 400 KB.
-    private static let pageEntries = 1000
-
-    /// Calls `body` with every entry of a stream, oldest first.
-    fileprivate func forEachEntry(of stream: String, _ body: (StreamEntry) throws -> Void) throws {
-        var start = "-"
-        while true {
-            let reply = try command([
-                "XRANGE", RedisArgument(stream), RedisArgument(start), "+", "COUNT", RedisArgument(Self.pageEntries),
-            ])
-            let page = reply.value
-            for index in 0..<page.count {
-                let entry = page[index]
-                let fields = entry[1]
-                var bytes: [[UInt8]] = []
-                for at in 0..<fields.count { bytes.append(fields[at].bytes ?? []) }
-                let id = entry[0].string ?? ""
-                try body(StreamEntry(id: id, fields: bytes))
-                start = "(\(id)"
-            }
-            if page.count < Self.pageEntries { return }
+    /// The entries of a stream that are the buyer's, without the buyer.
+    fileprivate func entries(
+        of stream: String, rewrittenBy erased: ErasedBuyer
+    ) throws(RedisError) -> [(id: String, fields: [[UInt8]])] {
+        var entries: [(id: String, fields: [[UInt8]])] = []
+        try forEachEntry(of: stream) { id, entry in
+            var bytes: [[UInt8]] = []
+            for at in 0..<entry.count { bytes.append(entry[at].bytes ?? []) }
+            if let fields = erased.rewritten(bytes) { entries.append((id, fields)) }
         }
+        return entries
     }
 }

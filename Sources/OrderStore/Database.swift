@@ -10,11 +10,13 @@ final class Database {
     private static let busyMilliseconds: Int32 = 1000
 
     let handle: OpaquePointer
+    /// Let go of when the connection is closed, and not before: the last one to close makes a checkpoint.
+    private let lock: StoreLock?
     /// Statements that are used again and again, by where their text stands in the program.
     private var statements: [UnsafePointer<UInt8>: Statement] = [:]
 
     /// Opens `path`; for writing it is made where it isn't there.
-    init(_ path: String, _ access: Access) throws(StoreError) {
+    init(_ path: String, _ access: Access, lock: StoreLock? = nil) throws(StoreError) {
         // NOMUTEX: one thread uses the connection, so SQLite's own locks would be paid for nothing.
         let flags =
             switch access {
@@ -29,6 +31,7 @@ final class Database {
             throw error
         }
         handle = made
+        self.lock = lock
         sqlite3_extended_result_codes(made, 1)
         sqlite3_busy_timeout(made, Self.busyMilliseconds)
         // Only the writer may checkpoint (StoreLock). A read-only connection can't; this says so to SQLite, too.

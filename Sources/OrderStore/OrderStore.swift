@@ -17,10 +17,11 @@ package final class OrderStore {
     /// What the open transaction has sold, by the second.
     var soldSeconds: [Int: (orders: Int, units: Int)] = [:]
 
-    /// Opens the database for writing; makes it, or brings its schema up to date, where that is due.
-    package init(path: String, worker: String = "salectl") throws(StoreError) {
+    /// Opens the database for writing; makes it, or brings its schema up to date, where that is due. Holds `lock`, which is the
+    /// database's, until it is closed.
+    package init(path: String, lock: StoreLock? = nil, worker: String = "salectl") throws(StoreError) {
         self.worker = worker
-        database = try Database(path, .write)
+        database = try Database(path, .write, lock: lock)
         try Schema.refuseForeign(database)
         // WAL with FULL syncs the log after each commit: what is committed survives a power cut (sqlite.org/pragma.html).
         // 16 MiB of cache hold the inner pages of a million orders' indexes.

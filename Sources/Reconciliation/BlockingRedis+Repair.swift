@@ -29,24 +29,14 @@ extension BlockingRedis {
     /// What the restocks add up to that a sale's stream has behind an entry.
     func restockedUnits(_ sale: SaleID, after id: StreamID) throws(RedisError) -> Int {
         var units = 0
-        var last = "\(id)"
-        while true {
-            let reply = try command([
-                "XRANGE", RedisArgument(SaleKeys(sale).orders), RedisArgument("(\(last)"), "+", "COUNT",
-                RedisArgument(Self.fieldsMax),
-            ])
-            let page = reply.value
-            for index in 0..<page.count {
-                let entry = page[index]
-                last = entry[0].string ?? last
-                let words = entry[1].strings
-                let fields = stride(from: 0, to: words.count - 1, by: 2).map { (words[$0], words[$0 + 1]) }
-                if fields.contains(where: { $0 == ("kind", "restock") }) {
-                    units += fields.first { $0.0 == "units" }.flatMap { Int($0.1) } ?? 0
-                }
+        try forEachEntry(of: SaleKeys(sale).orders, after: "\(id)") { _, entry in
+            let words = entry.strings
+            let fields = stride(from: 0, to: words.count - 1, by: 2).map { (words[$0], words[$0 + 1]) }
+            if fields.contains(where: { $0 == ("kind", "restock") }) {
+                units += fields.first { $0.0 == "units" }.flatMap { Int($0.1) } ?? 0
             }
-            if page.count < Self.fieldsMax { return units }
         }
+        return units
     }
 
     /// Carries a plan out, under a new epoch; false where Redis serves the sale meanwhile, or has another of its name. The

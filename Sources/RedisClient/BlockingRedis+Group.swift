@@ -13,9 +13,6 @@ package struct GroupProgress: Equatable, Sendable {
 }
 
 extension BlockingRedis {
-    /// Entries that are counted at once: at 400 bytes an order, 400 KB.
-    private static let pageEntries = 1000
-
     /// How far the workers' group has come; nil where the stream has none.
     package func progress(of sale: SaleID) throws(RedisError) -> GroupProgress? {
         let reply = try command(["XINFO", "GROUPS", RedisArgument(SaleKeys(sale).orders)])
@@ -51,17 +48,8 @@ extension BlockingRedis {
     }
 
     private func count(_ sale: SaleID, after id: String, _ max: Int) throws(RedisError) -> Int {
-        var (count, last) = (0, id)
-        while count < max {
-            let reply = try command([
-                "XRANGE", RedisArgument(SaleKeys(sale).orders), RedisArgument("(\(last)"), "+", "COUNT",
-                RedisArgument(min(Self.pageEntries, max - count)),
-            ])
-            let page = reply.value
-            count += page.count
-            guard page.count == Self.pageEntries, let id = page[page.count - 1][0].string else { return count }
-            last = id
-        }
+        var count = 0
+        try forEachEntry(of: SaleKeys(sale).orders, after: id, atMost: max) { _, _ in count += 1 }
         return count
     }
 }

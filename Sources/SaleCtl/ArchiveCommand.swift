@@ -15,8 +15,9 @@ extension Command {
 
             Looks whether the sale has ended, Redis and SQLite tell the same story, every stream entry is stored and
             acknowledged, and no dead letter is open; exit code 1 where not, and each reason is named. Then the worker marks
-            it in SQLite, and only then Redis forgets it. Killed at any moment, it is finished by running it again. Buyers get
-            404 for it from then on; a name is never used again. Take a backup first: only SQLite has the orders afterwards.
+            it in SQLite, and only then Redis forgets it. Killed at any moment, or where it says that it has begun and not more
+            (exit code 75), it is finished by running it again. Buyers get 404 for it from then on; a name is never used again.
+            Take a backup first: only SQLite has the orders afterwards.
             """
     ) { line, context in
         let arguments = try Arguments(line, options: ["--for"], flags: ["--dry-run", "--json"], words: 1...1)
@@ -25,9 +26,12 @@ extension Command {
         guard let path = try context.existingDatabase() else {
             throw CommandFailure("there is no database: nothing is stored", ExitCode.noInput)
         }
-        var archiver = Archiver(sale: sale, redis: try context.redis(), reader: try StoreReader(path: path))
+        let archiver = Archiver(sale: sale, redis: try context.redis(), reader: try StoreReader(path: path))
         guard let status = try archiver.redis.status(sale) else {
-            return try archiver.sayDone(freed: 0, json: arguments.has("--json"))
+            let stored = try archiver.archived()
+            try context.confirm(archiver.redis)
+            archiver.sayDone(stored, freed: 0, json: arguments.has("--json"))
+            return ExitCode.ok
         }
         let event = try archiver.redis.archiveEvent(of: sale)
         if arguments.has("--dry-run") || event == nil {
@@ -43,20 +47,24 @@ extension Command {
             return ExitCode.ok
         }
         let id: String
-        switch try archiver.redis.beginArchive(sale, uuid: status.uuid) {
+        let begin = { () throws(RedisError) in try archiver.redis.beginArchive(sale, uuid: status.uuid) }
+        switch try certain(begin, sale, otherwise: "nothing is freed; run this again") {
         case .success(let begun): id = begun
         case .failure(let refusal): return Archiver.refuse(sale, [Archiver.sentence(refusal)])
         }
-        try context.confirm(archiver.redis)
-        try archiver.awaitStored(id, milliseconds: patience)
-        let reasons = try archiver.obstacles(status)
-        guard reasons.isEmpty else { return Archiver.refuse(sale, reasons) }
-        let bytes = try archiver.redis.memory(of: sale)
-        if let refusal = try archiver.redis.free(sale, uuid: status.uuid, archivedBy: id) {
-            return Archiver.refuse(sale, [Archiver.sentence(refusal)])
+        let (reasons, stored, bytes) = try context.afterwards("nothing is freed; run this again", "begun") {
+            try archiver.redis.confirm(replicas: context.environment.redisReplicas())
+            try archiver.awaitStored(id, milliseconds: patience)
+            return (try archiver.obstacles(status), try archiver.archived(), try archiver.redis.memory(of: sale))
         }
+        guard reasons.isEmpty else { return Archiver.refuse(sale, reasons) }
+        let refusal = try context.afterwards("it may be freed; run this again", "begun") {
+            try archiver.redis.free(sale, uuid: status.uuid, archivedBy: id)
+        }
+        if let refusal { return Archiver.refuse(sale, [Archiver.sentence(refusal)]) }
         try context.confirm(archiver.redis)
-        return try archiver.sayDone(freed: bytes, json: arguments.has("--json"))
+        archiver.sayDone(stored, freed: bytes, json: arguments.has("--json"))
+        return ExitCode.ok
     }
 }
 
@@ -98,9 +106,8 @@ private struct Archiver {
             }
             let waited = UnixMilliseconds.now.value - begun
             guard waited < milliseconds else {
-                throw CommandFailure(
-                    "the worker has not stored it within \(waited / 1000) s: is it running? Nothing is freed; run this again",
-                    ExitCode.temporaryFailure)
+                let sentence = "the worker has not stored it within \(waited / 1000) s (is it running?)"
+                throw CommandFailure(sentence, ExitCode.temporaryFailure)
             }
             if waited / 1000 > said {
                 said = waited / 1000
@@ -110,27 +117,30 @@ private struct Archiver {
         }
     }
 
-    /// Redis has it no more: says so, if SQLite has it archived.
-    func sayDone(freed bytes: Int, json: Bool) throws -> Int32 {
+    /// The sale as SQLite has it archived.
+    func archived() throws -> StoredSale {
         guard let stored = try reader.account(of: sale) else {
             throw CommandFailure("neither Redis nor SQLite has a sale \(sale)", ExitCode.noInput)
         }
-        guard let at = stored.archivedAt else {
+        guard stored.archivedAt != nil else {
             throw CommandFailure("Redis has lost \(sale); the worker brings it back", ExitCode.unavailable)
         }
+        return stored
+    }
+
+    func sayDone(_ stored: StoredSale, freed bytes: Int, json: Bool) {
         guard json else {
-            Output.line("\(sale) is archived: \(stored.orders.count) orders in SQLite, \(bytes) bytes freed on Redis")
-            return ExitCode.ok
+            return Output.line(
+                "\(sale) is archived: \(stored.orders.count) orders in SQLite, \(bytes) bytes freed on Redis")
         }
         var text = ByteBuffer(capacity: 256)
         text.append("{")
         text.appendMember("sale", "\(sale)")
-        text.appendMember("archived_at", time: at)
+        text.appendMember("archived_at", time: stored.archivedAt)
         text.appendMember("orders", stored.orders.count)
         text.appendMember("bytes_freed", bytes)
         text.append("}")
         Output.line(text.string)
-        return ExitCode.ok
     }
 
     static func refuse(_ sale: SaleID, _ reasons: [String]) -> Int32 {

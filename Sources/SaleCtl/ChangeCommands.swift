@@ -77,15 +77,16 @@ extension Command {
         }
     }
 
-    /// Runs a change; where its answer was lost, says that it may have been done.
-    static func certain<R>(_ change: () throws(RedisError) -> R, _ sale: SaleID) throws -> R {
+    /// Runs a change; where its answer was lost, says that it may have been done, and what is to be done about that.
+    static func certain<R>(
+        _ change: () throws(RedisError) -> R, _ sale: SaleID, otherwise advice: String? = nil
+    ) throws -> R {
         do throws(RedisError) {
             return try change()
         } catch {
             guard error.effect == .unknown else { throw error }
-            throw CommandFailure(
-                "\(error): it may have been done; look at `salectl show \(sale)` before trying again",
-                ExitCode.temporaryFailure)
+            let advice = advice ?? "look at `salectl show \(sale)` before trying again"
+            throw CommandFailure("\(error): it may have been done; \(advice)", ExitCode.temporaryFailure)
         }
     }
 }

@@ -55,13 +55,13 @@ struct Context: Sendable {
         try afterwards("look again") { try StatusReport.read(sale, self, redis) }
     }
 
-    /// What follows a change. Where it fails, the change is done all the same, and whoever tries again would make another.
-    private func afterwards<R>(_ consequence: String, _ step: () throws -> R) throws -> R {
+    /// What follows a change. Where it fails, the change is done all the same, and whoever tries again might make another.
+    func afterwards<R>(_ consequence: String, _ change: String = "done", _ step: () throws -> R) throws -> R {
         do {
             return try step()
         } catch {
             throw CommandFailure(
-                "done, but \(CommandFailure(error).message): \(consequence)", ExitCode.temporaryFailure)
+                "\(change), but \(CommandFailure(error).message): \(consequence)", ExitCode.temporaryFailure)
         }
     }
 
@@ -69,6 +69,15 @@ struct Context: Sendable {
     func existingDatabase() throws -> String? {
         let path = try environment.required(.database)
         return File.exists(path) ? path : nil
+    }
+
+    /// The lock of the database at `path`; nil where a worker has it.
+    func lock(_ path: String) throws -> StoreLock? {
+        do throws(FileError) {
+            return try StoreLock.take(for: path)
+        } catch {
+            throw CommandFailure("\(path).lock can't be locked: \(error)", ExitCode.cantCreate)
+        }
     }
 
     /// The sale as Redis has it; ends the command where it has none.

@@ -12,7 +12,7 @@ extension Command {
             let arguments = try Arguments(line, options: [], flags: ["--json"], words: 1...1)
             let sale = try Arguments.sale(arguments.words[0])
             let redis = try context.redis()
-            guard try redis.control(sale, action) else {
+            guard try certain({ () throws(RedisError) in try redis.control(sale, action) }, sale) else {
                 throw CommandFailure("Redis has no sale \(sale)", ExitCode.noInput)
             }
             try context.confirm(redis)

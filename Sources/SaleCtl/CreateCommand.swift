@@ -52,7 +52,7 @@ extension Command {
         if let closes = new.closesAt, closes <= max(now, new.opensAt ?? now) {
             throw Arguments.UsageError("--closes-at must be later than now and than --opens-at")
         }
-        guard try redis.create(new) else {
+        guard try certain({ () throws(RedisError) in try redis.create(new) }, sale) else {
             throw CommandFailure(
                 "a sale \(sale), or a part of one, is on Redis already, or was archived", ExitCode.cantCreate)
         }

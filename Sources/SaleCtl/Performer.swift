@@ -5,7 +5,7 @@ import Shared
 
 /// Has operations done by whoever may write the database: salectl itself, holding the lock, or the worker that holds it.
 enum Performer {
-    case direct(StoreLock, OrderStore, BlockingRedis)
+    case direct(OrderStore, BlockingRedis)
     case worker(OperatorClient)
 
     /// For a database that is there.
@@ -13,8 +13,8 @@ enum Performer {
         guard let path = try context.existingDatabase() else {
             throw CommandFailure("there is no database", ExitCode.noInput)
         }
-        if let lock = try StoreLock.take(for: path) {
-            self = .direct(lock, try OrderStore(path: path), try context.redis())
+        if let lock = try context.lock(path) {
+            self = .direct(try OrderStore(path: path, lock: lock), try context.redis())
             return
         }
         guard let token = try context.environment.operatorToken() else {
@@ -29,9 +29,9 @@ enum Performer {
     /// Does it; answers the result's JSON.
     func perform(_ operation: Operation) throws -> String {
         switch self {
-        case .direct(let lock, let store, let redis):
+        case .direct(let store, let redis):
             do {
-                return try withExtendedLifetime(lock) { try operation.run(store: store, redis: redis) }
+                return try operation.run(store: store, redis: redis)
             } catch let refused as OperationRefused {
                 let code = refused.kind == .notFound ? ExitCode.noInput : ExitCode.unavailable
                 throw CommandFailure(refused.description, code)

@@ -11,7 +11,8 @@ extension Command {
               --json      as JSON
 
             The worker does this by itself; this is for when none runs: it needs the database's lock. Orders are the union of
-            both stores, never fewer; a sale that the two contradict each other about is left fenced (exit code 1).
+            both stores, never fewer; a sale that the two contradict each other about is left fenced (exit code 1). Exit code
+            75: a worker has the lock, or the stream has what is not stored yet.
             """
     ) { line, context in
         let arguments = try Arguments(line, options: [], flags: ["--dry-run", "--json"], words: 1...1)
@@ -21,7 +22,7 @@ extension Command {
             return try plan(sale, context, redis, json: arguments.has("--json"))
         }
         let path = try context.environment.required(.database)
-        guard let lock = try StoreLock.take(for: path) else {
+        guard let lock = try context.lock(path) else {
             throw CommandFailure(
                 "a worker holds \(path).lock, and does this by itself; see its log", ExitCode.temporaryFailure)
         }
@@ -35,24 +36,21 @@ extension Command {
                 "\(unread) stream entries are not stored yet; start the worker: it stores them, and does this by itself",
                 ExitCode.temporaryFailure)
         }
-        return try withExtendedLifetime(lock) {
-            let reconciler = Reconciler(redis: redis, store: try OrderStore(path: path))
-            // One look completes it, the next one lifts the fence.
-            for _ in 0..<3 {
-                let outcome = try reconciler.reconcile(sale)
-                report(outcome, json: arguments.has("--json"))
-                switch outcome {
-                case .served, .lifted: return ExitCode.ok
-                case .kept: return ExitCode.negative
-                case .completed(let plan, _) where !plan.events.isEmpty:
-                    Output.error(
-                        "salectl: start the worker: it stores the orders that were appended, and lifts the fence")
-                    return ExitCode.ok
-                case .completed, .changed: continue
-                }
+        let reconciler = Reconciler(redis: redis, store: try OrderStore(path: path, lock: lock))
+        // One look completes it, the next one lifts the fence.
+        for _ in 0..<3 {
+            let outcome = try reconciler.reconcile(sale)
+            report(outcome, json: arguments.has("--json"))
+            switch outcome {
+            case .served, .lifted: return ExitCode.ok
+            case .kept: return ExitCode.negative
+            case .completed(let plan, _) where !plan.events.isEmpty:
+                Output.error("salectl: start the worker: it stores the orders that were appended, and lifts the fence")
+                return ExitCode.ok
+            case .completed, .changed: continue
             }
-            return ExitCode.temporaryFailure
         }
+        return ExitCode.temporaryFailure
     }
 
     private static func plan(_ sale: SaleID, _ context: Context, _ redis: BlockingRedis, json: Bool) throws -> Int32 {
@@ -120,9 +118,13 @@ extension Command {
         let sale = try Arguments.sale(arguments.words[0])
         let redis = try context.redis()
         let keys = SaleKeys(sale)
-        let reply = try redis.run(
-            .release, keys: [keys.sale, keys.stock, keys.orders], [RedisArgument(redis.facts.runID)])
-        switch reply.integer ?? -1 {
+        let units = try certain(
+            { () throws(RedisError) in
+                try redis.run(
+                    .release, keys: [keys.sale, keys.stock, keys.orders], [RedisArgument(redis.facts.runID)]
+                ).integer
+            }, sale)
+        switch units ?? -1 {
         case -1: throw CommandFailure("Redis has no sale \(sale)", ExitCode.noInput)
         case -2:
             throw CommandFailure("\(sale) is fenced, or being archived: nothing is released", ExitCode.unavailable)

@@ -13,6 +13,7 @@ extension Command {
             FILE must be what FILE.sha256 says, undamaged, and of this system. Then it says what the file holds of each sale
             and what Redis does, if that can be reached, and what becomes of the difference when the worker starts. The database
             belongs to whoever restores it: where that is not the worker's user, give it to that one before the worker starts.
+            Exit code 65: FILE is not that; 73: a database is there, or can't be written; 75: a worker runs.
             """
     ) { line, context in
         let arguments = try Arguments(line, options: [], flags: ["--force", "--json"], words: 1...1)
@@ -21,7 +22,7 @@ extension Command {
         // Asked last, and read first: a wrong setting is said while everything is where it was.
         let redis = try RedisEndpoint(context.environment)
         let checksum = try proven(file)
-        guard let lock = try StoreLock.take(for: path) else {
+        guard let lock = try context.lock(path) else {
             throw CommandFailure(
                 "a worker holds \(path).lock: stop it, and any that stands by, first", ExitCode.temporaryFailure)
         }

@@ -57,10 +57,11 @@ enum SaleCtlMain {
                 .jwtAudience, .jwtIssuer, .receiptKeyFile,
             ]))
 
-            Exit codes: 0 done, 1 the answer is no (reconcile: they differ; doctor: something is wrong; fairness: somebody
-            came too early; dlq redrive: a letter failed again), 64 usage, 65 a file is not of its form, 66 no such sale or
-            file, 69 Redis or the database can't be used, 73 can't be made, 75 done but not yet certain, 77 the worker's
-            listener refuses the token, 78 a setting is wrong.
+            Exit codes: 0 done; 1 the answer is no, and the command's own help says of what; 64 usage; 65 a file is not of its
+            form, or proves nothing; 66 no such sale or file; 69 Redis, the database or the worker can't be used, or refuses;
+            70 a bug of ours; 73 can't be made, or not be changed to that; 74 the output can't be written; 75 done, or maybe
+            done, and not yet certain, or not to be done just now: what is said tells which; 77 the worker's listener refuses
+            the token; 78 a setting is wrong.
             """
     }
 

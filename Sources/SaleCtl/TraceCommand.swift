@@ -85,33 +85,20 @@ private struct TraceFinding {
 
     // MARK: Redis
 
-    /// Entries read at once.
-    private static let pageEntries = 1000
-
     /// The entries of all sales' streams that carry it, dead letters' too.
     static func onRedis(_ redis: BlockingRedis, _ trace: String) throws(RedisError) -> [TraceFinding] {
         var findings: [TraceFinding] = []
         for sale in try redis.sales() {
             let keys = SaleKeys(sale)
             for (place, key) in [("redis orders", keys.orders), ("redis dlq", keys.deadLetters)] {
-                var after = "-"
-                while true {
-                    let reply = try redis.command(
-                        ["XRANGE", RedisArgument(key), RedisArgument(after), "+", "COUNT", RedisArgument(pageEntries)])
-                    let entries = reply.value
-                    for index in 0..<entries.count {
-                        let entry = entries[index]
-                        let id = entry[0].string ?? ""
-                        after = "(\(id)"
-                        let words = entry[1].strings
-                        guard words.contains(trace) else { continue }
-                        findings.append(
-                            TraceFinding(
-                                place: place, sale: "\(sale)",
-                                at: UnixMilliseconds(StreamID(id).milliseconds).rfc3339,
-                                detail: "entry \(id): \(EscapedText.of(Array(words.joined(separator: " ").utf8)))"))
-                    }
-                    if entries.count < pageEntries { break }
+                try redis.forEachEntry(of: key) { id, entry in
+                    let words = entry.strings
+                    guard words.contains(trace) else { return }
+                    findings.append(
+                        TraceFinding(
+                            place: place, sale: "\(sale)",
+                            at: UnixMilliseconds(StreamID(id).milliseconds).rfc3339,
+                            detail: "entry \(id): \(EscapedText.of(Array(words.joined(separator: " ").utf8)))"))
                 }
             }
         }

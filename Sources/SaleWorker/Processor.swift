@@ -109,6 +109,7 @@ final class Processor {
     ) throws {
         failpoint?.reached(.afterCommit)
         var settled: [RedisArgument] = []
+        var buried: [String] = []
         var stored = 0
         for (entry, outcome) in zip(entries, applied.outcomes) {
             switch outcome {
@@ -118,10 +119,13 @@ final class Processor {
             case .alreadyStored, .alreadyRejected:
                 metrics.repeated += 1
                 settled.append(RedisArgument(entry.id))
-            case .rejected(let rejection): try bury(sale, entry, rejection, on: redis)
+            case .rejected(let rejection):
+                try bury(sale, entry, rejection, on: redis)
+                buried.append(entry.id)
             }
         }
         try settle(sale, settled, persisted: applied.persistedPosition, on: redis)
+        if !buried.isEmpty { try noteMoved(sale, buried, on: redis) }
         failpoint?.reached(.afterSettle)
         metrics.stored += stored
         if stored > 0 {
@@ -175,7 +179,6 @@ final class Processor {
             $0.appendMember("attempts", letter.attempts)
             if let trace = entry.trace { $0.appendMember("trace", trace) }
         }
-        try noteMoved(sale, [entry.id], on: redis)
     }
 
     /// Notes of letters that they were moved by a worker that did not live to note it: they are on no pending list.

@@ -17,7 +17,8 @@ enum SaleWorkerMain {
 
         One worker writes a database; a second one stands by until the first has gone. SIGTERM and SIGINT finish the
         transaction that is under way and stop.
-        Exit codes: 0 stopped, 64 usage, 71 a system call failed, 73 the database can't be opened, 78 a setting is wrong.
+        Exit codes: 0 stopped, 64 usage, 71 a system call failed, 73 the database can't be opened or an address not be
+        listened on, 78 a setting is wrong.
         """
 
     private static let standbyMilliseconds: Int32 = 200
@@ -61,7 +62,7 @@ enum SaleWorkerMain {
             log.flush()
             guard let lock = try takeLock(configuration, manager, log, loop, until: { stopping }) else { return }
             let metrics = WorkerMetrics()
-            let worker = Worker(configuration, store: open(configuration), metrics: metrics, log: log)
+            let worker = Worker(configuration, store: open(configuration, lock), metrics: metrics, log: log)
             let ops = OperatorService(
                 store: reader(configuration), metrics: metrics, token: configuration.operatorToken, loop: loop,
                 log: log,
@@ -80,7 +81,7 @@ enum SaleWorkerMain {
                 log.flush()
                 giveSign(manager, &nextSign, now: loop.now)
             }
-            withExtendedLifetime((lock, ops, ledger)) {}
+            withExtendedLifetime((ops, ledger)) {}
         }
         manager.notify(.stopping, status: "stopping")
         log.write(.info, "stop")
@@ -140,10 +141,10 @@ enum SaleWorkerMain {
         }
     }
 
-    private static func open(_ configuration: WorkerConfiguration) -> OrderStore {
+    private static func open(_ configuration: WorkerConfiguration, _ lock: StoreLock) -> OrderStore {
         let path = configuration.database
         do throws(StoreError) {
-            return try OrderStore(path: path, worker: configuration.name)
+            return try OrderStore(path: path, lock: lock, worker: configuration.name)
         } catch {
             fail("\(Setting.database.name): \(path) can't be used: \(error.message)", ExitCode.cantCreate)
         }

@@ -8,10 +8,12 @@ import Shared
 ///
 /// A value: it knows how far each sale has been read, and asks the Redis that it is handed.
 struct StreamReader {
-    /// Entries taken from one stream at once, which is one SQLite transaction. Each costs Redis two fsyncs (reading and
+    /// Entries taken at once; those of one stream are one SQLite transaction. Each costs Redis two fsyncs (reading and
     /// acknowledging are writes) and SQLite one, so many at once are what makes a backlog drain fast; settle.lua may take up
     /// to 8000 (LUAI_MAXCSTACK). At 2 KB an entry these are 8 MB for the 60 ms that they take.
     static let entriesMax = 4000
+    /// A stream's share of these at least, where there are many: of fewer it would be the fsyncs that take the time.
+    private static let shareMin = 250
     /// Milliseconds that an entry has been with another consumer before it is taken over, and how often that is looked at.
     /// Only one worker runs at a time (`StoreLock`), so the other one is gone; the second spares an entry that was delivered
     /// to it just before.
@@ -27,11 +29,18 @@ struct StreamReader {
     private let consumer: RedisArgument
     private var phases: [SaleID: Phase] = [:]
     private var nextClaim = Instant(nanoseconds: 0)
+    /// Streams that had new entries when they were last asked for; nil where that has not been.
+    private var busy: Int?
 
     init(consumer: String) { self.consumer = RedisArgument(consumer) }
 
     /// The sales it reads.
     var sales: [SaleID] { phases.keys.sorted { $0.description < $1.description } }
+
+    /// Entries taken from each of so many streams at once.
+    private static func share(of streams: Int) -> RedisArgument {
+        RedisArgument(max(shareMin, entriesMax / max(1, streams)))
+    }
 
     /// Starts reading a sale behind the last entry that is stored, making the group where there is none.
     ///
@@ -55,7 +64,10 @@ struct StreamReader {
     mutating func end(_ sale: SaleID) { phases[sale] = nil }
 
     /// Forgets how far everything was read: on a new connection, or when something was not stored.
-    mutating func restart() { phases = phases.mapValues { _ in .ownPending } }
+    mutating func restart() {
+        phases = phases.mapValues { _ in .ownPending }
+        busy = nil
+    }
 
     /// Looks again, once a second, for what another worker has left behind: it may have been too fresh the last time.
     mutating func claimAgain(now: Instant) {
@@ -72,12 +84,12 @@ struct StreamReader {
     /// The next older entries of a sale that is not caught up, maybe none; nil where this worker has acknowledged all that it
     /// was given.
     mutating func older(_ sale: SaleID, on redis: BlockingRedis) throws(RedisError) -> [StreamEntry]? {
+        let share = Self.share(of: sales.count { !isCaughtUp($0) })
         switch phases[sale] {
         case nil, .new?: return []
         case .ownPending?:
             let reply = try redis.command([
-                "XREADGROUP", "GROUP", Self.group, consumer, "COUNT", RedisArgument(Self.entriesMax), "STREAMS",
-                Self.stream(sale), "0",
+                "XREADGROUP", "GROUP", Self.group, consumer, "COUNT", share, "STREAMS", Self.stream(sale), "0",
             ])
             let entries = try Self.streams(reply.value, of: [sale]).first?.entries ?? []
             guard entries.isEmpty else { return entries }
@@ -86,7 +98,7 @@ struct StreamReader {
         case .claiming(let cursor)?:
             let reply = try redis.command([
                 "XAUTOCLAIM", Self.stream(sale), Self.group, consumer, RedisArgument(Self.claimMilliseconds),
-                RedisArgument(cursor), "COUNT", RedisArgument(Self.entriesMax),
+                RedisArgument(cursor), "COUNT", share,
             ])
             let value = reply.value
             guard value.count >= 2, let next = value[0].string else {
@@ -101,14 +113,16 @@ struct StreamReader {
 
     /// New entries of every sale that is caught up. Without waiting for one: a worker that Redis keeps waiting answers
     /// nobody else.
-    func new(on redis: BlockingRedis) throws(RedisError) -> [(sale: SaleID, entries: [StreamEntry])] {
+    mutating func new(on redis: BlockingRedis) throws(RedisError) -> [(sale: SaleID, entries: [StreamEntry])] {
         let ready = sales.filter(isCaughtUp)
         guard !ready.isEmpty else { return [] }
         let option: [RedisArgument] = PlantedBug.noAckRead.isActive ? ["NOACK"] : []
         let reply = try redis.command(
-            ["XREADGROUP", "GROUP", Self.group, consumer, "COUNT", RedisArgument(Self.entriesMax)] + option
-                + ["STREAMS"] + ready.map(Self.stream) + ready.map { _ in ">" })
-        return try Self.streams(reply.value, of: ready)
+            ["XREADGROUP", "GROUP", Self.group, consumer, "COUNT", Self.share(of: busy ?? ready.count)]
+                + option + ["STREAMS"] + ready.map(Self.stream) + ready.map { _ in ">" })
+        let streams = try Self.streams(reply.value, of: ready)
+        busy = streams.count
+        return streams
     }
 
     /// Whether the group has been given an entry, and none of its consumers has it any more.

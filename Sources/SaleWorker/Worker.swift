@@ -21,6 +21,9 @@ final class Worker {
     private static let lagMilliseconds = 1000
     /// How long a sale that can't be worked on is left alone.
     private static let asideMilliseconds = 1000
+    /// How long a sale that was set aside must have been worked on without trouble to count as recovered: within this,
+    /// everything of it has been looked at once (`Fence` waits longest, and the backlog is measured once a second).
+    private static let recoveredMilliseconds = 4000
 
     private let configuration: WorkerConfiguration
     private let store: OrderStore
@@ -34,6 +37,7 @@ final class Worker {
     private var nextDiscovery = Instant(nanoseconds: 0)
     private var nextSentinel = Instant(nanoseconds: 0)
     private var nextLag = Instant(nanoseconds: 0)
+    /// Sales that were set aside, have not recovered since, and are left alone until then.
     private var asideUntil: [SaleID: Instant] = [:]
     private var retry = RetryPolicy()
     private var random = SystemRandomNumberGenerator()
@@ -117,6 +121,7 @@ final class Worker {
             try apart(sale, now: now) { try begin(sale, redis, now: now) }
         }
         try restoreLost(there, redis, now: now)
+        for sale in asideUntil.keys where !there.contains(sale) && !lost.contains(sale) { asideUntil[sale] = nil }
     }
 
     private func begin(_ sale: SaleID, _ redis: BlockingRedis, now: Instant) throws {
@@ -128,16 +133,16 @@ final class Worker {
             return
         }
         try reader.begin(sale, after: store.lastStreamID(sale) ?? "0-0", on: redis)
+        guard asideUntil[sale] == nil else { return }
         log.write(.info, "sale_found") { $0.appendMember("sale", "\(sale)") }
     }
 
     /// Works on one sale so that what is wrong with it stays with it: a key of another type, or a reply that can't be used,
-    /// sets the sale aside for a second, and the others go on.
+    /// sets the sale aside for a second, and the others go on. That is said once, until it has recovered.
     private func apart(_ sale: SaleID, now: Instant, _ work: () throws -> Void) throws {
         if let until = asideUntil[sale], now < until { return }
         do {
             try work()
-            asideUntil[sale] = nil
         } catch let error as RedisError where error.code == .other || error.code == .unexpectedReply {
             if asideUntil.updateValue(now.advanced(milliseconds: Self.asideMilliseconds), forKey: sale) == nil {
                 log.write(.error, "sale_set_aside") {
@@ -148,6 +153,15 @@ final class Worker {
             }
             reader.end(sale)
         }
+    }
+
+    /// Takes a sale for recovered that has been worked on without trouble since it was set aside.
+    private func recover(_ sale: SaleID, now: Instant) {
+        guard let until = asideUntil[sale], now >= until.advanced(milliseconds: Self.recoveredMilliseconds) else {
+            return
+        }
+        asideUntil[sale] = nil
+        log.write(.info, "sale_recovered") { $0.appendMember("sale", "\(sale)") }
     }
 
     /// Has sales that SQLite knows and Redis doesn't brought back.
@@ -197,11 +211,14 @@ final class Worker {
         return Set(batches.map(\.sale))
     }
 
+    /// The sales that it reads, and those that it has set aside: of these more and more waits.
+    private var measuredSales: [SaleID] { Array(Set(reader.sales).union(asideUntil.keys)) }
+
     private func measureLag(_ redis: BlockingRedis, now: Instant) throws {
         guard now >= nextLag else { return }
         nextLag = now.advanced(milliseconds: Self.lagMilliseconds)
         metrics.lag = [:]
-        Backlog.measure(reader.sales, store, on: redis, into: metrics)
+        Backlog.measure(measuredSales, store, on: redis, into: metrics)
         for sale in reader.sales {
             try apart(sale, now: now) {
                 let told = try redis.witnessed(sale)
@@ -209,6 +226,7 @@ final class Worker {
                 let status = try redis.status(sale, allowingGaps: true)
                 if let status { metrics.lag[sale] = max(0, status.position - status.persistedPosition) }
                 try fence.watch(sale, status, told: told, on: redis)
+                recover(sale, now: now)
             }
         }
     }
@@ -230,7 +248,7 @@ final class Worker {
         reader.restart()
         if let redis, now >= nextLag {
             nextLag = now.advanced(milliseconds: Self.lagMilliseconds)
-            Backlog.measure(reader.sales, store, on: redis, into: metrics)
+            Backlog.measure(measuredSales, store, on: redis, into: metrics)
         }
         metrics.failures += 1
         metrics.trouble = "\(error)"

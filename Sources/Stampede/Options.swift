@@ -80,8 +80,8 @@ struct Options {
         counted as errors; goodput_per_second: secured and sold_out within 3 s of the press / the same time; client_us:
         CPU microseconds of this client per buyer, signing not counted.
 
-        Exit codes: 0, 1 where errors or duplicates are not 0, 64 usage, 73 the log can't be written, 78 a setting is
-        wrong.
+        Exit codes: 0, 1 where errors or duplicates are not 0, 64 usage, 71 a system call failed, or too few descriptors are
+        allowed, 73 the log can't be written, 78 a setting is wrong.
         """
 
     init(_ line: [String]) throws(Arguments.UsageError) {

@@ -24,4 +24,14 @@ import Testing
     func `has its numbers read by name`(_ target: String, _ number: QueryNumber) {
         #expect(read(target) { $0.queryNumber("after") } == number)
     }
+
+    @Test(
+        arguments: [
+            ("/o?buyer=a+b@x.de", "a+b@x.de"), ("/o?buyer=auth0%7Ca%26b", "auth0|a&b"), ("/o?buyer=%2525&x=%", "%25"),
+            ("/o?buyer=%C3%bc", "ü"), ("/o?buyer=", ""), ("/o", nil), ("/o?buyer=a%", nil), ("/o?buyer=a%4", nil),
+            ("/o?buyer=%4g", nil), ("/o?buyer=%FF", nil),
+        ] as [(String, String?)])
+    func `has its texts read with their percent-encoding undone`(_ target: String, _ text: String?) {
+        #expect(read(target) { $0.queryText("buyer") } == .some(text))
+    }
 }

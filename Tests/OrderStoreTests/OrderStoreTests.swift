@@ -247,6 +247,16 @@ import Testing
         #expect(try StoreLock.take(for: path) != nil)
     }
 
+    @Test func `stays locked until it is closed, whoever lets go of the lock before`() throws {
+        var lock = try StoreLock.take(for: path)
+        var store: OrderStore? = try OrderStore(path: path, lock: lock)
+        lock = nil
+        #expect(lock == nil && store != nil)
+        #expect(try StoreLock.take(for: path) == nil)
+        store = nil
+        #expect(try StoreLock.take(for: path) != nil)
+    }
+
     @Test func `holds the guard of the stock in its own schema`() throws {
         let store = try OrderStore(path: path)
         _ = try store.apply(TestEvents.sale, [TestEvents.create(stock: 2), TestEvents.order(1)])

@@ -1,6 +1,7 @@
 import Foundation
 import RedisClient
 import Shared
+import Synchronization
 import TestSupport
 import Testing
 
@@ -23,8 +24,11 @@ private final class Operator {
         ]
     }
 
-    func run(_ line: [String]) throws -> (code: Int32, output: String, errors: String) {
-        try ChildProcess.run(ChildProcess.product("salectl"), line, environment: environment)
+    func run(
+        _ line: [String], _ variables: [String: String] = [:]
+    ) throws -> (code: Int32, output: String, errors: String) {
+        try ChildProcess.run(
+            ChildProcess.product("salectl"), line, environment: environment.merging(variables) { $1 })
     }
 
     func json(_ line: [String]) throws -> [String: Any] {
@@ -160,6 +164,32 @@ private final class Operator {
         let result = try operate.run(line + ["--json"])
         #expect(result.code == ExitCode.temporaryFailure)
         #expect(result.errors.contains("done, but"), "\(result.errors)")
+    }
+
+    @Test(arguments: [
+        (["restock", "demo", "5"], Script.restock), (["set", "demo", "--title", "U"], .set),
+        (["pause", "demo"], .control), (["close", "demo"], .control), (["admit", "demo", "500/s"], .admit),
+        (["create", "new", "--title", "T", "--stock", "5"], .create), (["release", "demo"], .release),
+    ])
+    func `says that a change may be done where its answer is lost`(_ line: [String], _ script: Script) throws {
+        let operate = try Operator()
+        let admission = NewSale.Admission(rate: 100, turnWindowMilliseconds: 60_000)
+        #expect(try operate.redis.create(NewSale(sale: SaleID("demo")!, title: "T", stock: 5, admission: admission)))
+        try operate.redis.command(["SCRIPT", "LOAD", RedisArgument(script.source)])
+        let call = Data(script.sha.utf8)
+        let path = operate.server.directory.path("relay.sock")
+        let isCalled = Mutex(false)
+        let relay = try Relay(.unix(path: path), to: .unix(path: operate.server.socket)) { direction, piece in
+            isCalled.withLock {
+                if direction == .toServer, Data(piece).range(of: call) != nil { $0 = true }
+                return !$0 || direction == .toServer
+            }
+        }
+        try withExtendedLifetime(relay) {
+            let result = try operate.run(line, ["SALE_REDIS_URL": "unix://\(path)"])
+            #expect(result.code == ExitCode.temporaryFailure)
+            #expect(result.errors.contains("it may have been done"), "\(result.errors)")
+        }
     }
 
     @Test func `lists and watches sales`() throws {
@@ -414,6 +444,25 @@ private final class Operator {
             let long = text.split(separator: "\n").filter { $0.count > 120 }
             #expect(long == [], "\(command)")
         }
+    }
+
+    @Test func `has the same exit codes in its help and in docs/operations.md`() throws {
+        let page = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .appendingPathComponent("../../docs/operations.md")
+        let section = try String(contentsOf: page, encoding: .utf8).components(separatedBy: "## Exit codes").last ?? ""
+        let documented = section.matches(of: #/(?m)^\| (\d+) \|/#).map(\.output.1)
+        let help = try Operator().run(["--help"]).output.components(separatedBy: "Exit codes: ").last ?? ""
+        #expect(documented.count == 12)
+        #expect(help.matches(of: #/(?:^|;)\s+(\d+) |^(\d+) /#).compactMap { $0.output.1 ?? $0.output.2 } == documented)
+    }
+
+    @Test func `says of which lock it is that it can't take it`() throws {
+        let operate = try Operator()
+        let lock = operate.server.directory.path("sale.db.lock")
+        try FileManager.default.createDirectory(atPath: lock, withIntermediateDirectories: false)
+        let result = try operate.run(["rebuild", "demo"])
+        #expect(result.code == ExitCode.cantCreate)
+        #expect(result.errors.contains("\(lock) can't be locked"), "\(result.errors)")
     }
 
     @Test func `says which Redis it can't reach`() throws {

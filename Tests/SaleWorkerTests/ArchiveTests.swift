@@ -9,8 +9,8 @@ import Testing
     private static let sale = SaleID("demo")!
 
     /// Four of ten are sold and stored, and it has ended.
-    private func ended() throws -> WorkerUnderTest {
-        let under = try WorkerUnderTest()
+    private func ended(redisSettings: [String] = []) throws -> WorkerUnderTest {
+        let under = try WorkerUnderTest(redisSettings: redisSettings)
         try TestSale.create(under.redis, stock: 10)
         try under.sell(Self.sale, to: 0..<4)
         try under.start()
@@ -132,6 +132,56 @@ import Testing
         #expect(stored.archivedAt != nil)
         #expect(stored.orders.count == 4)
         #expect(event.map { StreamID($0) } == stored.lastStreamID)
+    }
+
+    /// Each is a command that a step needs and no other one does: of the script that begins, what follows it, and of the one that
+    /// frees.
+    @Test(arguments: [
+        ("-xadd", "it may have been done; nothing is freed"), ("-memory", "begun, but MEMORY"),
+        ("-unlink", "begun, but EVAL"),
+    ])
+    func `says how far it came where a step fails, and is finished by running it again`(
+        _ denied: String, _ said: String
+    ) throws {
+        let under = try ended()
+        let other = try under.server.connect()
+        try other.command(["ACL", "SETUSER", "default", RedisArgument(denied)])
+        let failed = try under.salectl(["archive", "demo"])
+        #expect(failed.code == ExitCode.temporaryFailure)
+        #expect(failed.errors.contains(said) && failed.errors.contains("run this again"), "\(failed.errors)")
+        try other.command(["ACL", "SETUSER", "default", "allcommands"])
+        let done = try under.salectl(["archive", "demo"])
+        #expect(done.code == 0, "\(done.errors)")
+        #expect(try keys(under) == [SaleKeys.archived])
+    }
+
+    @Test func `says that it is begun, and that it is done, only where the replicas know`() throws {
+        let under = try ended(redisSettings: RedisServer.followed())
+        let replicas = ["SALE_REDIS_REPLICAS": "1"]
+        kill(under)
+        let unbegun = try under.salectl(["archive", "demo"], replicas)
+        #expect(unbegun.code == ExitCode.temporaryFailure)
+        #expect(unbegun.errors.contains("begun, but WAIT: 0 of 1"), "\(unbegun.errors)")
+        #expect(try under.salectl(["show", "demo"]).code == 0)
+
+        let replica = try under.server.replica()
+        let waiting = try ChildProcess(
+            ChildProcess.product("salectl"), ["archive", "demo"],
+            environment: replicas.merging(["SALE_REDIS_URL": under.server.url, "SALE_DATABASE": under.database]) { $1 },
+            errorLog: under.server.directory.url.appendingPathComponent("archive.err"))
+        #expect(eventually { waiting.errors.contains("waiting for the worker") })
+        replica.pause()
+        try under.start()
+        #expect(waiting.wait() == ExitCode.temporaryFailure)
+        #expect(waiting.errors.contains("done, but WAIT: 0 of 1"), "\(waiting.errors)")
+        #expect(try keys(under) == [SaleKeys.archived])
+
+        let again = try under.salectl(["archive", "demo"], replicas)
+        #expect(again.code == ExitCode.temporaryFailure)
+        #expect(again.errors.contains("done, but WAIT: 0 of 1"), "\(again.errors)")
+        replica.resume()
+        let done = try under.salectl(["archive", "demo"], replicas)
+        #expect(done.code == 0, "\(done.errors)")
     }
 
     @Test func `waits for what came after its event, and stores it`() throws {

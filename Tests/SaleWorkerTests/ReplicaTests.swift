@@ -22,6 +22,25 @@ import Testing
         #expect(try under.account(sale)?.sold == 6)
     }
 
+    @Test func `asks once about all dead letters of a batch, as after a release that can't read them`() throws {
+        let under = try WorkerUnderTest(redisSettings: RedisServer.followed())
+        let replica = try under.server.replica()
+        let sale = try TestSale.create(under.redis, stock: 10)
+        for number in 0..<100 { try under.add(sale, ["v", "2", "number", RedisArgument(number)]) }
+        try withExtendedLifetime(replica) {
+            try under.start(["SALE_REDIS_REPLICAS": "1"])
+            #expect(
+                eventually {
+                    (try? SQLiteShell.run(
+                        under.database, "SELECT count(*) FROM dead_letters WHERE moved_at_ms > 0")) == ["100"]
+                })
+        }
+        #expect(try under.deadLetters(sale).count == 100)
+        let reply = try under.redis.command(["INFO", "commandstats"])
+        let waits = reply.value.string?.firstMatch(of: #/cmdstat_wait:calls=(\d+)/#)?.output.1
+        #expect(waits == "2", "before they are stored, and after they are moved")
+    }
+
     @Test func `notes no dead letter as moved that the replica may not have`() throws {
         let under = try WorkerUnderTest(redisSettings: RedisServer.followed())
         let replica = try under.server.replica()

@@ -72,6 +72,8 @@ import Testing
         #expect(((sales.json["sales"] as? [[String: Any]])?.first?["sold"] as? Int) == 3)
         let orders = try get(socket, "/v1/sales/demo/orders?buyer=buyer-1", token: Self.token)
         #expect((orders.json["orders"] as? [[String: Any]])?.count == 1)
+        let same = try get(socket, "/v1/sales/demo/orders?buyer=buyer%2D1", token: Self.token)
+        #expect(same.body == orders.body, "however the client writes it")
         let seconds = try get(socket, "/v1/sales/demo/sold-per-second", token: Self.token)
         let sold = (seconds.json["seconds"] as? [[String: Any]])?.compactMap { $0["units"] as? Int }
         #expect(sold?.reduce(0, +) == 3)

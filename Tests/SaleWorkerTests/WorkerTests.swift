@@ -85,6 +85,48 @@ import Testing
         #expect(try under.deadLetters(poisoned).count == 1)
     }
 
+    @Test func `shows what waits of a sale that is set aside`() throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis)
+        let worker = try under.start()
+        #expect(under.drained(sale))
+        let position = RedisArgument(SaleKeys(sale).position)
+        try under.redis.command(["DEL", position])
+        try under.redis.command(["RPUSH", position, "no number"])
+        try under.add(sale, ["rubbish", "1"])
+        #expect(eventually { worker.errors.contains("sale_set_aside") })
+        let ops = try UnixHTTPClient(under.opsSocket)
+        func shows(_ line: Regex<Substring>) -> Bool {
+            (try? ops.ask("GET", "/metrics").body.contains(line)) == true
+        }
+        #expect(eventually { shows(#/sale_worker_stream_entries_open{sale="demo"} 1\n/#) })
+        #expect(eventually { shows(#/sale_worker_oldest_open_seconds{sale="demo"} [1-9]/#) })
+    }
+
+    @Test func `says once that a sale is set aside, and once that it has recovered`() throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis)
+        let (stream, letters) = (RedisArgument(SaleKeys(sale).orders), RedisArgument(SaleKeys(sale).deadLetters))
+        let worker = try under.start()
+        func said(_ event: String) -> Int { worker.errors.components(separatedBy: "\"event\":\"\(event)\"").count - 1 }
+        func deliveries() throws -> Int {
+            let reply = try under.redis.command(["XPENDING", stream, RedisArgument(SaleKeys.group), "-", "+", "1"])
+            let lines = reply.value
+            return lines.count == 1 ? lines[0][3].integer ?? 0 : 0
+        }
+        for times in 1...2 {
+            #expect(under.drained(sale))
+            try under.redis.command(["DEL", letters])
+            try under.redis.command(["SET", letters, "not a stream"])
+            try under.add(sale, ["rubbish", "1"])
+            #expect(try eventually { try deliveries() >= 3 })
+            #expect(said("sale_set_aside") == times)
+            try under.redis.command(["DEL", letters])
+            #expect(eventually { said("sale_recovered") == times }, "\(worker.errors)")
+        }
+        #expect(said("sale_found") == 1)
+    }
+
     @Test func `catches up a database that was restored from an older copy, or is gone`() throws {
         let under = try WorkerUnderTest()
         let sale = try TestSale.create(under.redis, stock: 10)

@@ -83,10 +83,10 @@ final class OperatorService: HTTPHandler {
                 body.append("}")
             }
         case .orders(let sale):
-            guard let buyer = request.query("buyer"), buyer.count > 0 else {
+            guard let buyer = request.queryText("buyer"), !buyer.isEmpty else {
                 return server.respond(exchange, .buyerMissing)
             }
-            let orders = try store.orders(of: buyer.string, in: sale)
+            let orders = try store.orders(of: buyer, in: sale)
             server.respond(exchange, .ok) { body in
                 body.append("{")
                 body.appendMember("orders", each: orders) { Self.append($1, to: &$0) }

@@ -75,6 +75,7 @@ func touch(_ bytes: [UInt8], _ head: RequestHead) {
         let request = Request(head, bytes: bytes.span, fields: fields.span)
         precondition(request.body.count <= limits.bodyBytes && request.path.count <= limits.requestLineBytes)
         _ = request.queryNumber("after")
+        _ = request.queryText("buyer")
         _ = request.bearerToken?.count
         _ = request.trace
         precondition(head.isHTTP10 || request.count(of: "host") == 1)

@@ -1,0 +1,30 @@
+extension BlockingRedis {
+    /// Entries that are read at once, and all of a stream that is in memory: at 400 bytes an order, 400 KB.
+    private static let pageEntries = 1000
+
+    /// Calls `body` with each entry behind `id`, oldest first, up to `max` of them: with its id, and with its names and values in
+    /// turn, which are valid only during the call.
+    package func forEachEntry(
+        of stream: String, after id: String = "0-0", atMost max: Int = .max,
+        _ body: (_ id: String, _ words: borrowing RedisValue) -> Void
+    ) throws(RedisError) {
+        var (last, left) = (id, max)
+        while left > 0 {
+            let asked = min(Self.pageEntries, left)
+            let reply = try command([
+                "XRANGE", RedisArgument(stream), RedisArgument("(\(last)"), "+", "COUNT", RedisArgument(asked),
+            ])
+            let page = reply.value
+            for index in 0..<page.count {
+                let entry = page[index]
+                guard entry.count == 2, let id = entry[0].string else {
+                    throw RedisError(.unexpectedReply, "XRANGE", "not an entry")
+                }
+                body(id, entry[1])
+                last = id
+            }
+            if page.count < asked { return }
+            left -= page.count
+        }
+    }
+}
