@@ -267,39 +267,10 @@ package final class AsyncRedis {
     package func reconnect(because reason: String) { fail(reason) }
 
     private func shakeHands() {
-        for arguments in Handshake.commands(endpoint, name: name) {
-            ask(arguments, "AUTH, SELECT or CLIENT SETNAME") { _, _ in }
-        }
-        var info = ""
-        var replays: [String: String] = [:]
-        ask(Handshake.info, "INFO") { _, value in info = value.string ?? "" }
-        for (check, arguments) in zip(ServerFacts.replayChecks, Handshake.replays) {
-            ask(arguments, "ACL DRYRUN", mayBeRefused: true) { _, value in replays[check] = value.string }
-        }
-        ask(Handshake.configuration, "CONFIG GET") { redis, value in
-            guard let facts = ServerFacts(info: info, config: value.strings, replays: replays) else {
-                return redis.fail("the server does not say what it is")
-            }
-            redis.judge(facts)
-        }
-    }
-
-    private func ask(
-        _ arguments: [RedisArgument], _ operation: StaticString, mayBeRefused: Bool = false,
-        _ body: @escaping (AsyncRedis, borrowing RedisValue) -> Void
-    ) {
         guard let link else { return }
-        command.removeAll()
-        command.appendCommand(arguments)
-        link.send(&command, operation) { [weak self] answer in
-            guard let self else { return }
-            switch answer {
-            case .reply(let value): body(self, value)
-            case .failure(let error):
-                if error.code == .connectionLost || (mayBeRefused && error.code == .notPermitted) { return }
-                fail(error.description)
-            }
-        }
+        Handshake.perform(
+            on: link, endpoint, name: name,
+            failed: { [weak self] in self?.fail($0) }, { [weak self] in self?.judge($0) })
     }
 
     private func judge(_ facts: ServerFacts) {
