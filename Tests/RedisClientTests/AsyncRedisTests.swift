@@ -9,6 +9,8 @@ private final class Client {
     private(set) var loop: EventLoop!
     private(set) var redis: AsyncRedis!
     private(set) var changes: [AsyncRedis.Status] = []
+    /// How far the loop's clock is ahead.
+    private var aheadMilliseconds = 0
 
     convenience init(
         _ server: RedisServer, url: String? = nil, refusal: @escaping (ServerFacts) -> String? = { _ in nil }
@@ -17,7 +19,7 @@ private final class Client {
     }
 
     init(url: String, replicas: Int = 0, refusal: @escaping (ServerFacts) -> String? = { _ in nil }) throws {
-        loop = try EventLoop()
+        loop = try EventLoop(clock: { [unowned self] in .now.advanced(milliseconds: aheadMilliseconds) })
         redis = AsyncRedis(
             try RedisEndpoint(url: url), loop: loop, name: "client", replicas: replicas, refusal: refusal,
             changed: { [unowned self] in changes.append($0) })
@@ -26,6 +28,9 @@ private final class Client {
 
     /// Why there is no Redis; empty where there is one.
     var reason: String { if case .down(let reason) = redis.status { reason } else { "" } }
+
+    /// Has the loop's clock jump.
+    func skip(milliseconds: Int) { aheadMilliseconds += milliseconds }
 
     /// Turns the loop until `condition` holds.
     func turn(until condition: () throws -> Bool) throws -> Bool {
@@ -224,6 +229,28 @@ private final class Client {
         replica.resume()
         #expect(try client.turn { client.redis.isReady })
         #expect(client.redis.losses == 0)
+    }
+
+    @Test func `is made anew once, however often that is asked for while it ends`() throws {
+        let server = try RedisServer()
+        let client = try Client(server)
+        #expect(try client.turn { client.redis.isReady })
+        let other = try server.connect()
+        func connections() throws -> Int? {
+            let reply = try other.command(["INFO", "stats"])
+            let value = reply.value
+            return value.string?.firstMatch(of: #/total_connections_received:(\d+)/#).flatMap { Int($0.output.1) }
+        }
+        let before = try #require(try connections())
+        for _ in 0..<3 {
+            client.redis.send(["PING"], "PING") { _ in client.redis.reconnect(because: "of its answer") }
+        }
+        client.redis.reconnect(because: "of the test")
+        // Whatever is to be tried has its turn at once.
+        client.skip(milliseconds: 1000)
+        #expect(try client.turn { client.redis.isReady })
+        #expect(try connections() == before + 1)
+        #expect(client.redis.losses == 1)
     }
 }
 
