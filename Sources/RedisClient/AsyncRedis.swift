@@ -5,22 +5,47 @@ package import Shared
 ///
 /// Commands can be sent only while it is `ready`: nothing is queued for a Redis that isn't there, so a request that
 /// arrives meanwhile is refused at once instead of hanging.
+///
+/// Whoever is told something, of a change, an answer or a confirmation, may call it from within: by then it stands where it
+/// says that it does.
 package final class AsyncRedis {
     package typealias Completion = (borrowing RedisAnswer) -> Void
-
-    /// Whether what an answer rests on is safe: on as many replicas as were asked for.
-    package enum Confirmation: Equatable, Sendable {
-        case confirmed
-        /// Too few replicas had it in time: it is applied, and a failover may take it back.
-        case missed
-        /// The connection was lost meanwhile: whether it survives is not known.
-        case lost
-    }
 
     package enum Status: Equatable {
         case ready(ServerFacts)
         /// Why not, as a phrase for logs and /readyz.
         case down(String)
+    }
+
+    /// Where the connection stands. There is one link at most: `fail` takes it out of here and closes it, and all that is
+    /// heard of a closed link is that its calls fail. So a reply is always one of the link that is here.
+    private enum Stage {
+        /// `connect` has not been called.
+        case new
+        /// There is none, and the timer is when it is tried again.
+        case waiting(TimerID)
+        /// The Sentinels are asked where the primary is.
+        case searching(SentinelQuery)
+        /// It is being made and the server asked what it is, until the timer goes off.
+        case greeting(RedisLink, timeout: TimerID)
+        /// The server is one to use, and too few replicas acknowledge, or it is not known yet: the gate is shut since then,
+        /// nothing new is sent, and they are asked until they do.
+        case probing(Session, since: Instant)
+        /// Commands can be sent.
+        case ready(Session)
+    }
+
+    /// A connection to a server that has said what it is, and is one to use.
+    private final class Session {
+        let link: RedisLink
+        let facts: ServerFacts
+        let confirmations: ReplicaConfirmations
+
+        init(_ link: RedisLink, _ facts: ServerFacts, _ confirmations: ReplicaConfirmations) {
+            self.link = link
+            self.facts = facts
+            self.confirmations = confirmations
+        }
     }
 
     /// Milliseconds for a connection and its handshake.
@@ -29,13 +54,6 @@ package final class AsyncRedis {
     /// purchase is answered, so that its batch can be sent again on a new connection.
     private static let silenceMilliseconds = 1000
     private static let watchdogMilliseconds = 100
-    /// Milliseconds that a replica has to acknowledge: a tenth of the time in which a purchase is answered, and a
-    /// thousand times what one that is well takes.
-    private static let confirmationMilliseconds = 250
-    /// WAITs under way, besides the one that asks whether the gate can be opened. Redis does nothing that is sent behind one
-    /// until it is over, so a third would hold up what was decided by another 250 ms; without a second, an answer would wait
-    /// for one more turn of the loop.
-    private static let waitsMax = 2
     /// Milliseconds that the gate is shut before the Sentinels are asked again.
     private static let gateMilliseconds = 1000
 
@@ -46,31 +64,22 @@ package final class AsyncRedis {
     private let refusal: (ServerFacts) -> String?
     private let changed: (Status) -> Void
 
-    private var link: RedisLink?
-    /// The server that `link` leads to.
-    private var address: SocketAddress?
-    private var query: SentinelQuery?
+    private var stage = Stage.new
+    /// Why it is not ready, where it isn't.
+    private var reason = "not connected yet"
+    private var backoff = Backoff()
+    private var random = SystemRandomNumberGenerator()
     private var sentinelWatch: SentinelWatch?
     /// Which Sentinel is asked first, in turn: one that is cut off with an old primary must not be asked for ever.
     private var firstSentinel = 0
-    /// When the gate was shut.
-    private var gateShutAt: Instant?
-    /// Who is at the other end, once the handshake is done.
-    private var facts: ServerFacts?
-    private var backoff = Backoff()
-    private var random = SystemRandomNumberGenerator()
-    private var retry: TimerID?
-    private var handshakeTimeout: TimerID?
+    /// The server that was tried last: that it is the new primary is no news.
+    private var triedLast: SocketAddress?
     private var command = ByteBuffer(capacity: 65_536)
-    /// Calls since the last WAIT was sent, whose answers must not leave the process before the next is over.
-    private var unconfirmed: [Unconfirmed] = []
-    private var waits = 0
-    package private(set) var status = Status.down("not connected yet")
     /// Connections that were lost after they had been ready.
     package private(set) var losses = 0
 
     /// - Parameters:
-    ///   - replicas: how many must have what `confirm` is asked about.
+    ///   - replicas: how many must have what a call rests on.
     ///   - refusal: judges a server by what it says of itself; a phrase where it must not be used.
     ///   - changed: is told of every change of `status`.
     package init(
@@ -87,14 +96,19 @@ package final class AsyncRedis {
         watch()
     }
 
-    /// Whether a command can be sent now.
-    package var isReady: Bool {
-        guard case .ready = status, let link else { return false }
-        return !link.isEnding
-    }
+    package var status: Status { if case .ready(let session) = stage { .ready(session.facts) } else { .down(reason) } }
 
     /// The server's run_id; nil where there is none.
-    package var runID: String? { if case .ready(let facts) = status { facts.runID } else { nil } }
+    package var runID: String? { if case .ready(let session) = stage { session.facts.runID } else { nil } }
+
+    /// Whether a command can be sent now.
+    package var isReady: Bool { usable != nil }
+
+    /// What a command can be sent on now.
+    private var usable: Session? {
+        guard case .ready(let session) = stage, !session.link.isEnding else { return nil }
+        return session
+    }
 
     // MARK: Commands
 
@@ -111,10 +125,10 @@ package final class AsyncRedis {
     private func run(
         _ call: ScriptCall, asText: Bool, _ completion: @escaping Completion, confirmed: ((Confirmation) -> Void)?
     ) {
-        guard let link, isReady else { preconditionFailure("a command was sent while Redis is down") }
+        guard let session = usable else { preconditionFailure("a command was sent while Redis is down") }
         call.compose(asText: asText, into: &command)
-        let unconfirmed = confirmed.map { Unconfirmed($0) }
-        link.send(&command, asText ? "EVAL" : "EVALSHA") { [weak self] answer in
+        let unconfirmed = session.confirmations.expect(confirmed)
+        session.link.send(&command, asText ? "EVAL" : "EVALSHA") { [weak self] answer in
             switch answer {
             case .failure(let error) where error.code == .noScript && self?.isReady == true:
                 self?.run(call, asText: true, completion, confirmed: confirmed)
@@ -122,98 +136,29 @@ package final class AsyncRedis {
             case .reply:
                 unconfirmed?.hasReply = true
                 completion(answer)
-                if self?.replicas == 0 { unconfirmed?.become(.confirmed) }
+                // Where no replica is asked for, there is nothing else to wait for.
+                if unconfirmed == nil { confirmed?(.confirmed) }
             }
-        }
-        if replicas > 0, let unconfirmed { self.unconfirmed.append(unconfirmed) }
-    }
-
-    /// A call whose caller waits for the replicas.
-    private final class Unconfirmed {
-        private let confirmed: (Confirmation) -> Void
-        var hasReply = false
-
-        init(_ confirmed: @escaping (Confirmation) -> Void) { self.confirmed = confirmed }
-
-        /// A call without a reply has failed, and whoever made it knows.
-        func become(_ confirmation: Confirmation) {
-            if hasReply { confirmed(confirmation) }
-        }
-    }
-
-    /// Sends one WAIT for all calls since the last: behind them on the same connection, it asks about everything that this
-    /// connection has seen.
-    private func confirmCalls() {
-        guard !unconfirmed.isEmpty, waits < Self.waitsMax, let link, !link.isEnding else { return }
-        let calls = unconfirmed
-        unconfirmed = []
-        waits += 1
-        askReplicas(link) { [weak self] count in
-            guard let self, link === self.link, let count else { return calls.forEach { $0.become(.lost) } }
-            waits -= 1
-            if count < replicas { shutGate(link, acknowledged: count) }
-            calls.forEach { $0.become(count < self.replicas ? .missed : .confirmed) }
-        }
-    }
-
-    /// Sends a WAIT; `done` is told how many replicas have it in time, be it fewer than were asked for, or nil where the
-    /// connection was lost, or is given up because this server refuses to say.
-    private func askReplicas(_ link: RedisLink, _ done: @escaping (Int?) -> Void) {
-        command.removeAll()
-        command.appendCommand(["WAIT", RedisArgument(replicas), RedisArgument(Self.confirmationMilliseconds)])
-        link.send(&command, "WAIT") { [weak self] answer in
-            switch answer {
-            case .reply(let value): done(value.integer ?? 0)
-            case .failure(let error):
-                // It has become a replica, or this user may not ask.
-                if error.code != .connectionLost, link === self?.link { self?.fail(error.description) }
-                done(nil)
-            }
-        }
-    }
-
-    /// Too few replicas acknowledge: nothing new is sent until they do again, so that not every batch waits in vain.
-    private func shutGate(_ link: RedisLink, acknowledged count: Int) {
-        guard case .ready = status, link === self.link else { return }
-        gateShutAt = loop.now
-        become(.down("\(count) of \(replicas) replicas acknowledge"))
-        probe(link)
-    }
-
-    private func probe(_ link: RedisLink) {
-        guard link === self.link, !link.isEnding, let facts else { return }
-        // A command first: WAIT asks about what the connection has seen, which may be nothing for a while.
-        command.removeAll()
-        command.appendCommand(["PING"])
-        link.send(&command, "PING") { _ in }
-        askReplicas(link) { [weak self] count in
-            guard let self, link === self.link, let count else { return }
-            if count >= replicas { return becomeReady(facts) }
-            let reason = "\(count) of \(replicas) replicas acknowledge"
-            become(.down(reason))
-            // There may be another primary by now, which this one has not heard of.
-            if case .primary = endpoint.location, let gateShutAt,
-                loop.now > gateShutAt.advanced(milliseconds: Self.gateMilliseconds)
-            {
-                backoff.reset()
-                return fail(reason)
-            }
-            loop.schedule(afterMilliseconds: Self.watchdogMilliseconds) { [weak self] in self?.probe(link) }
         }
     }
 
     /// Sends a command. `isReady` must hold.
     package func send(_ arguments: [RedisArgument], _ operation: StaticString, _ completion: @escaping Completion) {
-        guard let link, isReady else { preconditionFailure("a command was sent while Redis is down") }
+        guard let session = usable else { preconditionFailure("a command was sent while Redis is down") }
         command.removeAll()
         command.appendCommand(arguments)
-        link.send(&command, operation, completion)
+        session.link.send(&command, operation, completion)
     }
 
     /// Writes what has been sent in this pass, but not from within an answer. Called at the end of every pass anyway.
     package func flush() {
-        confirmCalls()
-        link?.flush()
+        switch stage {
+        case .new, .waiting, .searching: break
+        case .greeting(let link, _): link.flush()
+        case .probing(let session, _), .ready(let session):
+            session.confirmations.ask()
+            session.link.flush()
+        }
     }
 
     // MARK: Connecting
@@ -229,127 +174,141 @@ package final class AsyncRedis {
             }
             let start = firstSentinel % sentinels.count
             firstSentinel += 1
-            query = SentinelQuery(Array(sentinels[start...] + sentinels[..<start]), name: name, loop: loop) {
+            let query = SentinelQuery(Array(sentinels[start...] + sentinels[..<start]), name: name, loop: loop) {
                 [weak self] result in
                 switch result {
                 case .success(let address): self?.connect(to: address)
                 case .failure(let error): self?.fail("no Sentinel names a primary: \(error)")
                 }
             }
-        }
-    }
-
-    private func connect(to address: SocketAddress) {
-        self.address = address
-        do throws(RedisError) {
-            link = try RedisLink(
-                address, loop: loop,
-                connectEnded: { [weak self] error in
-                    if let error { self?.fail(error.description) } else { self?.shakeHands() }
-                },
-                disconnected: { [weak self] error in self?.fail(error.description) })
-            handshakeTimeout = loop.schedule(afterMilliseconds: Self.connectMilliseconds) { [weak self] in
-                self?.fail("no answer to the handshake within \(Self.connectMilliseconds) ms")
-            }
-        } catch {
-            fail(error.description)
+            enter(.searching(query))
+            query.start()
         }
     }
 
     /// A Sentinel says that there is a new primary.
     private func announced(_ primary: SocketAddress) {
-        guard primary != address else { return }
+        guard primary != triedLast else { return }
         backoff.reset()
         fail("\(primary) is the new primary")
+    }
+
+    private func connect(to address: SocketAddress) {
+        triedLast = address
+        do throws(RedisError) {
+            let link = try RedisLink(
+                address, loop: loop,
+                connectEnded: { [weak self] error in
+                    if let error { self?.fail(error.description) } else { self?.shakeHands() }
+                },
+                disconnected: { [weak self] error in self?.fail(error.description) })
+            let timeout = loop.schedule(afterMilliseconds: Self.connectMilliseconds) { [weak self] in
+                self?.fail("no answer to the handshake within \(Self.connectMilliseconds) ms")
+            }
+            enter(.greeting(link, timeout: timeout))
+        } catch {
+            fail(error.description)
+        }
+    }
+
+    private func shakeHands() {
+        guard case .greeting(let link, _) = stage else { return }
+        Handshake.perform(
+            on: link, endpoint, name: name,
+            failed: { [weak self] in self?.fail($0) }, { [weak self] in self?.judge($0) })
+    }
+
+    private func judge(_ facts: ServerFacts) {
+        guard case .greeting(let link, let timeout) = stage else { return }
+        if facts.role != "master" { return fail("\(link.address) is a replica, not the primary") }
+        if facts.isLoading { return fail("\(link.address) is loading its data") }
+        if let reason = refusal(facts) { return fail(reason) }
+        loop.cancel(timeout)
+        let confirmations = ReplicaConfirmations(
+            link, replicas: replicas,
+            tooFew: { [weak self] in self?.shutGate(acknowledged: $0) },
+            refused: { [weak self] in self?.fail($0.description) })
+        let session = Session(link, facts, confirmations)
+        guard replicas > 0 else { return becomeReady(session) }
+        // A primary that its replicas have left looks like any other until one is asked.
+        enter(.probing(session, since: loop.now))
+        probe(session)
+    }
+
+    // MARK: Ready, or not
+
+    private func becomeReady(_ session: Session) {
+        backoff.reset()
+        enter(.ready(session))
+    }
+
+    /// Too few replicas acknowledge: nothing new is sent until they do again, so that not every batch waits in vain.
+    private func shutGate(acknowledged count: Int) {
+        guard case .ready(let session) = stage else { return }
+        enter(.probing(session, since: loop.now), because: complaint(acknowledged: count))
+        probe(session)
+    }
+
+    private func probe(_ session: Session) {
+        // A server may be given up between two questions, and whoever is told that the gate is shut may do so.
+        guard case .probing(let current, let since) = stage, current === session else { return }
+        session.confirmations.probe { [weak self] count in
+            guard let self else { return }
+            if count >= replicas { return becomeReady(session) }
+            let reason = complaint(acknowledged: count)
+            // There may be another primary by now, which this one has not heard of.
+            if case .primary = endpoint.location, loop.now > since.advanced(milliseconds: Self.gateMilliseconds) {
+                backoff.reset()
+                return fail(reason)
+            }
+            enter(.probing(session, since: since), because: reason)
+            loop.schedule(afterMilliseconds: Self.watchdogMilliseconds) { [weak self] in self?.probe(session) }
+        }
+    }
+
+    private func complaint(acknowledged count: Int) -> String { "\(count) of \(replicas) replicas acknowledge" }
+
+    private func watch() {
+        switch stage {
+        case .new, .waiting, .searching, .greeting: break
+        case .probing(let session, _), .ready(let session):
+            let latest = session.link.lastProgress.advanced(milliseconds: Self.silenceMilliseconds)
+            if session.link.unanswered > 0, loop.now > latest {
+                fail("no answer within \(Self.silenceMilliseconds) ms")
+            }
+        }
+        loop.schedule(afterMilliseconds: Self.watchdogMilliseconds) { [weak self] in self?.watch() }
     }
 
     /// Gives the connection up and makes a new one: it is not, or no longer, the Redis we want.
     package func reconnect(because reason: String) { fail(reason) }
 
-    private func shakeHands() {
-        for arguments in Handshake.commands(endpoint, name: name) {
-            ask(arguments, "AUTH, SELECT or CLIENT SETNAME") { _, _ in }
-        }
-        var info = ""
-        var replays: [String: String] = [:]
-        ask(Handshake.info, "INFO") { _, value in info = value.string ?? "" }
-        for (check, arguments) in zip(ServerFacts.replayChecks, Handshake.replays) {
-            ask(arguments, "ACL DRYRUN", mayBeRefused: true) { _, value in replays[check] = value.string }
-        }
-        ask(Handshake.configuration, "CONFIG GET") { redis, value in
-            guard let facts = ServerFacts(info: info, config: value.strings, replays: replays) else {
-                return redis.fail("the server does not say what it is")
-            }
-            redis.judge(facts)
-        }
-    }
-
-    private func ask(
-        _ arguments: [RedisArgument], _ operation: StaticString, mayBeRefused: Bool = false,
-        _ body: @escaping (AsyncRedis, borrowing RedisValue) -> Void
-    ) {
-        guard let link else { return }
-        command.removeAll()
-        command.appendCommand(arguments)
-        link.send(&command, operation) { [weak self] answer in
-            guard let self else { return }
-            switch answer {
-            case .reply(let value): body(self, value)
-            case .failure(let error):
-                if error.code == .connectionLost || (mayBeRefused && error.code == .notPermitted) { return }
-                fail(error.description)
-            }
-        }
-    }
-
-    private func judge(_ facts: ServerFacts) {
-        let who = address.map(\.description) ?? "Redis"
-        if facts.role != "master" { return fail("\(who) is a replica, not the primary") }
-        if facts.isLoading { return fail("\(who) is loading its data") }
-        if let reason = refusal(facts) { return fail(reason) }
-        self.facts = facts
-        if let handshakeTimeout { loop.cancel(handshakeTimeout) }
-        guard replicas > 0, let link else { return becomeReady(facts) }
-        // A primary that its replicas have left looks like any other until one is asked.
-        gateShutAt = loop.now
-        probe(link)
-    }
-
     /// Ends the connection, if there is one, and sets out to make another.
     private func fail(_ reason: String) {
-        if let handshakeTimeout { loop.cancel(handshakeTimeout) }
-        if let retry { loop.cancel(retry) }
-        if case .ready = status { losses += 1 }
-        become(.down(reason))
+        let ended = stage
+        if case .ready = ended { losses += 1 }
+        let retry = loop.schedule(afterMilliseconds: backoff.next(using: &random)) { [weak self] in self?.connect() }
+        enter(.waiting(retry), because: reason)
         // Calls that are unanswered fail here, after the status says that there is nothing to resend them on.
-        let ended = link
-        let calls = unconfirmed
-        link = nil
-        facts = nil
-        query = nil
-        unconfirmed = []
-        waits = 0
-        ended?.close()
-        calls.forEach { $0.become(.lost) }
-        retry = loop.schedule(afterMilliseconds: backoff.next(using: &random)) { [weak self] in self?.connect() }
-    }
-
-    private func becomeReady(_ facts: ServerFacts) {
-        backoff.reset()
-        become(.ready(facts))
-    }
-
-    private func become(_ new: Status) {
-        guard new != status else { return }
-        status = new
-        changed(new)
-    }
-
-    private func watch() {
-        let silence = UInt64(Self.silenceMilliseconds) * 1_000_000
-        if facts != nil, let link, link.unanswered > 0, loop.now.nanoseconds > link.lastProgress.nanoseconds + silence {
-            fail("no answer within \(Self.silenceMilliseconds) ms")
+        switch ended {
+        case .new: break
+        case .waiting(let timer): loop.cancel(timer)
+        case .searching: break  // A query ends when it is let go.
+        case .greeting(let link, let timeout):
+            loop.cancel(timeout)
+            link.close()
+        case .probing(let session, _), .ready(let session):
+            session.link.close()
+            session.confirmations.lose()
         }
-        loop.schedule(afterMilliseconds: Self.watchdogMilliseconds) { [weak self] in self?.watch() }
+    }
+
+    /// Changes where the connection stands, and then, if that changes the status, says so: whoever is told may do anything.
+    private func enter(_ stage: Stage, because reason: String? = nil) {
+        let before = status
+        self.stage = stage
+        if let reason { self.reason = reason }
+        let now = status
+        if now != before { changed(now) }
     }
 }

@@ -26,6 +26,8 @@ final class RedisLink: EventHandler {
         }
     }
 
+    /// The server at the other end.
+    let address: SocketAddress
     private let loop: EventLoop
     /// nil once hiredis has freed it.
     private var context: UnsafeMutablePointer<redisAsyncContext>?
@@ -55,6 +57,7 @@ final class RedisLink: EventHandler {
         _ address: SocketAddress, loop: EventLoop, connectEnded: @escaping (RedisError?) -> Void,
         disconnected: @escaping (RedisError) -> Void
     ) throws(RedisError) {
+        self.address = address
         self.loop = loop
         self.connectEnded = connectEnded
         self.disconnected = disconnected

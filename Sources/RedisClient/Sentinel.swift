@@ -45,7 +45,7 @@ final class SentinelQuery {
     private var timeout: TimerID?
     private var failure = RedisError(.cannotConnect, "SENTINEL", "no Sentinel is named")
 
-    /// Asks at once; `done` is told once, the answer of the first Sentinel that has one.
+    /// `done` is told once, the answer of the first Sentinel that has one.
     init(
         _ sentinels: [SocketAddress], name: String, loop: EventLoop,
         _ done: @escaping (Result<SocketAddress, RedisError>) -> Void
@@ -54,10 +54,12 @@ final class SentinelQuery {
         self.name = name
         self.loop = loop
         self.done = done
-        ask()
     }
 
     deinit { link?.close() }
+
+    /// Asks now, until it has its answer or is let go. Where no connection can even be begun, `done` is told before this returns.
+    func start() { ask() }
 
     private func ask() {
         guard !sentinels.isEmpty else { return done(.failure(failure)) }

@@ -6,23 +6,37 @@ import Testing
 
 /// An AsyncRedis on a loop that the test turns by hand.
 private final class Client {
-    let loop: EventLoop
+    private(set) var loop: EventLoop!
     private(set) var redis: AsyncRedis!
     private(set) var changes: [AsyncRedis.Status] = []
+    /// How far the loop's clock is ahead.
+    private var aheadMilliseconds = 0
 
-    init(_ server: RedisServer, url: String? = nil, refusal: @escaping (ServerFacts) -> String? = { _ in nil }) throws {
-        loop = try EventLoop()
+    convenience init(
+        _ server: RedisServer, url: String? = nil, refusal: @escaping (ServerFacts) -> String? = { _ in nil }
+    ) throws {
+        try self.init(url: url ?? server.url, refusal: refusal)
+    }
+
+    init(url: String, replicas: Int = 0, refusal: @escaping (ServerFacts) -> String? = { _ in nil }) throws {
+        loop = try EventLoop(clock: { [unowned self] in .now.advanced(milliseconds: aheadMilliseconds) })
         redis = AsyncRedis(
-            try RedisEndpoint(url: url ?? server.url), loop: loop, name: "test", refusal: refusal,
+            try RedisEndpoint(url: url), loop: loop, name: "client", replicas: replicas, refusal: refusal,
             changed: { [unowned self] in changes.append($0) })
         redis.connect()
     }
 
+    /// Why there is no Redis; empty where there is one.
+    var reason: String { if case .down(let reason) = redis.status { reason } else { "" } }
+
+    /// Has the loop's clock jump.
+    func skip(milliseconds: Int) { aheadMilliseconds += milliseconds }
+
     /// Turns the loop until `condition` holds.
-    func turn(until condition: () -> Bool) throws -> Bool {
+    func turn(until condition: () throws -> Bool) throws -> Bool {
         try eventually {
             try loop.pass(waitMilliseconds: 10)
-            return condition()
+            return try condition()
         }
     }
 
@@ -180,5 +194,113 @@ private final class Client {
         let client = try Client(server)
         #expect(try client.turn { client.changes.count > 0 })
         #expect(client.redis.status == .down("unix:\(server.socket) is a replica, not the primary"))
+    }
+
+    @Test func `is down, and has said so, before what is unanswered fails: nobody sends it again on what is gone`()
+        throws
+    {
+        let server = try RedisServer()
+        let client = try Client(server)
+        #expect(try client.turn { client.redis.isReady })
+        var told: [[AsyncRedis.Status]] = []
+        for _ in 0..<3 {
+            client.redis.send(["PING"], "PING") { answer in
+                if case .failure(let error) = answer, error.code == .connectionLost, !client.redis.isReady {
+                    told.append([client.redis.status, client.changes.last!])
+                }
+            }
+        }
+        client.redis.reconnect(because: "of the test")
+        #expect(told == Array(repeating: [.down("of the test"), .down("of the test")], count: 3))
+        #expect(client.redis.losses == 1)
+    }
+
+    @Test func `asks nothing more of a connection that it has given up while too few replicas acknowledged`() throws {
+        let primary = try RedisServer(RedisServer.followed())
+        let replica = try primary.replica()
+        replica.pause()
+        try primary.connect().command(["SET", "written", "while it stands still"])
+        let client = try Client(url: primary.url, replicas: 1)
+        // It is to be asked again in a moment. Of its successor the same is known only after that.
+        for _ in 0..<2 {
+            #expect(try client.turn { client.reason == "0 of 1 replicas acknowledge" })
+            client.redis.reconnect(because: "of the test")
+        }
+        replica.resume()
+        #expect(try client.turn { client.redis.isReady })
+        #expect(client.redis.losses == 0)
+    }
+
+    @Test func `is made anew once, however often that is asked for while it ends`() throws {
+        let server = try RedisServer()
+        let client = try Client(server)
+        #expect(try client.turn { client.redis.isReady })
+        let other = try server.connect()
+        func connections() throws -> Int? {
+            let reply = try other.command(["INFO", "stats"])
+            let value = reply.value
+            return value.string?.firstMatch(of: #/total_connections_received:(\d+)/#).flatMap { Int($0.output.1) }
+        }
+        let before = try #require(try connections())
+        for _ in 0..<3 {
+            client.redis.send(["PING"], "PING") { _ in client.redis.reconnect(because: "of its answer") }
+        }
+        client.redis.reconnect(because: "of the test")
+        // Whatever is to be tried has its turn at once.
+        client.skip(milliseconds: 1000)
+        #expect(try client.turn { client.redis.isReady })
+        #expect(try connections() == before + 1)
+        #expect(client.redis.losses == 1)
+    }
+}
+
+@Suite struct `The asynchronous client, where Sentinels say who the primary is` {
+    /// To a port that nobody listens on, the connection fails in a while; to a broadcast address none can be begun (connect(2)).
+    @Test(arguments: ["127.0.0.1:\(RedisServer.freePort())", "255.255.255.255:26379"])
+    func `tries again while none of them answers, and says why`(_ sentinel: String) throws {
+        let client = try Client(url: "redis+sentinel://\(sentinel)/sale")
+        for _ in 0..<2 {
+            #expect(try client.turn { client.reason.hasPrefix("no Sentinel names a primary: ") }, "\(client.reason)")
+            client.redis.reconnect(because: "of the test")
+            #expect(client.reason == "of the test")
+        }
+        #expect(client.redis.losses == 0)
+    }
+
+    @Test func `leaves a primary, be it silent and not asked, once they announce another`() throws {
+        let fleet = try RedisFleet()
+        let client = try Client(url: fleet.url)
+        #expect(try client.turn { try client.redis.isReady && fleet.isListenedTo() })
+        let before = client.redis.runID
+        fleet.servers[0].pause()
+        #expect(try client.turn { client.redis.isReady && client.redis.runID != before })
+        let announced = client.changes.contains {
+            if case .down(let reason) = $0 { reason.hasSuffix(" is the new primary") } else { false }
+        }
+        #expect(announced, "\(client.changes)")
+        fleet.servers[0].resume()
+    }
+
+    @Test func `asks them again once the gate has been shut for a while: there may be another primary`() throws {
+        let fleet = try RedisFleet(downAfterMilliseconds: 600_000)
+        let client = try Client(url: fleet.url, replicas: 1)
+        #expect(try client.turn { client.redis.isReady })
+        let redis = try fleet.connect()
+        func connection() throws -> String? {
+            let reply = try redis.command(["CLIENT", "LIST"])
+            let value = reply.value
+            return value.string?.firstMatch(of: #/id=(\d+) .* name=client /#).map { String($0.output.1) }
+        }
+        let before = try #require(try connection())
+        for replica in fleet.servers[1...] { replica.pause() }
+        try redis.command(["SET", "written", "while they stand still"])
+        var confirmation: AsyncRedis.Confirmation?
+        client.redis.run(.status(of: SaleID("x")!), { _ in }, confirmed: { confirmation = $0 })
+        #expect(try client.turn { confirmation == .missed })
+        #expect(client.reason == "0 of 1 replicas acknowledge")
+        #expect(try client.turn { try connection().map { $0 != before } ?? false })
+        #expect(!client.redis.isReady)
+        for replica in fleet.servers[1...] { replica.resume() }
+        #expect(try client.turn { client.redis.isReady })
     }
 }

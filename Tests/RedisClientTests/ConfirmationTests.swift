@@ -4,18 +4,18 @@ import Shared
 import TestSupport
 import Testing
 
-/// A client that asks for one replica, and what it was told of each call.
+/// A client that asks for a replica, and what it was told of each call.
 private final class ConfirmingClient {
     let loop: EventLoop
     private(set) var redis: AsyncRedis!
     private(set) var confirmations: [AsyncRedis.Confirmation] = []
 
-    init(_ server: RedisServer, user: String? = nil) throws {
+    init(_ server: RedisServer, replicas: Int = 1, user: String? = nil) throws {
         loop = try EventLoop()
         var endpoint = try RedisEndpoint(url: server.url)
         (endpoint.user, endpoint.password) = (user, user)
         redis = AsyncRedis(
-            endpoint, loop: loop, name: "test", replicas: 1, refusal: { _ in nil },
+            endpoint, loop: loop, name: "test", replicas: replicas, refusal: { _ in nil },
             changed: { _ in })
         redis.connect()
     }
@@ -72,9 +72,33 @@ private final class ConfirmingClient {
         withExtendedLifetime(replica) {}
     }
 
+    @Test func `comes with the reply, and behind it, where no replica is asked for`() throws {
+        let server = try RedisServer()
+        let client = try ConfirmingClient(server, replicas: 0)
+        #expect(try client.turn { client.redis.isReady })
+        var told: [String] = []
+        client.redis.run(
+            .status(of: SaleID("x")!), { _ in told.append("reply") }, confirmed: { told.append("\($0)") })
+        #expect(try client.turn { !told.isEmpty })
+        #expect(told == ["reply", "confirmed"])
+    }
+
+    @Test func `is asked for before a primary is used: its replicas may have left it`() throws {
+        let (primary, replica, _) = try behind()
+        let client = try ConfirmingClient(primary)
+        #expect(try client.turn { client.redis.status == .down("0 of 1 replicas acknowledge") })
+        replica.resume()
+        #expect(try client.turn { client.redis.isReady })
+    }
+
     @Test func `is missed where the replica stands still; nothing is sent until it goes on`() throws {
         let (primary, replica, client) = try behind()
+        var wasReady: Bool?
+        client.redis.run(
+            .status(of: SaleID("x")!), { _ in }, confirmed: { [unowned client] _ in wasReady = client.redis.isReady })
         #expect(try client.confirm() == .missed)
+        // Whoever is told so finds the gate shut.
+        #expect(wasReady == false)
         #expect(client.redis.status == .down("0 of 1 replicas acknowledge"))
         replica.resume()
         #expect(try client.isConfirmed())
@@ -112,11 +136,14 @@ private final class ConfirmingClient {
     }
 
     /// How many WAITs a server has been asked.
-    private func waits(_ server: RedisServer) throws -> Int {
+    private func waits(_ server: RedisServer) throws -> Int { try calls(of: "wait", server) }
+
+    private func calls(of command: String, _ server: RedisServer) throws -> Int {
         let reply = try server.connect().command(["INFO", "commandstats"])
         let text = reply.value.string ?? ""
-        let line = text.split(whereSeparator: \.isNewline).first { $0.hasPrefix("cmdstat_wait:calls=") }
-        return line.flatMap { Int($0.dropFirst("cmdstat_wait:calls=".count).prefix { $0 != "," }) } ?? 0
+        let prefix = "cmdstat_\(command):calls="
+        let line = text.split(whereSeparator: \.isNewline).first { $0.hasPrefix(prefix) }
+        return line.flatMap { Int($0.dropFirst(prefix.count).prefix { $0 != "," }) } ?? 0
     }
 
     @Test func `is not waited for where a server refuses to say: it is told why, and asked again`() throws {
@@ -144,6 +171,45 @@ private final class ConfirmingClient {
         #expect(try client.turn { confirmation != nil })
         #expect(confirmation == .lost)
         replica.resume()
+    }
+
+    @Test func `is lost for a call, too, that has its reply before it is its turn to be asked about`() throws {
+        let (primary, replica, client) = try behind()
+        let (scripts, waits) = (try calls(of: "evalsha", primary), try waits(primary))
+        var told: [String] = []
+        for number in 1...3 {
+            client.redis.run(
+                .status(of: SaleID("x")!),
+                { answer in
+                    guard case .reply = answer else { return }
+                    told.append("\(number) replied")
+                    if number == 3 { client.redis.reconnect(because: "of the test") }
+                }, confirmed: { told.append("\(number) \($0)") })
+            client.redis.flush()
+        }
+        // Two WAITs are over, and the third call is answered, before any of it is read here.
+        #expect(try eventually { try calls(of: "evalsha", primary) == scripts + 3 })
+        #expect(try self.waits(primary) == waits + 2)
+        #expect(try client.turn { told.count == 6 }, "\(told)")
+        #expect(told == ["1 replied", "1 missed", "2 replied", "2 missed", "3 replied", "3 lost"])
+        replica.resume()
+    }
+
+    @Test(arguments: [false, true])
+    func `is not told of a call that has failed, be the replicas asked about it or not`(_ asked: Bool) throws {
+        let primary = try RedisServer(RedisServer.followed())
+        let replica = try primary.replica()
+        let client = try ConfirmingClient(primary)
+        #expect(try client.turn { client.redis.isReady })
+        var told: [String] = []
+        client.redis.run(
+            .status(of: SaleID("x")!),
+            { answer in if case .failure(let error) = answer { told.append("\(error.code)") } },
+            confirmed: { told.append("\($0)") })
+        if asked { client.redis.flush() }
+        client.redis.reconnect(because: "of the test")
+        #expect(told == ["connectionLost"])
+        withExtendedLifetime(replica) {}
     }
 
     @Test func `is not taken for given by a connection that a blocking read has woken, once it has said PING`() throws {

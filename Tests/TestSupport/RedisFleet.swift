@@ -95,6 +95,11 @@ package final class RedisFleet: @unchecked Sendable {
         }
     }
 
+    /// Whether somebody listens to what a Sentinel announces.
+    package func isListenedTo() throws -> Bool {
+        try ports.contains { try Self.cli($0, ["CLIENT", "LIST"]).contains(" sub=1 ") }
+    }
+
     private static func cli(_ port: UInt16, _ words: [String]) throws -> String {
         try ChildProcess.run(URL(fileURLWithPath: "/usr/bin/redis-cli"), ["-p", "\(port)"] + words).output
     }
