@@ -1,7 +1,7 @@
 import HTTPEdge
 import Shared
 
-/// Turns decisions into answers. An answer to come back later is answered with the seconds that it names.
+/// Turns decisions into answers. Whoever gives one that tells the buyer to come back is told after how many seconds.
 final class PurchaseAnswers {
     /// Seconds until a refused purchase is worth another try; the next decision is at most one reconnection away.
     private static let retrySeconds = 1

@@ -55,13 +55,14 @@ struct Context: Sendable {
         try afterwards("look again") { try StatusReport.read(sale, self, redis) }
     }
 
-    /// What follows a change. Where it fails, the change is done all the same, and whoever tries again might make another.
-    func afterwards<R>(_ consequence: String, _ change: String = "done", _ step: () throws -> R) throws -> R {
+    /// What follows a change. Where it fails, the change is made all the same, as far as `progress` says, and the consequence
+    /// tells what to do about that.
+    func afterwards<R>(_ consequence: String, _ progress: String = "done", _ step: () throws -> R) throws -> R {
         do {
             return try step()
         } catch {
             throw CommandFailure(
-                "\(change), but \(CommandFailure(error).message): \(consequence)", ExitCode.temporaryFailure)
+                "\(progress), but \(CommandFailure(error).message): \(consequence)", ExitCode.temporaryFailure)
         }
     }
 

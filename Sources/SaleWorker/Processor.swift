@@ -30,13 +30,15 @@ final class Processor {
         self.failpoint = failpoint
     }
 
-    /// Stores, dead-letters and acknowledges entries that are new, in this order. Where it throws, they are still pending.
+    /// Stores, dead-letters and acknowledges entries that are new, in this order. Where it throws before that is done, they are
+    /// still pending.
     func process(_ sale: SaleID, _ entries: [StreamEntry], on redis: BlockingRedis) throws {
         guard !entries.isEmpty else { return }
-        try surviving(sale, entries) {
+        let buried = try surviving(sale, entries) {
             try prepare(sale, entries, on: redis)
-            try finish(sale, entries, store(sale, entries), on: redis)
+            return try finish(sale, entries, store(sale, entries), on: redis)
         }
+        try noteMoved(sale, buried, on: redis)
     }
 
     /// The same for entries that have been delivered before; those that a worker may have died of by themselves.
@@ -52,20 +54,22 @@ final class Processor {
                 guard tried < Self.aloneMax else { return }
                 tried += 1
                 let entry = entries[index]
-                try surviving(sale, [entry]) {
+                let buried = try surviving(sale, [entry]) {
                     try prepare(sale, [entry], on: redis)
                     let applied = try store.tryAlone(sale, entry, deliveries: deliveries) { written([entry], $0) }
-                    try finish(sale, [entry], applied, on: redis)
+                    return try finish(sale, [entry], applied, on: redis)
                 }
+                try noteMoved(sale, buried, on: redis)
             }
         }
     }
 
     /// Remembers what this worker has failed to take to its end, and lived.
-    private func surviving(_ sale: SaleID, _ entries: [StreamEntry], _ work: () throws -> Void) throws {
+    private func surviving<R>(_ sale: SaleID, _ entries: [StreamEntry], _ work: () throws -> R) throws -> R {
         do {
-            try work()
+            let result = try work()
             survived[sale]?.subtract(entries.map(\.id))
+            return result
         } catch {
             survived[sale, default: []].formUnion(entries.map(\.id))
             throw error
@@ -104,9 +108,10 @@ final class Processor {
         failpoint?.reached(.beforeCommit)
     }
 
+    /// Takes off the pending list what has become of the entries; answers the ids of those that are dead letters now.
     private func finish(
         _ sale: SaleID, _ entries: [StreamEntry], _ applied: OrderStore.Applied, on redis: BlockingRedis
-    ) throws {
+    ) throws -> [String] {
         failpoint?.reached(.afterCommit)
         var settled: [RedisArgument] = []
         var buried: [String] = []
@@ -125,7 +130,6 @@ final class Processor {
             }
         }
         try settle(sale, settled, persisted: applied.persistedPosition, on: redis)
-        if !buried.isEmpty { try noteMoved(sale, buried, on: redis) }
         failpoint?.reached(.afterSettle)
         metrics.stored += stored
         if stored > 0 {
@@ -135,6 +139,7 @@ final class Processor {
                 $0.appendMember("persisted_position", applied.persistedPosition)
             }
         }
+        return buried
     }
 
     private func settle(_ sale: SaleID, _ ids: [RedisArgument], persisted: Int, on redis: BlockingRedis) throws {
@@ -184,10 +189,11 @@ final class Processor {
     /// Notes of letters that they were moved by a worker that did not live to note it: they are on no pending list.
     func noteMoved(_ sale: SaleID, on redis: BlockingRedis) throws {
         let moved = try store.unmovedLetters(sale).filter { try StreamReader.isAcknowledged(sale, $0, on: redis) }
-        if !moved.isEmpty { try noteMoved(sale, moved, on: redis) }
+        try noteMoved(sale, moved, on: redis)
     }
 
     private func noteMoved(_ sale: SaleID, _ ids: [String], on redis: BlockingRedis) throws {
+        guard !ids.isEmpty else { return }
         // A failover may take back what only the primary has; the entry is pending again then, and must be moved again.
         try redis.confirm(replicas: replicas)
         try store.markMoved(sale, ids)

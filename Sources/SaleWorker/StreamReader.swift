@@ -8,7 +8,7 @@ import Shared
 ///
 /// A value: it knows how far each sale has been read, and asks the Redis that it is handed.
 struct StreamReader {
-    /// Entries taken at once; those of one stream are one SQLite transaction. Each costs Redis two fsyncs (reading and
+    /// Entries taken at once, but where more streams have some than the last time; those of one stream are one SQLite transaction. Each costs Redis two fsyncs (reading and
     /// acknowledging are writes) and SQLite one, so many at once are what makes a backlog drain fast; settle.lua may take up
     /// to 8000 (LUAI_MAXCSTACK). At 2 KB an entry these are 8 MB for the 60 ms that they take.
     static let entriesMax = 4000
@@ -29,7 +29,7 @@ struct StreamReader {
     private let consumer: RedisArgument
     private var phases: [SaleID: Phase] = [:]
     private var nextClaim = Instant(nanoseconds: 0)
-    /// Streams that had new entries when they were last asked for; nil where that has not been.
+    /// Streams that had new entries when they were last asked for; nil where none had, or that has not been.
     private var busy: Int?
 
     init(consumer: String) { self.consumer = RedisArgument(consumer) }
@@ -82,9 +82,11 @@ struct StreamReader {
     }
 
     /// The next older entries of a sale that is not caught up, maybe none; nil where this worker has acknowledged all that it
-    /// was given.
-    mutating func older(_ sale: SaleID, on redis: BlockingRedis) throws(RedisError) -> [StreamEntry]? {
-        let share = Self.share(of: sales.count { !isCaughtUp($0) })
+    /// was given. It is one of `streams` that are asked for such.
+    mutating func older(
+        _ sale: SaleID, among streams: Int, on redis: BlockingRedis
+    ) throws(RedisError) -> [StreamEntry]? {
+        let share = Self.share(of: streams)
         switch phases[sale] {
         case nil, .new?: return []
         case .ownPending?:
@@ -121,7 +123,7 @@ struct StreamReader {
             ["XREADGROUP", "GROUP", Self.group, consumer, "COUNT", Self.share(of: busy ?? ready.count)]
                 + option + ["STREAMS"] + ready.map(Self.stream) + ready.map { _ in ">" })
         let streams = try Self.streams(reply.value, of: ready)
-        busy = streams.count
+        busy = streams.isEmpty ? nil : streams.count
         return streams
     }
 

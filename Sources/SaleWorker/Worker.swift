@@ -190,10 +190,10 @@ final class Worker {
     // MARK: Reading
 
     private func readOlder(_ redis: BlockingRedis, now: Instant) throws {
-        for sale in reader.sales {
+        let behind = reader.sales.filter { !reader.isCaughtUp($0) }
+        for sale in behind {
             try apart(sale, now: now) {
-                guard !reader.isCaughtUp(sale) else { return }
-                if let entries = try reader.older(sale, on: redis) {
+                if let entries = try reader.older(sale, among: behind.count, on: redis) {
                     try processor.processOlder(sale, entries, on: redis)
                 } else {
                     try processor.noteMoved(sale, on: redis)

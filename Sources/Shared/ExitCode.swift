@@ -19,7 +19,7 @@ package enum ExitCode {
     package static let cantCreate: Int32 = 73
     /// EX_IOERR: what was to be written could not be.
     package static let io: Int32 = 74
-    /// EX_TEMPFAIL: done, or under way, and not yet certain: look again.
+    /// EX_TEMPFAIL: done, or under way, and not yet certain, or not to be done just now: look again.
     package static let temporaryFailure: Int32 = 75
     /// EX_NOPERM: not allowed.
     package static let noPermission: Int32 = 77

@@ -1,5 +1,4 @@
 import EventLoop
-import RedisClient
 import Shared
 import Testing
 
@@ -102,7 +101,8 @@ private final class Arrivals: Batch {
         let lane = try #require(send().first).lane
         lane.tookTurn(until: instant(500))
         lanes.finish(lane)
-        // Seven are left, in three batches of 500 ms each: a newcomer's wait would be longer than half of 2.5 s.
+        // Who comes now waits for two batches of 500 ms, and is taken; who finds three in front would wait for more than half of
+        // 2.5 s, and is not.
         #expect(lanes.pending == 7)
         _ = send(at: 500)
         #expect(lane.expectedWaitNanoseconds == 1_000_000_000)

@@ -43,6 +43,32 @@ import Testing
         #expect(try under.redis.status(sale)?.paused == false)
     }
 
+    @Test func `leaves its neighbours stored, acknowledged and counted while it can't be noted that it was moved`()
+        throws
+    {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 10)
+        let first = try under.start()
+        #expect(under.drained(sale))
+        first.signal()
+        first.wait()
+        try refuse("buyer-2", in: under.database)
+        _ = try SQLiteShell.run(
+            under.database,
+            """
+            CREATE TRIGGER unmoved BEFORE UPDATE OF moved_at_ms ON dead_letters BEGIN SELECT RAISE(ABORT, 'not now'); END
+            """)
+        try under.sell(sale, to: 0..<5)
+        let worker = try under.start()
+        #expect(eventually { worker.errors.contains("not now") })
+        #expect(under.drained(sale))
+        #expect(try under.account(sale)?.sold == 4)
+        let metrics = try UnixHTTPClient(under.opsSocket).ask("GET", "/metrics").body
+        #expect(metrics.contains("sale_worker_entries_total{outcome=\"stored\"} 4\n"))
+        _ = try SQLiteShell.run(under.database, "DROP TRIGGER unmoved")
+        #expect(try eventually { try letters(under.database) == ["unstorable|apply|3|1|1"] })
+    }
+
     @Test func `that the worker dies of is tried by itself, and is a dead letter when it dies of just that`() throws {
         let under = try WorkerUnderTest()
         let sale = try TestSale.create(under.redis, stock: 100)

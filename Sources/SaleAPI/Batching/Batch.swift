@@ -1,5 +1,4 @@
 import EventLoop
-import RedisClient
 import Shared
 
 /// Requests of one sale that one script call decides, in the order in which they came.

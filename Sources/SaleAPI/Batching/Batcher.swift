@@ -111,7 +111,7 @@ final class Batcher {
             },
             confirmed: { [weak self] confirmation in
                 // A reply that could not be used has been dealt with already.
-                guard let self, batch.stage == .decided else { return }
+                guard let self, lane.inFlight === batch, batch.stage == .decided else { return }
                 settle(lane, batch, confirmation)
             })
     }
@@ -120,6 +120,7 @@ final class Batcher {
     func redisBecameReady() { sendLost() }
 
     private func sendLost() {
+        guard redis.isReady else { return }
         lanes.forEachInFlight { lane, batch in
             if batch.stage == .lost { send(lane, batch) }
         }
@@ -260,7 +261,7 @@ final class Batcher {
         lanes.forEachInFlight { lane, batch in
             if batch.stage == .lost, batch.waiting.isEmpty { lanes.finish(lane) }
         }
-        if redis.isReady { sendLost() }
+        sendLost()
         loop.schedule(afterMilliseconds: Self.tickMilliseconds) { [weak self] in self?.tick() }
     }
 

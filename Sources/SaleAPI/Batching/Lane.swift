@@ -1,5 +1,4 @@
 import EventLoop
-import RedisClient
 import Shared
 
 /// One sale's batches. At most one is with Redis, so what a process decides is in the order of arrival.

@@ -1,5 +1,4 @@
 import EventLoop
-import RedisClient
 import Shared
 
 /// Where requests gather until Redis has decided those before them: a lane for each sale, and how much may wait.

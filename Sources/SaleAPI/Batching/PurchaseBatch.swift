@@ -12,7 +12,7 @@ final class PurchaseBatch: Batch {
         case sent
         /// Redis has decided, and nobody is told before that is known to be safe.
         case decided
-        /// The answer was lost, or no answer: it is to be sent again, in the same words.
+        /// Its answer was lost, or was that nobody may decide now: it is to be sent again, in the same words.
         case lost
     }
 

@@ -13,6 +13,8 @@ final class JoinAnswers {
     private(set) var new = 0
     private(set) var again = 0
     private(set) var refusals = 0
+    /// Refused because it could not have a position in time.
+    private(set) var shed = 0
     private(set) var redisErrors = 0
 
     init(server: HTTPServer, tickets: Tickets) {
@@ -62,9 +64,19 @@ final class JoinAnswers {
         server.respond(exchange, problem)
     }
 
-    /// Nothing was done; answers the seconds after which the buyer was told to ask again.
-    func later(_ problem: Problem, _ buyer: Span<UInt8>, _ exchange: Exchange) -> Int {
+    /// Nothing was done, because Redis can't be used now; answers the seconds after which the buyer was told to ask again.
+    func unavailable(_ buyer: Span<UInt8>, _ exchange: Exchange) -> Int {
         refusals += 1
+        return later(.unavailable, buyer, exchange)
+    }
+
+    /// Nothing was done, because too many are waiting already; answers those seconds.
+    func overloaded(_ buyer: Span<UInt8>, _ exchange: Exchange) -> Int {
+        shed += 1
+        return later(.overloaded, buyer, exchange)
+    }
+
+    private func later(_ problem: Problem, _ buyer: Span<UInt8>, _ exchange: Exchange) -> Int {
         let seconds = RetryAfter.seconds(base: Self.retryBase, spread: Self.retrySpread, buyer: buyer)
         server.respond(exchange, problem, retryAfterSeconds: seconds)
         return seconds
@@ -87,7 +99,7 @@ extension ByteBuffer {
         var text = MetricsText()
         text.counters(
             "sale_joins_total", "Requests for a position in a waiting room.", label: "outcome",
-            [("new", joins.new), ("again", joins.again), ("refused", joins.refusals)])
+            [("new", joins.new), ("again", joins.again), ("refused", joins.refusals), ("overloaded", joins.shed)])
         text.gauge("sale_joins_waiting", "Joins taken and not finished with.", waiting)
         text.counter("sale_joins_redis_errors_total", "Calls of join.lua that Redis did not answer.", joins.redisErrors)
         append(text.buffer)

@@ -44,8 +44,8 @@ final class JoinQueue {
 
     /// Takes a join; its exchange is answered now or later.
     func submit(_ sale: SaleID, buyer: Span<UInt8>, _ charge: RateLimiter.Charge, _ exchange: Exchange) {
-        guard redis.isReady else { return refuse(.unavailable, charge, buyer, exchange) }
-        guard let lane = lanes.lane(for: sale) else { return refuse(.overloaded, charge, buyer, exchange) }
+        guard redis.isReady else { return willReturn(charge, answers.unavailable(buyer, exchange)) }
+        guard let lane = lanes.lane(for: sale) else { return willReturn(charge, answers.overloaded(buyer, exchange)) }
         lane.gathering.append(buyer: buyer, charge, exchange)
         lanes.appended(to: lane)
     }
@@ -83,7 +83,7 @@ final class JoinQueue {
             },
             confirmed: { [weak self] confirmation in
                 // A reply that could not be used has been dealt with already.
-                guard let self, let reply = batch.reply else { return }
+                guard let self, lane.inFlight === batch, let reply = batch.reply else { return }
                 guard confirmation == .confirmed else {
                     return fail(lane, batch, "the replicas have not acknowledged", nothingRan: false)
                 }
@@ -118,12 +118,6 @@ final class JoinQueue {
         }
     }
 
-    private func refuse(
-        _ problem: Problem, _ charge: RateLimiter.Charge, _ buyer: Span<UInt8>, _ exchange: Exchange
-    ) {
-        willReturn(charge, answers.later(problem, buyer, exchange))
-    }
-
     /// The answer says when to ask again: whoever does is not charged for it.
     private func willReturn(_ charge: RateLimiter.Charge, _ seconds: Int) {
         limiter.expectReturn(charge, afterSeconds: seconds, now: loop.now)
@@ -142,8 +136,8 @@ final class JoinQueue {
 
     private func leave(_ join: JoinBatch.Join, _ batch: JoinBatch, wasSent: Bool) {
         batch.withBuyer(of: join) { buyer in
-            guard wasSent else { return refuse(.unavailable, join.charge, buyer, join.exchange) }
-            willReturn(join.charge, answers.pending(buyer, join.exchange))
+            let seconds = wasSent ? answers.pending(buyer, join.exchange) : answers.unavailable(buyer, join.exchange)
+            willReturn(join.charge, seconds)
         }
     }
 
