@@ -63,6 +63,19 @@ start_redis() {
     start "$name" redis-server --bind 127.0.0.1 --port "$redis_port" --dir "$dir/$name" "${redis_strict[@]}" "$@"
     wait_for "$name" redis-cli -p "$redis_port" ping
     export SALE_REDIS_URL=redis://127.0.0.1:$redis_port/0
+    note_conntrack "$redis_port"
+}
+
+# note_conntrack PORT: says, once in a run, that the kernel follows this machine's own connections, as it does where a firewall or a
+# container engine has rules that need it: that is a tenth of what a decision costs (docs/performance.md).
+note_conntrack() {
+    if [ -e var/bench/conntrack ] || [ ! -r /proc/net/nf_conntrack ]; then return; fi
+    touch var/bench/conntrack
+    exec 8<>"/dev/tcp/127.0.0.1/$1"
+    if grep -q " dport=$1 " /proc/net/nf_conntrack; then
+        echo 'script/bench: nf_conntrack follows connections to 127.0.0.1: everything costs about a tenth more than without' >&2
+    fi
+    exec 8>&-
 }
 
 # start_api NAME [PROGRAM]: on the Redis that was started last; its id is in $started, its port in $api_port.

@@ -1,0 +1,46 @@
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+
+/// A machine of its own (a network namespace) with a firewall that follows connections, a server on port 443, and a buyer beside it.
+private let machine = """
+    set -eu
+    ip link set lo up
+    ip link add here type veth peer name there
+    unshare --net sleep 60 & buyer=$!
+    trap 'kill $buyer $server' EXIT
+    until ip link set there netns $buyer && nsenter --target $buyer --net ip link show there; do sleep 0.05; done >&2
+    ip addr add 10.99.0.1/24 dev here
+    ip link set here up
+    nsenter --target $buyer --net ip addr add 10.99.0.2/24 dev there
+    nsenter --target $buyer --net ip link set there up
+    redis-server --port 443 --bind 10.99.0.1 127.0.0.1 --protected-mode no --save '' >/dev/null & server=$!
+    until (exec 3<>/dev/tcp/127.0.0.1/443) 2>/dev/null; do sleep 0.05; done
+    nft 'table inet firewall { chain in { type filter hook input priority filter; ct state invalid drop; }; }'
+    [ $# = 0 ] || { nft --file "$1" && nft --file "$1"; }
+    nsenter --target $buyer --net redis-cli -h 10.99.0.1 -p 443 ping >&2
+    redis-cli -h 127.0.0.1 -p 443 ping >&2
+    cat /proc/net/nf_conntrack
+    """
+
+@Suite(.enabled(if: getuid() == 0, "a network of one's own needs root"))
+struct `Connections of buyers, and of a machine with itself` {
+    private func followed(with rules: [String]) throws -> String {
+        let result = try ChildProcess.run(
+            URL(fileURLWithPath: "/usr/bin/unshare"), ["--net", "/bin/bash", "-c", machine, "machine"] + rules)
+        #expect(result.code == 0, "\(result.errors)")
+        return result.output
+    }
+
+    @Test func `are followed by a firewall that asks for a connection's state`() throws {
+        let connections = try followed(with: [])
+        #expect(connections.contains("src=10.99.0.2 dst=10.99.0.1"))
+        #expect(connections.contains("src=127.0.0.1 dst=127.0.0.1"))
+    }
+
+    @Test func `are not followed under the delivered rules, and let in all the same`() throws {
+        let rules = Ingress.repository.appendingPathComponent("deploy/nftables/sale-untracked.nft")
+        #expect(try followed(with: [rules.path]) == "")
+    }
+}
