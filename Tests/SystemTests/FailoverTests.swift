@@ -34,10 +34,21 @@ import Testing
     @Test func `loses nothing when the primary stands still, is replaced, and wakes up again`() throws {
         try stampede { fleet, _ in
             fleet.servers[0].pause()
-            let replaced = eventually { (fleet.primary().map { $0 !== fleet.servers[0] }) ?? false }
+            // And the other replica follows the new one: until then it confirms what the old one does (docs/operations.md).
+            let replaced = eventually {
+                guard let now = fleet.primary(), now !== fleet.servers[0] else { return false }
+                return fleet.servers[1...].allSatisfy { $0 === now || Self.follows($0, now) }
+            }
             #expect(replaced)
             fleet.servers[0].resume()
         }
+    }
+
+    private static func follows(_ replica: RedisServer, _ primary: RedisServer) -> Bool {
+        guard let facts = try? replica.connect().command(["INFO", "replication"]) else { return false }
+        let value = facts.value
+        let text = value.string ?? ""
+        return text.contains("master_port:\(primary.port)\r\n") && text.contains("master_link_status:up\r\n")
     }
 
     /// The runbook's command that gives a Sentinel's file another primary.
