@@ -25,9 +25,11 @@ package final class AsyncRedis {
         /// There is none, and the timer is when it is tried again.
         case waiting(TimerID)
         /// The Sentinels are asked where the primary is.
-        case searching(SentinelQuery)
+        case searching(SentinelSurvey)
         /// It is being made and the server asked what it is, until the timer goes off.
         case greeting(RedisLink, timeout: TimerID)
+        /// The server is one to use, if the Sentinels say so now that it has answered.
+        case vouching(RedisLink, SentinelSurvey)
         /// The server is one to use, and too few replicas acknowledge, or it is not known yet: the gate is shut since then,
         /// nothing new is sent, and they are asked until they do.
         case probing(Session, since: Instant)
@@ -70,8 +72,6 @@ package final class AsyncRedis {
     private var backoff = Backoff()
     private var random = SystemRandomNumberGenerator()
     private var sentinelWatch: SentinelWatch?
-    /// Which Sentinel is asked first, in turn: one that is cut off with an old primary must not be asked for ever.
-    private var firstSentinel = 0
     /// The server that was tried last: that it is the new primary is no news.
     private var triedLast: SocketAddress?
     private var command = ByteBuffer(capacity: 65_536)
@@ -108,6 +108,15 @@ package final class AsyncRedis {
     private var usable: Session? {
         guard case .ready(let session) = stage, !session.link.isEnding else { return nil }
         return session
+    }
+
+    /// The connection to a server, in whatever state.
+    private var link: RedisLink? {
+        switch stage {
+        case .new, .waiting, .searching: nil
+        case .greeting(let link, _), .vouching(let link, _): link
+        case .probing(let session, _), .ready(let session): session.link
+        }
     }
 
     // MARK: Commands
@@ -153,7 +162,7 @@ package final class AsyncRedis {
     /// Writes what has been sent in this pass, but not from within an answer. Called at the end of every pass anyway.
     package func flush() {
         switch stage {
-        case .new, .waiting, .searching: break
+        case .new, .waiting, .searching, .vouching: break
         case .greeting(let link, _): link.flush()
         case .probing(let session, _), .ready(let session):
             session.confirmations.ask()
@@ -169,28 +178,37 @@ package final class AsyncRedis {
         case .server(let address): connect(to: address)
         case .primary(let name, let sentinels):
             if sentinelWatch == nil {
-                sentinelWatch = SentinelWatch(sentinels, name: name, loop: loop) { [weak self] in self?.announced($0) }
+                sentinelWatch = SentinelWatch(sentinels, name: name, loop: loop) { [weak self] in self?.heard($0) }
                 sentinelWatch?.start()
             }
-            let start = firstSentinel % sentinels.count
-            firstSentinel += 1
-            let query = SentinelQuery(Array(sentinels[start...] + sentinels[..<start]), name: name, loop: loop) {
-                [weak self] result in
-                switch result {
-                case .success(let address): self?.connect(to: address)
-                case .failure(let error): self?.fail("no Sentinel names a primary: \(error)")
-                }
-            }
-            enter(.searching(query))
-            query.start()
+            let survey = survey(name, sentinels) { [weak self] in self?.connect(to: $0) }
+            enter(.searching(survey))
+            survey.start()
         }
     }
 
-    /// A Sentinel says that there is a new primary.
-    private func announced(_ primary: SocketAddress) {
-        guard primary != triedLast else { return }
-        backoff.reset()
-        fail("\(primary) is the new primary")
+    private func survey(
+        _ name: String, _ sentinels: [SocketAddress], _ found: @escaping (SocketAddress) -> Void
+    ) -> SentinelSurvey {
+        SentinelSurvey(sentinels, name: name, loop: loop) { [weak self] result in
+            switch result {
+            case .success(let address): found(address)
+            case .failure(let error): self?.fail("no primary to use: \(error)")
+            }
+        }
+    }
+
+    /// What a Sentinel announces.
+    private func heard(_ news: SentinelWatch.News) {
+        switch news {
+        case .promoted(let primary):
+            guard primary != triedLast else { return }
+            backoff.reset()
+            fail("\(primary) is the new primary")
+        case .replacing(let primary):
+            guard primary == link?.address else { return }
+            fail("\(primary) is being replaced")
+        }
     }
 
     private func connect(to address: SocketAddress) {
@@ -224,6 +242,17 @@ package final class AsyncRedis {
         if facts.isLoading { return fail("\(link.address) is loading its data") }
         if let reason = refusal(facts) { return fail(reason) }
         loop.cancel(timeout)
+        guard case .primary(let name, let sentinels) = endpoint.location else { return use(link, facts) }
+        // What they said before the server answered may be old.
+        let survey = survey(name, sentinels) { [weak self] primary in
+            if primary == link.address { self?.use(link, facts) } else { self?.fail("\(primary) is the new primary") }
+        }
+        enter(.vouching(link, survey))
+        survey.start()
+    }
+
+    /// Uses a server, when its replicas acknowledge.
+    private func use(_ link: RedisLink, _ facts: ServerFacts) {
         let confirmations = ReplicaConfirmations(
             link, replicas: replicas,
             tooFew: { [weak self] in self?.shutGate(acknowledged: $0) },
@@ -270,7 +299,7 @@ package final class AsyncRedis {
 
     private func watch() {
         switch stage {
-        case .new, .waiting, .searching, .greeting: break
+        case .new, .waiting, .searching, .greeting, .vouching: break
         case .probing(let session, _), .ready(let session):
             let latest = session.link.lastProgress.advanced(milliseconds: Self.silenceMilliseconds)
             if session.link.unanswered > 0, loop.now > latest {
@@ -285,21 +314,16 @@ package final class AsyncRedis {
 
     /// Ends the connection, if there is one, and sets out to make another.
     private func fail(_ reason: String) {
-        let ended = stage
+        let (ended, lost) = (stage, link)
         if case .ready = ended { losses += 1 }
         let retry = loop.schedule(afterMilliseconds: backoff.next(using: &random)) { [weak self] in self?.connect() }
         enter(.waiting(retry), because: reason)
         // Calls that are unanswered fail here, after the status says that there is nothing to resend them on.
+        lost?.close()
         switch ended {
-        case .new: break
-        case .waiting(let timer): loop.cancel(timer)
-        case .searching: break  // A query ends when it is let go.
-        case .greeting(let link, let timeout):
-            loop.cancel(timeout)
-            link.close()
-        case .probing(let session, _), .ready(let session):
-            session.link.close()
-            session.confirmations.lose()
+        case .new, .searching, .vouching: break  // A survey ends when it is let go.
+        case .waiting(let timer), .greeting(_, let timer): loop.cancel(timer)
+        case .probing(let session, _), .ready(let session): session.confirmations.lose()
         }
     }
 

@@ -15,11 +15,30 @@ package final class BlockingRedis {
     package let address: SocketAddress
     /// Who answered when the connection was made.
     package private(set) var facts: ServerFacts
+    /// nil where no Sentinels are named.
+    private var finder: PrimaryFinder?
 
-    /// Connects, authenticates and asks the server who it is. Where Sentinels name the primary, they are asked first.
+    /// Connects, authenticates and asks the server who it is. Where Sentinels name the primary, they are asked before and after.
     package convenience init(_ endpoint: RedisEndpoint, name: String) throws(RedisError) {
-        try self.init(
-            connectingTo: Self.resolve(endpoint.location), timeoutMilliseconds: Self.timeoutMilliseconds)
+        switch endpoint.location {
+        case .server(let address):
+            try self.init(connectingTo: address, timeoutMilliseconds: Self.timeoutMilliseconds)
+            try shakeHands(endpoint, name: name)
+        case .primary(let primary, let sentinels):
+            let finder = try PrimaryFinder(name: primary, sentinels: sentinels)
+            try self.init(connectingTo: finder.find(), timeoutMilliseconds: Self.timeoutMilliseconds)
+            try shakeHands(endpoint, name: name)
+            // For a while after a failover the Sentinels may still name the old primary.
+            guard facts.role == "master" else {
+                throw RedisError(.readOnly, "INFO", "\(address) is no primary any more")
+            }
+            // What they said before it answered may be old.
+            try judge(finder.find())
+            self.finder = finder
+        }
+    }
+
+    private func shakeHands(_ endpoint: RedisEndpoint, name: String) throws(RedisError) {
         for command in Handshake.commands(endpoint, name: name) { _ = try self.command(command) }
         let info = try command(Handshake.info)
         let config = try command(Handshake.configuration)
@@ -29,13 +48,21 @@ package final class BlockingRedis {
             throw RedisError(.unexpectedReply, "INFO", "the server does not say what it is")
         }
         self.facts = facts
-        // For a while after a failover a Sentinel may still name the old primary.
-        if case .primary = endpoint.location, facts.role != "master" {
-            throw RedisError(.readOnly, "INFO", "\(address) is no primary any more")
+    }
+
+    /// Asks the Sentinels once a second, in passing; throws `replaced` where this is not the primary any more, or is about to be
+    /// none.
+    package func checkPrimary() throws(RedisError) {
+        if let primary = try finder?.look() { try judge(primary) }
+    }
+
+    private func judge(_ primary: SocketAddress) throws(RedisError) {
+        guard primary == address else {
+            throw RedisError(.replaced, "SENTINEL", "\(primary) is the primary now, and not \(address)")
         }
     }
 
-    private init(connectingTo address: SocketAddress, timeoutMilliseconds: Int) throws(RedisError) {
+    init(connectingTo address: SocketAddress, timeoutMilliseconds: Int) throws(RedisError) {
         let limit = timeval(tv_sec: timeoutMilliseconds / 1000, tv_usec: timeoutMilliseconds % 1000 * 1000)
         let made: UnsafeMutablePointer<redisContext>?
         switch address {
@@ -64,37 +91,6 @@ package final class BlockingRedis {
             }
         }
         return answers
-    }
-
-    /// The server to talk to: itself, or the one that a Sentinel names.
-    package static func resolve(_ location: RedisEndpoint.Location) throws(RedisError) -> SocketAddress {
-        switch location {
-        case .server(let address): return address
-        case .primary(let name, let sentinels):
-            return try askSentinels(sentinels, Sentinel.question(name)) { (value) throws(RedisError) in
-                try Sentinel.answer(value, name: name)
-            }
-        }
-    }
-
-    /// Asks one Sentinel after the other until one has an answer that `read` can use.
-    package static func askSentinels<R>(
-        _ sentinels: [SocketAddress], _ question: [RedisArgument],
-        _ read: (borrowing RedisValue) throws(RedisError) -> R
-    ) throws(RedisError) -> R {
-        var failure = RedisError(.cannotConnect, "SENTINEL", "no Sentinel is named")
-        // In any order: one that is cut off with an old primary must not be asked first for ever.
-        for sentinel in sentinels.shuffled() {
-            do throws(RedisError) {
-                let connection = try BlockingRedis(
-                    connectingTo: sentinel, timeoutMilliseconds: Sentinel.timeoutMilliseconds)
-                let reply = try connection.command(question)
-                return try read(reply.value)
-            } catch {
-                failure = error
-            }
-        }
-        throw failure
     }
 
     deinit { redisFree(context) }

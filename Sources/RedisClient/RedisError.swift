@@ -5,6 +5,8 @@ package struct RedisError: Error, CustomStringConvertible {
         case noScript, readOnly, loading, masterDown, noReplicas, outOfMemory, misconfigured, busy, notPermitted
         /// Too many clients, or the connection could not be made.
         case cannotConnect
+        /// By what the Sentinels say, this is not the primary, or not for long.
+        case replaced
         // Answers of the stream commands.
         case groupExists, noGroup, unblocked
         /// The connection went away, or fell silent, after the command was handed over: it may have run.
@@ -62,7 +64,7 @@ package struct RedisError: Error, CustomStringConvertible {
     package var effect: Effect {
         switch code {
         case .noScript, .readOnly, .loading, .masterDown, .noReplicas, .outOfMemory, .misconfigured, .busy,
-            .notPermitted, .cannotConnect, .groupExists, .noGroup:
+            .notPermitted, .cannotConnect, .replaced, .groupExists, .noGroup:
             .nothingRan
         case .unblocked, .connectionLost, .timedOut, .unconfirmed, .other, .unexpectedReply: .unknown
         }
@@ -71,7 +73,7 @@ package struct RedisError: Error, CustomStringConvertible {
     /// Whether the Redis at the other end of the connection is the wrong one, or none: connect again.
     package var needsReconnect: Bool {
         switch code {
-        case .readOnly, .masterDown, .unblocked, .connectionLost, .timedOut, .cannotConnect: true
+        case .readOnly, .masterDown, .unblocked, .connectionLost, .timedOut, .cannotConnect, .replaced: true
         default: false
         }
     }

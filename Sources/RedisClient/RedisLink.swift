@@ -39,7 +39,7 @@ final class RedisLink: EventHandler {
     /// hiredis is handing us an answer, and needs its context when that returns.
     private var answering = false
     private var closing = false
-    private var subscription: ((String) -> Void)?
+    private var subscription: ((_ channel: String, _ message: String) -> Void)?
 
     private let connectEnded: (RedisError?) -> Void
     private let disconnected: (RedisError) -> Void
@@ -176,12 +176,12 @@ final class RedisLink: EventHandler {
         }
     }
 
-    /// Listens to a channel: `message` is told of each message until the connection ends. Such a link takes no commands.
-    func subscribe(_ channel: String, _ message: @escaping (String) -> Void) {
+    /// Listens to channels: `heard` is told of each message until the connection ends. Such a link takes no commands.
+    func subscribe(_ channels: [String], _ heard: @escaping (_ channel: String, _ message: String) -> Void) {
         guard let context, !isEnding else { return }
-        subscription = message
-        var command = ByteBuffer(capacity: 64)
-        command.appendCommand(["SUBSCRIBE", RedisArgument(channel)])
+        subscription = heard
+        var command = ByteBuffer(capacity: 128)
+        command.appendCommand(["SUBSCRIBE"] + channels.map { RedisArgument($0) })
         command.terminate()
         // hiredis calls back for every message, so what it is given is not consumed by the first, as a call is.
         let code = command.withUnsafeBytes {
@@ -192,8 +192,10 @@ final class RedisLink: EventHandler {
                     let link = RedisLink.from(context?.pointee.data)
                     // ["message", channel, text]; the confirmation has a number in the text's place.
                     let value = RedisValue(reply.assumingMemoryBound(to: redisReply.self))
-                    if value.count == 3, value[0].string == "message", let text = value[2].string {
-                        link.subscription?(text)
+                    if value.count == 3, value[0].string == "message", let channel = value[1].string,
+                        let text = value[2].string
+                    {
+                        link.subscription?(channel, text)
                     }
                 }, nil, $0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count)
         }

@@ -8,10 +8,10 @@ extension Command {
     static let doctor = Command(
         "doctor", "[--json]", "Looks whether everything is ready for a sale.",
         details: """
-            Checks Redis (reached, version, primary, the settings that keep confirmed orders, its file, the fence of each
-            sale), its replicas (how many, and whether each could take over), the clocks, the keys' files and their
-            permissions, the database and the room on its disk. Exit code 0: nothing is wrong; 1: something is, and the line
-            says what to do.
+            Checks the Sentinels (each reached, and whom it names), Redis (reached, version, primary, the settings that keep
+            confirmed orders, its file, the fence of each sale), its replicas (how many, and whether each could take over), the
+            clocks, the keys' files and their permissions, the database and the room on its disk. Exit code 0: nothing is wrong;
+            1: something is, and the line says what to do.
             """
     ) { line, context in
         let arguments = try Arguments(line, options: [], flags: ["--json"])
@@ -57,6 +57,7 @@ private struct Doctor {
 
     mutating func examine() {
         do {
+            try sentinels()
             try examine(context.redis())
         } catch {
             add(.bad, "redis", "\(error)")
@@ -71,6 +72,19 @@ private struct Doctor {
     }
 
     // MARK: Redis
+
+    /// Each by itself: one that can't be asked is not missed while others answer, until it is the one that fails over.
+    private mutating func sentinels() throws {
+        guard case .primary(let name, let sentinels) = try RedisEndpoint(context.environment).location else { return }
+        for sentinel in sentinels {
+            do throws(RedisError) {
+                let opinion = try BlockingRedis.opinion(of: sentinel, on: name)
+                add(.ok, "sentinel \(sentinel)", "names \(opinion.primary), of epoch \(opinion.epoch)")
+            } catch {
+                add(.warning, "sentinel \(sentinel)", "\(error): nobody would hear of a failover that it leads")
+            }
+        }
+    }
 
     private mutating func examine(_ redis: BlockingRedis) throws {
         let wanted = try context.environment.redisReplicas()

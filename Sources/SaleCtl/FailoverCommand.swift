@@ -8,8 +8,8 @@ extension Command {
               --json   as JSON
 
             For SALE_REDIS_URL=redis+sentinel://…. Stops the primary's writes, waits until its replicas have everything, and only
-            then lets the Sentinels promote one. SENTINEL FAILOVER alone lets the old primary go on confirming with another
-            replica for up to a second, and what it confirms then is lost. Buyers get 202 or 503 for some seconds.
+            then lets the Sentinels promote one. SENTINEL FAILOVER alone stops nothing: what an API process that hears of it too
+            late has the old primary confirm, with another replica, is lost. Buyers get 202 or 503 for some seconds.
 
             Exit code 0: there is a new primary, and the old one follows it; 75: not so, and why; 69: Redis or the Sentinels could
             not be asked, and nothing was begun. The stop ends by itself after a minute at most.

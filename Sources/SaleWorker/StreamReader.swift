@@ -8,9 +8,10 @@ import Shared
 ///
 /// A value: it knows how far each sale has been read, and asks the Redis that it is handed.
 struct StreamReader {
-    /// Entries taken at once, but where more streams have some than the last time; those of one stream are one SQLite transaction. Each costs Redis two fsyncs (reading and
-    /// acknowledging are writes) and SQLite one, so many at once are what makes a backlog drain fast; settle.lua may take up
-    /// to 8000 (LUAI_MAXCSTACK). At 2 KB an entry these are 8 MB for the 60 ms that they take.
+    /// Entries taken at once (more where more streams have some than the last time); those of one stream are one SQLite
+    /// transaction. Each time costs Redis two fsyncs (reading and acknowledging are writes) and SQLite one, so many at once are
+    /// what makes a backlog drain fast; settle.lua may take up to 8000 (LUAI_MAXCSTACK). At 2 KB an entry these are 8 MB for the
+    /// 60 ms that they take.
     static let entriesMax = 4000
     /// A stream's share of these at least, where there are many: of fewer it would be the fsyncs that take the time.
     private static let shareMin = 250

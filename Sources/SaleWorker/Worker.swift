@@ -11,9 +11,6 @@ import Shared
 final class Worker {
     /// How often Redis is asked for new sales.
     private static let discoveryMilliseconds = 100
-    /// How often the Sentinels are asked whether this is still the primary: an old one that is cut off from the others goes
-    /// on answering, and has nothing new to read.
-    private static let sentinelMilliseconds = 1000
     /// How long to wait before the streams are looked at again where nothing was new: an order is stored after at most this
     /// and its commit. A hundred small commands a second cost Redis less than 0.1 % of a core.
     private static let idleMilliseconds = 10
@@ -35,7 +32,6 @@ final class Worker {
     private var redis: BlockingRedis?
     private var reader: StreamReader
     private var nextDiscovery = Instant(nanoseconds: 0)
-    private var nextSentinel = Instant(nanoseconds: 0)
     private var nextLag = Instant(nanoseconds: 0)
     /// Sales that were set aside, have not recovered since, and are left alone until then.
     private var asideUntil: [SaleID: Instant] = [:]
@@ -60,7 +56,7 @@ final class Worker {
     func turn(now: Instant) -> Int {
         do {
             let redis = try connected()
-            try checkPrimary(redis, now: now)
+            try redis.checkPrimary()
             try discover(redis, now: now)
             reader.claimAgain(now: now)
             try readOlder(redis, now: now)
@@ -98,16 +94,6 @@ final class Worker {
             $0.appendMember("version", fresh.facts.version)
         }
         return fresh
-    }
-
-    /// Gives the connection up where the Sentinels name another primary; one that can't be asked says nothing.
-    private func checkPrimary(_ redis: BlockingRedis, now: Instant) throws {
-        guard case .primary = configuration.redis.location, now >= nextSentinel else { return }
-        nextSentinel = now.advanced(milliseconds: Self.sentinelMilliseconds)
-        guard let primary = try? BlockingRedis.resolve(configuration.redis.location), primary != redis.address else {
-            return
-        }
-        throw RedisError(.readOnly, "SENTINEL", "\(primary) is the primary now, and not \(redis.address)")
     }
 
     // MARK: Sales

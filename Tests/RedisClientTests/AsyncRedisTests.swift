@@ -87,18 +87,6 @@ private final class Client {
         server.resume()
     }
 
-    /// What the kernel holds for connections to a port of this machine, whoever's they are or were (proc(5), /proc/net/tcp).
-    private func unsentBytes(to port: String) throws -> Int {
-        let suffix = ":" + String(Int(port)!, radix: 16, uppercase: true)
-        // File.read goes on to the end; what goes by the size of a file reads one page of this one.
-        let text = String(decoding: try File.read("/proc/net/tcp", limit: 1 << 24), as: UTF8.self)
-        return text.split(separator: "\n").reduce(0) { sum, line in
-            let words = line.split(separator: " ")
-            guard words.count > 4, words[2].hasSuffix(suffix) else { return sum }
-            return sum + (Int(words[4].prefix { $0 != ":" }, radix: 16) ?? 0)
-        }
-    }
-
     @Test func `a script that Redis has forgotten is sent by its text`() throws {
         let server = try RedisServer()
         let client = try Client(server)
@@ -260,7 +248,7 @@ private final class Client {
     func `tries again while none of them answers, and says why`(_ sentinel: String) throws {
         let client = try Client(url: "redis+sentinel://\(sentinel)/sale")
         for _ in 0..<2 {
-            #expect(try client.turn { client.reason.hasPrefix("no Sentinel names a primary: ") }, "\(client.reason)")
+            #expect(try client.turn { client.reason.hasPrefix("no primary to use: ") }, "\(client.reason)")
             client.redis.reconnect(because: "of the test")
             #expect(client.reason == "of the test")
         }
@@ -279,6 +267,49 @@ private final class Client {
         }
         #expect(announced, "\(client.changes)")
         fleet.servers[0].resume()
+    }
+
+    @Test func `leaves a primary that one of them is about to replace`() throws {
+        let fleet = try RedisFleet()
+        let client = try Client(url: fleet.url)
+        #expect(try client.turn { try client.redis.isReady && fleet.isListenedTo() })
+        let old = try #require(client.redis.runID)
+        try fleet.failOver()
+        #expect(try client.turn { client.changes.count > 1 })
+        #expect(client.reason.hasSuffix(" is being replaced"))
+        #expect(try client.turn { client.redis.isReady })
+        #expect(client.redis.runID != old)
+    }
+
+    @Test func `does not use an old primary that wakes up while another takes its place`() throws {
+        let fleet = try RedisFleet()
+        let client = try Client(url: fleet.url)
+        #expect(try client.turn { client.redis.isReady })
+        let old = try #require(client.redis.runID)
+        fleet.servers[0].pause()
+        // The Sentinel that promotes it has not seen yet that it worked, and the second replica follows the old one still.
+        #expect(try client.turn { fleet.servers[1...].contains { (try? $0.connect().facts.role) == "master" } })
+        fleet.servers[0].resume()
+        #expect(try client.turn { client.redis.isReady })
+        #expect(client.redis.runID != old)
+    }
+
+    @Test func `asks them again when a server has answered, be they as silent as they like`() throws {
+        // Nothing but its being asked makes a Sentinel act here.
+        let fleet = try RedisFleet(downAfterMilliseconds: 600_000)
+        try fleet.muteSentinels()
+        let client = try Client(url: fleet.url)
+        #expect(try client.turn { client.redis.isReady })
+        let old = try #require(client.redis.runID)
+        fleet.servers[0].pause()
+        client.redis.reconnect(because: "of the test")
+        let others = try connections(to: fleet.servers[0].port)
+        #expect(try client.turn { try connections(to: fleet.servers[0].port) > others })
+        try fleet.failOver()
+        fleet.servers[0].resume()
+        #expect(try client.turn { client.reason.hasSuffix(" is being replaced") })
+        #expect(try client.turn { client.redis.isReady })
+        #expect(client.redis.runID != old)
     }
 
     @Test func `asks them again once the gate has been shut for a while: there may be another primary`() throws {

@@ -382,6 +382,21 @@ private final class Operator {
         first.resume()
     }
 
+    @Test func `the doctor asks each Sentinel, and warns of one that does not answer`() throws {
+        let operate = try Operator()
+        let fleet = try RedisFleet()
+        fleet.crashSentinel(1)
+        let environment = ["SALE_REDIS_URL": fleet.url, "SALE_REDIS_REPLICAS": "1"]
+        let report = try operate.run(["doctor", "--json"], environment)
+        let findings =
+            try JSONSerialization.jsonObject(with: Data(report.output.utf8)) as? [String: Any] ?? [:]
+        let verdicts = (findings["findings"] as? [[String: String]] ?? []).filter {
+            $0["subject"]?.hasPrefix("sentinel ") == true
+        }
+        #expect(verdicts.map { $0["verdict"] } == ["ok", "warn", "ok"], "\(report)")
+        #expect(verdicts.first?["detail"]?.hasPrefix("names 127.0.0.1:\(fleet.servers[0].port), of epoch ") == true)
+    }
+
     @Test func `the doctor finds too few replicas to confirm an order`() throws {
         let operate = try Operator(["--min-replicas-to-write", "1"], replicas: 1)
         _ = try operate.run(["keys", "init", operate.server.directory.path("keys")])

@@ -81,6 +81,24 @@ package final class RedisFleet: @unchecked Sendable {
         return servers.first { "\(connection.address)".hasSuffix(":\($0.port)") }
     }
 
+    /// SIGSTOP and SIGCONT to a Sentinel.
+    package func pauseSentinel(_ index: Int) { sentinels[index].signal(SIGSTOP) }
+    package func resumeSentinel(_ index: Int) { sentinels[index].signal(SIGCONT) }
+
+    /// Has nobody hear what the Sentinels announce.
+    package func muteSentinels() throws {
+        for port in ports {
+            let answer = try Self.cli(port, ["ACL", "SETUSER", "default", "-subscribe"])
+            guard answer == "OK\n" else { throw NSError(domain: "ACL SETUSER: \(answer)", code: 1) }
+        }
+    }
+
+    /// Has one Sentinel promote a replica.
+    package func failOver() throws {
+        let answer = try Self.cli(ports[0], ["SENTINEL", "FAILOVER", Self.name])
+        guard answer == "OK\n" else { throw NSError(domain: "SENTINEL FAILOVER: \(answer)", code: 1) }
+    }
+
     /// SIGKILL to a Sentinel, and waits for the end.
     package func crashSentinel(_ index: Int) {
         sentinels[index].signal(SIGKILL)
@@ -95,9 +113,9 @@ package final class RedisFleet: @unchecked Sendable {
         }
     }
 
-    /// Whether somebody listens to what a Sentinel announces.
+    /// Whether somebody listens to what each Sentinel announces.
     package func isListenedTo() throws -> Bool {
-        try ports.contains { try Self.cli($0, ["CLIENT", "LIST"]).contains(" sub=1 ") }
+        try ports.allSatisfy { try Self.cli($0, ["CLIENT", "LIST"]).contains(" sub=2 ") }
     }
 
     private static func cli(_ port: UInt16, _ words: [String]) throws -> String {

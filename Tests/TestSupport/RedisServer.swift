@@ -21,6 +21,8 @@ package final class RedisServer: @unchecked Sendable {
     /// Starts a server; `settings` come after the strict ones and so override them. `users` is the text of a file of users, in
     /// which the test gets a line of its own.
     package init(_ settings: [String] = [], users: String? = nil) throws {
+        // hiredis writes to a connection that Redis has closed.
+        signal(SIGPIPE, SIG_IGN)
         directory = try TemporaryDirectory()
         self.settings = settings
         login = users == nil ? nil : "test"

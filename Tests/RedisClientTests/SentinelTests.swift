@@ -1,0 +1,156 @@
+import Foundation
+import Shared
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import RedisClient
+
+@Suite struct `What Sentinels say of the primary` {
+    private let old = SocketAddress("10.0.0.1:6379")!
+    private let new = SocketAddress("10.0.0.2:6379")!
+
+    @Test func `is what all of them say, where they agree`() throws {
+        let opinion = SentinelOpinion(primary: old, epoch: 3, isReplacing: false)
+        #expect(try SentinelOpinion.primary([opinion, opinion, opinion]) == old)
+    }
+
+    @Test func `is what the one with the latest news says, however many others have not heard of it`() throws {
+        let before = SentinelOpinion(primary: old, epoch: 3, isReplacing: false)
+        let after = SentinelOpinion(primary: new, epoch: 4, isReplacing: false)
+        #expect(try SentinelOpinion.primary([before, before, after]) == new)
+    }
+
+    @Test func `names none while a single one is about to promote another`() {
+        let opinion = SentinelOpinion(primary: old, epoch: 3, isReplacing: false)
+        let leader = SentinelOpinion(primary: old, epoch: 3, isReplacing: true)
+        #expect(complaint([opinion, leader, opinion]) == "SENTINEL: 10.0.0.1:6379 is being replaced")
+    }
+
+    @Test func `names none while one is about to promote another that was made anew, and has forgotten all epochs`() {
+        let opinion = SentinelOpinion(primary: old, epoch: 3, isReplacing: false)
+        let leader = SentinelOpinion(primary: old, epoch: 0, isReplacing: true)
+        #expect(complaint([opinion, leader, opinion]) == "SENTINEL: 10.0.0.1:6379 is being replaced")
+    }
+
+    @Test func `is not disturbed by one that is cut off with the old primary, and would replace it`() throws {
+        let alone = SentinelOpinion(primary: old, epoch: 3, isReplacing: true)
+        let opinion = SentinelOpinion(primary: new, epoch: 4, isReplacing: false)
+        #expect(try SentinelOpinion.primary([alone, opinion, opinion]) == new)
+    }
+
+    @Test func `names none where two are named and neither is later, as after an edit by hand`() {
+        let one = SentinelOpinion(primary: old, epoch: 0, isReplacing: false)
+        let other = SentinelOpinion(primary: new, epoch: 0, isReplacing: false)
+        #expect(complaint([one, other]) == "SENTINEL: 10.0.0.1:6379 and 10.0.0.2:6379 are named, and neither is later")
+    }
+
+    private func complaint(_ opinions: [SentinelOpinion]) -> String? {
+        do throws(RedisError) {
+            _ = try SentinelOpinion.primary(opinions)
+            return nil
+        } catch {
+            #expect(error.code == .replaced)
+            return error.description
+        }
+    }
+
+    @Test func `is a replacement under way until the promoted one is named`() throws {
+        let facts = [
+            "name", "sale", "ip", "10.0.0.1", "port", "6379", "flags", "s_down,o_down,master,failover_in_progress",
+            "config-epoch", "3",
+        ]
+        #expect(
+            try SentinelOpinion(facts, naming: old) == SentinelOpinion(primary: old, epoch: 3, isReplacing: true))
+        #expect(
+            try SentinelOpinion(facts, naming: new) == SentinelOpinion(primary: new, epoch: 3, isReplacing: false))
+        // The failover has come to its end between the two questions.
+        let after = ["ip", "10.0.0.2", "port", "6379", "flags", "master", "config-epoch", "4"]
+        #expect(
+            try SentinelOpinion(after, naming: old) == SentinelOpinion(primary: new, epoch: 4, isReplacing: false))
+        #expect(throws: RedisError.self) { try SentinelOpinion(["flags", "master"], naming: self.old) }
+    }
+
+    @Test func `is announced on two channels, and what is about another primary is passed over`() {
+        typealias News = SentinelWatch.News
+        #expect(News("+switch-master", "sale 10.0.0.1 6379 10.0.0.2 6379", name: "sale") == .promoted(new))
+        #expect(News("+failover-state-select-slave", "master sale 10.0.0.1 6379", name: "sale") == .replacing(old))
+        #expect(News("+switch-master", "shop 10.0.0.1 6379 10.0.0.2 6379", name: "sale") == nil)
+        #expect(News("+failover-state-select-slave", "master shop 10.0.0.1 6379", name: "sale") == nil)
+        #expect(News("+failover-state-select-slave", "sale", name: "sale") == nil)
+    }
+}
+
+@Suite struct `A connection that waits for its answers, where Sentinels say who the primary is` {
+    /// Why there is none; nil where there is.
+    private func refusal(_ body: () throws -> Void) -> RedisError? {
+        do {
+            try body()
+            return nil
+        } catch {
+            return error as? RedisError
+        }
+    }
+
+    @Test func `learns that its server is replaced, however seldom it looks, and no new one goes there`() throws {
+        let fleet = try RedisFleet()
+        let redis = try fleet.connect()
+        try fleet.failOver()
+        var refusals: [String] = []
+        var new: SocketAddress?
+        #expect(
+            eventually {
+                if let refusal = refusal({ new = try fleet.connect().address }) { refusals.append(refusal.message) }
+                return new != nil
+            })
+        #expect(new != redis.address)
+        #expect(refusals.contains("\(redis.address) is being replaced"), "\(refusals)")
+        // Longer apart than a Sentinel's time to answer is.
+        usleep(1_100_000)
+        let verdict = refusal(redis.checkPrimary)
+        #expect(verdict?.code == .replaced)
+        #expect(verdict?.message == "\(new!) is the primary now, and not \(redis.address)")
+    }
+
+    @Test func `does not use a server that answers when it is being replaced`() throws {
+        // Nothing but its being asked makes a Sentinel act here.
+        let fleet = try RedisFleet(downAfterMilliseconds: 600_000)
+        fleet.servers[0].pause()
+        let others = try connections(to: fleet.servers[0].port)
+        let outcome = Mutex<RedisError?>(nil)
+        let ended = DispatchSemaphore(value: 0)
+        Thread.detachNewThread {
+            let error = self.refusal { _ = try fleet.connect() }
+            outcome.withLock { $0 = error }
+            ended.signal()
+        }
+        #expect(try eventually { try connections(to: fleet.servers[0].port) > others })
+        try fleet.failOver()
+        fleet.servers[0].resume()
+        ended.wait()
+        let error = outcome.withLock { $0 }
+        #expect(error?.code == .replaced, "\(String(describing: error))")
+    }
+
+    @Test func `finds it as long as one of them answers, and says why where none does`() throws {
+        let fleet = try RedisFleet(downAfterMilliseconds: 600_000)
+        let redis = try fleet.connect()
+        guard case .primary(let name, let sentinels) = try RedisEndpoint(url: fleet.url).location else { return }
+        fleet.crashSentinel(0)
+        fleet.pauseSentinel(1)
+        #expect(try PrimaryFinder(name: name, sentinels: sentinels).find() == redis.address)
+        fleet.pauseSentinel(2)
+        let finder = try PrimaryFinder(name: name, sentinels: sentinels)
+        let silence = refusal { _ = try finder.find() }
+        #expect(silence?.description == "SENTINEL: \(sentinels[2]): no answer")
+        // Their silence is nothing against a server that answers.
+        usleep(1_100_000)
+        #expect(try finder.look() == nil)
+        usleep(400_000)
+        #expect(try finder.look() == nil)
+        fleet.resumeSentinel(1)
+        fleet.resumeSentinel(2)
+        let other = refusal { _ = try PrimaryFinder(name: "shop", sentinels: [sentinels[2]]).find() }
+        #expect(other?.message == "\(sentinels[2]): it watches no primary named shop")
+    }
+}
