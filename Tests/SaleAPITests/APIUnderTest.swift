@@ -101,7 +101,12 @@ final class APIUnderTest {
     func ask(
         _ method: String, _ target: String, _ headers: [(String, String)] = [], body: String? = nil
     ) throws -> HTTPAnswer {
-        try connect().ask(method, target, headers: headers, body: body)
+        do {
+            return try connect().ask(method, target, headers: headers, body: body)
+        } catch {
+            let state = process.isRunning ? "runs" : "has ended with \(process.wait())"
+            throw UnixHTTPClient.Failure("\(error); sale-api \(state), and has logged \(process.errors.suffix(1000))")
+        }
     }
 
     /// A token that is good for an hour.

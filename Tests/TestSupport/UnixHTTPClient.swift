@@ -44,12 +44,10 @@ package final class UnixHTTPClient {
         var limit = timeval(tv_sec: timeoutSeconds, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         let connected = SocketAddress.unix(path: path).withSockaddr { connect(descriptor, $0, $1) }
-        guard connected == 0 else {
-            close(descriptor)
-            throw Failure("can't connect to \(path): \(String(cString: strerror(errno)))")
-        }
+        guard connected == 0 else { throw Failure("can't connect to \(path): \(String(cString: strerror(errno)))") }
     }
 
+    /// Of one that could not connect as well: by then all of it is there. Closed twice, it would be another test's the second time.
     deinit { close(descriptor) }
 
     /// Sends a request, its length included, and does not wait for the answer.
@@ -67,7 +65,9 @@ package final class UnixHTTPClient {
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-            guard count > 0 else { throw Failure("the server closed while a request was sent") }
+            guard count > 0 else {
+                throw Failure("the server closed while a request was sent: \(String(cString: strerror(errno)))")
+            }
             rest = rest.dropFirst(count)
         }
     }
