@@ -6,8 +6,9 @@ package struct SentinelOpinion: Equatable, Sendable {
     package var primary: SocketAddress
     /// Rises with every promotion: of two Sentinels the one with the higher has the later news.
     package var epoch: Int
-    /// It is failing over, and has not seen yet that another has become the primary. It may not have been elected to do so, and never
-    /// be: then it says so for its `failover-timeout`, ten seconds at most (redis 7.0.15, sentinel.c sentinelFailoverWaitStart).
+    /// It is failing over, and has not seen yet that another has become the primary. It may not have been elected to do so, and
+    /// never be: then this lasts for its `failover-timeout`, ten seconds at most (redis 7.0.15, sentinel.c
+    /// sentinelFailoverWaitStart).
     package var isReplacing: Bool
 }
 

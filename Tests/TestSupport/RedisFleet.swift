@@ -85,15 +85,15 @@ package final class RedisFleet: @unchecked Sendable {
     package func pauseSentinel(_ index: Int) { sentinels[index].signal(SIGSTOP) }
     package func resumeSentinel(_ index: Int) { sentinels[index].signal(SIGCONT) }
 
-    /// Has nobody hear what the Sentinels announce.
-    package func muteSentinels() throws {
-        for port in ports {
+    /// Has nobody hear what these Sentinels announce.
+    package func muteSentinels(_ indices: ClosedRange<Int> = 0...2) throws {
+        for port in ports[indices] {
             let answer = try Self.cli(port, ["ACL", "SETUSER", "default", "-subscribe"])
             guard answer == "OK\n" else { throw NSError(domain: "ACL SETUSER: \(answer)", code: 1) }
         }
     }
 
-    /// Has one Sentinel promote a replica.
+    /// Has the first Sentinel promote a replica.
     package func failOver() throws {
         let answer = try Self.cli(ports[0], ["SENTINEL", "FAILOVER", Self.name])
         guard answer == "OK\n" else { throw NSError(domain: "SENTINEL FAILOVER: \(answer)", code: 1) }
@@ -113,9 +113,9 @@ package final class RedisFleet: @unchecked Sendable {
         }
     }
 
-    /// Whether somebody listens to what each Sentinel announces.
-    package func isListenedTo() throws -> Bool {
-        try ports.allSatisfy { try Self.cli($0, ["CLIENT", "LIST"]).contains(" sub=2 ") }
+    /// Whether somebody listens to what these Sentinels announce.
+    package func isListenedTo(_ indices: ClosedRange<Int> = 0...2) throws -> Bool {
+        try ports[indices].allSatisfy { try Self.cli($0, ["CLIENT", "LIST"]).contains(" sub=2 ") }
     }
 
     private static func cli(_ port: UInt16, _ words: [String]) throws -> String {
