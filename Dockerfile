@@ -1,7 +1,7 @@
-# The images of docker-compose.yml, all of them Debian 12: what they install is what everything is tested with.
+# The images of docker-compose.yml. All are Debian 12, with the packages everything is tested with.
 #   docker build --target sale .        (or: ingress, redis)
 
-# Builds the programs with Swift's library in them. CHANGE where your registry has another name for it.
+# Builds the programs with the Swift runtime linked statically. CHANGE if your registry names the image differently.
 ARG SWIFT_IMAGE=swift:6.3-bookworm
 FROM ${SWIFT_IMAGE} AS build
 WORKDIR /src
@@ -9,7 +9,7 @@ COPY . .
 RUN script/bootstrap --build
 RUN script/build-static --to /out
 
-# sale-api, sale-worker, salectl and stampede: the command says which.
+# sale-api, sale-worker, salectl and stampede: the command selects one.
 FROM debian:bookworm-slim AS sale
 RUN apt-get update \
     && apt-get install -y --no-install-recommends libhiredis0.14 libsqlite3-0 libssl3 libstdc++6 \
@@ -23,7 +23,8 @@ ENV SALE_HEALTH_PORT=8101
 HEALTHCHECK --interval=5s --timeout=3s --start-period=10s --retries=3 CMD ["sale-health"]
 CMD ["sale-api"]
 
-# nginx in front of the sale. site/ and tls/ are mounted; a tmpfs that is mounted on its state takes on its mode, and is root's.
+# nginx in front of the sale. site/ and tls/ are mounted. A tmpfs mounted on the state directory keeps its mode but
+# belongs to root.
 FROM debian:bookworm-slim AS ingress
 RUN apt-get update \
     && apt-get install -y --no-install-recommends nginx-light \
