@@ -269,14 +269,18 @@ runs_release() { must "$1 runs release $2" test "$(readlink "/proc/$(main_pid "$
 prometheus() {
     step 'Prometheus'
     sed -i 's|^ARGS=.*|ARGS="--config.file=/etc/sale/prometheus/prometheus.yml --web.listen-address=127.0.0.1:9090"|' /etc/default/prometheus
-    must 'enable' systemctl enable prometheus
-    must 'restart' systemctl restart prometheus
+    sed -i 's|^ARGS=.*|ARGS="--config.file=/etc/sale/prometheus/alertmanager.yml --web.listen-address=127.0.0.1:9093 --cluster.listen-address="|' \
+        /etc/default/prometheus-alertmanager
+    must 'enable' systemctl enable prometheus prometheus-alertmanager
+    must 'restart' systemctl restart prometheus prometheus-alertmanager
     soon 'it sees both API processes and the worker' gives 3 'count(up{job=~"sale-.*"} == 1)'
     soon 'it counts what was sold' gives 60000 'sale_units_sold{sale="journal"}'
     soon 'its rules are at work' gives 1 'count(sale:decided:rate)'
-    equal 'alerts' 0 "$(alerts_firing)"
+    equal 'alerts' SaleWatchdog "$(alerts_firing)"
+    soon 'Alertmanager receives it' is_sent SaleWatchdog
     must 'an API process and its socket are stopped' systemctl stop sale-api@2.socket sale-api@2
     patience=60 soon 'SaleAPIDown' alert_fires SaleAPIDown
+    soon 'Alertmanager receives that' is_sent SaleAPIDown
     must 'they are started again' systemctl start sale-api@2.socket sale-api@2
     soon 'nothing is wrong any more' gives 3 'count(up{job=~"sale-.*"} == 1)'
 }
@@ -284,8 +288,10 @@ prometheus() {
 ask_prometheus() { curl --silent --max-time 5 --get "http://127.0.0.1:9090/api/v1/$1" "${@:2}"; }
 # gives VALUE EXPRESSION
 gives() { [ "$(ask_prometheus query --data-urlencode "query=$2" | jq -r '.data.result[0].value[1]')" = "$1" ]; }
-alerts_firing() { ask_prometheus alerts | jq '[.data.alerts[] | select(.state == "firing")] | length'; }
+alerts_firing() { ask_prometheus alerts | jq -r '.data.alerts[] | select(.state == "firing") | .labels.alertname'; }
 alert_fires() { ask_prometheus alerts | jq -e --arg name "$1" 'any(.data.alerts[]; .labels.alertname == $name and .state == "firing")'; }
+
+is_sent() { curl --silent --max-time 5 127.0.0.1:9093/api/v2/alerts | jq -e --arg name "$1" 'any(.[]; .labels.alertname == $name)'; }
 
 tunnel() {
     step 'Redis behind stunnel'
