@@ -177,6 +177,29 @@ import Testing
         }
     }
 
+    @Test func `shows rotated receipt keys at once, although clients may keep them for minutes`() throws {
+        // A server that gives another answer to each request.
+        let api = try TemporaryDirectory()
+        let ingress = try Ingress(
+            .sale,
+            [
+                "sale-pool.conf": "server unix:\(api.path("api.sock"));",
+                "sale-log.conf": """
+                access_log off;
+                server {
+                    listen unix:\(api.path("api.sock"));
+                    add_header Cache-Control "public, max-age=300";
+                    return 200 $msec;
+                }
+                """,
+            ])
+        try ingress.start()
+        func keys() throws -> HTTPAnswer { try ingress.ask("GET", "/.well-known/jwks.json") }
+        let first = try keys()
+        #expect(first["cache-control"] == "public, max-age=300")
+        #expect(eventually { (try? keys())?.body != first.body })
+    }
+
     @Test func `says in the API's own words what it refuses itself`() throws {
         let system = try begin()
         let ingress = try system.ingress()
