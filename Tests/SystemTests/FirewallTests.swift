@@ -24,6 +24,34 @@ private let machine = """
     cat /proc/net/nf_conntrack
     """
 
+/// A machine that hides a container behind its own address (NAT), and a server on port 443 that the container asks.
+private let router = """
+    set -eu
+    ip link set lo up
+    echo 1 >/proc/sys/net/ipv4/ip_forward
+    hosts=()
+    trap 'kill "${hosts[@]}"' EXIT
+    for host in 1 2; do
+        ip link add to$host type veth peer name up$host
+        unshare --net sleep 60 & hosts+=($!)
+        until ip link set up$host netns $! && nsenter --target $! --net ip link show up$host; do sleep 0.05; done >&2
+        ip addr add 10.99.$host.1/24 dev to$host
+        ip link set to$host up
+        nsenter --target $! --net ip addr add 10.99.$host.2/24 dev up$host
+        nsenter --target $! --net ip link set up$host up
+    done
+    nsenter --target ${hosts[0]} --net ip route add default via 10.99.1.1
+    nsenter --target ${hosts[1]} --net redis-server --port 443 --bind 10.99.2.2 --protected-mode no --save '' >/dev/null &
+    hosts+=($!)
+    nft 'table ip nat { chain out { type nat hook postrouting priority srcnat; oif to2 masquerade; }; }'
+    nft --file "$1"
+    for _ in $(seq 100); do
+        nsenter --target ${hosts[0]} --net timeout 5 redis-cli -h 10.99.2.2 -p 443 ping && exit
+        sleep 0.05
+    done 2>/dev/null
+    exit 1
+    """
+
 @Suite(.enabled(if: getuid() == 0, "a network of one's own needs root"))
 struct `Connections of buyers, and of a machine with itself` {
     private func followed(with rules: [String]) throws -> String {
@@ -37,6 +65,13 @@ struct `Connections of buyers, and of a machine with itself` {
         let connections = try followed(with: [])
         #expect(connections.contains("src=10.99.0.2 dst=10.99.0.1"))
         #expect(connections.contains("src=127.0.0.1 dst=127.0.0.1"))
+    }
+
+    @Test func `leave the connections that the machine forwards as they are`() throws {
+        let rules = Ingress.repository.appendingPathComponent("deploy/nftables/sale-untracked.nft")
+        let result = try ChildProcess.run(
+            URL(fileURLWithPath: "/usr/bin/unshare"), ["--net", "/bin/bash", "-c", router, "router", rules.path])
+        #expect(result.output == "PONG\n", "\(result.errors)")
     }
 
     @Test func `are not followed under the delivered rules, and let in all the same`() throws {
