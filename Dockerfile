@@ -20,7 +20,7 @@ COPY --from=build /out/ /usr/local/bin/
 COPY deploy/container/health /usr/local/bin/sale-health
 USER sale
 ENV SALE_HEALTH_PORT=8101
-HEALTHCHECK --interval=5s --timeout=3s --start-period=10s --retries=3 CMD ["sale-health"]
+HEALTHCHECK --interval=10s --timeout=6s --start-period=10s --retries=3 CMD ["sale-health"]
 CMD ["sale-api"]
 
 # nginx in front of the sale. site/ and tls/ are mounted. A tmpfs mounted on the state directory keeps its mode but
@@ -36,7 +36,7 @@ COPY deploy/container/health /usr/local/bin/sale-health
 USER ingress
 STOPSIGNAL SIGQUIT
 ENV SALE_HEALTH_PORT=8080 SALE_HEALTH_PATH=/.well-known/jwks.json
-HEALTHCHECK --interval=5s --timeout=3s --start-period=10s --retries=3 CMD ["sale-health"]
+HEALTHCHECK --interval=10s --timeout=6s --start-period=10s --retries=3 CMD ["sale-health"]
 CMD ["nginx", "-p", "/var/lib/ingress-sale", "-c", "/etc/sale/nginx/sale.conf", "-g", "daemon off;"]
 
 # Redis, its replicas and its Sentinels.
