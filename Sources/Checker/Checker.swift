@@ -117,7 +117,7 @@ package struct Checker {
         // Where somebody has no final answer, a unit may rightly be left.
         let keys = Set(attempts.map(\.key))
         let settled = Set(attempts.filter { $0.won || $0.isSoldOut }.map(\.key))
-        let accounted = storedUnits + stored.withheld + stored.letterUnits
+        let accounted = storedUnits + stored.withheld + stored.rejectedUnits
         if keys.count >= total, settled == keys, accounted < total - returnedUnits {
             violate(.neverUndersold, "\(total - accounted) units are left, and \(keys.count) buyers wanted \(total)")
         }
@@ -204,7 +204,7 @@ package struct Checker {
         guard let first = attempts.filter(\.isSoldOut).min(by: { ($0.responded ?? .max) < ($1.responded ?? .max) }),
             let told = first.responded
         else { return }
-        let accounted = storedUnits + stored.withheld + stored.letterUnits
+        let accounted = storedUnits + stored.withheld + stored.rejectedUnits
         let total = stored.record.stockTotal - returnedUnits
         if accounted < total {
             violate(.soldOutWhenTrue, line: first.line, "\(total - accounted) units were never sold")
@@ -229,7 +229,7 @@ package struct Checker {
     }
 
     private mutating func checkGaps() {
-        var positions = Set(stored.orders.map(\.id.position)).union(stored.deadLetters.map(\.position))
+        var positions = Set(stored.orders.map(\.id.position)).union(stored.rejectedOrders.map(\.position))
         for loss in stored.losses { positions.formUnion(loss.positions) }
         var next = 1
         for position in positions.sorted() {
@@ -240,7 +240,7 @@ package struct Checker {
 
     private mutating func checkRest() {
         let gone = stored.record.stockTotal - rest.remaining
-        let accounted = storedUnits + stored.withheld + stored.letterUnits
+        let accounted = storedUnits + stored.withheld + stored.rejectedUnits
         if gone != accounted {
             violate(.conservation, "\(gone) units are gone from Redis; \(accounted) are sold, withheld or dead letters")
         }

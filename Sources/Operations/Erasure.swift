@@ -13,7 +13,7 @@ struct Erasure {
     let reason: String
 
     /// An entry of the buyer's on one of the sale's streams.
-    private struct Trace {
+    private struct BuyerEntry {
         let stream: String
         let id: String
         /// What takes its place; none where SQLite has it as a dead letter: the stream would bring that one anew.
@@ -26,19 +26,19 @@ struct Erasure {
         }
         try refuseUnlessEnded(store, redis)
         let wins = try wins(store, redis)
-        let traces = try traces(erased, store, redis)
+        let entries = try entries(erased, store, redis)
         let ticket = [RedisArgument(SaleKeys(sale).tickets), RedisArgument(buyer)]
         let hasTicket = try redis.command(["HEXISTS"] + ticket).integer == 1
 
         let counts = try store.erase(
-            erased, of: sale, reason: reason, unless: wins == nil && traces.isEmpty && !hasTicket)
+            erased, of: sale, reason: reason, unless: wins == nil && entries.isEmpty && !hasTicket)
         guard let counts else { throw OperationRefused(.notFound, "\(sale) has nothing of this buyer") }
         try redis.command(["HDEL"] + ticket)
         if let wins { try replace(wins, by: erased, redis) }
-        for trace in traces {
+        for entry in entries {
             try redis.run(
-                .replace, keys: [trace.stream],
-                [RedisArgument(SaleKeys.group), RedisArgument(trace.id)] + trace.replacement.map { RedisArgument($0) })
+                .replace, keys: [entry.stream],
+                [RedisArgument(SaleKeys.group), RedisArgument(entry.id)] + entry.replacement.map { RedisArgument($0) })
         }
         return json(erased.name, counts)
     }
@@ -70,21 +70,21 @@ struct Erasure {
         return text
     }
 
-    private func traces(_ erased: ErasedBuyer, _ store: OrderStore, _ redis: BlockingRedis) throws -> [Trace] {
+    private func entries(_ erased: ErasedBuyer, _ store: OrderStore, _ redis: BlockingRedis) throws -> [BuyerEntry] {
         let keys = SaleKeys(sale)
-        var traces: [Trace] = []
+        var entries: [BuyerEntry] = []
         for (id, fields) in try redis.entries(of: keys.orders, rewrittenBy: erased) {
             let position = Self.position(in: fields)
             switch try store.holding(sale, position: position, streamID: id) {
-            case .order: traces.append(Trace(stream: keys.orders, id: id, replacement: fields))
-            case .deadLetter: traces.append(Trace(stream: keys.orders, id: id, replacement: []))
+            case .order: entries.append(BuyerEntry(stream: keys.orders, id: id, replacement: fields))
+            case .deadLetter: entries.append(BuyerEntry(stream: keys.orders, id: id, replacement: []))
             case .nothing: throw notStored(position)
             }
         }
         for (id, fields) in try redis.entries(of: keys.deadLetters, rewrittenBy: erased) {
-            traces.append(Trace(stream: keys.deadLetters, id: id, replacement: fields))
+            entries.append(BuyerEntry(stream: keys.deadLetters, id: id, replacement: fields))
         }
-        return traces
+        return entries
     }
 
     private static func position(in fields: [[UInt8]]) -> Int? {

@@ -23,7 +23,7 @@ extension Operation {
         return text.string
     }
 
-    private func append(_ name: String, _ letters: Letters, to text: inout ByteBuffer) {
+    private func append(_ name: String, _ letters: DeadLetters, to text: inout ByteBuffer) {
         text.appendMember("operation", name)
         text.appendMember("sale", "\(letters.sale)")
         text.appendMember("ids", letters.ids)
@@ -111,11 +111,12 @@ private struct Members {
         return strings
     }
 
-    func letters(_ sale: SaleID, _ reason: String) throws(Operation.Malformed) -> Operation.Letters {
+    func letters(_ sale: SaleID, _ reason: String) throws(Operation.Malformed) -> Operation.DeadLetters {
         guard texts["buyer"] == nil else { throw Operation.Malformed(description: "buyer is not for dead letters") }
-        guard let ids, (1...Operation.Letters.idsMax).contains(ids.count), ids.allSatisfy(Operation.isStreamID) else {
-            throw Operation.Malformed(description: "ids must be 1 to \(Operation.Letters.idsMax) stream ids")
+        guard let ids, (1...Operation.DeadLetters.idsMax).contains(ids.count), ids.allSatisfy(Operation.isStreamID)
+        else {
+            throw Operation.Malformed(description: "ids must be 1 to \(Operation.DeadLetters.idsMax) stream ids")
         }
-        return Operation.Letters(sale: sale, ids: ids, reason: reason, isRehearsal: isRehearsal ?? false)
+        return Operation.DeadLetters(sale: sale, ids: ids, reason: reason, isRehearsal: isRehearsal ?? false)
     }
 }

@@ -6,14 +6,14 @@ package import Shared
 /// does (`POST /v1/operations`). One database has one writer.
 package enum Operation: Equatable, Sendable {
     /// Tries dead letters once more.
-    case redrive(Letters)
+    case redrive(DeadLetters)
     /// Decides that dead letters never will be stored.
-    case discard(Letters)
+    case discard(DeadLetters)
     /// Forgets who a buyer was.
     case erase(sale: SaleID, buyer: String, reason: String)
 
     /// Dead letters of one sale, named one by one: whoever selects them does so once, and new ones are not among them.
-    package struct Letters: Equatable, Sendable {
+    package struct DeadLetters: Equatable, Sendable {
         /// A hundred are one transaction of some milliseconds, so the worker's stream waits for no longer.
         package static let idsMax = 100
 

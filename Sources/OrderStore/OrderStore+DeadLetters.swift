@@ -57,7 +57,7 @@ extension OrderStore {
 
     /// What became of an entry that must not be tried again when the stream brings it a second time: it was discarded, or the
     /// worker dies of it.
-    func settledLetter(_ sale: SaleID, _ id: String) throws(StoreError) -> Outcome? {
+    func finalOutcome(_ sale: SaleID, _ id: String) throws(StoreError) -> Outcome? {
         var outcome: Outcome?
         try database.query(
             """
@@ -74,7 +74,7 @@ extension OrderStore {
 
     /// Dead letters that are not known to be in Redis' dlq stream. One whose entry was deleted is not among them: that is off
     /// the pending list before it is moved (XAUTOCLAIM), and never comes again.
-    package func unmovedLetters(_ sale: SaleID) throws(StoreError) -> [String] {
+    package func unmovedDeadLetters(_ sale: SaleID) throws(StoreError) -> [String] {
         var ids: [String] = []
         try database.query(
             "SELECT stream_id FROM dead_letters WHERE sale = ? AND moved_at_ms IS NULL AND fields IS NOT NULL",

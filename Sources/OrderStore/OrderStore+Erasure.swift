@@ -4,7 +4,7 @@ package import Shared
 extension OrderStore {
     /// How a buyer of this sale is called once erased; nil where the sale is not stored.
     package func erased(_ buyer: String, of sale: SaleID) throws(StoreError) -> ErasedBuyer? {
-        guard try know(sale), let known = known[sale] else { return nil }
+        guard let known = try knownSale(sale) else { return nil }
         return ErasedBuyer(buyer, known.pseudonym)
     }
 
@@ -22,7 +22,7 @@ extension OrderStore {
 
     /// Whether an entry of the stream has been taken in: as the order at its position, or as a dead letter that is none.
     package func holding(_ sale: SaleID, position: Int?, streamID: String) throws(StoreError) -> Holding {
-        if let letter = try database.letter(sale, streamID), letter.resolution != .redriven { return .deadLetter }
+        if let letter = try database.deadLetter(sale, streamID), letter.resolution != .redriven { return .deadLetter }
         var isOrder = false
         try database.query(
             "SELECT 1 FROM orders WHERE sale = ? AND position = ?", [.text("\(sale)"), .optional(position)]

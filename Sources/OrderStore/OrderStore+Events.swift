@@ -4,7 +4,7 @@ import Shared
 extension OrderStore {
     func store(_ event: OrderEvent, of sale: SaleID, _ entry: StreamEntry) throws(StoreError) -> Outcome {
         if case .create(let record) = event { return try store(record, entry) }
-        guard try know(sale) else {
+        guard try knownSale(sale) != nil else {
             var order: Order?
             if case .order(let one) = event { order = one }
             return try reject(

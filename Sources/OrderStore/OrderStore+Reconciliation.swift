@@ -16,7 +16,7 @@ extension OrderStore {
     /// Records positions that buyers were told of and that neither store has; the sale's stream has been read to its end.
     package func record(_ loss: StoredSale.Loss, of sale: SaleID) throws(StoreError) {
         try transaction { () throws(StoreError) in
-            guard try know(sale) else { return }
+            guard try knownSale(sale) != nil else { return }
             let now = UnixMilliseconds.now
             try database.run(
                 """

@@ -50,20 +50,20 @@ package final class OrderStore {
     /// on the disk. It is all or nothing: where it throws, nothing has changed.
     ///
     /// - Parameters:
-    ///   - apart: whether an entry that the database can't take is rejected by itself; otherwise it fails them all. It costs a
+    ///   - isolated: whether an entry that the database can't take is rejected by itself; otherwise it fails them all. It costs a
     ///     savepoint an entry, so it is for the second try.
     ///   - beforeCommit: runs when everything has been written and nothing is committed.
     package func apply(
-        _ sale: SaleID, _ entries: [StreamEntry], apart: Bool = false, beforeCommit: ([Outcome]) -> Void = { _ in }
+        _ sale: SaleID, _ entries: [StreamEntry], isolated: Bool = false, beforeCommit: ([Outcome]) -> Void = { _ in }
     ) throws(StoreError) -> Applied {
         try transaction { () throws(StoreError) in
             var applied = Applied()
             let last = StreamID(try lastStreamID(sale) ?? "")
             for entry in entries {
-                if StreamID(entry.id) <= last, let outcome = try settledLetter(sale, entry.id) {
+                if StreamID(entry.id) <= last, let outcome = try finalOutcome(sale, entry.id) {
                     applied.outcomes.append(outcome)
                 } else {
-                    applied.outcomes.append(apart ? try applyApart(sale, entry) : try apply(sale, entry))
+                    applied.outcomes.append(isolated ? try applyIsolated(sale, entry) : try apply(sale, entry))
                 }
             }
             applied.persistedPosition = try conclude(sale, last: entries.last?.id)

@@ -13,17 +13,17 @@ package struct StoredSale: Equatable, Sendable {
     package var orders: [Order] = []
     /// Orders among the dead letters, those that were discarded too: their units stay sold. One of each position, and none where
     /// the position is a stored order's: what contradicts it has no unit of its own.
-    package var deadLetters: [DeadLetter] = []
+    package var rejectedOrders: [RejectedOrder] = []
     package var losses: [Loss] = []
     /// Dead letters that nobody has decided about.
-    package var openLetters = 0
+    package var openDeadLetters = 0
     /// When it was archived: Redis has forgotten it since, or may.
     package var archivedAt: UnixMilliseconds?
     /// Units that were added while it was open: whoever was told "sold out" before was told the truth.
     package var restocked = 0
 
     /// An order that could not be stored, and stays sold.
-    package struct DeadLetter: Equatable, Sendable {
+    package struct RejectedOrder: Equatable, Sendable {
         package var position: Int
         package var quantity: Int
 
@@ -53,7 +53,7 @@ package struct StoredSale: Equatable, Sendable {
     }
 
     /// Units in orders that could not be stored.
-    package var letterUnits: Int { deadLetters.reduce(0) { $0 + $1.quantity } }
+    package var rejectedUnits: Int { rejectedOrders.reduce(0) { $0 + $1.quantity } }
 
     /// Units that are neither sold nor on sale.
     package var withheld: Int { losses.reduce(0) { $0 + ($1.isReleased ? 0 : $1.units) } }
@@ -144,7 +144,7 @@ extension Database {
             GROUP BY position ORDER BY position
             """, [.text("\(sale)")]
         ) {
-            stored.deadLetters.append(.init(position: $0.integer(0), quantity: $0.integer(1)))
+            stored.rejectedOrders.append(.init(position: $0.integer(0), quantity: $0.integer(1)))
         }
         try query(
             """
@@ -159,7 +159,7 @@ extension Database {
         }
         try query(
             "SELECT count(*) FROM dead_letters WHERE sale = ? AND resolution IS NULL", [.text("\(sale)")]
-        ) { stored.openLetters = $0.integer(0) }
+        ) { stored.openDeadLetters = $0.integer(0) }
         try query(
             """
             SELECT coalesce(sum(units), 0) FROM restocks JOIN sales USING (sale)

@@ -12,10 +12,10 @@ enum Backlog {
     static func measure(
         _ sales: [SaleID], _ store: OrderStore, on redis: BlockingRedis, into metrics: WorkerMetrics
     ) {
-        metrics.entriesOpen = [:]
+        metrics.backlog = [:]
         metrics.oldestMilliseconds = [:]
         for sale in sales {
-            metrics.entriesOpen[sale] = try? redis.unacknowledged(sale, countingAtMost: countedMax)
+            metrics.backlog[sale] = try? redis.unacknowledged(sale, countingAtMost: countedMax)
             metrics.oldestMilliseconds[sale] = try? age(sale, store, on: redis)
         }
     }

@@ -11,12 +11,12 @@ import Shared
 /// only while it stays fenced, or where it has lost a part (`watch`).
 final class Fence {
     /// How a sale stands with the Redis at the other end.
-    private enum Stand {
+    private enum Status {
         /// This Redis may sell it.
         case lifted
         /// It may, and the database has yet to learn from it.
         case relearning(next: Instant)
-        case fenced(nextLook: Instant)
+        case fenced(nextCheck: Instant)
     }
 
     /// How long a fenced sale is left alone first: the API processes, which connect again within about two seconds, say how far
@@ -29,7 +29,7 @@ final class Fence {
     private let metrics: WorkerMetrics
     private let log: Log
     /// Of sales that were looked at on this connection.
-    private var stands: [SaleID: Stand] = [:]
+    private var statuses: [SaleID: Status] = [:]
     /// Sales that have been completed and not looked at since.
     private var repaired: Set<SaleID> = []
     /// What was said last of a sale that stays fenced, so that it is said once.
@@ -42,33 +42,33 @@ final class Fence {
     }
 
     /// A new connection may lead to another Redis.
-    func restart() { stands = [:] }
+    func restart() { statuses = [:] }
 
     /// Something of a sale has gone from Redis: it is looked at afresh.
-    func reconsider(_ sale: SaleID) {
-        if case .lifted? = stands[sale] { stands[sale] = nil }
+    func invalidate(_ sale: SaleID) {
+        if case .lifted? = statuses[sale] { statuses[sale] = nil }
     }
 
     /// Looks at a sale whose stream has been read to its end, or is gone.
-    func consider(_ sale: SaleID, on redis: BlockingRedis, now: Instant) throws {
-        switch stands[sale] {
+    func check(_ sale: SaleID, on redis: BlockingRedis, now: Instant) throws {
+        switch statuses[sale] {
         case .lifted?: break
         case .fenced(let next)?: if next <= now { try reconcile(sale, on: redis, now: now) }
-        case .relearning(let next)?: if next <= now { try meet(sale, on: redis, now: now) }
-        case nil: try meet(sale, on: redis, now: now)
+        case .relearning(let next)?: if next <= now { try firstCheck(sale, on: redis, now: now) }
+        case nil: try firstCheck(sale, on: redis, now: now)
         }
     }
 
     /// Looks at how a sale stands now, nil where it has no hash, and at the highest position that a buyer was told of.
     func watch(_ sale: SaleID, _ status: SaleStatus?, told: Int, on redis: BlockingRedis) throws {
         guard let status, status.isWhole, status.servingRunID == redis.facts.runID else {
-            return reconsider(sale)
+            return invalidate(sale)
         }
         guard told > status.position else { return }
         // An API process that was late, cut off maybe while the fence was lifted, has told buyers of positions that this
         // Redis has not given yet: they would be given twice. The sale is fenced again, and completed with what is known now.
         try redis.command(["HSET", RedisArgument(SaleKeys(sale).sale), "serving_run_id", ""])
-        reconsider(sale)
+        invalidate(sale)
         log.write(.error, "told_beyond") {
             $0.appendMember("sale", "\(sale)")
             $0.appendMember("position", status.position)
@@ -77,18 +77,18 @@ final class Fence {
         }
     }
 
-    private func meet(_ sale: SaleID, on redis: BlockingRedis, now: Instant) throws {
+    private func firstCheck(_ sale: SaleID, on redis: BlockingRedis, now: Instant) throws {
         if try !redis.isServed(sale) {
-            stands[sale] = .fenced(nextLook: now.advanced(milliseconds: Self.witnessMilliseconds))
+            statuses[sale] = .fenced(nextCheck: now.advanced(milliseconds: Self.witnessMilliseconds))
         } else if try relearn(sale, on: redis) {
-            stands[sale] = .lifted
+            statuses[sale] = .lifted
         } else {
-            stands[sale] = .relearning(next: now.advanced(milliseconds: Self.retryMilliseconds))
+            statuses[sale] = .relearning(next: now.advanced(milliseconds: Self.retryMilliseconds))
         }
     }
 
     private func reconcile(_ sale: SaleID, on redis: BlockingRedis, now: Instant) throws {
-        stands[sale] = .fenced(nextLook: now.advanced(milliseconds: Self.retryMilliseconds))
+        statuses[sale] = .fenced(nextCheck: now.advanced(milliseconds: Self.retryMilliseconds))
         switch try Reconciler(redis: redis, store: store).reconcile(sale) {
         case .served: lift(sale)
         case .lifted(let orders):
@@ -100,7 +100,7 @@ final class Fence {
             }
         case .completed(let plan, let epoch):
             // The next look comes at once, and only once: what a repair did not settle must not be repaired in a circle.
-            if repaired.insert(sale).inserted { stands[sale] = .fenced(nextLook: now) }
+            if repaired.insert(sale).inserted { statuses[sale] = .fenced(nextCheck: now) }
             completed(sale, plan, epoch)
         case .kept(let reasons): keep(sale, reasons)
         case .changed: break
@@ -108,7 +108,7 @@ final class Fence {
     }
 
     private func lift(_ sale: SaleID) {
-        stands[sale] = .lifted
+        statuses[sale] = .lifted
         repaired.remove(sale)
         said[sale] = nil
     }

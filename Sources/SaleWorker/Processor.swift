@@ -34,11 +34,11 @@ final class Processor {
     /// still pending.
     func process(_ sale: SaleID, _ entries: [StreamEntry], on redis: BlockingRedis) throws {
         guard !entries.isEmpty else { return }
-        let buried = try surviving(sale, entries) {
+        let moved = try surviving(sale, entries) {
             try prepare(sale, entries, on: redis)
             return try finish(sale, entries, store(sale, entries), on: redis)
         }
-        try noteMoved(sale, buried, on: redis)
+        try noteMoved(sale, moved, on: redis)
     }
 
     /// The same for entries that have been delivered before; those that a worker may have died of by themselves.
@@ -54,12 +54,12 @@ final class Processor {
                 guard tried < Self.aloneMax else { return }
                 tried += 1
                 let entry = entries[index]
-                let buried = try surviving(sale, [entry]) {
+                let moved = try surviving(sale, [entry]) {
                     try prepare(sale, [entry], on: redis)
                     let applied = try store.tryAlone(sale, entry, deliveries: deliveries) { written([entry], $0) }
                     return try finish(sale, [entry], applied, on: redis)
                 }
-                try noteMoved(sale, buried, on: redis)
+                try noteMoved(sale, moved, on: redis)
             }
         }
     }
@@ -83,7 +83,7 @@ final class Processor {
         let given = try redis.command(["GET", RedisArgument(SaleKeys(sale).position)])
         store.noteGiven(given.integer ?? 0, of: sale)
         if PlantedBug.acknowledgeBeforeCommit.isActive {
-            try settle(sale, entries.map { RedisArgument($0.id) }, persisted: 0, on: redis)
+            try acknowledge(sale, entries.map { RedisArgument($0.id) }, persisted: 0, on: redis)
         }
     }
 
@@ -99,7 +99,7 @@ final class Processor {
                 $0.appendMember("entries", entries.count)
                 $0.appendMember("message", error.message)
             }
-            return try store.apply(sale, entries, apart: true) { written(entries, $0) }
+            return try store.apply(sale, entries, isolated: true) { written(entries, $0) }
         }
     }
 
@@ -113,24 +113,24 @@ final class Processor {
         _ sale: SaleID, _ entries: [StreamEntry], _ applied: OrderStore.Applied, on redis: BlockingRedis
     ) throws -> [String] {
         failpoint?.reached(.afterCommit)
-        var settled: [RedisArgument] = []
-        var buried: [String] = []
+        var acknowledged: [RedisArgument] = []
+        var moved: [String] = []
         var stored = 0
         for (entry, outcome) in zip(entries, applied.outcomes) {
             switch outcome {
             case .stored:
                 stored += 1
-                settled.append(RedisArgument(entry.id))
+                acknowledged.append(RedisArgument(entry.id))
             case .alreadyStored, .alreadyRejected:
                 metrics.repeated += 1
-                settled.append(RedisArgument(entry.id))
+                acknowledged.append(RedisArgument(entry.id))
             case .rejected(let rejection):
-                try bury(sale, entry, rejection, on: redis)
-                buried.append(entry.id)
+                try moveToDeadLetters(sale, entry, rejection, on: redis)
+                moved.append(entry.id)
             }
         }
-        try settle(sale, settled, persisted: applied.persistedPosition, on: redis)
-        failpoint?.reached(.afterSettle)
+        try acknowledge(sale, acknowledged, persisted: applied.persistedPosition, on: redis)
+        failpoint?.reached(.afterAcknowledge)
         metrics.stored += stored
         if stored > 0 {
             log.write(.info, "stored") {
@@ -139,10 +139,10 @@ final class Processor {
                 $0.appendMember("persisted_position", applied.persistedPosition)
             }
         }
-        return buried
+        return moved
     }
 
-    private func settle(_ sale: SaleID, _ ids: [RedisArgument], persisted: Int, on redis: BlockingRedis) throws {
+    private func acknowledge(_ sale: SaleID, _ ids: [RedisArgument], persisted: Int, on redis: BlockingRedis) throws {
         guard !ids.isEmpty else { return }
         let keys = SaleKeys(sale)
         try redis.run(
@@ -152,7 +152,9 @@ final class Processor {
 
     /// Moves an entry to the dead letters. A contradiction stops the sale first: one of two stories is wrong, and no more
     /// should be sold before somebody has looked.
-    private func bury(_ sale: SaleID, _ entry: StreamEntry, _ rejection: Rejection, on redis: BlockingRedis) throws {
+    private func moveToDeadLetters(
+        _ sale: SaleID, _ entry: StreamEntry, _ rejection: Rejection, on redis: BlockingRedis
+    ) throws {
         failpoint?.reached(.beforeDeadLetter)
         if rejection.reason == .contradiction {
             // One that is being archived has ended, and nothing changes it any more (control.lua).
@@ -165,14 +167,14 @@ final class Processor {
                 $0.appendMember("sale_paused", pauses)
             }
         }
-        let letter = DeadLetter(
+        let dlqEntry = DLQEntry(
             entry: entry, rejection: rejection,
             attempts: try StreamReader.deliveries(sale, entry.id, on: redis), worker: worker, recordedAt: .now)
         let keys = SaleKeys(sale)
         try redis.run(
             .deadletter, keys: [keys.orders, keys.deadLetters],
             [RedisArgument(SaleKeys.group), RedisArgument(entry.id), entry.fields == nil ? "1" : "0"]
-                + letter.arguments)
+                + dlqEntry.arguments)
         failpoint?.reached(.afterDeadLetter)
         metrics.deadLetters += 1
         if rejection.isOversell { metrics.oversellsPrevented += 1 }
@@ -181,14 +183,14 @@ final class Processor {
             $0.appendMember("entry", entry.id)
             $0.appendMember("reason", rejection.reason.rawValue)
             $0.appendMember("message", rejection.message)
-            $0.appendMember("attempts", letter.attempts)
+            $0.appendMember("attempts", dlqEntry.attempts)
             if let trace = entry.trace { $0.appendMember("trace", trace) }
         }
     }
 
     /// Notes of letters that they were moved by a worker that did not live to note it: they are on no pending list.
     func noteMoved(_ sale: SaleID, on redis: BlockingRedis) throws {
-        let moved = try store.unmovedLetters(sale).filter { try StreamReader.isAcknowledged(sale, $0, on: redis) }
+        let moved = try store.unmovedDeadLetters(sale).filter { try StreamReader.isAcknowledged(sale, $0, on: redis) }
         try noteMoved(sale, moved, on: redis)
     }
 

@@ -77,7 +77,7 @@ enum SaleWorkerMain {
             while !stopping {
                 try loop.pass(waitMilliseconds: Int32(waitMilliseconds))
                 if stopping { break }
-                waitMilliseconds = worker.turn(now: loop.now)
+                waitMilliseconds = worker.pass(now: loop.now)
                 log.flush()
                 giveSign(manager, &nextSign, now: loop.now)
             }

@@ -53,7 +53,7 @@ final class Worker {
     }
 
     /// One turn: 0 where the next may follow at once, otherwise the milliseconds to wait before it.
-    func turn(now: Instant) -> Int {
+    func pass(now: Instant) -> Int {
         do {
             let redis = try connected()
             try redis.checkPrimary()
@@ -63,7 +63,7 @@ final class Worker {
             let busy = try readNew(redis, now: now)
             // A sale whose stream has just been read to its end, however busy the others are.
             for sale in reader.sales where !busy.contains(sale) && reader.isCaughtUp(sale) {
-                try apart(sale, now: now) { try fence.consider(sale, on: redis, now: now) }
+                try containingFailures(of: sale, now: now) { try fence.check(sale, on: redis, now: now) }
             }
             try measureLag(redis, now: now)
             if let outage = retry.succeeded() { recovered(outage, now: now) }
@@ -104,7 +104,7 @@ final class Worker {
         let there = Set(try redis.sales())
         for sale in reader.sales where !there.contains(sale) { reader.end(sale) }
         for sale in there where !reader.sales.contains(sale) {
-            try apart(sale, now: now) { try begin(sale, redis, now: now) }
+            try containingFailures(of: sale, now: now) { try begin(sale, redis, now: now) }
         }
         try restoreLost(there, redis, now: now)
         for sale in asideUntil.keys where !there.contains(sale) && !lost.contains(sale) { asideUntil[sale] = nil }
@@ -114,8 +114,8 @@ final class Worker {
         // A sale whose stream is gone has nothing to read, and making a group would bring an empty one back.
         let stream = RedisArgument(SaleKeys(sale).orders)
         guard try redis.command(["EXISTS", stream]).integer == 1 else {
-            fence.reconsider(sale)
-            try fence.consider(sale, on: redis, now: now)
+            fence.invalidate(sale)
+            try fence.check(sale, on: redis, now: now)
             return
         }
         try reader.begin(sale, after: store.lastStreamID(sale) ?? "0-0", on: redis)
@@ -125,7 +125,7 @@ final class Worker {
 
     /// Works on one sale so that what is wrong with it stays with it: a key of another type, or a reply that can't be used,
     /// sets the sale aside for a second, and the others go on. That is said once, until it has recovered.
-    private func apart(_ sale: SaleID, now: Instant, _ work: () throws -> Void) throws {
+    private func containingFailures(of sale: SaleID, now: Instant, _ work: () throws -> Void) throws {
         if let until = asideUntil[sale], now < until { return }
         do {
             try work()
@@ -160,13 +160,13 @@ final class Worker {
                     $0.appendMember("hint", "Redis has forgotten it; it is completed from SQLite")
                 }
             }
-            try apart(sale, now: now) {
+            try containingFailures(of: sale, now: now) {
                 // Only the list of all sales has forgotten it.
                 if try redis.command(["EXISTS", RedisArgument(SaleKeys(sale).sale)]).integer == 1 {
                     try redis.command(["SADD", RedisArgument(SaleKeys.sales), RedisArgument("\(sale)")])
                 } else {
-                    fence.reconsider(sale)
-                    try fence.consider(sale, on: redis, now: now)
+                    fence.invalidate(sale)
+                    try fence.check(sale, on: redis, now: now)
                 }
             }
         }
@@ -178,7 +178,7 @@ final class Worker {
     private func readOlder(_ redis: BlockingRedis, now: Instant) throws {
         let behind = reader.sales.filter { !reader.isCaughtUp($0) }
         for sale in behind {
-            try apart(sale, now: now) {
+            try containingFailures(of: sale, now: now) {
                 if let entries = try reader.older(sale, among: behind.count, on: redis) {
                     try processor.processOlder(sale, entries, on: redis)
                 } else {
@@ -192,7 +192,7 @@ final class Worker {
     private func readNew(_ redis: BlockingRedis, now: Instant) throws -> Set<SaleID> {
         let batches = try reader.new(on: redis)
         for (sale, entries) in batches {
-            try apart(sale, now: now) { try processor.process(sale, entries, on: redis) }
+            try containingFailures(of: sale, now: now) { try processor.process(sale, entries, on: redis) }
         }
         return Set(batches.map(\.sale))
     }
@@ -206,7 +206,7 @@ final class Worker {
         metrics.lag = [:]
         Backlog.measure(measuredSales, store, on: redis, into: metrics)
         for sale in reader.sales {
-            try apart(sale, now: now) {
+            try containingFailures(of: sale, now: now) {
                 let told = try redis.witnessed(sale)
                 // Read after what was told: no position is told before it is given.
                 let status = try redis.status(sale, allowingGaps: true)

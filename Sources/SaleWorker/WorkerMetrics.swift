@@ -20,7 +20,7 @@ final class WorkerMetrics {
     /// By sale: positions that Redis has given and SQLite does not have yet.
     var lag: [SaleID: Int] = [:]
     /// By sale: entries of its stream that were not read, or not acknowledged (`Backlog`).
-    var entriesOpen: [SaleID: Int] = [:]
+    var backlog: [SaleID: Int] = [:]
     /// By sale: how old the oldest entry is that is not stored, in milliseconds; 0 where all are.
     var oldestMilliseconds: [SaleID: Int] = [:]
     /// Connections to Redis that were made.
@@ -42,7 +42,7 @@ final class WorkerMetrics {
         text.gauges(
             "sale_worker_stream_entries_open",
             "Stream entries that were not read, or not acknowledged; counted up to 10000 while a restored database catches up.",
-            label: "sale", Self.lines(entriesOpen))
+            label: "sale", Self.lines(backlog))
         text.gauges(
             "sale_worker_oldest_open_seconds", "Age of the oldest stream entry that is not stored; 0 without one.",
             label: "sale", milliseconds: Self.lines(oldestMilliseconds))

@@ -91,7 +91,7 @@ import Testing
         store.noteGiven(2, of: TestEvents.sale)
         let applied = try store.apply(TestEvents.sale, [claim(2), claim(3), claim(5000)])
         #expect(applied.persistedPosition == 2)
-        #expect(try store.account(of: TestEvents.sale)?.deadLetters == [.init(position: 2, quantity: 1)])
+        #expect(try store.account(of: TestEvents.sale)?.rejectedOrders == [.init(position: 2, quantity: 1)])
     }
 
     @Test func `is kept whole, counted each time it fails, and known once it has been moved`() throws {

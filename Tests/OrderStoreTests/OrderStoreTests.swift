@@ -66,7 +66,7 @@ import Testing
         #expect(try store.account(of: sale)?.sold == 3)
         // The unit that could not be stored is accounted for: it is with the dead letters.
         #expect(applied.persistedPosition == 3)
-        #expect(try store.account(of: sale)?.deadLetters == [.init(position: 2, quantity: 2)])
+        #expect(try store.account(of: sale)?.rejectedOrders == [.init(position: 2, quantity: 2)])
     }
 
     @Test func `nothing but the guard of the stock is said to have prevented an oversell`() throws {
@@ -95,7 +95,7 @@ import Testing
         let poison = TestEvents.entry("3-0", [("v", "1"), ("kind", "refund"), ("position", "2"), ("quantity", "1")])
         let applied = try store.apply(sale, [TestEvents.create(), TestEvents.order(1), poison, TestEvents.order(3)])
         #expect(applied.persistedPosition == 3)
-        #expect(try store.account(of: sale)?.deadLetters == [.init(position: 2, quantity: 1)])
+        #expect(try store.account(of: sale)?.rejectedOrders == [.init(position: 2, quantity: 1)])
     }
 
     @Test func `an entry that comes again does not set the progress back`() throws {

@@ -27,7 +27,7 @@ import Testing
         let metrics = WorkerMetrics()
         let store = try OrderStore(path: server.directory.path("sale.db"))
         Backlog.measure([sale], store, on: redis, into: metrics)
-        return metrics.entriesOpen[sale]
+        return metrics.backlog[sale]
     }
 
     @Test(arguments: [(1500, 1490), (10_500, 10_000)])

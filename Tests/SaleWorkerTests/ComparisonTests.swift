@@ -54,7 +54,7 @@ import Testing
         let found = differences { _, sqlite in
             sqlite.orders.removeLast()
             sqlite.sold = 2
-            sqlite.deadLetters = [.init(position: 3, quantity: 1)]
+            sqlite.rejectedOrders = [.init(position: 3, quantity: 1)]
         }
         #expect(found.isEmpty)
     }

@@ -50,7 +50,7 @@ import Testing
         let known = older { redis, sqlite in
             redis.wins[2] = nil
             redis.wins[3] = nil
-            sqlite.deadLetters = [.init(position: 2, quantity: 1)]
+            sqlite.rejectedOrders = [.init(position: 2, quantity: 1)]
             sqlite.losses = [.init(positions: 3...3, units: 1, isReleased: false)]
         }
         #expect(known.orders.isEmpty)

@@ -131,7 +131,7 @@ import Testing
     }
 
     @Test func `is not made where there would be fewer units than none`() {
-        let found = plan { _, sqlite in sqlite.deadLetters = [.init(position: 4, quantity: 99)] }
+        let found = plan { _, sqlite in sqlite.rejectedOrders = [.init(position: 4, quantity: 99)] }
         #expect(found == .conflict([.tooMany(units: 92)]))
     }
 

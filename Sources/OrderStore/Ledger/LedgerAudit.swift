@@ -16,7 +16,7 @@ package struct LedgerAudit: Sendable {
     }
 
     /// An order as the ledger tells it.
-    package struct Told: Equatable, Sendable {
+    package struct RecordedOrder: Equatable, Sendable {
         package let buyer: String
         package let quantity: Int
         package let securedAtMilliseconds: Int
@@ -35,7 +35,7 @@ package struct LedgerAudit: Sendable {
     package private(set) var chain = LedgerChain()
     package private(set) var sale: String?
     package private(set) var uuid: String?
-    package private(set) var orders: [Int: Told] = [:]
+    package private(set) var orders: [Int: RecordedOrder] = [:]
     /// What the text, or who asked, says that the ledger ends with.
     private var end: LedgerChain?
 
@@ -111,8 +111,8 @@ package struct LedgerAudit: Sendable {
             let quantity = facts.numbers["quantity"], let at = facts.numbers["secured_at_ms"],
             let epoch = facts.numbers["epoch"]
         else { return fail(line, "an order lacks a part", seq: chain.seq) }
-        let told = Told(buyer: buyer, quantity: quantity, securedAtMilliseconds: at, epoch: epoch)
-        guard orders.updateValue(told, forKey: position) == nil else {
+        let order = RecordedOrder(buyer: buyer, quantity: quantity, securedAtMilliseconds: at, epoch: epoch)
+        guard orders.updateValue(order, forKey: position) == nil else {
             return fail(line, "position \(position) was given before", seq: chain.seq, position: position)
         }
     }

@@ -93,7 +93,7 @@ final class OperatorService: HTTPHandler {
                 body.append("}")
             }
         case .deadLetters(let sale):
-            let letters = try store.letters(of: sale).prefix(Self.lettersMax)
+            let letters = try store.deadLetters(of: sale).prefix(Self.lettersMax)
             server.respond(exchange, .ok) { body in
                 body.append("{")
                 body.appendMember("letters", each: letters) { text, letter in

@@ -7,7 +7,7 @@ extension OrderStore {
     /// The errors that concern a row undo their own statement and leave the transaction open
     /// (sqlite.org/lang_transaction.html, "Response To Errors Within A Transaction"); the savepoint undoes what the entry had
     /// written before that statement.
-    func applyApart(_ sale: SaleID, _ entry: StreamEntry) throws(StoreError) -> Outcome {
+    func applyIsolated(_ sale: SaleID, _ entry: StreamEntry) throws(StoreError) -> Outcome {
         let soldBefore = soldSeconds
         try database.execute("SAVEPOINT entry")
         do throws(StoreError) {
@@ -38,7 +38,7 @@ extension OrderStore {
         _ sale: SaleID, _ entry: StreamEntry, deliveries: Int, beforeCommit: ([Outcome]) -> Void = { _ in }
     ) throws(StoreError) -> Applied {
         let trial: [StoreValue] = [.text("\(sale)"), .text(entry.id)]
-        if let outcome = try settledLetter(sale, entry.id) {
+        if let outcome = try finalOutcome(sale, entry.id) {
             return Applied(outcomes: [outcome], persistedPosition: try persistedPosition(sale))
         }
         var deaths = 0
@@ -51,7 +51,7 @@ extension OrderStore {
                     sale, entry, .crashesWorker, .deliver,
                     "the worker ended each time it was to be stored, at last by itself", entry.number("position"),
                     entry.number("quantity"), attempts: deliveries)
-                // From here on the dead letter remembers it (`settledLetter`).
+                // From here on the dead letter remembers it (`finalOutcome`).
                 try database.run("DELETE FROM trials WHERE sale = ? AND stream_id = ?", trial)
                 return Applied(outcomes: [outcome], persistedPosition: try conclude(sale, last: entry.id))
             }
@@ -65,7 +65,7 @@ extension OrderStore {
         }
         do throws(StoreError) {
             return try transaction { () throws(StoreError) in
-                let outcome = try applyApart(sale, entry)
+                let outcome = try applyIsolated(sale, entry)
                 let position = try conclude(sale, last: entry.id)
                 try database.run("DELETE FROM trials WHERE sale = ? AND stream_id = ?", trial)
                 beforeCommit([outcome])

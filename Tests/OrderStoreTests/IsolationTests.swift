@@ -23,7 +23,7 @@ import Testing
         // It has written the order when the ledger refuses: that is undone too.
         #expect { _ = try store.apply(sale, batch) } throws: { ($0 as? StoreError)?.concernsRow == true }
         #expect(try store.account(of: sale)?.orders.isEmpty == true)
-        let applied = try store.apply(sale, batch, apart: true)
+        let applied = try store.apply(sale, batch, isolated: true)
         #expect(applied.outcomes.filter { $0 == .stored }.count == 9999)
         #expect(applied.outcomes[4999].reason == .unstorable)
         #expect(applied.persistedPosition == 10_000)
@@ -42,7 +42,7 @@ import Testing
         _ = try store.apply(sale, [TestEvents.create(stock: 3), TestEvents.order(1, quantity: 3)])
         let less = TestEvents.entry("50-0", [("v", "1"), ("kind", "restock"), ("units", "-1"), ("at_ms", "7")])
         #expect(try store.apply(sale, [less]).outcomes.map(\.reason) == [.contradiction])
-        #expect(try store.apply(sale, [less], apart: true).outcomes.map(\.reason) == [.contradiction])
+        #expect(try store.apply(sale, [less], isolated: true).outcomes.map(\.reason) == [.contradiction])
         #expect(try store.account(of: sale)?.record.stockTotal == 3)
         #expect(try shell("SELECT count(*) FROM restocks") == ["0"])
     }

@@ -69,7 +69,7 @@ import Testing
         #expect(audit[0] == "redrive|demo|\(letter)|mended|applied")
         #expect(audit[1].hasPrefix("redrive|demo|\(rubbish)|mended|failed_again: "))
         #expect(try under.account(sale)?.orders.map(\.id.position) == [1, 2, 3, 4, 5])
-        #expect(try under.account(sale)?.deadLetters.isEmpty == true)
+        #expect(try under.account(sale)?.rejectedOrders.isEmpty == true)
         #expect(try under.reconciled(sale))
         #expect(try under.deadLetters(sale).count == 2)
 

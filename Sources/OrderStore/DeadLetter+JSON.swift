@@ -1,6 +1,6 @@
 package import Shared
 
-extension Letter {
+extension DeadLetter {
     /// `open`, or what was decided.
     package var state: String { resolution?.rawValue ?? "open" }
 

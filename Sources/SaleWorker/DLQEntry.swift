@@ -3,7 +3,7 @@ import RedisClient
 import Shared
 
 /// What goes onto a sale's dlq stream: fields of ours, named `dlq_…`, and behind them the entry's own, byte for byte.
-struct DeadLetter {
+struct DLQEntry {
     /// Fields and values of an entry that are handed to deadletter.lua one by one; Lua's stack holds 8000 words
     /// (LUAI_MAXCSTACK). An entry with more is packed into one field, as the RESP array that it was.
     private static let wordsMax = 7000

@@ -1,7 +1,7 @@
 package import Shared
 
 /// What came of one dead letter that was to be redriven or discarded.
-package struct LetterResult: Equatable, Sendable {
+package struct DeadLetterResult: Equatable, Sendable {
     package enum Outcome: String, Sendable, CaseIterable {
         /// It is stored now.
         case applied
@@ -20,9 +20,9 @@ package struct LetterResult: Equatable, Sendable {
     /// Why, where it needs a sentence.
     package var message: String
     /// What had been decided before, where it was skipped.
-    package var resolution: Letter.Resolution?
+    package var resolution: DeadLetter.Resolution?
 
-    package init(id: String, outcome: Outcome, message: String = "", resolution: Letter.Resolution? = nil) {
+    package init(id: String, outcome: Outcome, message: String = "", resolution: DeadLetter.Resolution? = nil) {
         self.id = id
         self.outcome = outcome
         self.message = message
@@ -40,10 +40,10 @@ extension OrderStore {
     /// Answers the sale's persisted position, too.
     package func redrive(
         _ sale: SaleID, _ ids: [String], reason: String, rehearsing: Bool
-    ) throws(StoreError) -> (results: [LetterResult], persistedPosition: Int) {
+    ) throws(StoreError) -> (results: [DeadLetterResult], persistedPosition: Int) {
         if !rehearsing { try auditDangers(sale, ids, reason) }
         return try transaction(rehearsing: rehearsing) { () throws(StoreError) in
-            var results: [LetterResult] = []
+            var results: [DeadLetterResult] = []
             for id in ids {
                 let result = try redrive(sale, id)
                 try audit("redrive", sale, id, reason, result)
@@ -58,7 +58,7 @@ extension OrderStore {
     private func auditDangers(_ sale: SaleID, _ ids: [String], _ reason: String) throws(StoreError) {
         try transaction { () throws(StoreError) in
             for id in ids {
-                guard let letter = try database.letter(sale, id), letter.resolution == nil,
+                guard let letter = try database.deadLetter(sale, id), letter.resolution == nil,
                     letter.reason == Rejection.Reason.crashesWorker.rawValue
                 else { continue }
                 try audit("redrive", sale, subject: id, reason: reason, outcome: "begun")
@@ -66,21 +66,22 @@ extension OrderStore {
         }
     }
 
-    private func redrive(_ sale: SaleID, _ id: String) throws(StoreError) -> LetterResult {
-        guard let letter = try database.letter(sale, id) else { return LetterResult(id: id, outcome: .unknown) }
+    private func redrive(_ sale: SaleID, _ id: String) throws(StoreError) -> DeadLetterResult {
+        guard let letter = try database.deadLetter(sale, id) else { return DeadLetterResult(id: id, outcome: .unknown) }
         if let result = skipped(letter) { return result }
         guard let fields = letter.fields else {
-            return LetterResult(id: id, outcome: .failedAgain, message: "its fields are not in SQLite")
+            return DeadLetterResult(id: id, outcome: .failedAgain, message: "its fields are not in SQLite")
         }
-        let outcome: LetterResult.Outcome
-        switch try applyApart(sale, StreamEntry(id: id, fields: fields)) {
+        let outcome: DeadLetterResult.Outcome
+        switch try applyIsolated(sale, StreamEntry(id: id, fields: fields)) {
         case .stored: outcome = .applied
         case .alreadyStored: outcome = .alreadyThere
         case .rejected, .alreadyRejected:
-            return LetterResult(id: id, outcome: .failedAgain, message: try database.letter(sale, id)?.message ?? "")
+            return DeadLetterResult(
+                id: id, outcome: .failedAgain, message: try database.deadLetter(sale, id)?.message ?? "")
         }
         try resolve(sale, id, .redriven)
-        return LetterResult(id: id, outcome: outcome)
+        return DeadLetterResult(id: id, outcome: outcome)
     }
 
     /// Decides that dead letters never will be stored. Where one is an order that nobody has, its position is void: on the
@@ -90,9 +91,9 @@ extension OrderStore {
     ///   take that position from the buyer who will get it.
     package func discard(
         _ sale: SaleID, _ ids: [String], reason: String, given: Int, rehearsing: Bool
-    ) throws(StoreError) -> [LetterResult] {
+    ) throws(StoreError) -> [DeadLetterResult] {
         try transaction(rehearsing: rehearsing) { () throws(StoreError) in
-            var results: [LetterResult] = []
+            var results: [DeadLetterResult] = []
             for id in ids {
                 let result = try discard(sale, id, reason, given)
                 try audit("discard", sale, id, reason, result)
@@ -103,13 +104,13 @@ extension OrderStore {
     }
 
     private func discard(_ sale: SaleID, _ id: String, _ reason: String, _ given: Int) throws(StoreError)
-        -> LetterResult
+        -> DeadLetterResult
     {
-        guard let letter = try database.letter(sale, id) else { return LetterResult(id: id, outcome: .unknown) }
+        guard let letter = try database.deadLetter(sale, id) else { return DeadLetterResult(id: id, outcome: .unknown) }
         if let result = skipped(letter) { return result }
         try resolve(sale, id, .discarded)
-        guard let position = letter.position, position <= given, try know(sale) else {
-            return LetterResult(id: id, outcome: .discarded)
+        guard let position = letter.position, position <= given, try knownSale(sale) != nil else {
+            return DeadLetterResult(id: id, outcome: .discarded)
         }
         // A letter that contradicts a stored order has that order's position, and no unit of its own; and another letter that
         // is still open may be the order that the position belongs to.
@@ -130,20 +131,20 @@ extension OrderStore {
         if voided == 1 {
             try extendLedger(of: sale, with: .void(position: position, quantity: letter.quantity ?? 0, at: now))
         }
-        return LetterResult(
+        return DeadLetterResult(
             id: id, outcome: .discarded, message: voided == 1 ? "position \(position) is void" : "")
     }
 
-    private func skipped(_ letter: Letter) -> LetterResult? {
+    private func skipped(_ letter: DeadLetter) -> DeadLetterResult? {
         guard let resolution = letter.resolution else { return nil }
         let since = letter.resolvedAt?.rfc3339 ?? "-"
-        return LetterResult(
+        return DeadLetterResult(
             id: letter.streamID, outcome: .skipped, message: "was \(resolution.rawValue) at \(since)",
             resolution: resolution)
     }
 
     private func resolve(
-        _ sale: SaleID, _ id: String, _ resolution: Letter.Resolution
+        _ sale: SaleID, _ id: String, _ resolution: DeadLetter.Resolution
     ) throws(StoreError) {
         try database.run(
             "UPDATE dead_letters SET resolution = ?3, resolved_at_ms = ?4 WHERE sale = ?1 AND stream_id = ?2",
@@ -153,7 +154,7 @@ extension OrderStore {
     }
 
     private func audit(
-        _ action: String, _ sale: SaleID, _ id: String, _ reason: String, _ result: LetterResult
+        _ action: String, _ sale: SaleID, _ id: String, _ reason: String, _ result: DeadLetterResult
     ) throws(StoreError) {
         let outcome = result.message.isEmpty ? result.outcome.rawValue : "\(result.outcome.rawValue): \(result.message)"
         try audit(action, sale, subject: id, reason: reason, outcome: outcome)

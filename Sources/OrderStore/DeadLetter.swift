@@ -1,7 +1,7 @@
 package import Shared
 
 /// A dead letter: an entry of a sale's stream that could not be stored, with everything that is known of it.
-package struct Letter: Equatable, Sendable {
+package struct DeadLetter: Equatable, Sendable {
     /// What somebody decided about it; nil as long as nobody has.
     package enum Resolution: String, Sendable, CaseIterable {
         /// It is stored now.
@@ -31,7 +31,7 @@ package struct Letter: Equatable, Sendable {
     package var resolvedAt: UnixMilliseconds?
 }
 
-extension Letter {
+extension DeadLetter {
     fileprivate init(_ sale: SaleID, _ row: borrowing Row) {
         self.init(
             sale: sale, streamID: row.text(1), fields: row.optionalBlob(2).flatMap { StreamEntry.unpacked($0) },
@@ -46,21 +46,21 @@ extension Letter {
 
 extension Database {
     /// One dead letter, whole; nil where there is none.
-    func letter(_ sale: SaleID, _ id: String) throws(StoreError) -> Letter? {
-        var letter: Letter?
+    func deadLetter(_ sale: SaleID, _ id: String) throws(StoreError) -> DeadLetter? {
+        var letter: DeadLetter?
         try query(
             """
             SELECT sale, stream_id, fields, reason, message, stage, position, quantity, attempts, first_failed_at_ms,
                 last_failed_at_ms, worker, release, moved_at_ms, resolution, resolved_at_ms
             FROM dead_letters WHERE sale = ? AND stream_id = ?
             """, [.text("\(sale)"), .text(id)]
-        ) { letter = Letter(sale, $0) }
+        ) { letter = DeadLetter(sale, $0) }
         return letter
     }
 
     /// All dead letters of a sale, or of every sale, without their fields, in the order of the streams.
-    fileprivate func letters(of sale: SaleID?) throws(StoreError) -> [Letter] {
-        var letters: [Letter] = []
+    fileprivate func deadLetters(of sale: SaleID?) throws(StoreError) -> [DeadLetter] {
+        var letters: [DeadLetter] = []
         try query(
             """
             SELECT sale, stream_id, NULL, reason, message, stage, position, quantity, attempts, first_failed_at_ms,
@@ -69,7 +69,7 @@ extension Database {
             """, [sale.map { .text("\($0)") } ?? .null]
         ) { row in
             guard let sale = SaleID(row.text(0)) else { return }
-            letters.append(Letter(sale, row))
+            letters.append(DeadLetter(sale, row))
         }
         // As text, 10-0 would come before 9-0.
         return letters.sorted {
@@ -81,8 +81,10 @@ extension Database {
 
 extension StoreReader {
     /// One dead letter, whole; nil where there is none.
-    package func letter(_ sale: SaleID, _ id: String) throws(StoreError) -> Letter? { try database.letter(sale, id) }
+    package func deadLetter(_ sale: SaleID, _ id: String) throws(StoreError) -> DeadLetter? {
+        try database.deadLetter(sale, id)
+    }
 
     /// All dead letters of a sale, or of every sale, without their fields, in the order of the streams.
-    package func letters(of sale: SaleID?) throws(StoreError) -> [Letter] { try database.letters(of: sale) }
+    package func deadLetters(of sale: SaleID?) throws(StoreError) -> [DeadLetter] { try database.deadLetters(of: sale) }
 }

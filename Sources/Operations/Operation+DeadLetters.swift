@@ -2,11 +2,11 @@ import OrderStore
 import RedisClient
 import Shared
 
-extension Operation.Letters {
+extension Operation.DeadLetters {
     func redrive(_ store: OrderStore, _ redis: BlockingRedis) throws -> String {
         let (results, persisted) = try store.redrive(sale, ids, reason: reason, rehearsing: isRehearsal)
-        if !isRehearsal { try settle(results, persisted, redis) }
-        return LetterResults(results).json
+        if !isRehearsal { try acknowledge(results, persisted, redis) }
+        return DeadLetterResults(results).json
     }
 
     func discard(_ store: OrderStore, _ redis: BlockingRedis) throws -> String {
@@ -18,7 +18,7 @@ extension Operation.Letters {
             throw OperationRefused(
                 .notAllowed, "\(sale)'s stream is not read to its end: it may hold the order that a letter stands for")
         }
-        return LetterResults(
+        return DeadLetterResults(
             try store.discard(sale, ids, reason: reason, given: given, rehearsing: isRehearsal)
         ).json
     }
@@ -45,7 +45,7 @@ extension Operation.Letters {
 
     /// Has Redis follow: how far the sale is stored, and what is not pending any more. A letter that was redriven before is
     /// among them, in case Redis was away just then; one that is on no pending list changes nothing.
-    private func settle(_ results: [LetterResult], _ persisted: Int, _ redis: BlockingRedis) throws {
+    private func acknowledge(_ results: [DeadLetterResult], _ persisted: Int, _ redis: BlockingRedis) throws {
         let stored = results.filter(\.isStored)
         guard !stored.isEmpty else { return }
         let keys = SaleKeys(sale)

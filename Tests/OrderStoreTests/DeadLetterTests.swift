@@ -17,20 +17,20 @@ import Testing
         _ = try shell(
             "CREATE TRIGGER refuse BEFORE INSERT ON orders WHEN NEW.position = 2 BEGIN SELECT zeroblob(2000000000); END"
         )
-        _ = try store.apply(sale, [TestEvents.order(2), TestEvents.order(3)], apart: true)
+        _ = try store.apply(sale, [TestEvents.order(2), TestEvents.order(3)], isolated: true)
         _ = try shell("DROP TRIGGER refuse")
         return store
     }
 
     @Test func `is stored with its own id and fields when it is redriven, and is none any more`() throws {
         let store = try storeWithLetter()
-        #expect(try store.account(of: sale)?.deadLetters == [.init(position: 2, quantity: 1)])
+        #expect(try store.account(of: sale)?.rejectedOrders == [.init(position: 2, quantity: 1)])
         let (results, persisted) = try store.redrive(sale, ["3-0", "99-0"], reason: "mended", rehearsing: false)
         #expect(results == [.init(id: "3-0", outcome: .applied), .init(id: "99-0", outcome: .unknown)])
         #expect(persisted == 3)
         let account = try #require(try store.account(of: sale))
         #expect(account.orders.map(\.buyer) == ["buyer-1", "buyer-2", "buyer-3"])
-        #expect(account.deadLetters.isEmpty)
+        #expect(account.rejectedOrders.isEmpty)
         #expect(account.lastStreamID == StreamID("4-0"))
         #expect(try shell("SELECT stream_id FROM orders WHERE position = 2") == ["3-0"])
         #expect(
@@ -91,12 +91,12 @@ import Testing
         #expect(
             try shell("SELECT entry FROM ledger ORDER BY seq DESC LIMIT 1")[0].contains(#""kind":"void","position":2,"#)
         )
-        #expect(try store.account(of: sale)?.deadLetters == [.init(position: 2, quantity: 1)])
+        #expect(try store.account(of: sale)?.rejectedOrders == [.init(position: 2, quantity: 1)])
         // Whoever brings it again, by the stream or under another id.
         #expect(try store.apply(sale, [TestEvents.order(2)]).outcomes.count == 1)
         #expect(try store.apply(sale, [TestEvents.order(2, id: "88-0")]).outcomes.map(\.reason) == [.contradiction])
         #expect(try store.account(of: sale)?.orders.map(\.id.position) == [1, 3])
-        #expect(try store.account(of: sale)?.deadLetters == [.init(position: 2, quantity: 1)], "it was sold once")
+        #expect(try store.account(of: sale)?.rejectedOrders == [.init(position: 2, quantity: 1)], "it was sold once")
         let redriven = try store.redrive(sale, ["3-0"], reason: "r", rehearsing: false).results[0]
         #expect(redriven.outcome == .skipped)
         #expect(!redriven.isStored)
@@ -109,7 +109,7 @@ import Testing
         let store = try OrderStore(path: path)
         _ = try store.apply(
             sale, [TestEvents.create(), TestEvents.order(1), TestEvents.order(1, buyer: "an-impostor", id: "9-0")])
-        #expect(try store.account(of: sale)?.deadLetters == [], "it has no unit of its own")
+        #expect(try store.account(of: sale)?.rejectedOrders == [], "it has no unit of its own")
         let results = try store.discard(sale, ["9-0"], reason: "r", given: 1, rehearsing: false)
         #expect(results == [.init(id: "9-0", outcome: .discarded)])
         #expect(try shell("SELECT count(*) FROM voids") == ["0"])
@@ -130,15 +130,15 @@ import Testing
         _ = try store.apply(
             sale, [TestEvents.create(), StreamEntry(id: "10-0", fields: fields), StreamEntry(id: "9-0", fields: nil)])
         let reader = try StoreReader(path: path)
-        #expect(try reader.letters(of: sale).map(\.streamID) == ["9-0", "10-0"])
-        #expect(try reader.letters(of: nil).count == 2)
-        let letter = try #require(try reader.letter(sale, "10-0"))
+        #expect(try reader.deadLetters(of: sale).map(\.streamID) == ["9-0", "10-0"])
+        #expect(try reader.deadLetters(of: nil).count == 2)
+        let letter = try #require(try reader.deadLetter(sale, "10-0"))
         #expect(letter.fields == fields)
         #expect(letter.reason == "malformed")
         #expect(letter.stage == "decode")
         #expect(letter.worker == "w1")
         #expect(letter.release == Release.version)
         #expect(letter.movedAt == nil)
-        #expect(try reader.letter(sale, "9-0")?.fields == nil)
+        #expect(try reader.deadLetter(sale, "9-0")?.fields == nil)
     }
 }
