@@ -1,8 +1,8 @@
 package import OrderStore
 package import Shared
 
-/// What came of each dead letter of an operation, as it travels:
-/// `{"results":[{"id":…,"outcome":…,"message":…}]}`, and `resolution` where it was skipped.
+/// The results of an operation on dead letters, and their JSON:
+/// `{"results":[{"id":…,"outcome":…,"message":…}]}`, with `resolution` in a result that was skipped.
 package struct DeadLetterResults: Equatable, Sendable {
     package var results: [DeadLetterResult]
 
@@ -16,7 +16,7 @@ package struct DeadLetterResults: Equatable, Sendable {
         return text.string
     }
 
-    /// nil where the text is something else.
+    /// nil for any other text.
     package init?(parsing bytes: Span<UInt8>) {
         do throws(JSONReader.Failure) {
             var reader = JSONReader(bytes)

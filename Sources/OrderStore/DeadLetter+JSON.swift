@@ -4,7 +4,7 @@ extension DeadLetter {
     /// `open`, or what was decided.
     package var state: String { resolution?.rawValue ?? "open" }
 
-    /// Its members but for the fields, without braces.
+    /// Appends all members except the fields, without braces.
     package func append(to text: inout ByteBuffer) {
         text.appendMember("sale", "\(sale)")
         text.appendMember("letter", streamID)

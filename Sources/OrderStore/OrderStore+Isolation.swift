@@ -1,56 +1,43 @@
 package import Shared
 
-/// Entries that are stored each for itself, so that one that can't be takes none of its neighbours with it.
+/// Entries that are stored in isolation, so that one that can't be stored does not fail its neighbours.
 extension OrderStore {
-    /// Stores one entry within the open transaction, or rejects it where the database can't take it.
-    ///
-    /// The errors that concern a row undo their own statement and leave the transaction open
-    /// (sqlite.org/lang_transaction.html, "Response To Errors Within A Transaction"); the savepoint undoes what the entry had
-    /// written before that statement.
+    /// Stores one entry within the open transaction, or rejects it if the database can't take it.
     func applyIsolated(_ sale: SaleID, _ entry: StreamEntry) throws(StoreError) -> Outcome {
-        let soldBefore = soldSeconds
-        try database.execute("SAVEPOINT entry")
         do throws(StoreError) {
-            let outcome = try apply(sale, entry)
-            try database.execute("RELEASE entry")
-            return outcome
+            return try savepoint { () throws(StoreError) in try applyEntry(sale, entry) }
         } catch {
             guard error.concernsRow else { throw error }
-            try database.execute("ROLLBACK TO entry; RELEASE entry")
-            // The chain in memory may be ahead of the table now: it is read again when it is needed.
-            known[sale] = nil
-            soldSeconds = soldBefore
-            return try reject(
-                sale, entry, error.isConstraint ? .contradiction : .unstorable, .apply,
-                "the database refuses it: \(error.message)", entry.number("position"), entry.number("quantity"))
+            return try reject(sale, entry, Rejection(refusal: error), claim: entry.claim)
         }
     }
 
-    /// Stores one entry that a worker may have died of, by itself; rejects it where one has died while it did just that.
-    ///
-    /// Twice, as the first time may have been anybody's fault: a machine that was switched off.
+    /// How many workers must have died while they stored an entry by itself before it is rejected. Two, because the
+    /// first death may have another cause, such as a machine that was switched off.
     private static let deathsMax = 2
 
-    /// How often an entry was delivered can't tell: it grows with each reconnection, too. What survives a crash is a mark,
-    /// committed before the try and deleted with what comes of it: a mark of an earlier owner of the file is the word of one
-    /// that did not live to delete it.
+    /// Stores one entry that a worker may have died of, by itself. Rejects it if workers have died while they did just
+    /// that.
+    ///
+    /// The number of deliveries can't tell, because it also grows with each reconnection. What survives a crash is a
+    /// mark that is committed before the try and deleted with its result: a mark of an earlier owner of the file means
+    /// that this owner did not live to delete it.
     package func tryAlone(
         _ sale: SaleID, _ entry: StreamEntry, deliveries: Int, beforeCommit: ([Outcome]) -> Void = { _ in }
     ) throws(StoreError) -> Applied {
-        let trial: [StoreValue] = [.text("\(sale)"), .text(entry.id)]
-        if let outcome = try finalOutcome(sale, entry.id) {
-            return Applied(outcomes: [outcome], persistedPosition: try persistedPosition(sale))
+        let trial: [StoreValue] = [.sale(sale), .text(entry.id)]
+        if let outcome = try finalOutcome(of: entry.id, sale) {
+            return Applied(outcomes: [outcome], persistedPosition: try advancedPosition(sale))
         }
-        var deaths = 0
-        try database.query("SELECT life, deaths FROM trials WHERE sale = ? AND stream_id = ?", trial) {
-            deaths = $0.integer(1) + ($0.text(0) == life ? 0 : 1)
-        }
+        let deaths =
+            try database.first("SELECT life, deaths FROM trials WHERE sale = ? AND stream_id = ?", trial) {
+                $0.integer(1) + ($0.text(0) == life ? 0 : 1)
+            } ?? 0
         if deaths >= Self.deathsMax {
             return try transaction { () throws(StoreError) in
-                let outcome = try reject(
-                    sale, entry, .crashesWorker, .deliver,
-                    "the worker ended each time it was to be stored, at last by itself", entry.number("position"),
-                    entry.number("quantity"), attempts: deliveries)
+                let rejection = Rejection(
+                    .crashesWorker, at: .deliver, "the worker ended each time it was to be stored, at last by itself")
+                let outcome = try reject(sale, entry, rejection, claim: entry.claim, attempts: deliveries)
                 // From here on the dead letter remembers it (`finalOutcome`).
                 try database.run("DELETE FROM trials WHERE sale = ? AND stream_id = ?", trial)
                 return Applied(outcomes: [outcome], persistedPosition: try conclude(sale, last: entry.id))
@@ -72,7 +59,7 @@ extension OrderStore {
                 return Applied(outcomes: [outcome], persistedPosition: position)
             }
         } catch {
-            // It has been survived: whoever comes next must not think otherwise.
+            // This worker survived the entry, so the next one must not count a death.
             _ = try? database.run("DELETE FROM trials WHERE sale = ? AND stream_id = ?", trial)
             throw error
         }

@@ -1,43 +1,11 @@
 package import Shared
 
-/// What came of one dead letter that was to be redriven or discarded.
-package struct DeadLetterResult: Equatable, Sendable {
-    package enum Outcome: String, Sendable, CaseIterable {
-        /// It is stored now.
-        case applied
-        /// What it says was stored already.
-        case alreadyThere = "already_there"
-        case failedAgain = "failed_again"
-        case discarded
-        /// It had been redriven, or discarded, before.
-        case skipped
-        /// There is no such dead letter.
-        case unknown
-    }
-
-    package var id: String
-    package var outcome: Outcome
-    /// Why, where it needs a sentence.
-    package var message: String
-    /// What had been decided before, where it was skipped.
-    package var resolution: DeadLetter.Resolution?
-
-    package init(id: String, outcome: Outcome, message: String = "", resolution: DeadLetter.Resolution? = nil) {
-        self.id = id
-        self.outcome = outcome
-        self.message = message
-        self.resolution = resolution
-    }
-
-    /// Whether what the letter says is stored, now or since before.
-    package var isStored: Bool { [.applied, .alreadyThere].contains(outcome) || resolution == .redriven }
-}
-
+/// Redriving and discarding dead letters.
 extension OrderStore {
-    /// Tries dead letters once more, as the stream would bring them; each try is on the audit. With `rehearsing`, says what
-    /// would come of it, and changes nothing.
+    /// Tries dead letters once more, as if the stream brought them. Each try is on the audit. A rehearsal returns what
+    /// would happen and changes nothing.
     ///
-    /// Answers the sale's persisted position, too.
+    /// Also returns the sale's persisted position.
     package func redrive(
         _ sale: SaleID, _ ids: [String], reason: String, rehearsing: Bool
     ) throws(StoreError) -> (results: [DeadLetterResult], persistedPosition: Int) {
@@ -49,12 +17,13 @@ extension OrderStore {
                 try audit("redrive", sale, id, reason, result)
                 results.append(result)
             }
-            // Letters are older than what the sale has come to: its last entry stays.
+            // Dead letters are older than the sale's last entry, which stays.
             return (results, try conclude(sale, last: "0-0"))
         }
     }
 
-    /// Notes, before they are made, the tries that this process may die of: what is noted beside them would die with it.
+    /// Puts the tries that may kill this process on the audit before they are made: what is written together with such
+    /// a try would be lost with it.
     private func auditDangers(_ sale: SaleID, _ ids: [String], _ reason: String) throws(StoreError) {
         try transaction { () throws(StoreError) in
             for id in ids {
@@ -77,18 +46,18 @@ extension OrderStore {
         case .stored: outcome = .applied
         case .alreadyStored: outcome = .alreadyThere
         case .rejected, .alreadyRejected:
-            return DeadLetterResult(
-                id: id, outcome: .failedAgain, message: try database.deadLetter(sale, id)?.message ?? "")
+            let message = try database.deadLetter(sale, id)?.message ?? ""
+            return DeadLetterResult(id: id, outcome: .failedAgain, message: message)
         }
         try resolve(sale, id, .redriven)
         return DeadLetterResult(id: id, outcome: outcome)
     }
 
-    /// Decides that dead letters never will be stored. Where one is an order that nobody has, its position is void: on the
-    /// ledger, and for ever. Its units stay sold.
+    /// Decides that dead letters will never be stored. If one is an order that nobody has, its position becomes void:
+    /// on the ledger, and permanently. Its units stay sold.
     ///
-    /// - Parameter given: the last position that the sale has given: an entry that claims a later one is rubbish, and must not
-    ///   take that position from the buyer who will get it.
+    /// - Parameter given: the last position that the sale has given. An entry that claims a later one made it up, and
+    ///   must not take that position from the buyer who will get it.
     package func discard(
         _ sale: SaleID, _ ids: [String], reason: String, given: Int, rehearsing: Bool
     ) throws(StoreError) -> [DeadLetterResult] {
@@ -103,17 +72,17 @@ extension OrderStore {
         }
     }
 
-    private func discard(_ sale: SaleID, _ id: String, _ reason: String, _ given: Int) throws(StoreError)
-        -> DeadLetterResult
-    {
+    private func discard(
+        _ sale: SaleID, _ id: String, _ reason: String, _ given: Int
+    ) throws(StoreError) -> DeadLetterResult {
         guard let letter = try database.deadLetter(sale, id) else { return DeadLetterResult(id: id, outcome: .unknown) }
         if let result = skipped(letter) { return result }
         try resolve(sale, id, .discarded)
         guard let position = letter.position, position <= given, try knownSale(sale) != nil else {
             return DeadLetterResult(id: id, outcome: .discarded)
         }
-        // A letter that contradicts a stored order has that order's position, and no unit of its own; and another letter that
-        // is still open may be the order that the position belongs to.
+        // A dead letter that contradicts a stored order has that order's position, and no unit of its own. Another dead
+        // letter that is still open may be the order that the position belongs to.
         let now = UnixMilliseconds.now
         let voided = try database.run(
             """
@@ -125,8 +94,7 @@ extension OrderStore {
             ON CONFLICT DO NOTHING
             """,
             [
-                .text("\(sale)"), .integer(position), .integer(letter.quantity ?? 0), .text(id), .text(reason),
-                .integer(now.value),
+                .sale(sale), .integer(position), .integer(letter.quantity ?? 0), .text(id), .text(reason), .time(now),
             ])
         if voided == 1 {
             try extendLedger(of: sale, with: .void(position: position, quantity: letter.quantity ?? 0, at: now))
@@ -148,9 +116,7 @@ extension OrderStore {
     ) throws(StoreError) {
         try database.run(
             "UPDATE dead_letters SET resolution = ?3, resolved_at_ms = ?4 WHERE sale = ?1 AND stream_id = ?2",
-            [
-                .text("\(sale)"), .text(id), .text(resolution.rawValue), .integer(UnixMilliseconds.now.value),
-            ])
+            [.sale(sale), .text(id), .text(resolution.rawValue), .time(.now)])
     }
 
     private func audit(
@@ -158,29 +124,5 @@ extension OrderStore {
     ) throws(StoreError) {
         let outcome = result.message.isEmpty ? result.outcome.rawValue : "\(result.outcome.rawValue): \(result.message)"
         try audit(action, sale, subject: id, reason: reason, outcome: outcome)
-    }
-
-    /// Notes what an operator did, within the open transaction.
-    func audit(
-        _ action: String, _ sale: SaleID, subject: String, reason: String, outcome: String
-    ) throws(StoreError) {
-        try database.run(
-            "INSERT INTO audit (at_ms, action, sale, subject, reason, outcome) VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                .integer(UnixMilliseconds.now.value), .text(action), .text("\(sale)"), .text(subject), .text(reason),
-                .text(outcome),
-            ])
-    }
-
-    /// Runs `body` in one transaction; `rehearsing` takes back whatever it did.
-    private func transaction<R>(rehearsing: Bool, _ body: () throws(StoreError) -> R) throws(StoreError) -> R {
-        guard rehearsing else { return try transaction(body) }
-        try database.execute("BEGIN IMMEDIATE")
-        defer {
-            try? database.execute("ROLLBACK")
-            known = [:]
-            soldSeconds = [:]
-        }
-        return try body()
     }
 }

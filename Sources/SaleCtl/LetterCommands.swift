@@ -58,7 +58,7 @@ extension Command {
             letter.append(to: &text)
             text.appendMember("fields")
             if let fields = letter.fields {
-                letter.append(fields, to: &text)
+                letter.append(fields.words, to: &text)
             } else {
                 text.append("null")
             }
@@ -92,7 +92,7 @@ extension Command {
 extension DeadLetter {
     /// Names and values; a last name without a value has an empty one.
     fileprivate var pairs: [(name: [UInt8], value: [UInt8])] {
-        let fields = fields ?? []
+        let fields = fields?.words ?? []
         return stride(from: 0, to: fields.count, by: 2).map {
             (fields[$0], $0 + 1 < fields.count ? fields[$0 + 1] : [])
         }

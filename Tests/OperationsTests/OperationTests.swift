@@ -44,11 +44,11 @@ import Testing
         #"{"operation":"erase","sale":"demo","reason":"r"}"#,
         #"{"operation":"erase","sale":"demo","buyer":"b","ids":["1-0"],"reason":"r"}"#,
     ])
-    func `that is not one is refused`(_ text: String) {
+    func `is refused if it is malformed`(_ text: String) {
         #expect(throws: Operation.Malformed.self) { _ = try parse(text) }
     }
 
-    @Test func `of a hundred letters with the longest reason fits into its bound, and of one more does not`() throws {
+    @Test func `holds a hundred dead letters with the longest reason, and not one more`() throws {
         let ids = (0..<100).map { "18446744073709551615-184467440737095516\(10 + $0 % 90)" }
         let letters = Operation.DeadLetters(
             sale: Self.sale, ids: ids, reason: String(repeating: "\u{1}", count: 500), isRehearsal: false)

@@ -1,20 +1,15 @@
 import Shared
 
 extension OrderStore {
-    /// What is kept in memory of a sale; nil if it is not stored.
+    /// What is kept in memory of a sale; nil if the sale is not stored.
     func knownSale(_ sale: SaleID) throws(StoreError) -> KnownSale? {
         if let known = known[sale] { return known }
-        var key: String?
-        try database.query("SELECT pseudonym_key FROM sales WHERE sale = ?", [.text("\(sale)")]) { key = $0.text(0) }
+        let key = try database.first("SELECT pseudonym_key FROM sales WHERE sale = ?", [.sale(sale)]) { $0.text(0) }
         guard let key else { return nil }
         guard let pseudonym = Pseudonym(key: key) else {
             throw StoreError(code: 0, operation: "read sales", message: "the pseudonym key of \(sale) is damaged")
         }
-        var chain = LedgerChain()
-        try database.query(
-            "SELECT seq, hash FROM ledger WHERE sale = ? ORDER BY seq DESC LIMIT 1", [.text("\(sale)")]
-        ) { chain = LedgerChain(seq: $0.integer(0), hash: $0.blob(1)) }
-        let read = KnownSale(pseudonym: pseudonym, chain: chain)
+        let read = KnownSale(pseudonym: pseudonym, chain: try database.ledgerHead(of: sale) ?? LedgerChain())
         known[sale] = read
         return read
     }
@@ -27,6 +22,6 @@ extension OrderStore {
         known.chain.extend(by: text.bytes)
         try database.run(
             "INSERT INTO ledger (sale, seq, entry, hash) VALUES (?, ?, ?, ?)",
-            [.text("\(sale)"), .integer(known.chain.seq), .text(text.string), .blob(known.chain.hash)])
+            [.sale(sale), .integer(known.chain.seq), .text(text.string), .blob(known.chain.hash)])
     }
 }
