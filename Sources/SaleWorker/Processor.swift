@@ -3,11 +3,12 @@ import OrderStore
 import RedisClient
 import Shared
 
-/// Takes the entries of one read to their end: into SQLite, and only then off Redis' pending list.
+/// Stores the entries of one read in SQLite, and only then takes them off Redis' pending list.
 ///
-/// A kill between any two steps leaves entries pending; they are delivered again, and storing them again changes nothing.
+/// A kill between any two steps leaves entries pending. They are delivered again, and storing them again changes
+/// nothing.
 final class Processor {
-    /// Entries that are tried by themselves in one turn.
+    /// Entries that are tried by themselves in one pass.
     private static let aloneMax = 100
 
     private let store: OrderStore
@@ -16,7 +17,7 @@ final class Processor {
     private let metrics: WorkerMetrics
     private let log: Log
     private var failpoint: Failpoint?
-    /// Entries that this worker has failed to take to their end, and lived: as many as are pending at most.
+    /// Entries that this worker has failed to finish and has survived: at most as many as are pending.
     private var survived: [SaleID: Set<String>] = [:]
 
     init(
@@ -30,18 +31,17 @@ final class Processor {
         self.failpoint = failpoint
     }
 
-    /// Stores, dead-letters and acknowledges entries that are new, in this order. Where it throws before that is done, they are
-    /// still pending.
+    // MARK: Batches
+
+    /// Stores new entries, moves those that can't be stored to the dead letters, and acknowledges the others, in this
+    /// order. If it throws before that is done, they are still pending.
     func process(_ sale: SaleID, _ entries: [StreamEntry], on redis: BlockingRedis) throws {
         guard !entries.isEmpty else { return }
-        let moved = try surviving(sale, entries) {
-            try prepare(sale, entries, on: redis)
-            return try finish(sale, entries, store(sale, entries), on: redis)
-        }
-        try noteMoved(sale, moved, on: redis)
+        try finishing(sale, entries, on: redis) { try store(sale, entries) }
     }
 
-    /// The same for entries that have been delivered before; those that a worker may have died of by themselves.
+    /// The same for entries that have been delivered before. Those that a worker may have died of are stored by
+    /// themselves.
     func processOlder(_ sale: SaleID, _ entries: [StreamEntry], on redis: BlockingRedis) throws {
         let deliveries = try StreamReader.deliveries(sale, entries, to: worker, on: redis)
         let parts = Suspicion.parts(entries.map(\.id), deliveries: deliveries, survived: survived[sale] ?? [])
@@ -50,35 +50,38 @@ final class Processor {
             switch part {
             case .together(let range): try process(sale, Array(entries[range]), on: redis)
             case .alone(let index, let deliveries):
-                // Each is a commit of its own. The rest is read again, once others have had their turn.
+                // Each one costs a commit. The rest is read again in the next pass, after the other sales.
                 guard tried < Self.aloneMax else { return }
                 tried += 1
                 let entry = entries[index]
-                let moved = try surviving(sale, [entry]) {
-                    try prepare(sale, [entry], on: redis)
-                    let applied = try store.tryAlone(sale, entry, deliveries: deliveries) { written([entry], $0) }
-                    return try finish(sale, [entry], applied, on: redis)
+                try finishing(sale, [entry], on: redis) {
+                    try store.tryAlone(sale, entry, deliveries: deliveries) { written([entry], $0) }
                 }
-                try noteMoved(sale, moved, on: redis)
             }
         }
     }
 
-    /// Remembers what this worker has failed to take to its end, and lived.
-    private func surviving<R>(_ sale: SaleID, _ entries: [StreamEntry], _ work: () throws -> R) throws -> R {
+    /// Takes entries through all steps, and remembers them as survived if a step fails.
+    private func finishing(
+        _ sale: SaleID, _ entries: [StreamEntry], on redis: BlockingRedis, _ store: () throws -> OrderStore.Applied
+    ) throws {
+        let moved: [String]
         do {
-            let result = try work()
+            try prepare(sale, entries, on: redis)
+            moved = try finish(sale, entries, store(), on: redis)
             survived[sale]?.subtract(entries.map(\.id))
-            return result
         } catch {
             survived[sale, default: []].formUnion(entries.map(\.id))
             throw error
         }
+        try noteMoved(sale, moved, on: redis)
     }
+
+    // MARK: Steps
 
     private func prepare(_ sale: SaleID, _ entries: [StreamEntry], on redis: BlockingRedis) throws {
         failpoint?.reached(.afterRead)
-        // An entry that only the primary has may be taken back by a failover, and its unit sold again.
+        // A failover may take back an entry that only the primary has, and its unit would be sold again.
         try redis.confirm(replicas: replicas)
         let given = try redis.command(["GET", RedisArgument(SaleKeys(sale).position)])
         store.noteGiven(given.integer ?? 0, of: sale)
@@ -108,7 +111,8 @@ final class Processor {
         failpoint?.reached(.beforeCommit)
     }
 
-    /// Takes off the pending list what has become of the entries; answers the ids of those that are dead letters now.
+    /// Takes the entries off the pending list according to their outcomes. Returns the ids of those that were moved to
+    /// the dead letters.
     private func finish(
         _ sale: SaleID, _ entries: [StreamEntry], _ applied: OrderStore.Applied, on redis: BlockingRedis
     ) throws -> [String] {
@@ -142,7 +146,9 @@ final class Processor {
         return moved
     }
 
-    private func acknowledge(_ sale: SaleID, _ ids: [RedisArgument], persisted: Int, on redis: BlockingRedis) throws {
+    private func acknowledge(
+        _ sale: SaleID, _ ids: [RedisArgument], persisted: Int, on redis: BlockingRedis
+    ) throws {
         guard !ids.isEmpty else { return }
         let keys = SaleKeys(sale)
         try redis.run(
@@ -150,14 +156,16 @@ final class Processor {
             [RedisArgument(SaleKeys.group), RedisArgument(persisted)] + ids)
     }
 
-    /// Moves an entry to the dead letters. A contradiction stops the sale first: one of two stories is wrong, and no more
-    /// should be sold before somebody has looked.
+    // MARK: Dead letters
+
+    /// Moves an entry from the pending list to the dlq stream. A contradiction pauses the sale first: one of two
+    /// stories is wrong, and nothing more should be sold before somebody has looked.
     private func moveToDeadLetters(
         _ sale: SaleID, _ entry: StreamEntry, _ rejection: Rejection, on redis: BlockingRedis
     ) throws {
         failpoint?.reached(.beforeDeadLetter)
         if rejection.reason == .contradiction {
-            // One that is being archived has ended, and nothing changes it any more (control.lua).
+            // A sale that is being archived has ended, and nothing changes it any more (control.lua).
             let pauses = try redis.archiveEvent(of: sale) == nil
             if pauses { _ = try redis.control(sale, .pause) }
             log.write(.error, "contradiction") {
@@ -188,7 +196,7 @@ final class Processor {
         }
     }
 
-    /// Notes of letters that they were moved by a worker that did not live to note it: they are on no pending list.
+    /// Notes dead letters as moved that are on no pending list: a worker moved them, and died before it noted that.
     func noteMoved(_ sale: SaleID, on redis: BlockingRedis) throws {
         let moved = try store.unmovedDeadLetters(sale).filter { try StreamReader.isAcknowledged(sale, $0, on: redis) }
         try noteMoved(sale, moved, on: redis)
@@ -196,7 +204,7 @@ final class Processor {
 
     private func noteMoved(_ sale: SaleID, _ ids: [String], on redis: BlockingRedis) throws {
         guard !ids.isEmpty else { return }
-        // A failover may take back what only the primary has; the entry is pending again then, and must be moved again.
+        // A failover may take back what only the primary has. The entry is then pending again, and must be moved again.
         try redis.confirm(replicas: replicas)
         try store.markMoved(sale, ids)
     }

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 @Suite struct `A dead letter` {
-    /// Adds an order of position 1 that is somebody else's.
+    /// Adds an order by another buyer at position 1.
     private func addImpostor(_ under: WorkerUnderTest, _ sale: SaleID) throws {
         try under.add(
             sale,
@@ -57,7 +57,7 @@ import Testing
         #expect(worker.errors.contains("\"contradiction\""))
     }
 
-    @Test func `of a contradiction is made also of a sale that is being archived, which nothing pauses`() throws {
+    @Test func `of a contradiction does not pause a sale that is being archived`() throws {
         let under = try WorkerUnderTest()
         let sale = try TestSale.create(under.redis, stock: 10)
         try under.sell(sale, to: 0..<1)
@@ -74,7 +74,7 @@ import Testing
         #expect(try under.salectl(["pause", "demo"]).errors.contains("is being archived"))
     }
 
-    @Test func `is moved once, though the worker died before it noted so, and the group is lost later`() throws {
+    @Test func `is moved once, even if the worker dies before noting it and the group is lost later`() throws {
         let under = try WorkerUnderTest()
         let sale = try TestSale.create(under.redis, stock: 10)
         try under.sell(sale, to: 0..<1)
@@ -113,7 +113,7 @@ import Testing
     }
 
     @Test(arguments: ["tester", "another"])
-    func `is made of an entry that was deleted while it was pending`(_ consumer: String) throws {
+    func `is made of an entry that was deleted while pending`(_ consumer: String) throws {
         let under = try WorkerUnderTest()
         let sale = try TestSale.create(under.redis, stock: 10)
         let keys = SaleKeys(sale)

@@ -4,10 +4,10 @@ import Operations
 import OrderStore
 import Shared
 
-/// The private listener: health and metrics for probes, the read model for operators with a token.
+/// The private listener: health and metrics for probes, sales, orders and operations for operators with a token.
 final class OperatorService: HTTPHandler {
     private static let secondsMax = 600
-    /// At 500 bytes each, half a megabyte; `salectl dlq ls` has them all.
+    /// At 500 bytes each, half a megabyte. `salectl dlq ls` lists all.
     private static let lettersMax = 1000
 
     private let store: StoreReader
@@ -18,7 +18,7 @@ final class OperatorService: HTTPHandler {
     private var gate: OperatorGate
     private var server: HTTPServer!
 
-    /// - Parameter perform: does an operation, and answers its result as JSON.
+    /// - Parameter perform: runs an operation and returns its result as JSON.
     init(
         store: StoreReader, metrics: WorkerMetrics, token: [UInt8]?, loop: EventLoop, log: Log,
         perform: @escaping (Operation) throws -> String
@@ -120,7 +120,7 @@ final class OperatorService: HTTPHandler {
         }
     }
 
-    /// Done at once, between two batches.
+    /// Runs an operation at once, between two batches.
     private func operate(_ request: borrowing Request, _ exchange: Exchange) {
         do {
             let result = try perform(try Operation(parsing: request.body))
@@ -172,11 +172,11 @@ extension Problem {
     fileprivate static let tooManyAttempts = Problem(
         "rate-limited", .tooManyRequests, "Too many attempts", "Too many wrong tokens. Try again later.")
     fileprivate static let operationMalformed = Problem(
-        "malformed-body", .badRequest, "Malformed body", "This is no operation.")
+        "malformed-body", .badRequest, "Malformed body", "This is not an operation.")
     fileprivate static let operationRefused = Problem(
         "operation-refused", .conflict, "Operation refused", "Nothing was done.")
     fileprivate static let notStoring = Problem(
-        "unavailable", .serviceUnavailable, "Unavailable", "Orders are not stored just now.")
+        "unavailable", .serviceUnavailable, "Unavailable", "Orders are not being stored now.")
     fileprivate static let buyerMissing = Problem(
         "malformed-query", .badRequest, "Malformed query", "Name a buyer: ?buyer=…")
 }
