@@ -19,6 +19,9 @@ final class Processor {
     private var failpoint: Failpoint?
     /// Entries that this worker has failed to finish and has survived: at most as many as are pending.
     private var survived: [SaleID: Set<String>] = [:]
+    /// Entries that were deleted while they were pending, and are not dead letters yet. XAUTOCLAIM names such an entry
+    /// only once, so it is lost if this worker dies before it is stored.
+    private var deleted: [SaleID: Set<String>] = [:]
 
     init(
         store: OrderStore, worker: String, replicas: Int, metrics: WorkerMetrics, log: Log, failpoint: Failpoint?
@@ -43,6 +46,7 @@ final class Processor {
     /// The same for entries that have been delivered before. Those that a worker may have died of are stored by
     /// themselves.
     func processOlder(_ sale: SaleID, _ entries: [StreamEntry], on redis: BlockingRedis) throws {
+        let entries = addingDeleted(sale, entries)
         let deliveries = try StreamReader.deliveries(sale, entries, to: worker, on: redis)
         let parts = Suspicion.parts(entries.map(\.id), deliveries: deliveries, survived: survived[sale] ?? [])
         var tried = 0
@@ -61,6 +65,13 @@ final class Processor {
         }
     }
 
+    /// `entries`, and after them the deleted ones of earlier reads that could not be stored.
+    private func addingDeleted(_ sale: SaleID, _ entries: [StreamEntry]) -> [StreamEntry] {
+        let earlier = (deleted[sale] ?? []).subtracting(entries.map(\.id))
+        deleted[sale, default: []].formUnion(entries.filter { $0.fields == nil }.map(\.id))
+        return entries + earlier.sorted().map { StreamEntry(id: $0, fields: nil) }
+    }
+
     /// Takes entries through all steps, and remembers them as survived if a step fails.
     private func finishing(
         _ sale: SaleID, _ entries: [StreamEntry], on redis: BlockingRedis, _ store: () throws -> OrderStore.Applied
@@ -70,6 +81,7 @@ final class Processor {
             try prepare(sale, entries, on: redis)
             moved = try finish(sale, entries, store(), on: redis)
             survived[sale]?.subtract(entries.map(\.id))
+            deleted[sale]?.subtract(entries.map(\.id))
         } catch {
             survived[sale, default: []].formUnion(entries.map(\.id))
             throw error
@@ -183,6 +195,8 @@ final class Processor {
             .deadletter, keys: [keys.orders, keys.deadLetters],
             [RedisArgument(SaleKeys.group), RedisArgument(entry.id), entry.fields == nil ? "1" : "0"]
                 + dlqEntry.arguments)
+        // It must not be moved twice if a later step fails.
+        deleted[sale]?.remove(entry.id)
         failpoint?.reached(.afterDeadLetter)
         metrics.deadLetters += 1
         if rejection.isOversell { metrics.oversellsPrevented += 1 }
