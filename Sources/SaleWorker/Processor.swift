@@ -54,7 +54,7 @@ final class Processor {
             switch part {
             case .together(let range): try process(sale, Array(entries[range]), on: redis)
             case .alone(let index, let deliveries):
-                // Each one costs a commit. The rest is read again in the next pass, after the other sales.
+                // Each one costs a commit. The rest is read again, after the other sales.
                 guard tried < Self.aloneMax else { return }
                 tried += 1
                 let entry = entries[index]

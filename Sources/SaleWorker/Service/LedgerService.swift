@@ -90,10 +90,3 @@ final class LedgerService: HTTPHandler {
             body: { body in lines.withBytes { body.append($0) } })
     }
 }
-
-extension Problem {
-    static let malformedQuery = Problem(
-        "malformed-query", .badRequest, "Malformed query", "after and limit are whole numbers.")
-    static let unreadable = Problem(
-        "unavailable", .serviceUnavailable, "Unavailable", "The database can't be read just now.")
-}

@@ -165,18 +165,3 @@ final class OperatorService: HTTPHandler {
         text.append("}")
     }
 }
-
-extension Problem {
-    fileprivate static let operatorUnauthorized = Problem(
-        "unauthorized", .unauthorized, "Unauthorized", "Send the operators' token: Authorization: Bearer <token>.")
-    fileprivate static let tooManyAttempts = Problem(
-        "rate-limited", .tooManyRequests, "Too many attempts", "Too many wrong tokens. Try again later.")
-    fileprivate static let operationMalformed = Problem(
-        "malformed-body", .badRequest, "Malformed body", "This is not an operation.")
-    fileprivate static let operationRefused = Problem(
-        "operation-refused", .conflict, "Operation refused", "Nothing was done.")
-    fileprivate static let notStoring = Problem(
-        "unavailable", .serviceUnavailable, "Unavailable", "Orders are not being stored now.")
-    fileprivate static let buyerMissing = Problem(
-        "malformed-query", .badRequest, "Malformed query", "Name a buyer: ?buyer=…")
-}
