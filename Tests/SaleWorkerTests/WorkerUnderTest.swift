@@ -4,7 +4,7 @@ import RedisClient
 import Shared
 import TestSupport
 
-/// A real worker on a real Redis, and helpers to query both.
+/// A real worker on a real Redis, and ways to query both.
 final class WorkerUnderTest {
     let server: RedisServer
     let redis: BlockingRedis
