@@ -1,8 +1,8 @@
-/// How long buyers waited, as their log tells it. No promise is judged by these: they are for people to read.
+/// How long buyers waited, according to their log. No promise is judged by these numbers: they are for people to read.
 package struct AnswerTimes: Equatable, Sendable {
-    /// The longest time from one press to its answer, be it 202 or 503. Nanoseconds.
+    /// The longest time from an attempt to its answer, be it 202 or 503. Nanoseconds.
     package private(set) var slowestAnswer = 0
-    /// The longest time in which nobody was told a decision (201, 200, 409), between two who were. Nanoseconds.
+    /// The longest time between two decisions (201, 200, 409) that buyers got. Nanoseconds.
     package private(set) var longestSilence = 0
 
     package init(_ attempts: [Attempt]) {

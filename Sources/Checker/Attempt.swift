@@ -1,19 +1,19 @@
 import Shared
 
-/// One attempt of one buyer, as the load client's log has it: times on one monotonic clock.
+/// One attempt of one buyer, from the load client's log. Times are on one monotonic clock.
 package struct Attempt: Equatable, Sendable {
-    /// Which of several logs it is from, from 0.
+    /// Which of several logs it is from, counted from 0.
     package var log: Int
-    /// Its line in the log, from 1.
+    /// Its line in the log, counted from 1.
     package var line: Int
-    /// To join a waiting room, not to buy; `position` is then the ticket's.
+    /// Whether it joins a waiting room and does not buy; `position` is then the ticket's.
     package var isJoin: Bool
     package var invoked: Int
-    /// nil: no answer came; whether it was decided is not known.
+    /// nil if no answer came: whether it was decided is not known.
     package var responded: Int?
     package var buyer: String
     package var key: String
-    /// 0 where no answer came.
+    /// 0 if no answer came.
     package var status: Int
     package var problem: String?
     package var position: Int?
@@ -34,20 +34,20 @@ package struct Attempt: Equatable, Sendable {
         self.position = position
     }
 
-    /// It was told "secured", or the same again.
+    /// Whether it was answered "secured", for the first time or again.
     package var won: Bool { status == 200 || status == 201 }
     package var isSoldOut: Bool { status == 409 && problem == "sold-out" }
-    /// It may have been decided without the buyer knowing: also where a proxy has heard nothing of it.
+    /// Whether it may have been decided without the buyer knowing, also if a proxy got no answer.
     package var isUnknown: Bool { responded == nil || [202, 500, 502, 504].contains(status) }
 
-    /// Why a line is no attempt.
+    /// Why a line is not an attempt.
     package struct Malformed: Error, CustomStringConvertible {
         package let line: Int
 
         package var description: String { "line \(line) is not an attempt as stampede --log writes it" }
     }
 
-    /// Reads a log, line by line: one of several, where it has a `number`.
+    /// Reads a log, line by line. `number` tells several logs apart.
     package static func parse(_ log: Span<UInt8>, number: Int = 0) throws(Malformed) -> [Attempt] {
         var attempts: [Attempt] = []
         var start = 0

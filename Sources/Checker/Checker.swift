@@ -1,69 +1,16 @@
 package import OrderStore
 import Shared
 
-/// What must hold of any sale, whatever went wrong meanwhile.
-package enum Invariant: String, CaseIterable, Sendable {
-    /// No unit over stock.
-    case neverOversold = "never_oversold"
-    /// With enough demand every unit is sold.
-    case neverUndersold = "never_undersold"
-    /// Every confirmed order is in SQLite, at the position and for the buyer that was told.
-    case confirmedIsStored = "confirmed_is_stored"
-    /// Every stored order was asked for by somebody who may have won.
-    case storedWasAsked = "stored_was_asked"
-    /// A key that has won gives the same answer for ever, and no position belongs to two keys.
-    case sameAnswerForEver = "same_answer_for_ever"
-    /// A position is greater than every position that was answered before it was asked for.
-    case firstComeFirstServed = "first_come_first_served"
-    /// "Sold out" only when it is true.
-    case soldOutWhenTrue = "sold_out_when_true"
-    /// Positions without a gap, but for those recorded as lost.
-    case noGaps = "no_gaps"
-    /// Stock less what is left is what is sold, withheld, or with the dead letters.
-    case conservation
-    /// Redis and SQLite tell the same story, and nothing waits between them.
-    case nothingPending = "nothing_pending"
-}
-
-/// One thing that does not hold.
-package struct Violation: Equatable, Sendable, CustomStringConvertible {
-    package let invariant: Invariant
-    /// The line of the log that shows it, where one does.
-    package let line: Int?
-    package let message: String
-
-    package var description: String {
-        "\(invariant.rawValue): \(message)\(line.map { " (line \($0))" } ?? "")"
-    }
-}
-
-/// Redis when everything has healed and drained.
-package struct RedisRest: Equatable, Sendable {
-    /// Units left.
-    package var remaining: Int
-    /// Stream entries that the worker has not acknowledged, or not seen.
-    package var pending: Int
-    /// What the comparison with SQLite found, each a sentence.
-    package var differences: [String]
-
-    package init(remaining: Int, pending: Int, differences: [String]) {
-        self.remaining = remaining
-        self.pending = pending
-        self.differences = differences
-    }
-}
-
-/// Holds three histories against each other: what buyers were told, what SQLite stores, and what Redis has at rest. Each
-/// purchase is of one unit, as the load client's are. Exact, in O(n log n).
+/// Compares three histories: the answers that buyers got, what SQLite stores, and what Redis has at rest. Each purchase
+/// is of one unit, as the load client's are. Exact, in O(n log n).
 package struct Checker {
     private let attempts: [Attempt]
     private let stored: StoredSale
     private let rest: RedisRest
     /// By key.
     private let orders: [String: Order]
-    /// What buyers were told that they have.
-    private let places: Places
-    private let placeOf: [Told: Places.Place]
+    private let confirmations: Confirmations
+    private let confirmationOf: [KeyAndPosition: Confirmations.Confirmation]
 
     package private(set) var violations: [Violation] = []
 
@@ -72,8 +19,10 @@ package struct Checker {
         self.stored = stored
         self.rest = rest
         orders = Dictionary(stored.orders.map { ($0.key, $0) }) { first, _ in first }
-        places = Places(attempts)
-        placeOf = Dictionary(places.told.map { (Told(key: $0.key, position: $0.position), $0) }) { first, _ in first }
+        confirmations = Confirmations(attempts)
+        confirmationOf = Dictionary(
+            confirmations.all.map { (KeyAndPosition(key: $0.key, position: $0.position), $0) }
+        ) { first, _ in first }
         checkStock()
         checkConfirmed()
         checkAsked()
@@ -88,20 +37,27 @@ package struct Checker {
         violations.append(Violation(invariant: invariant, line: line, message: message))
     }
 
-    /// A win as one buyer was told of it, however often.
-    private struct Told: Hashable {
+    /// Identifies a win, however often it was confirmed.
+    private struct KeyAndPosition: Hashable {
         var key: String
         var position: Int?
     }
 
-    private func place(of order: Order) -> Places.Place? { placeOf[Told(key: order.key, position: order.id.position)] }
+    private func confirmation(of order: Order) -> Confirmations.Confirmation? {
+        confirmationOf[KeyAndPosition(key: order.key, position: order.id.position)]
+    }
 
-    /// When the press was sent that an order was given to, at the earliest; nil where none can have been.
-    private func asked(for order: Order) -> Int? { place(of: order)?.asked ?? places.open[order.key] }
+    /// When the attempt that an order was given to was sent, at the earliest; nil if no attempt can have won it.
+    private func asked(for order: Order) -> Int? {
+        confirmation(of: order)?.asked ?? confirmations.firstUnknown[order.key]
+    }
 
     private var storedUnits: Int { stored.orders.reduce(0) { $0 + $1.quantity } }
 
-    /// Units that came on sale again when somebody may have been told "sold out".
+    /// Units that are sold, withheld or among the dead letters.
+    private var accountedUnits: Int { storedUnits + stored.withheld + stored.rejectedUnits }
+
+    /// Units that came on sale again when "sold out" may already have been answered.
     private var returnedUnits: Int {
         stored.losses.reduce(stored.restocked) { $1.isReleased ? $0 + $1.units : $0 }
     }
@@ -111,33 +67,35 @@ package struct Checker {
     private mutating func checkStock() {
         let total = stored.record.stockTotal
         if storedUnits > total { violate(.neverOversold, "\(storedUnits) units are stored of \(total)") }
-        // Each answer to a key is a unit that was promised, also where two keys were told of one position.
-        let told = Set(attempts.filter(\.won).map { Told(key: $0.key, position: $0.position) })
-        if told.count > total { violate(.neverOversold, "\(told.count) orders were confirmed of \(total) units") }
-        // Where somebody has no final answer, a unit may rightly be left.
+        // Each confirmed key is a promised unit, also if one position was confirmed to two keys.
+        let confirmed = Set(attempts.filter(\.won).map { KeyAndPosition(key: $0.key, position: $0.position) })
+        if confirmed.count > total {
+            violate(.neverOversold, "\(confirmed.count) orders were confirmed of \(total) units")
+        }
+        // While a buyer has no final answer, a unit may rightly be left.
         let keys = Set(attempts.map(\.key))
         let settled = Set(attempts.filter { $0.won || $0.isSoldOut }.map(\.key))
-        let accounted = storedUnits + stored.withheld + stored.letterUnits
-        if keys.count >= total, settled == keys, accounted < total - returnedUnits {
-            violate(.neverUndersold, "\(total - accounted) units are left, and \(keys.count) buyers wanted \(total)")
+        if keys.count >= total, settled == keys, accountedUnits < total - returnedUnits {
+            violate(
+                .neverUndersold, "\(total - accountedUnits) units are left, and \(keys.count) buyers wanted \(total)")
         }
     }
 
     private mutating func checkConfirmed() {
-        var seen: Set<Told> = []
+        var seen: Set<KeyAndPosition> = []
         for attempt in attempts
-        where attempt.won && seen.insert(Told(key: attempt.key, position: attempt.position)).inserted {
+        where attempt.won && seen.insert(KeyAndPosition(key: attempt.key, position: attempt.position)).inserted {
+            let confirmed = attempt.position ?? 0
             guard let order = orders[attempt.key] else {
                 violate(
-                    .confirmedIsStored, line: attempt.line,
-                    "position \(attempt.position ?? 0) of \(attempt.buyer) is not stored")
+                    .confirmedIsStored, line: attempt.line, "position \(confirmed) of \(attempt.buyer) is not stored")
                 continue
             }
             if order.id.position != attempt.position || order.buyer != attempt.buyer {
                 violate(
                     .confirmedIsStored, line: attempt.line,
-                    "\(attempt.buyer) was told position \(attempt.position ?? 0); stored is \(order.id.position) of \(order.buyer)"
-                )
+                    "position \(confirmed) was confirmed to \(attempt.buyer), and \(order.id.position) is stored for "
+                        + order.buyer)
             }
         }
     }
@@ -147,7 +105,7 @@ package struct Checker {
         for order in stored.orders where !mayHaveWon.contains(order.key) {
             violate(
                 .storedWasAsked,
-                "position \(order.id.position) is stored, and \(order.buyer) was told no, or never asked")
+                "position \(order.id.position) is stored, and \(order.buyer) was refused, or never asked")
         }
     }
 
@@ -160,12 +118,12 @@ package struct Checker {
             if let other = positionOfKey.updateValue(position, forKey: attempt.key), other != position {
                 violate(
                     .sameAnswerForEver, line: attempt.line,
-                    "\(attempt.buyer) was told positions \(other) and \(position)")
+                    "positions \(other) and \(position) were confirmed to \(attempt.buyer)")
             }
             if let other = keyOfPosition.updateValue(attempt.key, forKey: position), other != attempt.key {
                 violate(
                     .sameAnswerForEver, line: attempt.line,
-                    "position \(position) was told to keys \(other) and \(attempt.key)")
+                    "position \(position) was confirmed to keys \(other) and \(attempt.key)")
             }
             knownAt[attempt.key] = min(knownAt[attempt.key] ?? .max, responded)
         }
@@ -173,63 +131,64 @@ package struct Checker {
             if let known = knownAt[attempt.key], known < attempt.invoked {
                 violate(
                     .sameAnswerForEver, line: attempt.line,
-                    "\(attempt.buyer) had won, and was told \(attempt.problem ?? "no")")
+                    "\(attempt.buyer) had won, and was answered \(attempt.problem ?? "no")")
             }
         }
     }
 
-    /// Sorted by the press that it was given to, each position is greater than every one whose answer was out before that press.
-    /// Positions are a total order, so this is all that can be asked.
+    /// In the order of the attempts that won them, each position is greater than every position that was answered
+    /// before its attempt was sent. Positions are a total order, so this is all that can be asked.
     private mutating func checkOrderOfService() {
-        let answered = places.told.sorted { $0.told < $1.told }
-        let pressed = stored.orders.compactMap { order in asked(for: order).map { (order: order, at: $0) } }
+        let answered = confirmations.all.sorted { $0.answered < $1.answered }
+        let inTurn = stored.orders.compactMap { order in asked(for: order).map { (order: order, at: $0) } }
             .sorted { $0.at < $1.at }
         var next = 0
         var highest = 0
-        for (order, at) in pressed {
-            while next < answered.count, answered[next].told < at {
+        for (order, at) in inTurn {
+            while next < answered.count, answered[next].answered < at {
                 highest = max(highest, answered[next].position)
                 next += 1
             }
             if order.id.position <= highest {
                 violate(
-                    .firstComeFirstServed, line: place(of: order)?.line,
-                    "\(order.buyer) got position \(order.id.position), and \(highest) had been answered before it pressed"
-                )
+                    .firstComeFirstServed, line: confirmation(of: order)?.line,
+                    "\(order.buyer) got position \(order.id.position), and \(highest) was answered before it asked")
             }
         }
     }
 
     private mutating func checkSoldOut() {
         guard let first = attempts.filter(\.isSoldOut).min(by: { ($0.responded ?? .max) < ($1.responded ?? .max) }),
-            let told = first.responded
+            let answered = first.responded
         else { return }
-        let accounted = storedUnits + stored.withheld + stored.letterUnits
         let total = stored.record.stockTotal - returnedUnits
-        if accounted < total {
-            violate(.soldOutWhenTrue, line: first.line, "\(total - accounted) units were never sold")
+        if accountedUnits < total {
+            violate(.soldOutWhenTrue, line: first.line, "\(total - accountedUnits) units were never sold")
         }
-        // The log does not tell which of the later orders those are for.
+        // The log does not show which of the later orders got the returned units.
         guard returnedUnits == 0 else { return }
-        // Every unit's purchase must have begun before anybody was told that none was left.
+        // Every winning attempt must have been sent before the first "sold out" was answered.
         for order in stored.orders {
-            if let pressed = asked(for: order), pressed > told {
+            if let sent = asked(for: order), sent > answered {
                 violate(
                     .soldOutWhenTrue, line: first.line,
                     "position \(order.id.position) was asked for only after the first \"sold out\"")
             }
         }
-        // Who is told so has not won, and can't win any more: not even by an earlier press that was still on its way.
+        // A buyer who is answered "sold out" has not won, and can't win any more, not even by an earlier attempt that
+        // was still on its way.
         for attempt in attempts where attempt.isSoldOut {
-            guard let order = orders[attempt.key], attempt.invoked <= place(of: order)?.told ?? .max else { continue }
+            guard let order = orders[attempt.key],
+                attempt.invoked <= confirmation(of: order)?.answered ?? .max
+            else { continue }
             violate(
                 .soldOutWhenTrue, line: attempt.line,
-                "\(attempt.buyer) was told \"sold out\", and got position \(order.id.position)")
+                "\(attempt.buyer) was answered \"sold out\", and got position \(order.id.position)")
         }
     }
 
     private mutating func checkGaps() {
-        var positions = Set(stored.orders.map(\.id.position)).union(stored.deadLetters.map(\.position))
+        var positions = Set(stored.orders.map(\.id.position)).union(stored.rejectedOrders.map(\.position))
         for loss in stored.losses { positions.formUnion(loss.positions) }
         var next = 1
         for position in positions.sorted() {
@@ -240,9 +199,10 @@ package struct Checker {
 
     private mutating func checkRest() {
         let gone = stored.record.stockTotal - rest.remaining
-        let accounted = storedUnits + stored.withheld + stored.letterUnits
-        if gone != accounted {
-            violate(.conservation, "\(gone) units are gone from Redis; \(accounted) are sold, withheld or dead letters")
+        if gone != accountedUnits {
+            violate(
+                .conservation,
+                "\(gone) units are gone from Redis; \(accountedUnits) are sold, withheld or dead letters")
         }
         if rest.pending > 0 { violate(.nothingPending, "\(rest.pending) stream entries are not acknowledged") }
         for difference in rest.differences { violate(.nothingPending, difference) }

@@ -1,8 +1,8 @@
-/// How fair a run was to those who came, as their logs tell it: nothing is taken on the server's word. O(n log n).
+/// How fair a run was to those who came, judged by their own logs and not by the server's word. O(n log n).
 package struct Fairness: Equatable, Sendable {
-    /// Who got a lower position although another's was known before it asked: there must be none.
+    /// An attempt that got a lower position than one that was answered before it was sent. There must be none.
     package struct Inversion: Equatable, Sendable {
-        /// Where the answer is: in which of the logs, from 0, and in which of its lines, from 1.
+        /// The log that has its answer, from 0, and the line, from 1.
         package var log: Int
         package var line: Int
         package var position: Int
@@ -17,34 +17,34 @@ package struct Fairness: Equatable, Sendable {
         }
     }
 
-    /// Those who were given positions in one order: of tickets, or of units.
+    /// Positions that were given in one order: of tickets, or of units.
     package struct Order: Equatable, Sendable {
         package fileprivate(set) var count = 0
         package fileprivate(set) var inversions: [Inversion] = []
-        /// How many have a position behind that of somebody who asked later: both were under way at once.
+        /// How many have a higher position than somebody who asked later: both were under way at once.
         package fileprivate(set) var overtaken = 0
-        /// By how much the one who gained most asked later than somebody it came before. Nanoseconds.
+        /// The largest head start: how much later than somebody with a higher position a buyer asked. Nanoseconds.
         package fileprivate(set) var largestLead = 0
     }
 
     /// What happened between the last unit and the first "sold out".
     package struct Cut: Equatable, Sendable {
         package fileprivate(set) var lastPosition: Int
-        /// From the press that won the last unit to the first answer "sold out"; negative where it was told before that
-        /// press. Nanoseconds.
+        /// From the attempt that won the last unit to the first answer "sold out"; negative if that answer came before
+        /// the attempt. Nanoseconds.
         package fileprivate(set) var soldOutAfter: Int
-        /// Buyers who were told "sold out", and had pressed before the one who won the last unit.
+        /// Buyers who were answered "sold out" although they had asked before the one who won the last unit.
         package fileprivate(set) var missedIt: Int
-        /// How much earlier the first of them had pressed. Nanoseconds.
+        /// How much earlier the first of them had asked. Nanoseconds.
         package fileprivate(set) var largestLead: Int
-        /// Units won by a press that came after somebody had been told "sold out": 0, unless there was a restock.
+        /// Units won by attempts sent after the first "sold out": 0, unless there was a restock.
         package fileprivate(set) var wonAfter: Int
     }
 
-    /// nil where nobody joined a waiting room.
+    /// nil if nobody joined a waiting room.
     package let tickets: Order?
     package let units: Order
-    /// nil where nothing was sold out.
+    /// nil if nothing was sold out.
     package let cut: Cut?
     /// The most purchases that were sent within any one second.
     package let busiestSecond: Int
@@ -52,47 +52,49 @@ package struct Fairness: Equatable, Sendable {
     package init(_ attempts: [Attempt]) {
         let purchases = attempts.filter { !$0.isJoin }
         let joins = attempts.filter(\.isJoin)
-        let winners = Self.places(purchases)
-        tickets = joins.isEmpty ? nil : Self.order(Self.places(joins))
+        let winners = Self.confirmations(purchases)
+        tickets = joins.isEmpty ? nil : Self.order(Self.confirmations(joins))
         units = Self.order(winners)
         cut = Self.cut(winners, purchases)
         busiestSecond = Self.busiestSecond(purchases)
     }
 
-    /// What was told, by position.
-    private static func places(_ attempts: [Attempt]) -> [Places.Place] {
-        Places(attempts).told.sorted { $0.position < $1.position }
+    /// What was confirmed, by position.
+    private static func confirmations(_ attempts: [Attempt]) -> [Confirmations.Confirmation] {
+        Confirmations(attempts).all.sorted { $0.position < $1.position }
     }
 
-    /// - Parameter places: by position.
-    private static func order(_ places: [Places.Place]) -> Order {
+    /// - Parameter confirmations: by position.
+    private static func order(_ confirmations: [Confirmations.Confirmation]) -> Order {
         var order = Order()
-        order.count = places.count
+        order.count = confirmations.count
         var latest = Int.min
-        for place in places {
-            if latest > place.asked {
+        for confirmation in confirmations {
+            if latest > confirmation.asked {
                 order.overtaken += 1
-                order.largestLead = max(order.largestLead, latest - place.asked)
+                order.largestLead = max(order.largestLead, latest - confirmation.asked)
             }
-            latest = max(latest, place.asked)
+            latest = max(latest, confirmation.asked)
         }
-        let told = places.sorted { $0.told < $1.told }
+        let answered = confirmations.sorted { $0.answered < $1.answered }
         var next = 0
         var highest = 0
-        for place in places.sorted(by: { $0.asked < $1.asked }) {
-            while next < told.count, told[next].told < place.asked {
-                highest = max(highest, told[next].position)
+        for confirmation in confirmations.sorted(by: { $0.asked < $1.asked }) {
+            while next < answered.count, answered[next].answered < confirmation.asked {
+                highest = max(highest, answered[next].position)
                 next += 1
             }
-            if place.position < highest {
+            if confirmation.position < highest {
                 order.inversions.append(
-                    Inversion(log: place.log, line: place.line, position: place.position, answered: highest))
+                    Inversion(
+                        log: confirmation.log, line: confirmation.line, position: confirmation.position,
+                        answered: highest))
             }
         }
         return order
     }
 
-    private static func cut(_ winners: [Places.Place], _ purchases: [Attempt]) -> Cut? {
+    private static func cut(_ winners: [Confirmations.Confirmation], _ purchases: [Attempt]) -> Cut? {
         let refused = purchases.filter(\.isSoldOut)
         guard let last = winners.last, let first = refused.compactMap(\.responded).min() else { return nil }
         let earlier = refused.filter { $0.invoked < last.asked }

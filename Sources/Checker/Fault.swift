@@ -1,6 +1,6 @@
-/// What a run must have met to prove anything: a run that never met its fault is invalid, not green.
+/// A fault that a run must have met to prove anything: a run that never met its fault is invalid, not green.
 package enum Fault: String, CaseIterable, Sendable {
-    /// A connection was lost, or silent, in the middle of a purchase.
+    /// A connection was lost, or fell silent, in the middle of a purchase.
     case lost
     /// A purchase was answered 202.
     case pending

@@ -2,22 +2,23 @@ import OrderStore
 import RedisClient
 import Shared
 
-/// Forgets who a buyer of an ended sale was: orders keep their position, quantity and place on the ledger, and the buyer's
-/// name, key and trace go from SQLite and from Redis.
+/// Forgets who a buyer of an ended sale was: orders keep their position, quantity and place on the ledger, and the
+/// buyer's name, key and trace disappear from SQLite and from Redis.
 ///
-/// SQLite comes first. Whoever is interrupted in between runs it again: each step looks for what is left of the buyer, and
-/// what stands in its place follows from the buyer alone.
+/// SQLite comes first. An erasure that is interrupted is run again: each step looks for what is left of the buyer, and
+/// what replaces it follows from the buyer alone.
 struct Erasure {
     let sale: SaleID
     let buyer: String
     let reason: String
 
     /// An entry of the buyer's on one of the sale's streams.
-    private struct Trace {
+    private struct BuyerEntry {
         let stream: String
         let id: String
-        /// What takes its place; none where SQLite has it as a dead letter: the stream would bring that one anew.
-        let replacement: [[UInt8]]
+        /// What replaces it; nothing if SQLite has it as a dead letter, because the stream would bring the replacement
+        /// again.
+        let replacement: StreamFields
     }
 
     func run(_ store: OrderStore, _ redis: BlockingRedis) throws -> String {
@@ -26,24 +27,25 @@ struct Erasure {
         }
         try refuseUnlessEnded(store, redis)
         let wins = try wins(store, redis)
-        let traces = try traces(erased, store, redis)
+        let entries = try entries(erased, store, redis)
         let ticket = [RedisArgument(SaleKeys(sale).tickets), RedisArgument(buyer)]
         let hasTicket = try redis.command(["HEXISTS"] + ticket).integer == 1
 
         let counts = try store.erase(
-            erased, of: sale, reason: reason, unless: wins == nil && traces.isEmpty && !hasTicket)
+            erased, of: sale, reason: reason, unless: wins == nil && entries.isEmpty && !hasTicket)
         guard let counts else { throw OperationRefused(.notFound, "\(sale) has nothing of this buyer") }
         try redis.command(["HDEL"] + ticket)
         if let wins { try replace(wins, by: erased, redis) }
-        for trace in traces {
+        for entry in entries {
             try redis.run(
-                .replace, keys: [trace.stream],
-                [RedisArgument(SaleKeys.group), RedisArgument(trace.id)] + trace.replacement.map { RedisArgument($0) })
+                .replace, keys: [entry.stream],
+                [RedisArgument(SaleKeys.group), RedisArgument(entry.id)]
+                    + entry.replacement.words.map { RedisArgument($0) })
         }
         return json(erased.name, counts)
     }
 
-    /// Until it has ended, the buyer's field answers retries, and holds the limit of units a buyer may have.
+    /// Until the sale has ended, the buyer's field answers retries, and counts towards the limit of units for a buyer.
     private func refuseUnlessEnded(_ store: OrderStore, _ redis: BlockingRedis) throws {
         let hasEnded: Bool
         if let status = try redis.status(sale, allowingGaps: true) {
@@ -56,7 +58,7 @@ struct Erasure {
         }
     }
 
-    /// The buyer's field; nil where there is none.
+    /// The buyer's field; nil if there is none.
     private func wins(_ store: OrderStore, _ redis: BlockingRedis) throws -> String? {
         let reply = try redis.command(["HGET", RedisArgument(SaleKeys(sale).buyers), RedisArgument(buyer)])
         guard let text = reply.value.string else { return nil }
@@ -70,35 +72,32 @@ struct Erasure {
         return text
     }
 
-    private func traces(_ erased: ErasedBuyer, _ store: OrderStore, _ redis: BlockingRedis) throws -> [Trace] {
+    private func entries(_ erased: ErasedBuyer, _ store: OrderStore, _ redis: BlockingRedis) throws -> [BuyerEntry] {
         let keys = SaleKeys(sale)
-        var traces: [Trace] = []
+        var entries: [BuyerEntry] = []
         for (id, fields) in try redis.entries(of: keys.orders, rewrittenBy: erased) {
             let position = Self.position(in: fields)
             switch try store.holding(sale, position: position, streamID: id) {
-            case .order: traces.append(Trace(stream: keys.orders, id: id, replacement: fields))
-            case .deadLetter: traces.append(Trace(stream: keys.orders, id: id, replacement: []))
+            case .order: entries.append(BuyerEntry(stream: keys.orders, id: id, replacement: fields))
+            case .deadLetter: entries.append(BuyerEntry(stream: keys.orders, id: id, replacement: []))
             case .nothing: throw notStored(position)
             }
         }
         for (id, fields) in try redis.entries(of: keys.deadLetters, rewrittenBy: erased) {
-            traces.append(Trace(stream: keys.deadLetters, id: id, replacement: fields))
+            entries.append(BuyerEntry(stream: keys.deadLetters, id: id, replacement: fields))
         }
-        return traces
+        return entries
     }
 
-    private static func position(in fields: [[UInt8]]) -> Int? {
-        guard let at = fields.indices.dropLast().first(where: { fields[$0] == Array("position".utf8) }) else {
-            return nil
-        }
-        return String(decoding: fields[at + 1], as: UTF8.self).withBytes { $0.decimal }
+    private static func position(in fields: StreamFields) -> Int? {
+        guard let at = fields.firstIndex(of: "position") else { return nil }
+        return String(decoding: fields.words[at + 1], as: UTF8.self).withBytes { $0.decimal }
     }
 
     private func notStored(_ position: Int?) -> OperationRefused {
-        OperationRefused(
-            .notAllowed,
-            "SQLite does not have \(position.map { "position \($0)" } ?? "an entry") of this buyer yet: let the worker catch up"
-        )
+        let what = position.map { "position \($0)" } ?? "an entry"
+        return OperationRefused(
+            .notAllowed, "SQLite does not have \(what) of this buyer yet: let the worker catch up")
     }
 
     private func replace(_ wins: String, by erased: ErasedBuyer, _ redis: BlockingRedis) throws {
@@ -131,15 +130,15 @@ struct Erasure {
 }
 
 extension BlockingRedis {
-    /// The entries of a stream that are the buyer's, without the buyer.
+    /// The buyer's entries on a stream, without the buyer.
     fileprivate func entries(
         of stream: String, rewrittenBy erased: ErasedBuyer
-    ) throws(RedisError) -> [(id: String, fields: [[UInt8]])] {
-        var entries: [(id: String, fields: [[UInt8]])] = []
+    ) throws(RedisError) -> [(id: String, fields: StreamFields)] {
+        var entries: [(id: String, fields: StreamFields)] = []
         try forEachEntry(of: stream) { id, entry in
-            var bytes: [[UInt8]] = []
-            for at in 0..<entry.count { bytes.append(entry[at].bytes ?? []) }
-            if let fields = erased.rewritten(bytes) { entries.append((id, fields)) }
+            var words: [[UInt8]] = []
+            for at in 0..<entry.count { words.append(entry[at].bytes ?? []) }
+            if let fields = erased.rewritten(StreamFields(words)) { entries.append((id, fields)) }
         }
         return entries
     }

@@ -1,12 +1,12 @@
 import Shared
 
 extension Operation {
-    /// Why a text is no operation.
+    /// Why a text is not an operation.
     package struct Malformed: Error, Equatable, CustomStringConvertible {
         package let description: String
     }
 
-    /// As it travels to the worker.
+    /// The body of the request to the worker.
     package var json: String {
         var text = ByteBuffer(capacity: 1024)
         text.append("{")
@@ -23,7 +23,7 @@ extension Operation {
         return text.string
     }
 
-    private func append(_ name: String, _ letters: Letters, to text: inout ByteBuffer) {
+    private func append(_ name: String, _ letters: DeadLetters, to text: inout ByteBuffer) {
         text.appendMember("operation", name)
         text.appendMember("sale", "\(letters.sale)")
         text.appendMember("ids", letters.ids)
@@ -31,7 +31,7 @@ extension Operation {
         text.appendMember("dry_run", letters.isRehearsal)
     }
 
-    /// Reads what `json` writes: no member is missing but `dry_run`, none is unknown, none occurs twice.
+    /// Reads what `json` writes. Only `dry_run` may be missing; an unknown or repeated member is refused.
     package init(parsing bytes: Span<UInt8>) throws(Malformed) {
         guard bytes.count <= Self.bytesMax else {
             throw Malformed(description: "it has more than \(Self.bytesMax) bytes")
@@ -43,7 +43,7 @@ extension Operation {
             throw Malformed(description: "it is not the JSON of an operation")
         }
         guard let sale = SaleID(members.texts["sale"] ?? "") else {
-            throw Malformed(description: "sale is no sale's name")
+            throw Malformed(description: "sale is not the name of a sale")
         }
         let reason = members.texts["reason"] ?? ""
         guard !reason.isEmpty, reason.utf8.count <= Self.reasonBytesMax else {
@@ -66,7 +66,7 @@ extension Operation {
         !text.isEmpty && text.utf8.count <= Limits.buyerBytesMax && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
     }
 
-    /// Whether it is a stream entry's id, `ms-seq`.
+    /// Whether it is the id of a stream entry, `ms-seq`.
     package static func isStreamID(_ text: String) -> Bool {
         let words = text.split(separator: "-", omittingEmptySubsequences: false)
         return words.count == 2 && words.allSatisfy { (1...20).contains($0.utf8.count) && $0.utf8.allSatisfy(isDigit) }
@@ -75,7 +75,7 @@ extension Operation {
     private static func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") < 10 }
 }
 
-/// The members of an operation, whichever it is.
+/// The members of any operation.
 private struct Members {
     var texts: [String: String] = [:]
     var ids: [String]?
@@ -111,11 +111,12 @@ private struct Members {
         return strings
     }
 
-    func letters(_ sale: SaleID, _ reason: String) throws(Operation.Malformed) -> Operation.Letters {
+    func letters(_ sale: SaleID, _ reason: String) throws(Operation.Malformed) -> Operation.DeadLetters {
         guard texts["buyer"] == nil else { throw Operation.Malformed(description: "buyer is not for dead letters") }
-        guard let ids, (1...Operation.Letters.idsMax).contains(ids.count), ids.allSatisfy(Operation.isStreamID) else {
-            throw Operation.Malformed(description: "ids must be 1 to \(Operation.Letters.idsMax) stream ids")
+        guard let ids, (1...Operation.DeadLetters.idsMax).contains(ids.count), ids.allSatisfy(Operation.isStreamID)
+        else {
+            throw Operation.Malformed(description: "ids must be 1 to \(Operation.DeadLetters.idsMax) stream ids")
         }
-        return Operation.Letters(sale: sale, ids: ids, reason: reason, isRehearsal: isRehearsal ?? false)
+        return Operation.DeadLetters(sale: sale, ids: ids, reason: reason, isRehearsal: isRehearsal ?? false)
     }
 }

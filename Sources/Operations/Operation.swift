@@ -2,25 +2,25 @@ package import OrderStore
 package import RedisClient
 package import Shared
 
-/// What an operator has done to what is stored: by salectl itself while it holds the database's lock, by the worker while it
-/// does (`POST /v1/operations`). One database has one writer.
+/// What an operator does to what is stored: salectl does it itself while it holds the database's lock, otherwise the
+/// worker does it while it holds the lock (`POST /v1/operations`). One database has one writer.
 package enum Operation: Equatable, Sendable {
     /// Tries dead letters once more.
-    case redrive(Letters)
-    /// Decides that dead letters never will be stored.
-    case discard(Letters)
+    case redrive(DeadLetters)
+    /// Decides that dead letters will never be stored.
+    case discard(DeadLetters)
     /// Forgets who a buyer was.
     case erase(sale: SaleID, buyer: String, reason: String)
 
-    /// Dead letters of one sale, named one by one: whoever selects them does so once, and new ones are not among them.
-    package struct Letters: Equatable, Sendable {
-        /// A hundred are one transaction of some milliseconds, so the worker's stream waits for no longer.
+    /// Dead letters of one sale, named one by one: they are selected once, and later ones are not among them.
+    package struct DeadLetters: Equatable, Sendable {
+        /// A hundred are one transaction of some milliseconds, and the worker's stream waits no longer than that.
         package static let idsMax = 100
 
         package var sale: SaleID
         package var ids: [String]
         package var reason: String
-        /// Only says what would come of it.
+        /// Whether to report only what would happen.
         package var isRehearsal: Bool
 
         package init(sale: SaleID, ids: [String], reason: String, isRehearsal: Bool) {
@@ -33,10 +33,11 @@ package enum Operation: Equatable, Sendable {
 
     /// Bytes of a reason.
     package static let reasonBytesMax = 500
-    /// Bytes of an operation's JSON: a hundred ids of 44, and a reason of which each byte is escaped to six.
+    /// Bytes of an operation's JSON: a hundred ids of 44, and a reason in which each byte is escaped to six.
     package static let bytesMax = 8192
 
-    /// Does it; answers the result as JSON. Where it throws, it may be done again: what has been done is known as done.
+    /// Runs the operation and returns its result as JSON. If it throws, it may be run again: what was done is not done
+    /// twice.
     package func run(store: OrderStore, redis: BlockingRedis) throws -> String {
         switch self {
         case .redrive(let letters): try letters.redrive(store, redis)
@@ -44,24 +45,5 @@ package enum Operation: Equatable, Sendable {
         case .erase(let sale, let buyer, let reason):
             try Erasure(sale: sale, buyer: buyer, reason: reason).run(store, redis)
         }
-    }
-}
-
-/// Why an operation was not done: nothing has been changed.
-package struct OperationRefused: Error, Equatable, CustomStringConvertible {
-    package enum Kind: Sendable {
-        /// There is no such sale.
-        case notFound
-        /// Not now, or not so.
-        case notAllowed
-    }
-
-    package let kind: Kind
-    /// One sentence.
-    package let description: String
-
-    init(_ kind: Kind, _ description: String) {
-        self.kind = kind
-        self.description = description
     }
 }

@@ -5,19 +5,24 @@ import Shared
 final class Database {
     enum Access { case write, read }
 
-    /// How long a statement waits for a lock that another process holds, in milliseconds. Readers of a WAL database take
-    /// none that a writer needs; what remains is somebody's shell with a transaction open.
+    /// How long a statement waits for a lock that another process holds, in milliseconds. Readers of a WAL database
+    /// take no lock that a writer needs, so in practice that is somebody's shell with an open transaction.
     private static let busyMilliseconds: Int32 = 1000
 
     let handle: OpaquePointer
-    /// Let go of when the connection is closed, and not before: the last one to close makes a checkpoint.
+    /// Released after the connection is closed, never before: the last connection to close makes a checkpoint.
     private let lock: StoreLock?
-    /// Statements that are used again and again, by where their text stands in the program.
-    private var statements: [UnsafePointer<UInt8>: Statement] = [:]
+    /// Prepared statements that are used again and again, by where their text stands in the program.
+    private var statements: [StatementKey: Statement] = [:]
 
-    /// Opens `path`; for writing it is made where it isn't there.
+    private struct StatementKey: Hashable {
+        let start: UnsafePointer<UInt8>
+        let rest: UnsafePointer<UInt8>
+    }
+
+    /// Opens `path`. Opening it for writing creates the file if it does not exist.
     init(_ path: String, _ access: Access, lock: StoreLock? = nil) throws(StoreError) {
-        // NOMUTEX: one thread uses the connection, so SQLite's own locks would be paid for nothing.
+        // NOMUTEX: only one thread uses the connection, so it does not need SQLite's own locks.
         let flags =
             switch access {
             case .write: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
@@ -34,7 +39,7 @@ final class Database {
         self.lock = lock
         sqlite3_extended_result_codes(made, 1)
         sqlite3_busy_timeout(made, Self.busyMilliseconds)
-        // Only the writer may checkpoint (StoreLock). A read-only connection can't; this says so to SQLite, too.
+        // Only the writer may checkpoint (StoreLock). A read-only connection can't, and this tells SQLite not to try.
         if access == .read { _ = CSQLite_no_checkpoint_on_close(made) }
     }
 
@@ -43,49 +48,106 @@ final class Database {
         sqlite3_close_v2(handle)
     }
 
-    /// Runs SQL that takes no values and gives no rows that matter.
+    /// Runs SQL that takes no values and whose rows don't matter.
     func execute(_ sql: String) throws(StoreError) {
         guard sqlite3_exec(handle, sql, nil, nil, nil) == SQLITE_OK else { throw StoreError(handle, sql) }
     }
 
-    /// Runs a statement for its effect; answers how many rows it changed itself, not by triggers.
+    /// Runs a statement for its effect and returns how many rows the statement itself, not a trigger, changed.
     @discardableResult func run(_ sql: StaticString, _ values: [StoreValue] = []) throws(StoreError) -> Int {
         try query(sql, values) { _ in }
         return Int(sqlite3_changes(handle))
     }
 
-    /// Runs a statement and calls `body` with each row. It is prepared the first time, and kept.
-    func query(
-        _ sql: StaticString, _ values: [StoreValue] = [], _ body: (borrowing Row) -> Void
-    ) throws(StoreError) {
-        try statement(sql).query(values, body)
-    }
-
-    private func statement(_ sql: StaticString) throws(StoreError) -> Statement {
-        if let prepared = statements[sql.utf8Start] { return prepared }
-        let made = try Statement(handle, sql.description)
-        statements[sql.utf8Start] = made
-        return made
-    }
-
-    /// The integer that a PRAGMA or a SELECT of one row answers.
+    /// The integer that a PRAGMA or a one-row SELECT returns.
     func integer(_ sql: String) throws(StoreError) -> Int {
         var value = 0
         try Statement(handle, sql).query([]) { value = $0.integer(0) }
         return value
     }
 
+    // MARK: Queries
+
+    /// Runs a statement and calls `body` with each row. The statement is prepared once and kept.
+    func query(
+        _ sql: StaticString, _ values: [StoreValue] = [], _ body: (borrowing Row) -> Void
+    ) throws(StoreError) {
+        try query(sql, "", values, body)
+    }
+
+    /// The same for SQL in two parts: a `start` that several statements share, such as a list of columns, and the
+    /// `rest`.
+    func query(
+        _ start: StaticString, _ rest: StaticString, _ values: [StoreValue], _ body: (borrowing Row) -> Void
+    ) throws(StoreError) {
+        try statement(start, rest).query(values, body)
+    }
+
+    /// What `read` makes of the first row; nil if there is no row.
+    func first<T>(
+        _ sql: StaticString, _ values: [StoreValue] = [], _ read: (borrowing Row) -> T
+    ) throws(StoreError) -> T? {
+        var result: T?
+        try query(sql, values) { row in
+            if result == nil { result = read(row) }
+        }
+        return result
+    }
+
+    /// What `read` makes of each row.
+    func all<T>(
+        _ sql: StaticString, _ values: [StoreValue] = [], _ read: (borrowing Row) -> T
+    ) throws(StoreError) -> [T] {
+        var result: [T] = []
+        try query(sql, values) { result.append(read($0)) }
+        return result
+    }
+
+    /// Whether the query has a row.
+    func exists(_ sql: StaticString, _ values: [StoreValue]) throws(StoreError) -> Bool {
+        try first(sql, values) { _ in true } ?? false
+    }
+
+    private func statement(_ start: StaticString, _ rest: StaticString) throws(StoreError) -> Statement {
+        let key = StatementKey(start: start.utf8Start, rest: rest.utf8Start)
+        if let prepared = statements[key] { return prepared }
+        let made = try Statement(handle, "\(start)\(rest)")
+        statements[key] = made
+        return made
+    }
+
+    // MARK: Transactions
+
     /// Runs `body` in one transaction that takes the write lock at once: a transaction that begins by reading and then
     /// writes can fail with SQLITE_BUSY without waiting (sqlite.org/lang_transaction.html).
-    func transaction<R>(_ body: () throws(StoreError) -> R) throws(StoreError) -> R {
+    ///
+    /// If `body` throws, or `rehearsing` is set, everything that it did is rolled back.
+    func transaction<R>(rehearsing: Bool = false, _ body: () throws(StoreError) -> R) throws(StoreError) -> R {
         try execute("BEGIN IMMEDIATE")
         do throws(StoreError) {
             let result = try body()
-            try execute("COMMIT")
+            try execute(rehearsing ? "ROLLBACK" : "COMMIT")
             return result
         } catch {
-            // Some errors (full disk, I/O) have rolled back already; a second ROLLBACK then only says so.
+            // Some errors (full disk, I/O) have rolled back already. The second ROLLBACK then fails, which is harmless.
             sqlite3_exec(handle, "ROLLBACK", nil, nil, nil)
+            throw error
+        }
+    }
+
+    /// Runs `body` within the open transaction. An error that concerns a row undoes what `body` did and leaves the
+    /// transaction open; any other error may have ended the transaction, so its owner must let it fail.
+    ///
+    /// SQLite itself undoes only the statement that failed (sqlite.org/lang_transaction.html, "Response To Errors
+    /// Within A Transaction"). The savepoint undoes the statements before it.
+    func savepoint<R>(_ body: () throws(StoreError) -> R) throws(StoreError) -> R {
+        try execute("SAVEPOINT entry")
+        do throws(StoreError) {
+            let result = try body()
+            try execute("RELEASE entry")
+            return result
+        } catch {
+            if error.concernsRow { try execute("ROLLBACK TO entry; RELEASE entry") }
             throw error
         }
     }

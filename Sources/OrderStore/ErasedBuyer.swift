@@ -1,13 +1,13 @@
 package import Shared
 
-/// What stands in the place of a buyer who has been erased from a sale: the same in SQLite and in Redis, so that both go on
-/// telling the same story. A pure function of the buyer and the sale's pseudonym.
+/// What replaces a buyer who is erased from a sale. It is the same in SQLite and in Redis, so that both stores stay
+/// equal: a pure function of the buyer and the sale's pseudonym.
 package struct ErasedBuyer {
     package let buyer: String
-    /// `erased:` and the name that the public ledger has for the buyer.
+    /// `erased:` and the buyer's name on the public ledger.
     package let name: String
 
-    /// As of an order whose trace was lost on the way: the same order (`tellsTheSame`).
+    /// The trace of an order that has lost its own; such an order still counts as the same.
     static let trace = String(repeating: "0", count: 32)
 
     package init(_ buyer: String, _ pseudonym: Pseudonym) {
@@ -15,37 +15,34 @@ package struct ErasedBuyer {
         name = "erased:\(pseudonym.of(buyer))"
     }
 
-    /// In place of the order's key, which the buyer's machine made up and may say anything.
+    /// Replaces the order's key, which the buyer's machine made up and which may contain anything.
     package static func key(_ position: Int) -> String { "erased-\(position)" }
 
-    /// An entry's names and values without the buyer; nil where it is not the buyer's.
-    package func rewritten(_ fields: [[UInt8]]) -> [[UInt8]]? {
-        let (key, value) = (Array("buyer".utf8), Array(buyer.utf8))
-        guard let at = fields.indices.dropLast().first(where: { fields[$0] == key && fields[$0 + 1] == value }) else {
-            return unpacking(fields)
-        }
+    /// The fields of a stream entry without the buyer; nil if the entry is not the buyer's.
+    package func rewritten(_ fields: StreamFields) -> StreamFields? {
+        let value = Array(buyer.utf8)
+        guard let at = fields.firstIndex(of: "buyer", value: value) else { return unpacked(fields) }
         var result = fields
-        let position = StreamEntry(id: "", fields: fields).number("position")
-        // Names are at every second place from here on, also where a malformed entry has one too many in front.
-        for index in stride(from: at % 2, to: fields.count - 1, by: 2) {
-            switch String(decoding: fields[index], as: UTF8.self) {
-            case "buyer" where fields[index + 1] == value: result[index + 1] = Array(name.utf8)
-            case "key": result[index + 1] = Array((position.map(Self.key) ?? "erased").utf8)
-            case "trace": result[index + 1] = Array(Self.trace.utf8)
+        let position = fields.number("position")
+        // Names are at every second index from there, also if a malformed entry has a word too many in front.
+        for index in stride(from: at % 2, to: fields.words.count - 1, by: 2) {
+            switch String(decoding: fields.words[index], as: UTF8.self) {
+            case "buyer" where fields.words[index + 1] == value: result.words[index + 1] = Array(name.utf8)
+            case "key": result.words[index + 1] = Array((position.map(Self.key) ?? "erased").utf8)
+            case "trace": result.words[index + 1] = Array(Self.trace.utf8)
             default: break
             }
         }
         return result
     }
 
-    /// A letter of the dlq stream that was too long for a script has its entry packed in one field.
-    private func unpacking(_ fields: [[UInt8]]) -> [[UInt8]]? {
-        let name = Array("dlq_packed".utf8)
-        guard let at = fields.indices.dropLast().first(where: { fields[$0] == name }),
-            let inner = StreamEntry.unpacked(fields[at + 1]).flatMap(rewritten)
+    /// The same for an entry of the dlq stream that was too long for a script: its fields are packed into one.
+    private func unpacked(_ fields: StreamFields) -> StreamFields? {
+        guard let at = fields.firstIndex(of: "dlq_packed"),
+            let inner = StreamFields(packed: fields.words[at + 1]).flatMap(rewritten)
         else { return nil }
         var result = fields
-        result[at + 1] = StreamEntry.packed(inner)
+        result.words[at + 1] = inner.packed
         return result
     }
 }

@@ -1,41 +1,29 @@
 package import Shared
 
-/// Where an entry failed.
-package enum Stage: String, Sendable {
-    /// When its bytes were understood.
-    case decode
-    /// When it was to be stored.
-    case apply
-    /// It was delivered again and again, and nobody lived to say what became of it.
-    case deliver
-}
-
+/// Entries that can't be stored become dead letters.
 extension OrderStore {
-    /// Records what can't be stored, whole; one that failed before is counted.
+    /// Records an entry that can't be stored, whole. One that failed before is counted.
+    ///
+    /// - Parameter claim: the position that the entry claims. It counts only if Redis has given that position.
     func reject(
-        _ sale: SaleID, _ entry: StreamEntry, _ reason: Rejection.Reason, _ stage: Stage, _ message: String,
-        _ position: Int? = nil, _ quantity: Int? = nil, attempts: Int = 1, isOversell: Bool = false
+        _ sale: SaleID, _ entry: StreamEntry, _ rejection: Rejection, claim: Claim? = nil, attempts: Int = 1
     ) throws(StoreError) -> Outcome {
-        let rejection = Rejection(reason: reason, message: message, isOversell: isOversell)
         do throws(StoreError) {
-            return try record(rejection, sale, entry, stage, position, quantity, attempts)
+            return try record(sale, entry, rejection, claim, attempts)
         } catch {
-            // SQLite's rows end at a gigabyte (SQLITE_MAX_LENGTH); what is longer is whole on the orders and dlq streams.
+            // SQLite's rows end at a gigabyte (SQLITE_MAX_LENGTH). Longer ones are whole on the orders and dlq streams.
             guard error.concernsRow, !error.isConstraint, entry.fields != nil else { throw error }
-            let empty = StreamEntry(id: entry.id, fields: nil)
-            return try record(rejection, sale, empty, stage, position, quantity, attempts)
+            return try record(sale, StreamEntry(id: entry.id, fields: nil), rejection, claim, attempts)
         }
     }
 
     private func record(
-        _ rejection: Rejection, _ sale: SaleID, _ entry: StreamEntry, _ stage: Stage, _ position: Int?,
-        _ quantity: Int?, _ attempts: Int
+        _ sale: SaleID, _ entry: StreamEntry, _ rejection: Rejection, _ claim: Claim?, _ attempts: Int
     ) throws(StoreError) -> Outcome {
-        let now = UnixMilliseconds.now.value
-        var isMoved = false
-        // A position that was never given stands for no unit, and must not stand in the way of the order that gets it.
-        let isReal = position.map { isGiven($0, of: sale) } ?? false
-        try database.query(
+        // A position that was never given stands for no unit, and must not stand in the way of the order that will get
+        // it.
+        let claim = claim.flatMap { isGiven($0.position, of: sale) ? $0 : nil }
+        let isMoved = try database.first(
             """
             INSERT INTO dead_letters (sale, stream_id, fields, reason, message, stage, position, quantity, attempts,
                 first_failed_at_ms, last_failed_at_ms, worker, release)
@@ -46,50 +34,46 @@ extension OrderStore {
             RETURNING moved_at_ms
             """,
             [
-                .text("\(sale)"), .text(entry.id), .optional(entry.fields.map(StreamEntry.packed)),
-                .text(rejection.reason.rawValue), .text(rejection.message), .text(stage.rawValue),
-                .optional(isReal ? position : nil), .optional(isReal ? quantity : nil), .integer(attempts),
-                .integer(now), .text(worker), .text(Release.version),
+                .sale(sale), .text(entry.id), .optional(entry.fields?.packed), .text(rejection.reason.rawValue),
+                .text(rejection.message), .text(rejection.stage.rawValue), .optional(claim?.position),
+                .optional(claim?.quantity), .integer(attempts), .time(.now), .text(worker), .text(Release.version),
             ]
-        ) { isMoved = $0.optionalInteger(0) != nil }
-        return isMoved ? .alreadyRejected : .rejected(rejection)
+        ) { !$0.isNull(0) }
+        return isMoved == true ? .alreadyRejected : .rejected(rejection)
     }
 
-    /// What became of an entry that must not be tried again when the stream brings it a second time: it was discarded, or the
-    /// worker dies of it.
-    func settledLetter(_ sale: SaleID, _ id: String) throws(StoreError) -> Outcome? {
-        var outcome: Outcome?
-        try database.query(
+    /// The outcome of an entry that must not be tried again when the stream brings it a second time, because its dead
+    /// letter was discarded or kills the worker; nil for any other entry.
+    func finalOutcome(of id: String, _ sale: SaleID) throws(StoreError) -> Outcome? {
+        try database.first(
             """
-            SELECT reason, message, moved_at_ms FROM dead_letters WHERE sale = ? AND stream_id = ?
+            SELECT reason, stage, message, moved_at_ms FROM dead_letters WHERE sale = ? AND stream_id = ?
                 AND (resolution = 'discarded' OR resolution IS NULL AND reason = 'crashes_worker')
-            """, [.text("\(sale)"), .text(id)]
+            """, [.sale(sale), .text(id)]
         ) { row in
+            if !row.isNull(3) { return .alreadyRejected }
             let reason = Rejection.Reason(rawValue: row.text(0)) ?? .unstorable
-            let isMoved = row.optionalInteger(2) != nil
-            outcome = isMoved ? .alreadyRejected : .rejected(Rejection(reason: reason, message: row.text(1)))
+            return .rejected(Rejection(reason, at: Rejection.Stage(rawValue: row.text(1)) ?? .apply, row.text(2)))
         }
-        return outcome
     }
 
-    /// Dead letters that are not known to be in Redis' dlq stream. One whose entry was deleted is not among them: that is off
-    /// the pending list before it is moved (XAUTOCLAIM), and never comes again.
-    package func unmovedLetters(_ sale: SaleID) throws(StoreError) -> [String] {
-        var ids: [String] = []
-        try database.query(
+    /// Dead letters that may not be in Redis' dlq stream yet. One whose entry was deleted is not among them: XAUTOCLAIM
+    /// takes its entry off the pending list before it is moved.
+    package func unmovedDeadLetters(_ sale: SaleID) throws(StoreError) -> [String] {
+        try database.all(
             "SELECT stream_id FROM dead_letters WHERE sale = ? AND moved_at_ms IS NULL AND fields IS NOT NULL",
-            [.text("\(sale)")]
-        ) { ids.append($0.text(0)) }
-        return ids
+            [.sale(sale)]
+        ) { $0.text(0) }
     }
 
-    /// Notes that dead letters are in Redis' dlq stream: they are not moved there again, nor do they pause the sale again.
+    /// Notes that dead letters are in Redis' dlq stream: they are not moved there again, and do not pause the sale
+    /// again.
     package func markMoved(_ sale: SaleID, _ ids: [String]) throws(StoreError) {
         try transaction { () throws(StoreError) in
             for id in ids {
                 try database.run(
                     "UPDATE dead_letters SET moved_at_ms = ?3 WHERE sale = ?1 AND stream_id = ?2",
-                    [.text("\(sale)"), .text(id), .integer(UnixMilliseconds.now.value)])
+                    [.sale(sale), .text(id), .time(.now)])
             }
         }
     }

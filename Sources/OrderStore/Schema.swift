@@ -1,6 +1,6 @@
 import Shared
 
-/// The tables, as the steps that lead to them. A step, once released, never changes; a new one is added below it.
+/// The tables, as the steps that lead to them. A released step never changes; a new one is added after it.
 enum Schema {
     /// "SALE": marks the file as ours (PRAGMA application_id).
     static let applicationID = 0x5341_4C45
@@ -169,7 +169,7 @@ enum Schema {
     /// The user_version that this release writes and reads.
     static var version: Int { steps.count }
 
-    /// Refuses a file that isn't ours, before anything about it is changed; an empty one may become ours.
+    /// Refuses a file that isn't ours before anything in it is changed. An empty file may become ours.
     static func refuseForeign(_ database: Database) throws(StoreError) {
         if try database.integer("SELECT count(*) FROM sqlite_schema") > 0 { try check(database) }
     }

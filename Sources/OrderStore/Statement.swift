@@ -1,19 +1,6 @@
 internal import CSQLite
 
-/// A value to be bound.
-enum StoreValue {
-    case integer(Int)
-    case text(String)
-    case blob([UInt8])
-    case null
-
-    /// An optional as a value or NULL.
-    static func optional(_ value: Int?) -> StoreValue { value.map { .integer($0) } ?? .null }
-    static func optional(_ value: String?) -> StoreValue { value.map { .text($0) } ?? .null }
-    static func optional(_ value: [UInt8]?) -> StoreValue { value.map { .blob($0) } ?? .null }
-}
-
-/// A prepared statement, finalized with its owner; every use resets it, so it is ready for the next.
+/// A prepared statement, finalized with its owner. Every use resets it, so it is ready for the next.
 final class Statement {
     private let database: OpaquePointer
     private let statement: OpaquePointer
@@ -30,7 +17,7 @@ final class Statement {
 
     deinit { sqlite3_finalize(statement) }
 
-    /// Runs it and calls `body` with each row.
+    /// Runs the statement and calls `body` with each row.
     func query(_ values: [StoreValue], _ body: (borrowing Row) -> Void) throws(StoreError) {
         defer {
             sqlite3_reset(statement)
@@ -55,37 +42,5 @@ final class Statement {
             case .null: sqlite3_bind_null(statement, index)
             }
         guard code == SQLITE_OK else { throw StoreError(database, sql) }
-    }
-}
-
-/// The row that a statement stands on, readable while it does.
-struct Row: ~Copyable {
-    private let statement: OpaquePointer
-
-    fileprivate init(_ statement: OpaquePointer) { self.statement = statement }
-
-    func integer(_ column: Int32) -> Int { Int(sqlite3_column_int64(statement, column)) }
-
-    func optionalInteger(_ column: Int32) -> Int? {
-        sqlite3_column_type(statement, column) == SQLITE_NULL ? nil : integer(column)
-    }
-
-    func text(_ column: Int32) -> String {
-        guard let bytes = sqlite3_column_text(statement, column) else { return "" }
-        let count = Int(sqlite3_column_bytes(statement, column))
-        return String(decoding: UnsafeBufferPointer(start: bytes, count: count), as: UTF8.self)
-    }
-
-    func optionalText(_ column: Int32) -> String? {
-        sqlite3_column_type(statement, column) == SQLITE_NULL ? nil : text(column)
-    }
-
-    func blob(_ column: Int32) -> [UInt8] {
-        guard let bytes = sqlite3_column_blob(statement, column) else { return [] }
-        return Array(UnsafeRawBufferPointer(start: bytes, count: Int(sqlite3_column_bytes(statement, column))))
-    }
-
-    func optionalBlob(_ column: Int32) -> [UInt8]? {
-        sqlite3_column_type(statement, column) == SQLITE_NULL ? nil : blob(column)
     }
 }

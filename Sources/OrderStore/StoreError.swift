@@ -4,7 +4,7 @@ internal import CSQLite
 package struct StoreError: Error, CustomStringConvertible {
     /// SQLite's extended result code (sqlite.org/rescode.html).
     package let code: Int32
-    /// What was being done, as SQL or in words. Bound values are never part of it.
+    /// What was being done, as SQL or in words. It never contains bound values.
     package let operation: String
     package let message: String
 
@@ -23,16 +23,17 @@ package struct StoreError: Error, CustomStringConvertible {
 
     private var primaryCode: Int32 { code & 0xFF }
 
-    /// A row contradicts a constraint: trying again would not help.
+    /// A row violates a constraint: trying again would not help.
     package var isConstraint: Bool { primaryCode == SQLITE_CONSTRAINT }
 
     /// A CHECK of the schema refused the row: SQLITE_CONSTRAINT_CHECK, a macro that Swift can't import.
     var isCheck: Bool { code == SQLITE_CONSTRAINT | 1 << 8 }
 
-    /// The row that was being written is what SQLite can't take: trying again would not help, and others can be stored.
+    /// SQLite can't take the row that was being written: trying again would not help, and other rows can be stored.
     ///
-    /// Only codes that nothing but a value can bring. Any other, also one that is unknown here, is taken for trouble of the
-    /// file, the disk or the memory, which passes: an entry that is set aside for it would take the whole stream with it.
+    /// True only for codes that nothing but a value can cause. Every other code, even one unknown here, counts as
+    /// trouble with the file, the disk or memory, which passes: setting an entry aside for that would set aside the
+    /// whole stream.
     package var concernsRow: Bool {
         switch primaryCode {
         case SQLITE_TOOBIG, SQLITE_CONSTRAINT, SQLITE_MISMATCH, SQLITE_RANGE: true

@@ -1,11 +1,12 @@
 import Glibc
 package import Shared
 
-/// The right to write the database: an exclusive lock on the file beside it, held until this is freed or the process ends.
+/// The right to write the database: an exclusive lock on the file beside it, held until this is freed or the process
+/// ends.
 ///
 /// SQLite 3.40 can corrupt a WAL that two connections write or checkpoint at once (sqlite.org/wal.html#walresetbug), so
-/// one process writes, and a second one stands by until the lock is free. Closing is a checkpoint, too: an `OrderStore` keeps
-/// its lock until it has closed the file.
+/// one process writes, and a second one stands by until the lock is free. Closing the file makes a checkpoint, so an
+/// `OrderStore` keeps its lock until it has closed the file.
 package final class StoreLock {
     private let descriptor: Int32
 

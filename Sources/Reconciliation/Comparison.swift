@@ -122,7 +122,7 @@ package struct Comparison: Sendable {
     private mutating func compareOrders(_ redis: RedisSale, _ sqlite: StoredSale) {
         let status = redis.status
         let stored = Dictionary(sqlite.orders.map { ($0.id.position, $0) }) { first, _ in first }
-        let letters = Dictionary(sqlite.deadLetters.map { ($0.position, $0.quantity) }) { first, _ in first }
+        let letters = Dictionary(sqlite.rejectedOrders.map { ($0.position, $0.quantity) }) { first, _ in first }
         orders = stored.count
         deadLetters = letters.count
         let counted = stored.values.reduce(0) { $0 + $1.quantity }

@@ -16,7 +16,7 @@ package struct Relearning: Equatable, Sendable {
         let stored = Set(sqlite.orders.map(\.id.position))
         var units = sqlite.orders.reduce(0) { $0 + $1.quantity }
         var known = stored
-        for letter in sqlite.deadLetters where known.insert(letter.position).inserted { units += letter.quantity }
+        for letter in sqlite.rejectedOrders where known.insert(letter.position).inserted { units += letter.quantity }
         for (position, win) in redis.wins where known.insert(position).inserted {
             units += win.win.quantity
             guard position <= redis.status.persistedPosition else { continue }

@@ -70,7 +70,7 @@ package struct RepairPlan: Equatable, Sendable {
         self.differences = differences
         let wins = redis?.wins ?? [:]
         let stored = Dictionary(sqlite.orders.map { ($0.id.position, $0) }) { first, _ in first }
-        let letters = Dictionary(sqlite.deadLetters.map { ($0.position, $0.quantity) }) { first, _ in first }
+        let letters = Dictionary(sqlite.rejectedOrders.map { ($0.position, $0.quantity) }) { first, _ in first }
 
         stockTotal = sqlite.record.stockTotal + (redis?.unstoredUnits ?? 0)
         var units = 0

@@ -83,7 +83,7 @@ private struct Archiver {
         var reasons: [String] = []
         if status.state != .ended { reasons.append("it has not ended: `salectl close \(sale)` ends it") }
         if status.servingRunID != redis.facts.runID { reasons.append("it is fenced") }
-        if stored.openLetters > 0 { reasons.append("\(stored.openLetters) dead letters are open") }
+        if stored.openDeadLetters > 0 { reasons.append("\(stored.openDeadLetters) dead letters are open") }
         let unread = try redis.unacknowledged(sale)
         if unread > 0 { reasons.append("\(unread) stream entries are not stored and acknowledged yet") }
         let live = try RedisSale.read(sale, from: redis, beside: stored)

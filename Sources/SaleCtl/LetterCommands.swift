@@ -49,7 +49,7 @@ extension Command {
     ) { line, context in
         let arguments = try Arguments(line, options: [], flags: ["--json"], words: 2...2)
         let (sale, id) = (try Arguments.sale(arguments.words[0]), arguments.words[1])
-        guard let letter = try reader(context).letter(sale, id) else {
+        guard let letter = try reader(context).deadLetter(sale, id) else {
             throw CommandFailure("\(sale) has no dead letter \(id)", ExitCode.noInput)
         }
         if arguments.has("--json") {
@@ -58,7 +58,7 @@ extension Command {
             letter.append(to: &text)
             text.appendMember("fields")
             if let fields = letter.fields {
-                letter.append(fields, to: &text)
+                letter.append(fields.words, to: &text)
             } else {
                 text.append("null")
             }
@@ -75,10 +75,10 @@ extension Command {
     /// The letters that a command's filters and limit leave.
     static func select(
         _ arguments: Arguments, _ sale: SaleID?, _ context: Context, adding filters: [String] = []
-    ) throws -> [Letter] {
+    ) throws -> [DeadLetter] {
         let filter = try LetterFilter(arguments.all("--filter") + filters)
         let limit = try arguments.integer("--limit", in: 1...Int.max) ?? Int.max
-        return Array(try reader(context).letters(of: sale).filter(filter.admits).prefix(limit))
+        return Array(try reader(context).deadLetters(of: sale).filter(filter.admits).prefix(limit))
     }
 
     private static func reader(_ context: Context) throws -> StoreReader {
@@ -89,10 +89,10 @@ extension Command {
     }
 }
 
-extension Letter {
+extension DeadLetter {
     /// Names and values; a last name without a value has an empty one.
     fileprivate var pairs: [(name: [UInt8], value: [UInt8])] {
-        let fields = fields ?? []
+        let fields = fields?.words ?? []
         return stride(from: 0, to: fields.count, by: 2).map {
             (fields[$0], $0 + 1 < fields.count ? fields[$0 + 1] : [])
         }

@@ -8,7 +8,7 @@ struct LetterFilter: Equatable {
         case stage(String)
         case positions(ClosedRange<Int>)
         case open
-        case resolved(Letter.Resolution)
+        case resolved(DeadLetter.Resolution)
     }
 
     static let help =
@@ -25,7 +25,7 @@ struct LetterFilter: Equatable {
         }
     }
 
-    func admits(_ letter: Letter) -> Bool {
+    func admits(_ letter: DeadLetter) -> Bool {
         conditions.allSatisfy { condition in
             switch condition {
             case .reason(let reason): letter.reason == reason
@@ -39,7 +39,7 @@ struct LetterFilter: Equatable {
 
     private static func condition(_ text: String) -> Condition? {
         if text == "open" { return .open }
-        if let resolution = Letter.Resolution(rawValue: text) { return .resolved(resolution) }
+        if let resolution = DeadLetter.Resolution(rawValue: text) { return .resolved(resolution) }
         let parts = text.split(separator: "=", maxSplits: 1)
         guard parts.count == 2 else { return nil }
         switch parts[0] {

@@ -33,7 +33,7 @@ struct ReceiptAudit {
             faults.append("position \(position): a receipt has it, and this ledger does not")
             return
         }
-        let same = LedgerAudit.Told(
+        let same = LedgerAudit.RecordedOrder(
             buyer: receipt.buyer, quantity: receipt.quantity, securedAtMilliseconds: receipt.securedAt.value,
             epoch: receipt.epoch)
         if told != same { faults.append("position \(position): the receipt and this ledger tell of different orders") }

@@ -23,7 +23,7 @@ extension Command {
 
     private static func resolve(
         _ name: String, _ summary: String, _ details: String,
-        _ operation: @escaping @Sendable (Operation.Letters) -> Operation
+        _ operation: @escaping @Sendable (Operation.DeadLetters) -> Operation
     ) -> Command {
         Command(
             "dlq \(name)",
@@ -51,13 +51,13 @@ extension Command {
             let rate = try arguments.rate()
             let letters = try chosen(arguments, sale, context)
             let performer = letters.isEmpty ? nil : try Performer(context)
-            var results: [LetterResult] = []
+            var results: [DeadLetterResult] = []
             do {
                 for chunk in LetterChunks(letters, rate: rate) {
                     if let pause = chunk.pauseMilliseconds { usleep(UInt32(pause) * 1000) }
                     let body = operation(
                         .init(sale: sale, ids: chunk.ids, reason: reason, isRehearsal: arguments.has("--dry-run")))
-                    guard let answer = try performer?.perform(body).withBytes({ LetterResults(parsing: $0) }) else {
+                    guard let answer = try performer?.perform(body).withBytes({ DeadLetterResults(parsing: $0) }) else {
                         throw CommandFailure("the worker's answer can't be read", ExitCode.unavailable)
                     }
                     results += answer.results
@@ -89,8 +89,8 @@ extension Command {
         return Array(named)
     }
 
-    private static func print(_ results: [LetterResult], _ arguments: Arguments) {
-        let sums = LetterResult.Outcome.allCases.map { outcome in
+    private static func print(_ results: [DeadLetterResult], _ arguments: Arguments) {
+        let sums = DeadLetterResult.Outcome.allCases.map { outcome in
             (outcome, results.count { $0.outcome == outcome })
         }
         if arguments.has("--json") {
@@ -134,7 +134,7 @@ struct LetterChunks: Sequence, IteratorProtocol {
         self.ids = ids
         self.rate = rate
         // Ten times a second, so that the worker's own work goes on in between.
-        size = Swift.min(Operation.Letters.idsMax, Swift.max(1, (rate ?? Int.max) / 10))
+        size = Swift.min(Operation.DeadLetters.idsMax, Swift.max(1, (rate ?? Int.max) / 10))
     }
 
     mutating func next() -> Chunk? {

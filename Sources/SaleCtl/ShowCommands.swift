@@ -30,12 +30,12 @@ extension StatusReport {
         let record = stored.record
         let status = SaleStatus(
             sale: record.sale, uuid: record.uuid, title: record.title, stockTotal: record.stockTotal,
-            remaining: max(0, record.stockTotal - stored.sold - stored.withheld - stored.letterUnits),
+            remaining: max(0, record.stockTotal - stored.sold - stored.withheld - stored.rejectedUnits),
             position: stored.persistedPosition, maxPerBuyer: record.maxPerBuyer, opensAt: record.settings.opensAt,
             closesAt: record.settings.closesAt, paused: record.settings.paused, epoch: record.epoch, servingRunID: "-",
             persistedPosition: stored.persistedPosition, readAt: .now)
         self.init(
-            status: status, served: false, deadLetters: stored.openLetters, archivedAt: stored.archivedAt,
+            status: status, served: false, deadLetters: stored.openDeadLetters, archivedAt: stored.archivedAt,
             losses: stored.losses)
     }
 }

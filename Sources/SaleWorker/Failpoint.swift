@@ -1,7 +1,7 @@
 import Glibc
 import OrderStore
 
-/// A step at which the worker kills itself with SIGKILL: how tests prove that it may die at any of them.
+/// A step at which the worker kills itself with SIGKILL, so that tests can prove that it may die at any step.
 struct Failpoint {
     enum Step: String, CaseIterable {
         /// Entries have been delivered, nothing is stored.
@@ -13,17 +13,17 @@ struct Failpoint {
         case beforeDeadLetter = "before_dead_letter"
         case afterDeadLetter = "after_dead_letter"
         /// Entries are acknowledged.
-        case afterSettle = "after_settle"
+        case afterAcknowledge = "after_settle"
     }
 
     private let step: Step?
-    /// Which passage of the step it is.
+    /// How many times the step must still be reached.
     private var countdown = 0
-    /// The entry that it dies of every time: one that has this value in a field.
+    /// The worker kills itself every time it stores an entry that has this value in a field.
     private var poison: [UInt8]?
 
-    /// Reads `step` or `step:N`, the Nth time the step is reached; or `entry:VALUE`, whenever an entry with that value has
-    /// been written and nothing is committed.
+    /// Reads `step`, `step:N` for the Nth time the step is reached, or `entry:VALUE` for every time an entry with that
+    /// value is written and nothing is committed.
     init?(_ text: String) {
         if text.hasPrefix("entry:") {
             step = nil
@@ -50,7 +50,7 @@ struct Failpoint {
 
     /// The worker has written `entries`, and nothing is committed.
     func stored(_ entries: @autoclosure () -> [StreamEntry]) {
-        guard let poison, entries().contains(where: { $0.fields?.contains(poison) == true }) else { return }
+        guard let poison, entries().contains(where: { $0.fields?.words.contains(poison) == true }) else { return }
         kill(getpid(), SIGKILL)
     }
 }

@@ -4,36 +4,36 @@ import Reconciliation
 import RedisClient
 import Shared
 
-/// Lifts the fence of a sale: a Redis that was started anew may sell it once everything in its stream is stored, and both
-/// stores tell the same story. A Redis that has forgotten something is completed first.
+/// Lifts the fence of a sale: a restarted Redis may sell it once everything in its stream is stored and both stores are
+/// equal. A Redis that has forgotten something is completed first.
 ///
-/// The run_id of a Redis can't change while a connection to it lives, so a sale is looked at once per connection, and then
-/// only while it stays fenced, or where it has lost a part (`watch`).
+/// The run_id of a Redis can't change while a connection to it lives, so a sale is checked once per connection, and
+/// after that only while it stays fenced or if Redis has lost a part of it (`watch`).
 final class Fence {
-    /// How a sale stands with the Redis at the other end.
-    private enum Stand {
+    /// The status of a sale on the connected Redis.
+    private enum Status {
         /// This Redis may sell it.
         case lifted
-        /// It may, and the database has yet to learn from it.
-        case relearning(next: Instant)
-        case fenced(nextLook: Instant)
+        /// This Redis may sell it, and the database still has to learn from it.
+        case relearning(nextCheck: Instant)
+        case fenced(nextCheck: Instant)
     }
 
-    /// How long a fenced sale is left alone first: the API processes, which connect again within about two seconds, say how far
-    /// they have told buyers of wins, in case neither store knows it any more.
+    /// How long a fenced sale is left alone first. The API processes reconnect within about two seconds and report the
+    /// highest position that they have confirmed, in case neither store has it any more.
     private static let witnessMilliseconds = 2500
-    /// A comparison reads every buyer; a sale that stays fenced is looked at again once a second.
+    /// A comparison reads every buyer, so a sale that stays fenced is checked only once a second.
     private static let retryMilliseconds = 1000
 
     private let store: OrderStore
     private let metrics: WorkerMetrics
     private let log: Log
-    /// Of sales that were looked at on this connection.
-    private var stands: [SaleID: Stand] = [:]
-    /// Sales that have been completed and not looked at since.
+    /// Of the sales that were checked on this connection.
+    private var statuses: [SaleID: Status] = [:]
+    /// Sales that have been completed and not been found equal since.
     private var repaired: Set<SaleID> = []
-    /// What was said last of a sale that stays fenced, so that it is said once.
-    private var said: [SaleID: String] = [:]
+    /// The last logged reason why a sale stays fenced, so that each is logged once.
+    private var loggedReasons: [SaleID: String] = [:]
 
     init(store: OrderStore, metrics: WorkerMetrics, log: Log) {
         self.metrics = metrics
@@ -41,54 +41,59 @@ final class Fence {
         self.log = log
     }
 
-    /// A new connection may lead to another Redis.
-    func restart() { stands = [:] }
+    /// Forgets every status: a new connection may lead to another Redis.
+    func restart() { statuses = [:] }
 
-    /// Something of a sale has gone from Redis: it is looked at afresh.
-    func reconsider(_ sale: SaleID) {
-        if case .lifted? = stands[sale] { stands[sale] = nil }
+    /// Redis has lost a part of a sale. If its fence is lifted, it is checked as on a new connection.
+    func invalidate(_ sale: SaleID) {
+        if case .lifted? = statuses[sale] { statuses[sale] = nil }
     }
 
-    /// Looks at a sale whose stream has been read to its end, or is gone.
-    func consider(_ sale: SaleID, on redis: BlockingRedis, now: Instant) throws {
-        switch stands[sale] {
+    /// Checks a sale whose stream has been read to its end, or is gone.
+    func check(_ sale: SaleID, on redis: BlockingRedis, now: Instant) throws {
+        switch statuses[sale] {
         case .lifted?: break
         case .fenced(let next)?: if next <= now { try reconcile(sale, on: redis, now: now) }
-        case .relearning(let next)?: if next <= now { try meet(sale, on: redis, now: now) }
-        case nil: try meet(sale, on: redis, now: now)
+        case .relearning(let next)?: if next <= now { try firstCheck(sale, on: redis, now: now) }
+        case nil: try firstCheck(sale, on: redis, now: now)
         }
     }
 
-    /// Looks at how a sale stands now, nil where it has no hash, and at the highest position that a buyer was told of.
-    func watch(_ sale: SaleID, _ status: SaleStatus?, told: Int, on redis: BlockingRedis) throws {
+    /// Looks for damage to a sale whose fence is lifted.
+    ///
+    /// - Parameters:
+    ///   - status: the sale's status; nil if it has no hash.
+    ///   - confirmed: the highest position that was confirmed to a buyer, read before the status.
+    func watch(_ sale: SaleID, _ status: SaleStatus?, confirmed: Int, on redis: BlockingRedis) throws {
         guard let status, status.isWhole, status.servingRunID == redis.facts.runID else {
-            return reconsider(sale)
+            return invalidate(sale)
         }
-        guard told > status.position else { return }
-        // An API process that was late, cut off maybe while the fence was lifted, has told buyers of positions that this
-        // Redis has not given yet: they would be given twice. The sale is fenced again, and completed with what is known now.
+        guard confirmed > status.position else { return }
+        // An API process that was late, perhaps cut off while the fence was lifted, has confirmed positions that this
+        // Redis has not given yet and would give again. Fence the sale once more, and complete it with what is known
+        // now.
         try redis.command(["HSET", RedisArgument(SaleKeys(sale).sale), "serving_run_id", ""])
-        reconsider(sale)
+        invalidate(sale)
         log.write(.error, "told_beyond") {
             $0.appendMember("sale", "\(sale)")
             $0.appendMember("position", status.position)
-            $0.appendMember("told_position", told)
+            $0.appendMember("told_position", confirmed)
             $0.appendMember("hint", "an API process was cut off while Redis was completed; see docs/operations.md")
         }
     }
 
-    private func meet(_ sale: SaleID, on redis: BlockingRedis, now: Instant) throws {
+    private func firstCheck(_ sale: SaleID, on redis: BlockingRedis, now: Instant) throws {
         if try !redis.isServed(sale) {
-            stands[sale] = .fenced(nextLook: now.advanced(milliseconds: Self.witnessMilliseconds))
+            statuses[sale] = .fenced(nextCheck: now.advanced(milliseconds: Self.witnessMilliseconds))
         } else if try relearn(sale, on: redis) {
-            stands[sale] = .lifted
+            statuses[sale] = .lifted
         } else {
-            stands[sale] = .relearning(next: now.advanced(milliseconds: Self.retryMilliseconds))
+            statuses[sale] = .relearning(nextCheck: now.advanced(milliseconds: Self.retryMilliseconds))
         }
     }
 
     private func reconcile(_ sale: SaleID, on redis: BlockingRedis, now: Instant) throws {
-        stands[sale] = .fenced(nextLook: now.advanced(milliseconds: Self.retryMilliseconds))
+        statuses[sale] = .fenced(nextCheck: now.advanced(milliseconds: Self.retryMilliseconds))
         switch try Reconciler(redis: redis, store: store).reconcile(sale) {
         case .served: lift(sale)
         case .lifted(let orders):
@@ -99,22 +104,39 @@ final class Fence {
                 $0.appendMember("orders", orders)
             }
         case .completed(let plan, let epoch):
-            // The next look comes at once, and only once: what a repair did not settle must not be repaired in a circle.
-            if repaired.insert(sale).inserted { stands[sale] = .fenced(nextLook: now) }
-            completed(sale, plan, epoch)
-        case .kept(let reasons): keep(sale, reasons)
+            // The next check follows at once, but only once: if a repair did not help, it must not be repeated in a
+            // loop.
+            if repaired.insert(sale).inserted { statuses[sale] = .fenced(nextCheck: now) }
+            metrics.repairs += 1
+            logCompleted(sale, plan, epoch)
+        case .kept(let reasons): logKept(sale, reasons)
         case .changed: break
         }
     }
 
     private func lift(_ sale: SaleID) {
-        stands[sale] = .lifted
+        statuses[sale] = .lifted
         repaired.remove(sale)
-        said[sale] = nil
+        loggedReasons[sale] = nil
     }
 
-    private func completed(_ sale: SaleID, _ plan: RepairPlan, _ epoch: Int) {
-        metrics.repairs += 1
+    /// Has a restored database learn what Redis still knows. Returns false if that must be tried again.
+    private func relearn(_ sale: SaleID, on redis: BlockingRedis) throws -> Bool {
+        // It would repair what the bug breaks.
+        if PlantedBug.noSetBack.isActive { return true }
+        do {
+            if let relearning = try Reconciler(redis: redis, store: store).relearn(sale) {
+                logRelearned(sale, relearning)
+            }
+            return true
+        } catch is SaleIsMoving {
+            return false
+        }
+    }
+
+    // MARK: Log
+
+    private func logCompleted(_ sale: SaleID, _ plan: RepairPlan, _ epoch: Int) {
         log.write(.warning, "redis_completed") {
             $0.appendMember("sale", "\(sale)")
             $0.appendMember("epoch", epoch)
@@ -130,23 +152,12 @@ final class Fence {
             $0.appendMember("first_position", loss.positions.lowerBound)
             $0.appendMember("last_position", loss.positions.upperBound)
             $0.appendMember("units_withheld", loss.units)
-            $0.appendMember("hint", "buyers were told of these; salectl release \(sale) puts their units on sale again")
+            $0.appendMember(
+                "hint", "these were confirmed to buyers; salectl release \(sale) puts their units on sale again")
         }
     }
 
-    /// Has a database that was restored learn what Redis still knows; false where that has to be tried again.
-    private func relearn(_ sale: SaleID, on redis: BlockingRedis) throws -> Bool {
-        // It would mend what the bug breaks.
-        if PlantedBug.noSetBack.isActive { return true }
-        do {
-            if let relearning = try Reconciler(redis: redis, store: store).relearn(sale) { relearned(sale, relearning) }
-            return true
-        } catch is SaleIsMoving {
-            return false
-        }
-    }
-
-    private func relearned(_ sale: SaleID, _ relearning: Relearning) {
+    private func logRelearned(_ sale: SaleID, _ relearning: Relearning) {
         log.write(.warning, "database_older") {
             $0.appendMember("sale", "\(sale)")
             $0.appendMember("orders_appended", relearning.orders.count)
@@ -155,10 +166,10 @@ final class Fence {
         }
     }
 
-    /// The sale stays fenced: said plainly, once for each new reason.
-    private func keep(_ sale: SaleID, _ reasons: [String]) {
+    /// Logs why a sale stays fenced, once for each new reason.
+    private func logKept(_ sale: SaleID, _ reasons: [String]) {
         let reason = reasons.prefix(3).joined(separator: "; ")
-        guard said.updateValue(reason, forKey: sale) != reason else { return }
+        guard loggedReasons.updateValue(reason, forKey: sale) != reason else { return }
         log.write(.error, "fence_kept") {
             $0.appendMember("sale", "\(sale)")
             $0.appendMember("differences", reasons.count)
@@ -169,7 +180,7 @@ final class Fence {
 }
 
 extension BlockingRedis {
-    /// The highest position that any API process has told a buyer of; 0 where none has, or where there is no such sale.
+    /// The highest position that any API process has confirmed to a buyer; 0 if none has, or if there is no such sale.
     func witnessed(_ sale: SaleID) throws(RedisError) -> Int {
         let reply = try command(["HGET", RedisArgument(SaleKeys(sale).sale), "uuid"])
         guard let uuid = reply.value.string else { return 0 }

@@ -3,11 +3,12 @@ import OrderStore
 import RedisClient
 import Shared
 
-/// Takes the entries of one read to their end: into SQLite, and only then off Redis' pending list.
+/// Stores the entries of one read in SQLite, and only then takes them off Redis' pending list.
 ///
-/// A kill between any two steps leaves entries pending; they are delivered again, and storing them again changes nothing.
+/// A kill between any two steps leaves entries pending. They are delivered again, and storing them again changes
+/// nothing.
 final class Processor {
-    /// Entries that are tried by themselves in one turn.
+    /// Entries that are tried by themselves in one pass.
     private static let aloneMax = 100
 
     private let store: OrderStore
@@ -16,8 +17,11 @@ final class Processor {
     private let metrics: WorkerMetrics
     private let log: Log
     private var failpoint: Failpoint?
-    /// Entries that this worker has failed to take to their end, and lived: as many as are pending at most.
+    /// Entries that this worker has failed to finish and has survived: at most as many as are pending.
     private var survived: [SaleID: Set<String>] = [:]
+    /// Entries that were deleted while they were pending, and are not dead letters yet. XAUTOCLAIM names such an entry
+    /// only once, so it is lost if this worker dies before it is stored.
+    private var deleted: [SaleID: Set<String>] = [:]
 
     init(
         store: OrderStore, worker: String, replicas: Int, metrics: WorkerMetrics, log: Log, failpoint: Failpoint?
@@ -30,19 +34,19 @@ final class Processor {
         self.failpoint = failpoint
     }
 
-    /// Stores, dead-letters and acknowledges entries that are new, in this order. Where it throws before that is done, they are
-    /// still pending.
+    // MARK: Batches
+
+    /// Stores new entries, moves those that can't be stored to the dead letters, and acknowledges the others, in this
+    /// order. If it throws before that is done, they are still pending.
     func process(_ sale: SaleID, _ entries: [StreamEntry], on redis: BlockingRedis) throws {
         guard !entries.isEmpty else { return }
-        let buried = try surviving(sale, entries) {
-            try prepare(sale, entries, on: redis)
-            return try finish(sale, entries, store(sale, entries), on: redis)
-        }
-        try noteMoved(sale, buried, on: redis)
+        try finishing(sale, entries, on: redis) { try store(sale, entries) }
     }
 
-    /// The same for entries that have been delivered before; those that a worker may have died of by themselves.
+    /// The same for entries that have been delivered before. Those that a worker may have died of are stored by
+    /// themselves.
     func processOlder(_ sale: SaleID, _ entries: [StreamEntry], on redis: BlockingRedis) throws {
+        let entries = addingDeleted(sale, entries)
         let deliveries = try StreamReader.deliveries(sale, entries, to: worker, on: redis)
         let parts = Suspicion.parts(entries.map(\.id), deliveries: deliveries, survived: survived[sale] ?? [])
         var tried = 0
@@ -50,40 +54,51 @@ final class Processor {
             switch part {
             case .together(let range): try process(sale, Array(entries[range]), on: redis)
             case .alone(let index, let deliveries):
-                // Each is a commit of its own. The rest is read again, once others have had their turn.
+                // Each one costs a commit. The rest is read again, after the other sales.
                 guard tried < Self.aloneMax else { return }
                 tried += 1
                 let entry = entries[index]
-                let buried = try surviving(sale, [entry]) {
-                    try prepare(sale, [entry], on: redis)
-                    let applied = try store.tryAlone(sale, entry, deliveries: deliveries) { written([entry], $0) }
-                    return try finish(sale, [entry], applied, on: redis)
+                try finishing(sale, [entry], on: redis) {
+                    try store.tryAlone(sale, entry, deliveries: deliveries) { written([entry], $0) }
                 }
-                try noteMoved(sale, buried, on: redis)
             }
         }
     }
 
-    /// Remembers what this worker has failed to take to its end, and lived.
-    private func surviving<R>(_ sale: SaleID, _ entries: [StreamEntry], _ work: () throws -> R) throws -> R {
+    /// `entries`, and after them the deleted ones of earlier reads that could not be stored.
+    private func addingDeleted(_ sale: SaleID, _ entries: [StreamEntry]) -> [StreamEntry] {
+        let earlier = (deleted[sale] ?? []).subtracting(entries.map(\.id))
+        deleted[sale, default: []].formUnion(entries.filter { $0.fields == nil }.map(\.id))
+        return entries + earlier.sorted().map { StreamEntry(id: $0, fields: nil) }
+    }
+
+    /// Takes entries through all steps, and remembers them as survived if a step fails.
+    private func finishing(
+        _ sale: SaleID, _ entries: [StreamEntry], on redis: BlockingRedis, _ store: () throws -> OrderStore.Applied
+    ) throws {
+        let moved: [String]
         do {
-            let result = try work()
+            try prepare(sale, entries, on: redis)
+            moved = try finish(sale, entries, store(), on: redis)
             survived[sale]?.subtract(entries.map(\.id))
-            return result
+            deleted[sale]?.subtract(entries.map(\.id))
         } catch {
             survived[sale, default: []].formUnion(entries.map(\.id))
             throw error
         }
+        try noteMoved(sale, moved, on: redis)
     }
+
+    // MARK: Steps
 
     private func prepare(_ sale: SaleID, _ entries: [StreamEntry], on redis: BlockingRedis) throws {
         failpoint?.reached(.afterRead)
-        // An entry that only the primary has may be taken back by a failover, and its unit sold again.
+        // A failover may take back an entry that only the primary has, and its unit would be sold again.
         try redis.confirm(replicas: replicas)
         let given = try redis.command(["GET", RedisArgument(SaleKeys(sale).position)])
         store.noteGiven(given.integer ?? 0, of: sale)
         if PlantedBug.acknowledgeBeforeCommit.isActive {
-            try settle(sale, entries.map { RedisArgument($0.id) }, persisted: 0, on: redis)
+            try acknowledge(sale, entries.map { RedisArgument($0.id) }, persisted: 0, on: redis)
         }
     }
 
@@ -99,7 +114,7 @@ final class Processor {
                 $0.appendMember("entries", entries.count)
                 $0.appendMember("message", error.message)
             }
-            return try store.apply(sale, entries, apart: true) { written(entries, $0) }
+            return try store.apply(sale, entries, isolated: true) { written(entries, $0) }
         }
     }
 
@@ -108,29 +123,30 @@ final class Processor {
         failpoint?.reached(.beforeCommit)
     }
 
-    /// Takes off the pending list what has become of the entries; answers the ids of those that are dead letters now.
+    /// Takes the entries off the pending list according to their outcomes. Returns the ids of those that were moved to
+    /// the dead letters.
     private func finish(
         _ sale: SaleID, _ entries: [StreamEntry], _ applied: OrderStore.Applied, on redis: BlockingRedis
     ) throws -> [String] {
         failpoint?.reached(.afterCommit)
-        var settled: [RedisArgument] = []
-        var buried: [String] = []
+        var acknowledged: [RedisArgument] = []
+        var moved: [String] = []
         var stored = 0
         for (entry, outcome) in zip(entries, applied.outcomes) {
             switch outcome {
             case .stored:
                 stored += 1
-                settled.append(RedisArgument(entry.id))
+                acknowledged.append(RedisArgument(entry.id))
             case .alreadyStored, .alreadyRejected:
                 metrics.repeated += 1
-                settled.append(RedisArgument(entry.id))
+                acknowledged.append(RedisArgument(entry.id))
             case .rejected(let rejection):
-                try bury(sale, entry, rejection, on: redis)
-                buried.append(entry.id)
+                try moveToDeadLetters(sale, entry, rejection, on: redis)
+                moved.append(entry.id)
             }
         }
-        try settle(sale, settled, persisted: applied.persistedPosition, on: redis)
-        failpoint?.reached(.afterSettle)
+        try acknowledge(sale, acknowledged, persisted: applied.persistedPosition, on: redis)
+        failpoint?.reached(.afterAcknowledge)
         metrics.stored += stored
         if stored > 0 {
             log.write(.info, "stored") {
@@ -139,10 +155,12 @@ final class Processor {
                 $0.appendMember("persisted_position", applied.persistedPosition)
             }
         }
-        return buried
+        return moved
     }
 
-    private func settle(_ sale: SaleID, _ ids: [RedisArgument], persisted: Int, on redis: BlockingRedis) throws {
+    private func acknowledge(
+        _ sale: SaleID, _ ids: [RedisArgument], persisted: Int, on redis: BlockingRedis
+    ) throws {
         guard !ids.isEmpty else { return }
         let keys = SaleKeys(sale)
         try redis.run(
@@ -150,12 +168,16 @@ final class Processor {
             [RedisArgument(SaleKeys.group), RedisArgument(persisted)] + ids)
     }
 
-    /// Moves an entry to the dead letters. A contradiction stops the sale first: one of two stories is wrong, and no more
-    /// should be sold before somebody has looked.
-    private func bury(_ sale: SaleID, _ entry: StreamEntry, _ rejection: Rejection, on redis: BlockingRedis) throws {
+    // MARK: Dead letters
+
+    /// Moves an entry from the pending list to the dlq stream. A contradiction pauses the sale first: one of two
+    /// stories is wrong, and nothing more should be sold before somebody has looked.
+    private func moveToDeadLetters(
+        _ sale: SaleID, _ entry: StreamEntry, _ rejection: Rejection, on redis: BlockingRedis
+    ) throws {
         failpoint?.reached(.beforeDeadLetter)
         if rejection.reason == .contradiction {
-            // One that is being archived has ended, and nothing changes it any more (control.lua).
+            // A sale that is being archived has ended, and nothing changes it any more (control.lua).
             let pauses = try redis.archiveEvent(of: sale) == nil
             if pauses { _ = try redis.control(sale, .pause) }
             log.write(.error, "contradiction") {
@@ -165,14 +187,16 @@ final class Processor {
                 $0.appendMember("sale_paused", pauses)
             }
         }
-        let letter = DeadLetter(
+        let dlqEntry = DLQEntry(
             entry: entry, rejection: rejection,
             attempts: try StreamReader.deliveries(sale, entry.id, on: redis), worker: worker, recordedAt: .now)
         let keys = SaleKeys(sale)
         try redis.run(
             .deadletter, keys: [keys.orders, keys.deadLetters],
             [RedisArgument(SaleKeys.group), RedisArgument(entry.id), entry.fields == nil ? "1" : "0"]
-                + letter.arguments)
+                + dlqEntry.arguments)
+        // It must not be moved twice if a later step fails.
+        deleted[sale]?.remove(entry.id)
         failpoint?.reached(.afterDeadLetter)
         metrics.deadLetters += 1
         if rejection.isOversell { metrics.oversellsPrevented += 1 }
@@ -181,20 +205,20 @@ final class Processor {
             $0.appendMember("entry", entry.id)
             $0.appendMember("reason", rejection.reason.rawValue)
             $0.appendMember("message", rejection.message)
-            $0.appendMember("attempts", letter.attempts)
+            $0.appendMember("attempts", dlqEntry.attempts)
             if let trace = entry.trace { $0.appendMember("trace", trace) }
         }
     }
 
-    /// Notes of letters that they were moved by a worker that did not live to note it: they are on no pending list.
+    /// Notes dead letters as moved that are on no pending list: a worker moved them, and died before it noted that.
     func noteMoved(_ sale: SaleID, on redis: BlockingRedis) throws {
-        let moved = try store.unmovedLetters(sale).filter { try StreamReader.isAcknowledged(sale, $0, on: redis) }
+        let moved = try store.unmovedDeadLetters(sale).filter { try StreamReader.isAcknowledged(sale, $0, on: redis) }
         try noteMoved(sale, moved, on: redis)
     }
 
     private func noteMoved(_ sale: SaleID, _ ids: [String], on redis: BlockingRedis) throws {
         guard !ids.isEmpty else { return }
-        // A failover may take back what only the primary has; the entry is pending again then, and must be moved again.
+        // A failover may take back what only the primary has. The entry is then pending again, and must be moved again.
         try redis.confirm(replicas: replicas)
         try store.markMoved(sale, ids)
     }

@@ -3,22 +3,22 @@ import OrderStore
 import RedisClient
 import Shared
 
-/// What becomes of a failure, by its kind:
+/// What happens after a failure, by its kind:
 ///
-/// - **It passes** (Redis is away; SQLite is busy, its disk is full or does not answer): tried again where it is, for ever,
-///   and nobody's entry is set aside for it. The waits are random up to 50 ms, then 100, 200, 400, 800, and 1000 from the sixth
-///   on: half a second on average, so that what is back is found within one.
-/// - **An entry is wrong** (it can't be read, or contradicts what is stored): it goes to the dead letters at once
+/// - **It passes** (Redis is away; SQLite is busy, its disk is full or does not answer): the work is tried again until
+///   it succeeds, and no entry is set aside for it. The waits are random up to 50 ms, then 100, 200, 400, 800, and 1000
+///   from the sixth on: half a second on average, so a service that is back is noticed within a second.
+/// - **An entry is wrong** (it can't be read, or contradicts what is stored): it becomes a dead letter at once
 ///   (`Outcome.rejected`).
 /// - **SQLite can't take a row** (`StoreError.concernsRow`): the batch is stored once more with a savepoint around each
-///   entry. Whatever the number of wrong ones, that is one transaction more, and one more try for each neighbour.
-/// - **The worker dies**: an entry that has been delivered `deliveriesMax` times is tried by itself, and where the worker dies
-///   of just that, it is a dead letter (`OrderStore.tryAlone`).
+///   entry. However many entries are wrong, that is one more transaction, and one more try for each neighbour.
+/// - **The worker dies**: an entry that has been delivered `deliveriesMax` times is tried by itself. If workers die of
+///   just that, it becomes a dead letter (`OrderStore.tryAlone`).
 struct RetryPolicy {
-    /// Deliveries at which an entry is suspected: four crashes may be anybody's, and cost a restart each.
+    /// Deliveries from which on an entry is suspected. Four crashes may have any cause, and cost a restart each.
     static let deliveriesMax = 5
 
-    /// Failures in a row, of one kind.
+    /// Failures in a row. `event` names the kind of the last one.
     struct Outage: Equatable {
         let event: StaticString
         let since: Instant
@@ -33,14 +33,14 @@ struct RetryPolicy {
     /// What to do now.
     struct Verdict {
         let waitMilliseconds: Int
-        /// The event to log; nil where this outage has been told.
+        /// The event to log; nil if it has been logged.
         let event: StaticString?
     }
 
     private var backoff = Backoff()
     private(set) var outage: Outage?
 
-    /// Something failed, and is to be tried again.
+    /// Something failed, and will be tried again.
     mutating func failed(_ error: any Error, now: Instant, using random: inout some RandomNumberGenerator) -> Verdict {
         let event = Self.event(of: error)
         let wait = backoff.next(using: &random)
@@ -52,7 +52,7 @@ struct RetryPolicy {
         return Verdict(waitMilliseconds: wait, event: event)
     }
 
-    /// Everything worked: answers the outage that this ends.
+    /// Everything worked. Returns the outage that this ends.
     mutating func succeeded() -> Outage? {
         backoff.reset()
         return outage.take()

@@ -4,7 +4,7 @@ import HTTPEdge
 import OrderStore
 import Shared
 
-/// `sale-worker`: takes the database's lock, and moves orders into it until it is told to stop.
+/// `sale-worker`: takes the database's lock, and moves orders into the database until it is told to stop.
 @main
 enum SaleWorkerMain {
     private static let help = """
@@ -15,10 +15,10 @@ enum SaleWorkerMain {
         Everything is set by environment variables:
         \(Setting.table(WorkerConfiguration.settings))
 
-        One worker writes a database; a second one stands by until the first has gone. SIGTERM and SIGINT finish the
-        transaction that is under way and stop.
-        Exit codes: 0 stopped, 64 usage, 71 a system call failed, 73 the database can't be opened or an address not be
-        listened on, 78 a setting is wrong.
+        One worker writes a database; a second one stands by until the first has gone. On SIGTERM and SIGINT it finishes
+        the open transaction and stops.
+        Exit codes: 0 stopped, 64 usage, 71 a system call failed, 73 can't open the database or listen on an address,
+        78 a setting is wrong.
         """
 
     private static let standbyMilliseconds: Int32 = 200
@@ -73,13 +73,13 @@ enum SaleWorkerMain {
             manager.notify(.ready, status: "working")
             log.write(.info, "working")
             var waitMilliseconds = 0
-            var nextSign = Instant(nanoseconds: 0)
+            var nextPing = Instant(nanoseconds: 0)
             while !stopping {
                 try loop.pass(waitMilliseconds: Int32(waitMilliseconds))
                 if stopping { break }
-                waitMilliseconds = worker.turn(now: loop.now)
+                waitMilliseconds = worker.pass(now: loop.now)
                 log.flush()
-                giveSign(manager, &nextSign, now: loop.now)
+                pingWatchdog(manager, &nextPing, now: loop.now)
             }
             withExtendedLifetime((ops, ledger)) {}
         }
@@ -88,20 +88,20 @@ enum SaleWorkerMain {
         log.flush()
     }
 
-    /// Tells systemd that the worker lives, as often as it wants to hear it.
-    private static func giveSign(_ manager: ServiceManager, _ next: inout Instant, now: Instant) {
+    /// Tells systemd that the worker is alive, as often as its watchdog requires.
+    private static func pingWatchdog(_ manager: ServiceManager, _ next: inout Instant, now: Instant) {
         guard let milliseconds = manager.watchdogMilliseconds, now >= next else { return }
         next = now.advanced(milliseconds: milliseconds)
         manager.isAlive()
     }
 
-    /// Waits for the database's lock; nil where it is told to stop meanwhile.
+    /// Waits for the database's lock; nil if it is told to stop meanwhile.
     private static func takeLock(
         _ configuration: WorkerConfiguration, _ manager: ServiceManager, _ log: Log, _ loop: EventLoop,
         until stopping: () -> Bool
     ) throws(SystemError) -> StoreLock? {
-        var saidSo = false
-        var nextSign = Instant(nanoseconds: 0)
+        var isStandingBy = false
+        var nextPing = Instant(nanoseconds: 0)
         while !stopping() {
             do throws(FileError) {
                 if let lock = try StoreLock.take(for: configuration.database) { return lock }
@@ -110,14 +110,14 @@ enum SaleWorkerMain {
                     "\(Setting.database.name): \(configuration.database).lock can't be locked: \(error)",
                     ExitCode.cantCreate)
             }
-            if !saidSo {
-                saidSo = true
+            if !isStandingBy {
+                isStandingBy = true
                 manager.notify(.ready, status: "standing by for the database's lock")
                 log.write(.info, "standby") { $0.appendMember("reason", "another worker holds the database's lock") }
                 log.flush()
             }
             try loop.pass(waitMilliseconds: standbyMilliseconds)
-            giveSign(manager, &nextSign, now: loop.now)
+            pingWatchdog(manager, &nextPing, now: loop.now)
         }
         return nil
     }
@@ -130,7 +130,7 @@ enum SaleWorkerMain {
         }
     }
 
-    /// A connection that only reads: one for each listener, as each is used by one thing at a time.
+    /// A read-only connection. Each listener has its own.
     private static func reader(_ configuration: WorkerConfiguration) -> StoreReader {
         do throws(StoreError) {
             return try StoreReader(path: configuration.database)

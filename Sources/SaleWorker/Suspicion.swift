@@ -1,13 +1,14 @@
 import OrderStore
 
-/// Which of the entries that were delivered before are tried by themselves, as a worker may have died of one of them.
+/// Decides which entries that were delivered before are tried by themselves, because a worker may have died of one of
+/// them.
 ///
-/// A delivery counts whether or not the worker died after it, so an entry that this worker has failed to store, and lived, is
-/// no suspect, however long the disk is full.
+/// A delivery counts whether or not the worker died after it. An entry that this worker failed to store and survived is
+/// therefore not suspected, however long the disk stays full.
 struct Suspicion {
     /// A part of what was read, to be stored in one transaction.
     enum Part: Equatable {
-        /// Indices of entries that nothing is known against.
+        /// Indices of entries that are not suspected.
         case together(Range<Int>)
         case alone(Int, deliveries: Int)
     }

@@ -4,22 +4,23 @@ import OrderStore
 import RedisClient
 import Shared
 
-/// Moves the sales' streams into SQLite, turn by turn, until it is told to stop.
+/// Moves the sales' streams into SQLite, pass by pass, until it is told to stop.
 ///
-/// A turn asks for new sales, reads what is there, stores it, and looks at the fences. Whatever fails is tried again from
-/// the pending entries on: Redis by a new connection, SQLite as soon as it can; nothing is acknowledged meanwhile.
+/// A pass looks for new sales, reads what is there, stores it, and checks the fences. What fails is tried again,
+/// beginning with the pending entries, once there is a new connection to Redis or SQLite can be used. Nothing is
+/// acknowledged meanwhile.
 final class Worker {
     /// How often Redis is asked for new sales.
     private static let discoveryMilliseconds = 100
-    /// How long to wait before the streams are looked at again where nothing was new: an order is stored after at most this
-    /// and its commit. A hundred small commands a second cost Redis less than 0.1 % of a core.
+    /// How long to wait before the streams are read again if nothing was new: an order is stored after at most this and
+    /// its commit. A hundred small commands a second cost Redis less than 0.1 % of a core.
     private static let idleMilliseconds = 10
-    /// How often it is looked up how far behind Redis the database is.
-    private static let lagMilliseconds = 1000
+    /// How often the sales' lag and backlog are measured.
+    private static let measureMilliseconds = 1000
     /// How long a sale that can't be worked on is left alone.
     private static let asideMilliseconds = 1000
-    /// How long a sale that was set aside must have been worked on without trouble to count as recovered: within this,
-    /// everything of it has been looked at once (`Fence` waits longest, and the backlog is measured once a second).
+    /// How long a sale that was set aside must work without trouble to count as recovered. Within this time every part
+    /// of it has been used once (`Fence` waits longest, and the lag is measured once a second).
     private static let recoveredMilliseconds = 4000
 
     private let configuration: WorkerConfiguration
@@ -32,12 +33,12 @@ final class Worker {
     private var redis: BlockingRedis?
     private var reader: StreamReader
     private var nextDiscovery = Instant(nanoseconds: 0)
-    private var nextLag = Instant(nanoseconds: 0)
-    /// Sales that were set aside, have not recovered since, and are left alone until then.
+    private var nextMeasurement = Instant(nanoseconds: 0)
+    /// Sales that were set aside and have not recovered since, with the time until which they are left alone.
     private var asideUntil: [SaleID: Instant] = [:]
     private var retry = RetryPolicy()
     private var random = SystemRandomNumberGenerator()
-    /// Sales that SQLite has and Redis was said to have lost.
+    /// Sales that SQLite has, and that were logged as lost by Redis.
     private var lost: Set<SaleID> = []
 
     init(_ configuration: WorkerConfiguration, store: OrderStore, metrics: WorkerMetrics, log: Log) {
@@ -52,8 +53,8 @@ final class Worker {
         reader = StreamReader(consumer: configuration.name)
     }
 
-    /// One turn: 0 where the next may follow at once, otherwise the milliseconds to wait before it.
-    func turn(now: Instant) -> Int {
+    /// Makes one pass. Returns the milliseconds to wait before the next one, 0 if it may follow at once.
+    func pass(now: Instant) -> Int {
         do {
             let redis = try connected()
             try redis.checkPrimary()
@@ -61,11 +62,11 @@ final class Worker {
             reader.claimAgain(now: now)
             try readOlder(redis, now: now)
             let busy = try readNew(redis, now: now)
-            // A sale whose stream has just been read to its end, however busy the others are.
+            // Sales whose stream has just been read to its end, however busy the others are.
             for sale in reader.sales where !busy.contains(sale) && reader.isCaughtUp(sale) {
-                try apart(sale, now: now) { try fence.consider(sale, on: redis, now: now) }
+                try containingFailures(of: sale, now: now) { try fence.check(sale, on: redis, now: now) }
             }
-            try measureLag(redis, now: now)
+            try measure(redis, now: now)
             if let outage = retry.succeeded() { recovered(outage, now: now) }
             metrics.trouble = nil
             let isIdle = busy.isEmpty && reader.sales.allSatisfy(reader.isCaughtUp)
@@ -75,7 +76,7 @@ final class Worker {
         }
     }
 
-    /// Does what an operator wants done, on the stores that it works on.
+    /// Runs an operator's operation on the stores that the worker holds.
     func perform(_ operation: Operation) throws -> String { try operation.run(store: store, redis: connected()) }
 
     private func connected() throws -> BlockingRedis {
@@ -101,21 +102,21 @@ final class Worker {
     private func discover(_ redis: BlockingRedis, now: Instant) throws {
         guard now >= nextDiscovery else { return }
         nextDiscovery = now.advanced(milliseconds: Self.discoveryMilliseconds)
-        let there = Set(try redis.sales())
-        for sale in reader.sales where !there.contains(sale) { reader.end(sale) }
-        for sale in there where !reader.sales.contains(sale) {
-            try apart(sale, now: now) { try begin(sale, redis, now: now) }
+        let present = Set(try redis.sales())
+        for sale in reader.sales where !present.contains(sale) { reader.end(sale) }
+        for sale in present where !reader.sales.contains(sale) {
+            try containingFailures(of: sale, now: now) { try begin(sale, redis, now: now) }
         }
-        try restoreLost(there, redis, now: now)
-        for sale in asideUntil.keys where !there.contains(sale) && !lost.contains(sale) { asideUntil[sale] = nil }
+        try restoreLost(present, redis, now: now)
+        for sale in asideUntil.keys where !present.contains(sale) && !lost.contains(sale) { asideUntil[sale] = nil }
     }
 
     private func begin(_ sale: SaleID, _ redis: BlockingRedis, now: Instant) throws {
-        // A sale whose stream is gone has nothing to read, and making a group would bring an empty one back.
+        // A sale whose stream is gone has nothing to read, and making a group would create an empty stream.
         let stream = RedisArgument(SaleKeys(sale).orders)
         guard try redis.command(["EXISTS", stream]).integer == 1 else {
-            fence.reconsider(sale)
-            try fence.consider(sale, on: redis, now: now)
+            fence.invalidate(sale)
+            try fence.check(sale, on: redis, now: now)
             return
         }
         try reader.begin(sale, after: store.lastStreamID(sale) ?? "0-0", on: redis)
@@ -123,9 +124,9 @@ final class Worker {
         log.write(.info, "sale_found") { $0.appendMember("sale", "\(sale)") }
     }
 
-    /// Works on one sale so that what is wrong with it stays with it: a key of another type, or a reply that can't be used,
-    /// sets the sale aside for a second, and the others go on. That is said once, until it has recovered.
-    private func apart(_ sale: SaleID, now: Instant, _ work: () throws -> Void) throws {
+    /// Works on one sale so that its trouble stays its own: a key of another type, or a reply that can't be used, sets
+    /// the sale aside for a second, and the others go on. That is logged once, until the sale has recovered.
+    private func containingFailures(of sale: SaleID, now: Instant, _ work: () throws -> Void) throws {
         if let until = asideUntil[sale], now < until { return }
         do {
             try work()
@@ -141,7 +142,7 @@ final class Worker {
         }
     }
 
-    /// Takes a sale for recovered that has been worked on without trouble since it was set aside.
+    /// Marks a sale as recovered that has worked without trouble for long enough since it was set aside.
     private func recover(_ sale: SaleID, now: Instant) {
         guard let until = asideUntil[sale], now >= until.advanced(milliseconds: Self.recoveredMilliseconds) else {
             return
@@ -150,9 +151,9 @@ final class Worker {
         log.write(.info, "sale_recovered") { $0.appendMember("sale", "\(sale)") }
     }
 
-    /// Has sales that SQLite knows and Redis doesn't brought back.
-    private func restoreLost(_ there: Set<SaleID>, _ redis: BlockingRedis, now: Instant) throws {
-        let missing = Set(try store.sales()).subtracting(there)
+    /// Brings back sales that SQLite has and Redis has forgotten.
+    private func restoreLost(_ present: Set<SaleID>, _ redis: BlockingRedis, now: Instant) throws {
+        let missing = Set(try store.sales()).subtracting(present)
         for sale in missing {
             if !lost.contains(sale) {
                 log.write(.error, "sale_lost") {
@@ -160,13 +161,13 @@ final class Worker {
                     $0.appendMember("hint", "Redis has forgotten it; it is completed from SQLite")
                 }
             }
-            try apart(sale, now: now) {
+            try containingFailures(of: sale, now: now) {
                 // Only the list of all sales has forgotten it.
                 if try redis.command(["EXISTS", RedisArgument(SaleKeys(sale).sale)]).integer == 1 {
                     try redis.command(["SADD", RedisArgument(SaleKeys.sales), RedisArgument("\(sale)")])
                 } else {
-                    fence.reconsider(sale)
-                    try fence.consider(sale, on: redis, now: now)
+                    fence.invalidate(sale)
+                    try fence.check(sale, on: redis, now: now)
                 }
             }
         }
@@ -178,7 +179,7 @@ final class Worker {
     private func readOlder(_ redis: BlockingRedis, now: Instant) throws {
         let behind = reader.sales.filter { !reader.isCaughtUp($0) }
         for sale in behind {
-            try apart(sale, now: now) {
+            try containingFailures(of: sale, now: now) {
                 if let entries = try reader.older(sale, among: behind.count, on: redis) {
                     try processor.processOlder(sale, entries, on: redis)
                 } else {
@@ -188,43 +189,48 @@ final class Worker {
         }
     }
 
-    /// Answers the sales that had new entries.
+    /// Returns the sales that had new entries.
     private func readNew(_ redis: BlockingRedis, now: Instant) throws -> Set<SaleID> {
         let batches = try reader.new(on: redis)
         for (sale, entries) in batches {
-            try apart(sale, now: now) { try processor.process(sale, entries, on: redis) }
+            try containingFailures(of: sale, now: now) { try processor.process(sale, entries, on: redis) }
         }
         return Set(batches.map(\.sale))
     }
 
-    /// The sales that it reads, and those that it has set aside: of these more and more waits.
-    private var measuredSales: [SaleID] { Array(Set(reader.sales).union(asideUntil.keys)) }
+    // MARK: Measuring
 
-    private func measureLag(_ redis: BlockingRedis, now: Instant) throws {
-        guard now >= nextLag else { return }
-        nextLag = now.advanced(milliseconds: Self.lagMilliseconds)
+    /// Measures lag and backlog, and looks for damage to sales whose fence is lifted.
+    private func measure(_ redis: BlockingRedis, now: Instant) throws {
+        guard now >= nextMeasurement else { return }
+        measureBacklog(redis, now: now)
         metrics.lag = [:]
-        Backlog.measure(measuredSales, store, on: redis, into: metrics)
         for sale in reader.sales {
-            try apart(sale, now: now) {
-                let told = try redis.witnessed(sale)
-                // Read after what was told: no position is told before it is given.
+            try containingFailures(of: sale, now: now) {
+                let confirmed = try redis.witnessed(sale)
+                // Read after that: no position is confirmed before it is given.
                 let status = try redis.status(sale, allowingGaps: true)
                 if let status { metrics.lag[sale] = max(0, status.position - status.persistedPosition) }
-                try fence.watch(sale, status, told: told, on: redis)
+                try fence.watch(sale, status, confirmed: confirmed, on: redis)
                 recover(sale, now: now)
             }
         }
     }
 
+    /// Includes the sales that are set aside: their backlog grows.
+    private func measureBacklog(_ redis: BlockingRedis, now: Instant) {
+        nextMeasurement = now.advanced(milliseconds: Self.measureMilliseconds)
+        Backlog.measure(Array(Set(reader.sales).union(asideUntil.keys)), store, on: redis, into: metrics)
+    }
+
     // MARK: Failures
 
-    /// Answers how long to wait before the next turn.
+    /// Returns how many milliseconds to wait before the next pass.
     private func failed(_ error: any Error, now: Instant) -> Int {
         if let error = error as? RedisError {
             switch error.code {
             case .noGroup:
-                // Somebody destroyed the group: it is made again from the start, and what is stored is known as stored.
+                // Somebody destroyed the group. It is made again from the start, and what is stored is known as stored.
                 for sale in reader.sales { reader.end(sale) }
                 nextDiscovery = Instant(nanoseconds: 0)
             case .unconfirmed: break
@@ -232,10 +238,7 @@ final class Worker {
             }
         }
         reader.restart()
-        if let redis, now >= nextLag {
-            nextLag = now.advanced(milliseconds: Self.lagMilliseconds)
-            Backlog.measure(measuredSales, store, on: redis, into: metrics)
-        }
+        if let redis, now >= nextMeasurement { measureBacklog(redis, now: now) }
         metrics.failures += 1
         metrics.trouble = "\(error)"
         let verdict = retry.failed(error, now: now, using: &random)

@@ -1,14 +1,14 @@
 import Glibc
 import Shared
 
-/// Everything `sale-worker` is told, checked once at the start.
+/// The settings of `sale-worker`, checked once at the start.
 struct WorkerConfiguration {
     var redis: RedisEndpoint
     var replicas: Int
     var database: String
     var name: String
     var opsListen: SocketAddress
-    /// nil: nothing that needs it is answered.
+    /// nil refuses every request that needs it.
     var operatorToken: [UInt8]?
     var ledgerListen: SocketAddress
     var logLevel: Log.Level

@@ -1,57 +1,57 @@
 import OrderStore
 import Shared
 
-/// What the worker counts, and how it stands.
+/// What the worker counts, and its state.
 final class WorkerMetrics {
     var stored = 0
     /// Entries that had been stored before.
     var repeated = 0
     var deadLetters = 0
-    /// Orders that only the schema's own guard has kept from being sold beyond the stock.
+    /// Orders beyond the stock that only the schema's guard has refused.
     var oversellsPrevented = 0
     /// From the first statement to the end of the commit.
     var commitLatency = LatencyHistogram()
-    /// Turns that failed: Redis or SQLite could not be used.
+    /// Passes that failed because Redis or SQLite could not be used.
     var failures = 0
-    /// Redis was completed from SQLite.
+    /// How often Redis was completed from SQLite.
     var repairs = 0
-    /// Why nothing is stored just now; nil while all is well.
+    /// Why nothing can be stored; nil while all is well.
     var trouble: String?
     /// By sale: positions that Redis has given and SQLite does not have yet.
     var lag: [SaleID: Int] = [:]
-    /// By sale: entries of its stream that were not read, or not acknowledged (`Backlog`).
-    var entriesOpen: [SaleID: Int] = [:]
-    /// By sale: how old the oldest entry is that is not stored, in milliseconds; 0 where all are.
+    /// By sale: entries of its stream that were not read, or not acknowledged.
+    var backlog: [SaleID: Int] = [:]
+    /// By sale: the age of the oldest entry that is not stored, in milliseconds; 0 if all are.
     var oldestMilliseconds: [SaleID: Int] = [:]
-    /// Connections to Redis that were made.
+    /// Connections made to Redis.
     var connects = 0
 
-    /// Everything in Prometheus' text format.
+    /// Appends all metrics in Prometheus' text format.
     func append(to output: inout ByteBuffer, sales: [SaleOverview]) {
         var text = MetricsText()
         text.build()
         text.counters(
-            "sale_worker_entries_total", "Stream entries that were dealt with.", label: "outcome",
+            "sale_worker_entries_total", "Stream entries that were processed.", label: "outcome",
             [("stored", stored), ("repeated", repeated), ("dead_letter", deadLetters)])
         text.histogram("sale_worker_commit_seconds", "Time to store one batch.", commitLatency)
-        text.counter("sale_worker_failures_total", "Turns that failed and are tried again.", failures)
+        text.counter("sale_worker_failures_total", "Passes that failed and are tried again.", failures)
         text.counter("sale_worker_repairs_total", "Times that Redis was completed from SQLite.", repairs)
         text.gauge("sale_worker_ready", "1 while orders are stored.", trouble == nil ? 1 : 0)
         text.gauges(
             "sale_worker_lag_positions", "Positions given by Redis and not stored yet.", label: "sale", Self.lines(lag))
         text.gauges(
             "sale_worker_stream_entries_open",
-            "Stream entries that were not read, or not acknowledged; counted up to 10000 while a restored database catches up.",
-            label: "sale", Self.lines(entriesOpen))
+            "Stream entries not read or not acknowledged; counted up to 10000 while a restored database catches up.",
+            label: "sale", Self.lines(backlog))
         text.gauges(
             "sale_worker_oldest_open_seconds", "Age of the oldest stream entry that is not stored; 0 without one.",
             label: "sale", milliseconds: Self.lines(oldestMilliseconds))
-        text.counter("sale_worker_redis_connects_total", "Connections to Redis that were made.", connects)
+        text.counter("sale_worker_redis_connects_total", "Connections made to Redis.", connects)
         text.counter(
-            "sale_oversells_prevented_total", "Orders that SQLite's own guard of the stock refused.",
+            "sale_oversells_prevented_total", "Orders refused by the guard of the stock in SQLite.",
             oversellsPrevented)
         text.gauges(
-            "sale_dead_letters_open", "Dead letters that nobody has dealt with.", label: "sale",
+            "sale_dead_letters_open", "Dead letters that nobody has decided about.", label: "sale",
             sales.map { ("\($0.sale)", $0.openDeadLetters) })
         text.gauges("sale_units_sold", "Units in stored orders.", label: "sale", sales.map { ("\($0.sale)", $0.sold) })
         text.gauges(

@@ -27,7 +27,7 @@ private struct History {
             securedAt: UnixMilliseconds(1), epoch: 1)
     }
 
-    /// Buyer 1 and 2 press together, 3 later and hears nothing at first, 4 and 5 come too late.
+    /// Buyers 1 and 2 ask together, 3 asks later and gets no answer at first, 4 and 5 come too late.
     static func good() -> History {
         let record = SaleRecord(
             sale: sale, uuid: "u", title: "t", stockTotal: 3, maxPerBuyer: 1,
@@ -95,7 +95,7 @@ private struct History {
         #expect(violated { $0.attempts[0].position = 3 }.contains(.confirmedIsStored))
     }
 
-    @Test func `sees an order of somebody who was told no`() {
+    @Test func `sees an order of a buyer who was refused`() {
         let found = violated { $0.attempts[2...4] = [History.attempt(3, at: 40, 50, 503, nil, "unavailable")] }
         #expect(found.contains(.storedWasAsked))
     }
@@ -108,13 +108,13 @@ private struct History {
     }
 
     @Test func `sees a later buyer before an earlier one`() {
-        // Buyer 2 pressed after buyer 1 had its answer, and got the lower position.
+        // Buyer 2 asked after buyer 1 had its answer, and got the lower position.
         let found = violated { $0.attempts[1] = History.attempt(2, at: 31, 35, 201, 1) }
         #expect(found == [.firstComeFirstServed])
     }
 
     @Test(arguments: [(503, "unavailable"), (429, "rate-limited"), (409, "sale-not-open")])
-    func `takes no press that was refused for the one that won`(_ status: Int, _ problem: String) {
+    func `does not take a refused attempt for the one that won`(_ status: Int, _ problem: String) {
         let found = violated {
             $0.attempts[1] = History.attempt(2, at: 31, 35, 201, 1)
             $0.attempts.append(History.attempt(2, at: 5, 6, status, nil, problem))
@@ -123,14 +123,14 @@ private struct History {
     }
 
     @Test(arguments: [nil, (6, 202), (6, 504)] as [(Int, Int)?])
-    func `takes a press of which nobody knows what came for the one that won, unless a later one says that it was`(
+    func `takes an attempt with an unknown outcome for the one that won, unless a later one says that it won itself`(
         _ answer: (Int, Int)?
     ) {
         func found(_ status: Int) -> Set<Invariant> {
             violated {
                 $0.attempts[1] = History.attempt(2, at: 31, 35, status, 1)
                 $0.attempts.append(History.attempt(2, at: 5, answer?.0, answer?.1 ?? 0))
-                // A refusal behind it says nothing of it: it may still have been on its way.
+                // A later refusal proves nothing about it: it may still have been on its way.
                 $0.attempts.append(History.attempt(2, at: 7, 8, 409, nil, "sale-not-open"))
             }
         }
@@ -138,8 +138,8 @@ private struct History {
         #expect(found(201) == [.firstComeFirstServed])
     }
 
-    @Test func `sees through a buyer who never learnt of its win`() {
-        // Buyer 3's answer was lost for good; its stored position still has to be in order.
+    @Test func `checks the position of a buyer who never learnt of its win`() {
+        // Buyer 3's answer was lost permanently; its stored position must still be in order.
         let fine = violated { $0.attempts.remove(at: 4) }
         #expect(fine == [])
         let found = violated {
@@ -157,7 +157,7 @@ private struct History {
         #expect(found == [.soldOutWhenTrue])
     }
 
-    @Test func `sees a unit that went to somebody who had been told that none was left`() {
+    @Test func `sees a unit that went to a buyer who was answered sold out`() {
         let found = violated {
             $0.attempts[2...4] = [
                 History.attempt(3, at: 40, 50, 409, nil, "sold-out"), History.attempt(3, at: 70, 80, 201, 3),
@@ -170,7 +170,7 @@ private struct History {
         #expect(late == [.soldOutWhenTrue])
     }
 
-    @Test func `knows that units which were released are on sale again, whoever was told that none was left`() {
+    @Test func `accepts a win after sold out if units were released`() {
         let found = violated {
             $0.attempts[2...4] = [
                 History.attempt(3, at: 40, 50, 409, nil, "sold-out"), History.attempt(3, at: 70, 80, 201, 3),
@@ -208,9 +208,9 @@ private struct History {
         #expect(violated { $0.rest.differences = ["position 1 is …"] } == [.nothingPending])
     }
 
-    @Test func `tells how long buyers waited for an answer, and all of them for a decision`() {
+    @Test func `measures the slowest answer, and the longest time without a decision`() {
         let times = AnswerTimes(History.good().attempts)
-        // Buyer 4 waited from 60 to 90; between 30 and 80 nobody was told a decision, as a 503 is none.
+        // Buyer 4 waited from 60 to 90. Between 30 and 80 nobody got a decision, because a 503 is not one.
         #expect(times.slowestAnswer == 30)
         #expect(times.longestSilence == 50)
         #expect(AnswerTimes([]).longestSilence == 0)
@@ -226,7 +226,7 @@ private struct History {
         #expect(Fault.slow.isMet(in: [History.attempt(1, at: 0, 100_000_000, 201, 1)]))
     }
 
-    @Test func `reads a log as the load client writes it, and says which line is none`() throws {
+    @Test func `reads a log as the load client writes it, and names the line that is not an attempt`() throws {
         let good = """
             {"inv_ns":1,"resp_ns":2,"buyer":"b","key":"k","status":201,"problem":null,"position":7}
             {"inv_ns":3,"resp_ns":null,"buyer":"b","key":"k","status":0,"problem":null,"position":null}

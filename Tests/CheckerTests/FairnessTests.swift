@@ -17,7 +17,7 @@ import Testing
         attempt(buyer, invoked, responded, 201, position: position)
     }
 
-    @Test func `finds nothing where each came in turn`() {
+    @Test func `finds nothing if everybody came in turn`() {
         let fairness = Fairness([won("a", 0, 1, 1), won("b", 2, 3, 2), won("c", 4, 5, 3)])
         #expect(fairness.units.count == 3)
         #expect(fairness.units.inversions.isEmpty)
@@ -27,22 +27,22 @@ import Testing
         #expect(fairness.cut == nil)
     }
 
-    @Test func `finds who was answered before another asked, and yet has the higher position`() {
+    @Test func `finds a buyer who was answered before another asked and has the higher position`() {
         let fairness = Fairness([won("a", 0, 1, 2), won("b", 5, 6, 1)])
         #expect(fairness.units.inversions == [.init(log: 0, line: 5, position: 1, answered: 2)])
         #expect(fairness.units.largestLead == 5)
     }
 
-    @Test func `says by how much somebody who came before another had asked later`() {
-        // All three under way at once: no inversion, and yet c asked 7 after a.
+    @Test func `measures how much later a buyer with a lower position asked`() {
+        // All three are under way at once: there is no inversion, but c asked 7 after a.
         let fairness = Fairness([won("a", 0, 10, 3), won("b", 4, 11, 2), won("c", 7, 12, 1)])
         #expect(fairness.units.inversions.isEmpty)
         #expect(fairness.units.overtaken == 2)
         #expect(fairness.units.largestLead == 7)
     }
 
-    @Test func `takes a win for that of the first press that was not refused`() {
-        // a was told "not open", then lost a press, was told 503, and won: by the lost press, or by the last.
+    @Test func `attributes a win to the first attempt that was not refused`() {
+        // a was answered "not open", lost an attempt, was answered 503, and won: by the lost attempt, or by the last.
         let fairness = Fairness([
             attempt("a", 0, 1, 409, problem: "sale-not-open"), attempt("a", 20, nil, 0),
             attempt("a", 30, 31, 503, problem: "unavailable"), won("b", 25, 26, 2),
@@ -50,7 +50,7 @@ import Testing
         ])
         #expect(fairness.units.inversions.isEmpty)
         #expect(fairness.units.largestLead == 0)
-        // Without the lost press it can only have been the last: b was told 2 before that.
+        // Without the lost attempt it can only have been the last, and b was answered before that.
         let later = Fairness([
             attempt("a", 30, 31, 503, problem: "unavailable"), won("b", 25, 26, 2),
             attempt("a", 40, 41, 201, position: 1),
@@ -58,7 +58,7 @@ import Testing
         #expect(later.units.inversions.count == 1)
     }
 
-    @Test func `counts tickets apart from units, and a second ticket of a buyer as one more`() {
+    @Test func `counts tickets separately from units, and a buyer's second ticket as one more`() {
         let fairness = Fairness([
             attempt("a", 0, 1, 201, position: 1, isJoin: true), attempt("a", 2, 3, 200, position: 1, isJoin: true),
             attempt("b", 4, 5, 201, position: 2, isJoin: true), attempt("a", 8, 9, 201, position: 3, isJoin: true),

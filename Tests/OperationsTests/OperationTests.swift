@@ -44,13 +44,13 @@ import Testing
         #"{"operation":"erase","sale":"demo","reason":"r"}"#,
         #"{"operation":"erase","sale":"demo","buyer":"b","ids":["1-0"],"reason":"r"}"#,
     ])
-    func `that is not one is refused`(_ text: String) {
+    func `is refused if it is malformed`(_ text: String) {
         #expect(throws: Operation.Malformed.self) { _ = try parse(text) }
     }
 
-    @Test func `of a hundred letters with the longest reason fits into its bound, and of one more does not`() throws {
+    @Test func `holds a hundred dead letters with the longest reason, and not one more`() throws {
         let ids = (0..<100).map { "18446744073709551615-184467440737095516\(10 + $0 % 90)" }
-        let letters = Operation.Letters(
+        let letters = Operation.DeadLetters(
             sale: Self.sale, ids: ids, reason: String(repeating: "\u{1}", count: 500), isRehearsal: false)
         #expect(try parse(Operation.redrive(letters).json) == .redrive(letters))
         var more = letters
@@ -59,12 +59,12 @@ import Testing
     }
 
     @Test func `has results that read as they were written`() throws {
-        let results = LetterResults([
-            LetterResult(id: "1-0", outcome: .applied),
-            LetterResult(id: "2-0", outcome: .failedAgain, message: "no \"v\""),
-            LetterResult(id: "3-0", outcome: .skipped, message: "was discarded", resolution: .discarded),
+        let results = DeadLetterResults([
+            DeadLetterResult(id: "1-0", outcome: .applied),
+            DeadLetterResult(id: "2-0", outcome: .failedAgain, message: "no \"v\""),
+            DeadLetterResult(id: "3-0", outcome: .skipped, message: "was discarded", resolution: .discarded),
         ])
-        #expect(results.json.withBytes { LetterResults(parsing: $0) } == results)
-        #expect("{\"results\":[{\"id\":\"1-0\"}]}".withBytes { LetterResults(parsing: $0) } == nil)
+        #expect(results.json.withBytes { DeadLetterResults(parsing: $0) } == results)
+        #expect("{\"results\":[{\"id\":\"1-0\"}]}".withBytes { DeadLetterResults(parsing: $0) } == nil)
     }
 }

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 @Suite struct `An audit of a ledger` {
-    /// The lines of a ledger of ten thousand orders, its last line among them.
+    /// The lines of a ledger of ten thousand orders, including the head line.
     private static let lines: [String] = {
         let directory = try! TemporaryDirectory()
         let path = directory.path("sale.db")
@@ -26,7 +26,7 @@ import Testing
         return lines.joined(separator: "\n").withBytes { LedgerAudit($0) }
     }
 
-    @Test func `finds nothing in one that is whole`() {
+    @Test func `finds no fault in a whole ledger`() {
         let audit = audit { _ in }
         #expect(audit.fault == nil)
         #expect(audit.orders.count == 10_000)
@@ -59,7 +59,8 @@ import Testing
     }
 
     @Test func `notices a history that was made up anew behind an entry`() {
-        // Whoever can write the whole file can make its hashes fit; then only an end that is known from elsewhere tells.
+        // Whoever can write the whole file can make its hashes fit. Only an end that is known from elsewhere reveals
+        // that.
         let store = try! TemporaryDirectory()
         let other = try! OrderStore(path: store.path("sale.db"))
         _ = try! other.apply(TestEvents.sale, [TestEvents.create(stock: 20_000), TestEvents.order(1, buyer: "me")])
@@ -70,7 +71,7 @@ import Testing
     }
 
     @Test(arguments: ["", "{}", "{\"seq\":1}", "not json", "{\"seq\":1,\"hash\":\"00\"}"])
-    func `refuses a line that is no entry`(_ line: String) {
+    func `refuses a line that is not an entry`(_ line: String) {
         #expect(audit { $0[0] = line }.fault?.line == 1)
     }
 }

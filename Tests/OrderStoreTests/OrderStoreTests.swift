@@ -22,7 +22,7 @@ import Testing
         #expect(before?.sold == 5)
     }
 
-    @Test func `what was applied is there when the file is opened again`() throws {
+    @Test func `has what was applied when the file is opened again`() throws {
         do {
             let store = try OrderStore(path: path)
             _ = try store.apply(sale, [TestEvents.create(), TestEvents.order(1, quantity: 3)])
@@ -64,12 +64,12 @@ import Testing
         #expect(applied.outcomes.map(\.reason) == [.contradiction, nil])
         #expect(applied.outcomes.map(\.isOversell) == [true, false])
         #expect(try store.account(of: sale)?.sold == 3)
-        // The unit that could not be stored is accounted for: it is with the dead letters.
+        // The unit that could not be stored is accounted for as a dead letter.
         #expect(applied.persistedPosition == 3)
-        #expect(try store.account(of: sale)?.deadLetters == [.init(position: 2, quantity: 2)])
+        #expect(try store.account(of: sale)?.rejectedOrders == [.init(position: 2, quantity: 2)])
     }
 
-    @Test func `nothing but the guard of the stock is said to have prevented an oversell`() throws {
+    @Test func `only a refusal by the guard of the stock counts as a prevented oversell`() throws {
         let store = try OrderStore(path: path)
         let twice = TestEvents.entry("9-0", [("sold <= stock_total", "1"), ("sold <= stock_total", "2")])
         _ = try store.apply(sale, [TestEvents.create(), twice, TestEvents.order(1)])
@@ -84,21 +84,22 @@ import Testing
     @Test func `an order whose trace was lost on the way is still the same order`() throws {
         let store = try OrderStore(path: path)
         _ = try store.apply(sale, [TestEvents.create(), TestEvents.order(1)])
-        let fields = (TestEvents.order(1).fields ?? []).map {
+        let words = (TestEvents.order(1).fields?.words ?? []).map {
             $0 == Array(String(repeating: "a", count: 32).utf8) ? Array(String(repeating: "0", count: 32).utf8) : $0
         }
-        #expect(try store.apply(sale, [StreamEntry(id: "9-0", fields: fields)]).outcomes == [.alreadyStored])
+        #expect(
+            try store.apply(sale, [StreamEntry(id: "9-0", fields: StreamFields(words))]).outcomes == [.alreadyStored])
     }
 
-    @Test func `an order that can't be understood is accounted for where its position can be read`() throws {
+    @Test func `an order that can't be understood is accounted for if its position can be read`() throws {
         let store = try OrderStore(path: path)
         let poison = TestEvents.entry("3-0", [("v", "1"), ("kind", "refund"), ("position", "2"), ("quantity", "1")])
         let applied = try store.apply(sale, [TestEvents.create(), TestEvents.order(1), poison, TestEvents.order(3)])
         #expect(applied.persistedPosition == 3)
-        #expect(try store.account(of: sale)?.deadLetters == [.init(position: 2, quantity: 1)])
+        #expect(try store.account(of: sale)?.rejectedOrders == [.init(position: 2, quantity: 1)])
     }
 
-    @Test func `an entry that comes again does not set the progress back`() throws {
+    @Test func `an entry that is delivered again does not set the progress back`() throws {
         let store = try OrderStore(path: path)
         _ = try store.apply(
             sale, [TestEvents.create(), TestEvents.order(1, id: "20-0"), TestEvents.order(2, id: "100-0")])
@@ -132,8 +133,7 @@ import Testing
         #expect(applied.persistedPosition == 2)
     }
 
-    @Test func `keeps a sale's times and its pause as they were set last, in whatever order it learns of them`() throws
-    {
+    @Test func `keeps the latest times and pause of a sale, whatever order they arrive in`() throws {
         let store = try OrderStore(path: path)
         func set(_ id: String, closesAt: Int, paused: Bool) -> StreamEntry {
             TestEvents.entry(
@@ -160,15 +160,15 @@ import Testing
         #expect(try store.beginEpoch(sale, above: 0) == 9)
     }
 
-    @Test func `a release is of the losses that were known when it came, whatever the clocks say`() throws {
+    @Test func `a release covers the losses that were recorded before it, whatever the clocks say`() throws {
         let store = try OrderStore(path: path)
         _ = try store.apply(sale, [TestEvents.create(), TestEvents.order(1, id: "50-0")])
         try store.record(.init(positions: 2...4, units: 5, isReleased: false), of: sale)
-        // One that was on the stream before, and comes again; its clock was ahead.
+        // A release that was on the stream before and comes again; its clock was ahead.
         let earlier = TestEvents.release("49-7", units: 1, at: 9_000_000_000_000)
         #expect(try store.apply(sale, [earlier]).outcomes == [.alreadyStored])
         #expect(try store.account(of: sale)?.withheld == 5)
-        // One that Redis gave while its clock was behind.
+        // A release from a Redis whose clock was behind.
         let release = TestEvents.release("50-1", units: 5, at: 1)
         #expect(try store.apply(sale, [release]).outcomes == [.stored])
         #expect(try store.account(of: sale)?.withheld == 0)
@@ -178,7 +178,7 @@ import Testing
     @Test func `a batch that fails leaves nothing behind`() throws {
         let store = try OrderStore(path: path)
         _ = try store.apply(sale, [TestEvents.create(), TestEvents.order(1)])
-        // Somebody's shell holds the write lock, for longer than the store waits.
+        // A shell holds the write lock for longer than the store waits.
         let shell = try SQLiteLock(path)
         defer { shell.release() }
         #expect(throws: StoreError.self) { _ = try store.apply(sale, [TestEvents.order(2)]) }
@@ -234,12 +234,12 @@ import Testing
         #expect(try SQLiteShell.run(path, "PRAGMA journal_mode") == ["delete"])
     }
 
-    @Test func `that is no database is refused`() throws {
+    @Test func `that is not a database is refused`() throws {
         try String(repeating: "not a database ", count: 100).write(toFile: path, atomically: true, encoding: .utf8)
         #expect(throws: StoreError.self) { _ = try OrderStore(path: path) }
     }
 
-    @Test func `can be locked once, and again when the lock is let go`() throws {
+    @Test func `can be locked once, and again after the lock is released`() throws {
         var first = try StoreLock.take(for: path)
         #expect(first != nil)
         #expect(try StoreLock.take(for: path) == nil)
@@ -247,7 +247,7 @@ import Testing
         #expect(try StoreLock.take(for: path) != nil)
     }
 
-    @Test func `stays locked until it is closed, whoever lets go of the lock before`() throws {
+    @Test func `stays locked until it is closed, even if its lock is released before`() throws {
         var lock = try StoreLock.take(for: path)
         var store: OrderStore? = try OrderStore(path: path, lock: lock)
         lock = nil

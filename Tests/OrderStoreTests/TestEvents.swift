@@ -32,7 +32,7 @@ enum TestEvents {
     }
 
     static func entry(_ id: String, _ fields: [(String, String)]) -> StreamEntry {
-        StreamEntry(id: id, fields: fields.flatMap { [Array($0.0.utf8), Array($0.1.utf8)] })
+        StreamEntry(id: id, fields: StreamFields(fields.flatMap { [Array($0.0.utf8), Array($0.1.utf8)] }))
     }
 }
 

@@ -138,10 +138,10 @@ private final class OneAnswer: @unchecked Sendable {
 }
 
 @Suite struct `What salectl says of dead letters` {
-    private func letter(_ reason: String = "malformed", position: Int? = nil, resolution: Letter.Resolution? = nil)
-        -> Letter
+    private func letter(_ reason: String = "malformed", position: Int? = nil, resolution: DeadLetter.Resolution? = nil)
+        -> DeadLetter
     {
-        Letter(
+        DeadLetter(
             sale: SaleID("demo")!, streamID: "1-0", fields: nil, reason: reason, message: "", stage: "decode",
             position: position, quantity: nil, attempts: 1, firstFailedAt: UnixMilliseconds(1),
             lastFailedAt: UnixMilliseconds(1), worker: "w", release: "r", movedAt: nil, resolution: resolution,

@@ -8,7 +8,7 @@ import Testing
 @Suite struct `Archiving a sale` {
     private static let sale = SaleID("demo")!
 
-    /// Four of ten are sold and stored, and it has ended.
+    /// A sale that has ended, with four of ten sold and stored.
     private func ended(redisSettings: [String] = []) throws -> WorkerUnderTest {
         let under = try WorkerUnderTest(redisSettings: redisSettings)
         try TestSale.create(under.redis, stock: 10)
@@ -43,7 +43,8 @@ import Testing
         #expect(
             try SQLiteShell.run(under.database, "SELECT entry FROM ledger ORDER BY seq DESC LIMIT 1")[0]
                 .contains(#""kind":"archive""#))
-        // Not by another run, the worker, a restart of it, nor by hand; and its name stays taken, also without SQLite.
+        // Neither another run, the worker, its restart nor a rebuild brings it back. Its name stays taken, even without
+        // SQLite.
         #expect(try under.salectl(["archive", "demo"]).output.hasPrefix("demo is archived: 4 orders"))
         kill(under)
         #expect(try under.salectl(["rebuild", "demo"]).code == ExitCode.negative)
@@ -55,16 +56,16 @@ import Testing
         #expect(try under.salectl(["create", "demo", "--title", "T", "--stock", "1"]).code == ExitCode.cantCreate)
         #expect(
             try under.redis.create(NewSale(sale: Self.sale, title: "T", stock: 1)) == false)
-        // It is seen where SQLite is asked, and exported.
+        // SQLite still shows and exports it.
         #expect(try under.salectl(["show", "demo"]).output.contains("archived"))
         #expect(try under.salectl(["ls"]).output.contains("demo   archived  10     4"))
         #expect(try under.salectl(["export", "demo", "--format", "jsonl"]).output.split(separator: "\n").count == 4)
     }
 
-    @Test func `leaves as many units as were left, however many dead letters there are of a position`() throws {
+    @Test func `leaves the same units, however many dead letters claim one position`() throws {
         let under = try ended()
         #expect(try under.salectl(["archive", "demo"]).code == 0)
-        // Somebody who was not the buyer of order 2, and two letters that claim position 5.
+        // A dead letter that contradicts order 2, and two that claim position 5.
         _ = try SQLiteShell.run(
             under.database,
             """
@@ -77,7 +78,7 @@ import Testing
         #expect(shown.contains(#""sold":5,"remaining":5,"#), "\(shown)")
     }
 
-    @Test func `is refused, with the reason, where something is not stored or not over`() throws {
+    @Test func `is refused, with the reason, if something is not stored or not over`() throws {
         let under = try WorkerUnderTest()
         try TestSale.create(under.redis, stock: 10)
         #expect(try under.salectl(["archive", "demo"]).code == ExitCode.noInput)
@@ -107,7 +108,7 @@ import Testing
     func `is finished by running it again, wherever salectl and the worker were killed`(_ step: String) throws {
         let under = try ended()
         kill(under)
-        // salectl is killed while it waits for a worker that is not there; its event is on the stream.
+        // salectl is killed while it waits for a worker that does not run. Its event is on the stream.
         let waiting = try ChildProcess(
             ChildProcess.product("salectl"), ["archive", "demo"],
             environment: ["SALE_REDIS_URL": under.server.url, "SALE_DATABASE": under.database],
@@ -119,7 +120,7 @@ import Testing
         let event = try under.redis.archiveEvent(of: Self.sale)
         #expect(try under.salectl(["restock", "demo", "1"]).code == ExitCode.cantCreate)
         #expect(try under.salectl(["release", "demo"]).errors.contains("or being archived"))
-        // The worker is killed while it stores that; then salectl finds nobody again.
+        // The worker is killed while it stores the event, so the next salectl waits again.
         let worker = try under.start(["SALE_WORKER_FAILPOINT": step])
         worker.wait()
         let early = try under.salectl(["archive", "demo", "--for", "200ms"])
@@ -134,13 +135,13 @@ import Testing
         #expect(event.map { StreamID($0) } == stored.lastStreamID)
     }
 
-    /// Each is a command that a step needs and no other one does: of the script that begins, what follows it, and of the one that
+    /// Each is a command that only one step needs: the script that begins, the command after it, and the script that
     /// frees.
     @Test(arguments: [
         ("-xadd", "it may have been done; nothing is freed"), ("-memory", "begun, but MEMORY"),
         ("-unlink", "begun, but EVAL"),
     ])
-    func `says how far it came where a step fails, and is finished by running it again`(
+    func `reports how far it came if a step fails, and is finished by running it again`(
         _ denied: String, _ said: String
     ) throws {
         let under = try ended()
@@ -155,7 +156,7 @@ import Testing
         #expect(try keys(under) == [SaleKeys.archived])
     }
 
-    @Test func `says that it is begun, and that it is done, only where the replicas know`() throws {
+    @Test func `reports that it is begun, and that it is done, only if the replicas know`() throws {
         let under = try ended(redisSettings: RedisServer.followed())
         let replicas = ["SALE_REDIS_REPLICAS": "1"]
         kill(under)
@@ -188,7 +189,7 @@ import Testing
         let under = try ended()
         kill(under)
         #expect(try under.salectl(["archive", "demo", "--for", "100ms"]).code == ExitCode.temporaryFailure)
-        // A clock that was set back lets somebody buy after the end.
+        // A clock that was set back lets a buyer in after the end.
         let key = RedisArgument(SaleKeys(Self.sale).sale)
         let closesAt = try #require(try under.redis.status(Self.sale)?.closesAt)
         try under.redis.command(["HSET", key, "closes_at", "0"])

@@ -7,7 +7,7 @@ import Testing
 @testable import SaleWorker
 
 @Suite struct `The backlog` {
-    /// What the metrics show of a sale with `orders` of which a restored database has the first ten.
+    /// What the metrics show for a sale with `orders`, of which a restored database has the first ten.
     private func measured(orders: Int) throws -> Int? {
         let server = try RedisServer()
         let redis = try server.connect()
@@ -18,7 +18,7 @@ import Testing
             let buyers = (start..<min(start + 500, orders)).map { TestSale.Purchase(buyer: "b\($0)", key: "k") }
             _ = try TestSale.purchase(redis, sale, buyers)
         }
-        // All of it had been given to the worker, and acknowledged.
+        // Every entry was delivered to the worker and acknowledged.
         try redis.command(["XGROUP", "CREATE", stream, group, "$"])
         let first = try redis.command(["XRANGE", stream, "-", "+", "COUNT", "11"])
         let stored = first.value[10][0].string ?? ""
@@ -27,11 +27,11 @@ import Testing
         let metrics = WorkerMetrics()
         let store = try OrderStore(path: server.directory.path("sale.db"))
         Backlog.measure([sale], store, on: redis, into: metrics)
-        return metrics.entriesOpen[sale]
+        return metrics.backlog[sale]
     }
 
     @Test(arguments: [(1500, 1490), (10_500, 10_000)])
-    func `is seen while a restored database catches up, which Redis does not count`(_ orders: Int, _ shown: Int) throws
+    func `is counted while a restored database catches up, which Redis does not do`(_ orders: Int, _ shown: Int) throws
     {
         #expect(try measured(orders: orders) == shown)
     }

@@ -22,7 +22,7 @@ import Testing
         return (under, under.server.directory.path("backup.db"))
     }
 
-    @Test func `is whole though the worker writes meanwhile, proven, and its owner's only`() throws {
+    @Test func `is complete while the worker writes, verified, and its owner's only`() throws {
         let (under, file) = try selling()
         try under.sell(Self.sale, to: 20..<500)
         let made = try under.salectl(["backup", file, "--json"])
@@ -41,7 +41,7 @@ import Testing
             #expect(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int == 0o600)
         }
         #expect(!FileManager.default.fileExists(atPath: "\(file).partial"))
-        // Never over another one.
+        // It never overwrites another backup.
         let again = try under.salectl(["backup", file])
         #expect(again.code == ExitCode.cantCreate)
         #expect(try under.salectl(["backup", "/nowhere/b.db"]).code != 0)
@@ -59,7 +59,7 @@ import Testing
         #expect(try Data(contentsOf: URL(fileURLWithPath: log)) == before)
     }
 
-    @Test func `is put in the place of a lost database, and the worker stores what is behind it from Redis`() throws {
+    @Test func `replaces a lost database, and the worker stores what it lacks from Redis`() throws {
         let (under, file) = try selling()
         #expect(try under.salectl(["backup", file]).code == 0)
         #expect(try under.salectl(["restore", file]).code == ExitCode.temporaryFailure)
@@ -78,7 +78,7 @@ import Testing
         #expect(stored.record.stockTotal == 1005)
     }
 
-    @Test func `takes the place of a database by force only, which keeps its log under another name`() throws {
+    @Test func `replaces an existing database only by force, and keeps that under another name`() throws {
         let (under, file) = try selling()
         #expect(try under.salectl(["backup", file]).code == 0)
         try under.sell(Self.sale, to: 20..<30)
@@ -94,7 +94,7 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: "\(under.database)-wal"))
     }
 
-    @Test func `is put nowhere by a salectl that is not told rightly where Redis is`() throws {
+    @Test func `is not restored by a salectl with wrong settings for Redis`() throws {
         let (under, file) = try selling()
         #expect(try under.salectl(["backup", file]).code == 0)
         try under.sell(Self.sale, to: 20..<30)
@@ -107,7 +107,7 @@ import Testing
         #expect(try under.account(Self.sale)?.orders.count == 30)
     }
 
-    @Test func `is refused where it is not what its checksum says, damaged, or of another program`() throws {
+    @Test func `is refused if its checksum does not match, or if it is damaged or of another program`() throws {
         let (under, file) = try selling()
         stopped(under)
         let directory = under.server.directory
@@ -145,7 +145,7 @@ import Testing
 }
 
 @Suite struct `A database that is older than a rebuild of Redis` {
-    @Test func `learns all that the stream no longer has: orders, stock and pause`() throws {
+    @Test func `learns everything that the stream no longer has: orders, stock and pause`() throws {
         let sale = SaleID("demo")!
         let under = try WorkerUnderTest()
         try TestSale.create(under.redis, stock: 10)
@@ -158,7 +158,7 @@ import Testing
         #expect(try under.salectl(["restock", "demo", "5"]).code == 0)
         #expect(try under.salectl(["pause", "demo"]).code == 0)
         #expect(under.drained(sale))
-        // Redis is emptied and completed: its stream begins anew, with what SQLite knows then.
+        // Redis is emptied and completed: its stream begins again, with what SQLite knows then.
         try under.redis.command(["FLUSHALL"])
         #expect(eventually { first.errors.contains("fence_lifted") }, "\(first.errors)")
         #expect(under.drained(sale))
@@ -175,7 +175,7 @@ import Testing
         #expect(stored.record.settings.paused)
         #expect(stored.persistedPosition == 5)
         #expect(second.errors.contains("database_older"))
-        // Selling goes on as if nothing had happened.
+        // The sale continues as if nothing had happened.
         #expect(try under.salectl(["resume", "demo"]).code == 0)
         try under.sell(sale, to: 5..<20)
         #expect(under.drained(sale))

@@ -23,7 +23,7 @@ import Testing
     }
 
     @Test(arguments: [(503, "unavailable"), (409, "sale-not-open"), (429, "rate-limited")])
-    func `proves nothing from a log in which nobody was told yes or no`(_ status: Int, _ problem: String) throws {
+    func `proves nothing from a log without a decision`(_ status: Int, _ problem: String) throws {
         let result = try check(refusal(status, problem))
         #expect(result.code == ExitCode.data)
         #expect(result.output.contains("verdict          invalid"))
@@ -33,7 +33,7 @@ import Testing
         #expect(met.output.contains(#""never_met":["lost","decision"]"#))
     }
 
-    @Test func `names a promise that is broken also where nothing else was decided`() throws {
+    @Test func `names a broken promise even if nothing else was decided`() throws {
         let result = try check(refusal(409, "sold-out"))
         #expect(result.code == ExitCode.negative)
         #expect(result.output.contains("sold_out_when_true"))

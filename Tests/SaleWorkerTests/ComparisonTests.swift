@@ -16,7 +16,7 @@ import Testing
         return Comparison(sale, redis: redis, sqlite: sqlite).differences
     }
 
-    @Test func `finds nothing where both tell the same story`() {
+    @Test func `finds nothing if both are equal`() {
         let (redis, sqlite) = stores()
         let comparison = Comparison(sale, redis: redis, sqlite: sqlite)
         #expect(comparison.isEqual)
@@ -50,11 +50,11 @@ import Testing
         #expect(Comparison(sale, redis: redis, sqlite: sqlite).isEqual)
     }
 
-    @Test func `takes an order among the dead letters for accounted for`() {
+    @Test func `accounts for an order among the dead letters`() {
         let found = differences { _, sqlite in
             sqlite.orders.removeLast()
             sqlite.sold = 2
-            sqlite.deadLetters = [.init(position: 3, quantity: 1)]
+            sqlite.rejectedOrders = [.init(position: 3, quantity: 1)]
         }
         #expect(found.isEmpty)
     }
@@ -70,7 +70,7 @@ import Testing
         #expect(differences { _, sqlite in sqlite.sold = 4 } == [.soldSum(kept: 4, counted: 3)])
     }
 
-    @Test func `names orders that one of them lacks, or tells otherwise`() {
+    @Test func `names orders that one of them lacks, or has with other content`() {
         #expect(differences { redis, _ in redis.wins[2] = nil } == [.orderNotInRedis(position: 2)])
         #expect(differences { redis, _ in redis.unreadableBuyers = ["b"] } == [.unreadableBuyer("b")])
         let altered = differences { redis, _ in redis.wins[1]?.buyer = "x" }
@@ -90,7 +90,7 @@ import Testing
         #expect(found.contains(.gap(from: 4, through: 999_999_999_999)))
     }
 
-    @Test func `tells a sale that only one of them has`() {
+    @Test func `names a sale that only one of them has`() {
         let (redis, sqlite) = stores()
         #expect(Comparison(sale, redis: nil, sqlite: sqlite).differences == [.notInRedis])
         #expect(Comparison(sale, redis: redis, sqlite: nil).differences == [.notInSQLite])

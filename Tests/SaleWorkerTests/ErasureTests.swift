@@ -8,7 +8,8 @@ import Testing
 @Suite struct `A buyer who is erased` {
     private static let name = "alice-in-wonderland"
 
-    /// A sale of five orders, two of them alice's, with a dead letter of hers; all is stored, and the worker has stopped.
+    /// A sale of five orders, two of them alice's, and a dead letter of hers. All is stored, and the worker has
+    /// stopped.
     private func system(closed: Bool = true) throws -> (under: WorkerUnderTest, sale: SaleID) {
         let under = try WorkerUnderTest()
         let sale = try TestSale.create(under.redis, stock: 10, maxPerBuyer: 4)
@@ -48,7 +49,7 @@ import Testing
         return text
     }
 
-    @Test func `who has only waited is forgotten too`() throws {
+    @Test func `is forgotten by the waiting room, too`() throws {
         let under = try WorkerUnderTest()
         let sale = try TestSale.create(under.redis, admission: .init(rate: 1))
         _ = try TestSale.join(under.redis, sale, ["bob", Self.name])
@@ -65,7 +66,7 @@ import Testing
         #expect(try under.salectl(["erase", "demo", "alice", "--reason", "r"]).code == ExitCode.noInput)
     }
 
-    @Test func `is in neither store any more, and both go on telling the same story`() throws {
+    @Test func `is in neither store any more, and both stay equal`() throws {
         let (under, sale) = try system()
         #expect(try everything(under, sale).contains("alice"))
         let ledger = try SQLiteShell.run(under.database, "SELECT entry, hex(hash) FROM ledger ORDER BY seq")
@@ -86,7 +87,7 @@ import Testing
         let audit = try SQLiteShell.run(under.database, "SELECT action, subject, reason, outcome FROM audit")
         #expect(audit == ["erase|\(orders[2].buyer)|request 12|2 orders, 1 dead letters"])
 
-        // Asked again, that is done.
+        // A second request finds nothing left to erase.
         #expect(try erase(under).output.contains("\"orders\":0,\"dead_letters\":0"))
         try under.start()
         #expect(under.drained(sale))
@@ -95,7 +96,7 @@ import Testing
         #expect(try under.reconciled(sale))
     }
 
-    @Test func `is erased when it is asked for again, where somebody was reading the file`() throws {
+    @Test func `is erased on the second try if somebody was reading the file`() throws {
         let (under, sale) = try system()
         #expect(try under.salectl(["dlq", "discard", "demo", "--all", "--reason", "r"]).code == 0)
         try under.start()
@@ -147,7 +148,7 @@ import Testing
         #expect(try everything(under, sale) == before)
     }
 
-    @Test func `is erased whole when the second try comes after a first one that ended half-way`() throws {
+    @Test func `is erased completely by a second try after the first stopped half-way`() throws {
         let (under, sale) = try system()
         do {
             let store = try OrderStore(path: under.database)

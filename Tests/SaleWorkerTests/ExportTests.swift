@@ -7,7 +7,7 @@ import Testing
 @Suite struct `An export` {
     private let sale = SaleID("demo")!
 
-    /// Twelve of twenty are sold and stored, to buyers of whom one needs quotes.
+    /// Twelve of twenty are sold and stored. The name of one buyer needs quotes.
     private func sold() throws -> WorkerUnderTest {
         let under = try WorkerUnderTest()
         try TestSale.create(under.redis, stock: 20)
@@ -31,7 +31,7 @@ import Testing
         #expect(result.errors == "salectl: 12 orders; last position 12\n")
     }
 
-    @Test func `goes on where the last one ended, each order once`() throws {
+    @Test func `continues where the last one ended, each order once`() throws {
         let under = try sold()
         var positions: [Int] = []
         var after = "0"
@@ -50,17 +50,18 @@ import Testing
         #expect(positions == Array(1...12))
     }
 
-    @Test func `ends at the persisted position, and names what is no order`() throws {
+    @Test func `ends at the persisted position, and names what is not an order`() throws {
         let under = try sold()
         under.worker?.signal(SIGKILL)
         under.worker?.wait()
-        // An order behind a gap, a dead letter, a void and a loss, as a worker would leave them.
+        // A dead letter, a void and a loss, as a worker would leave them, and an order after the persisted position.
         _ = try SQLiteShell.run(
             under.database,
             """
             DELETE FROM orders WHERE position IN (3, 5, 9);
             INSERT INTO dead_letters (sale, stream_id, reason, message, stage, position, quantity, first_failed_at_ms,
-                last_failed_at_ms, worker, release) VALUES ('demo', '1-1', 'malformed', 'm', 'decode', 3, 1, 1, 1, 'w', 'r');
+                last_failed_at_ms, worker, release)
+            VALUES ('demo', '1-1', 'malformed', 'm', 'decode', 3, 1, 1, 1, 'w', 'r');
             INSERT INTO voids VALUES ('demo', 5, 1, '1-2', 'r', 1);
             INSERT INTO losses VALUES ('demo', 9, 9, 1, 1, NULL, '0-0');
             UPDATE sales SET persisted_position = 11;
@@ -70,28 +71,30 @@ import Testing
         #expect(result.errors.contains("8 orders; last position 11\n"))
         #expect(result.errors.contains("not in it: 1 dead letters, 1 voided, 1 lost"))
         #expect(result.errors.contains("may become orders yet: positions 3"))
-        // What is stored later comes with the next one.
+        // The next export has what is stored later.
         _ = try SQLiteShell.run(under.database, "UPDATE sales SET persisted_position = 12")
         #expect(try under.salectl(["export", "demo", "--after", "11"]).output.contains("demo-12,"))
     }
 
-    @Test func `names a dead letter that becomes an order while it runs, and comes too late for it`() throws {
+    @Test func `names a dead letter that becomes an order too late to be in it`() throws {
         let under = try sold()
         under.worker?.signal(SIGKILL)
         under.worker?.wait()
-        // More orders than a pipe holds, and three letters: of 3 and 5 before, and of 1900 behind where it will stand still.
+        // More orders than a pipe holds, and three dead letters: 3 and 5 before, and 1900 after the point where it will
+        // block.
         _ = try SQLiteShell.run(
             under.database,
             """
             UPDATE sales SET stock_total = 3000, persisted_position = 2000;
             WITH RECURSIVE more (n) AS (SELECT 13 UNION ALL SELECT n + 1 FROM more WHERE n < 2000)
-            INSERT INTO orders SELECT sale, n, sale || '-' || n, 'buyer-' || n, quantity, 'key-' || n, trace, secured_at_ms,
-                epoch, '9-' || n FROM orders, more WHERE position = 1;
+            INSERT INTO orders SELECT sale, n, sale || '-' || n, 'buyer-' || n, quantity, 'key-' || n, trace,
+                secured_at_ms, epoch, '9-' || n FROM orders, more WHERE position = 1;
             CREATE TABLE redriven AS SELECT * FROM orders WHERE position IN (3, 1900);
             DELETE FROM orders WHERE position IN (3, 5, 1900);
             INSERT INTO dead_letters (sale, stream_id, reason, message, stage, position, quantity, first_failed_at_ms,
                 last_failed_at_ms, worker, release)
-            SELECT 'demo', '1-' || value, 'malformed', 'm', 'decode', value, 1, 1, 1, 'w', 'r' FROM json_each('[3, 5, 1900]');
+            SELECT 'demo', '1-' || value, 'malformed', 'm', 'decode', value, 1, 1, 1, 'w', 'r'
+            FROM json_each('[3, 5, 1900]');
             """)
         let pipe = Pipe()
         let log = under.server.directory.url.appendingPathComponent("export.log")
@@ -99,7 +102,7 @@ import Testing
             ChildProcess.product("salectl"), ["export", "demo"], environment: ["SALE_DATABASE": under.database],
             errorLog: log, output: pipe.fileHandleForWriting)
         try pipe.fileHandleForWriting.close()
-        // It has read its first page, and stands still with it.
+        // It has read its first page, and blocks on writing it.
         let output = pipe.fileHandleForReading
         #expect(
             eventually {
@@ -126,7 +129,7 @@ import Testing
                 """)
     }
 
-    @Test func `into a file is there whole, for its owner only, or not at all`() throws {
+    @Test func `into a file is complete and its owner's only, or does not exist`() throws {
         let under = try sold()
         let path = under.server.directory.path("orders.csv")
         #expect(try under.salectl(["export", "demo", "--output", path]).code == 0)

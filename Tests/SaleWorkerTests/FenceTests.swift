@@ -8,7 +8,7 @@ import Testing
 @Suite struct `The fence` {
     private static let sale = SaleID("demo")!
 
-    /// Sells four of ten, stores them, stops the worker, and starts Redis anew: from here on the sale is fenced.
+    /// Sells four of ten, stores them, stops the worker, and restarts Redis: from here on the sale is fenced.
     private func restarted(_ changing: (BlockingRedis, SaleKeys) throws -> Void = { _, _ in }) throws -> WorkerUnderTest
     {
         let under = try WorkerUnderTest()
@@ -29,7 +29,7 @@ import Testing
         return reply.codes + reply.details.joined()
     }
 
-    @Test func `is lifted from a restarted Redis that tells the same story as SQLite`() throws {
+    @Test func `is lifted if a restarted Redis equals SQLite`() throws {
         let under = try restarted()
         #expect(try buy(under) == "F")
         let worker = try under.start()
@@ -38,7 +38,7 @@ import Testing
         #expect(!worker.errors.contains("redis_completed"))
     }
 
-    @Test func `is lifted after the worker has stored what it was behind`() throws {
+    @Test func `is lifted after the worker has caught up`() throws {
         let under = try WorkerUnderTest()
         try TestSale.create(under.redis, stock: 10)
         try under.sell(Self.sale, to: 0..<7)
@@ -72,7 +72,7 @@ import Testing
         let status = try #require(try under.server.connect().status(Self.sale))
         #expect(status.epoch == 2)
         #expect(status.remaining == 6)
-        // Every winner is still one, and the next position is the next.
+        // Every winner still has its win, and the positions continue.
         for buyer in 0..<4 { #expect(try buy(under, "buyer-\(buyer)", "key-\(buyer)").hasPrefix("R\(buyer + 1) ")) }
         #expect(try buy(under) == "S5")
         #expect(under.drained(Self.sale))
@@ -84,7 +84,7 @@ import Testing
         ["DEL", "sale:{demo}:position"], ["DEL", "sale:{demo}:buyers"], ["SET", "sale:{demo}:stock", "rubbish"],
         ["SET", "sale:{demo}:position", ""],
     ])
-    func `a part that a living Redis loses is brought back, too`(_ loss: [String]) throws {
+    func `a part that a running Redis loses is brought back, too`(_ loss: [String]) throws {
         let under = try WorkerUnderTest()
         try TestSale.create(under.redis, stock: 10)
         try under.sell(Self.sale, to: 0..<3)
@@ -92,11 +92,11 @@ import Testing
         #expect(under.drained(Self.sale))
         try under.redis.command(loss.map { RedisArgument($0) })
         #expect(eventually { worker.errors.contains("fence_lifted") }, "\(worker.errors)")
-        #expect(try buy(under, "buyer-0", "key-0").hasPrefix("R1"), "who has won has won")
+        #expect(try buy(under, "buyer-0", "key-0").hasPrefix("R1"), "a win stays a win")
         #expect(try buy(under) == "S4")
     }
 
-    @Test func `an order that neither SQLite nor the stream has, but a buyer, is stored`() throws {
+    @Test func `an order that only the buyers hash still has is stored`() throws {
         let under = try WorkerUnderTest()
         let keys = SaleKeys(Self.sale)
         try TestSale.create(under.redis, stock: 10)
@@ -122,7 +122,7 @@ import Testing
         ("a win has no units", ["HSET", "buyers", "x", "k 5 0 1 1"], "can't be read"),
         ("a win has too many", ["HSET", "buyers", "x", "k 5 9223372036854775807 1 1"], "can't be read"),
     ])
-    func `stays where the two contradict each other, and the log says how`(
+    func `stays if the two contradict each other, and the log says how`(
         _ what: String, _ change: [String], _ reason: String
     ) throws {
         let under = try restarted { redis, keys in
@@ -149,7 +149,7 @@ import Testing
         #expect(try buy(under) == "P")
     }
 
-    @Test func `a late API process that has told more than Redis has given is believed`() throws {
+    @Test func `a late API process that has confirmed more than Redis has given is believed`() throws {
         let under = try WorkerUnderTest()
         try TestSale.create(under.redis, stock: 10)
         try under.sell(Self.sale, to: 0..<4)
@@ -167,7 +167,7 @@ import Testing
     }
 
     @Test(arguments: [true, false])
-    func `a stream that is lost or older goes on behind the ids that SQLite knows, though the clock was set back`(
+    func `a stream that is lost or older continues after the ids that SQLite knows, even if the clock was set back`(
         _ isLost: Bool
     ) throws {
         let under = try WorkerUnderTest()
@@ -178,7 +178,7 @@ import Testing
         let orders = RedisArgument(keys.orders)
         let dump = try under.redis.command(["DUMP", orders])
         let older = dump.value.bytes ?? []
-        // In the year 2096, whose clock Redis had for a while.
+        // In the year 2096: Redis' clock was wrong for a while.
         try under.redis.command([
             "XADD", orders, "4000000000000-7", "v", "1", "kind", "set", "opens_at", "0", "closes_at", "0", "paused",
             "1", "at_ms", "4000000000000", "epoch", "1",
@@ -206,10 +206,10 @@ import Testing
         #expect(try buy(under) == "P")
     }
 
-    @Test func `what both have lost, and an API process has told, is never sold again until it is released`() throws {
+    @Test func `confirmed units that both stores have lost are not sold again until they are released`() throws {
         let under = try restarted { redis, keys in
-            // Emptied before the worker had stored the last three; an API process tells of them when it connects. Another
-            // one still speaks of an earlier sale of this name.
+            // Emptied before the worker had stored the last three, which an API process reports when it connects.
+            // Another process still reports an earlier sale of this name.
             let uuid = try redis.status(Self.sale)?.uuid ?? ""
             try redis.command(["FLUSHALL"])
             let told = RedisArgument(keys.witnesses)
@@ -233,7 +233,7 @@ import Testing
         #expect(try under.account(Self.sale)?.losses == [.init(positions: 5...7, units: 3, isReleased: true)])
     }
 
-    @Test func `a sale of which everything that was won is lost sells on, though it has no buyer`() throws {
+    @Test func `a sale that has lost every win sells on without buyers`() throws {
         let under = try WorkerUnderTest()
         try TestSale.create(under.redis, stock: 10)
         let worker = try under.start()
@@ -243,7 +243,7 @@ import Testing
         try under.redis.command(["HSET", told, "an-api", RedisArgument("\(uuid) 4 6")])
         #expect(eventually { worker.errors.contains("orders_lost") && worker.errors.contains("fence_lifted") })
         #expect(try under.redis.status(Self.sale)?.isWhole == true)
-        // As an earlier release has left it, which knew nothing of that.
+        // As an earlier release leaves it, without that field.
         try under.redis.command(["HDEL", RedisArgument(SaleKeys(Self.sale).sale), "buyerless_position"])
         #expect(try buy(under) == "F")
         #expect(eventually { (try? buy(under)) == "S5" }, "\(worker.errors)")
@@ -252,7 +252,7 @@ import Testing
 }
 
 @Suite struct `Rebuilding by hand` {
-    @Test func `says what it would do, does it, and is not needed twice`() throws {
+    @Test func `shows what it would do, does it, and is not needed twice`() throws {
         let under = try WorkerUnderTest()
         let sale = try TestSale.create(under.redis, stock: 10)
         try under.sell(sale, to: 0..<4)

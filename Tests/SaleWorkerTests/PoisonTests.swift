@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 @Suite struct `A poison entry` {
-    /// Has SQLite refuse the rows of one buyer as too big.
+    /// Makes SQLite refuse the rows of one buyer as too big.
     private func refuse(_ buyer: String, in path: String) throws {
         _ = try SQLiteShell.run(
             path,
@@ -21,7 +21,7 @@ import Testing
         try SQLiteShell.run(path, "SELECT reason, stage, position, attempts, moved_at_ms > 0 FROM dead_letters")
     }
 
-    @Test func `that SQLite can't take is set aside, and one batch of ten thousand orders is stored a second time`()
+    @Test func `that SQLite can't take is set aside, and only one batch of ten thousand orders is stored twice`()
         throws
     {
         let under = try WorkerUnderTest()
@@ -39,11 +39,11 @@ import Testing
         #expect(try under.redis.status(sale)?.persistedPosition == 10_000)
         #expect(try under.reconciled(sale))
         let again = worker.errors.split(separator: "\n").filter { $0.contains("batch_isolated") }
-        #expect(again.count == 1, "one transaction more: each neighbour was tried twice at most")
+        #expect(again.count == 1, "one more transaction: each neighbour was tried at most twice")
         #expect(try under.redis.status(sale)?.paused == false)
     }
 
-    @Test func `leaves its neighbours stored, acknowledged and counted while it can't be noted that it was moved`()
+    @Test func `leaves its neighbours stored, acknowledged and counted while its move can't be noted`()
         throws
     {
         let under = try WorkerUnderTest()
@@ -56,7 +56,9 @@ import Testing
         _ = try SQLiteShell.run(
             under.database,
             """
-            CREATE TRIGGER unmoved BEFORE UPDATE OF moved_at_ms ON dead_letters BEGIN SELECT RAISE(ABORT, 'not now'); END
+            CREATE TRIGGER unmoved BEFORE UPDATE OF moved_at_ms ON dead_letters BEGIN
+                SELECT RAISE(ABORT, 'not now');
+            END
             """)
         try under.sell(sale, to: 0..<5)
         let worker = try under.start()
@@ -69,7 +71,9 @@ import Testing
         #expect(try eventually { try letters(under.database) == ["unstorable|apply|3|1|1"] })
     }
 
-    @Test func `that the worker dies of is tried by itself, and is a dead letter when it dies of just that`() throws {
+    @Test func `that kills the worker is tried by itself, and becomes a dead letter if it kills the worker again`()
+        throws
+    {
         let under = try WorkerUnderTest()
         let sale = try TestSale.create(under.redis, stock: 100)
         try under.sell(sale, to: 0..<20)
@@ -83,7 +87,7 @@ import Testing
                 break
             }
         }
-        // Four times with its neighbours; twice by itself.
+        // Four times with its neighbours, and twice by itself.
         #expect(deaths == 6)
         #expect(under.drained(sale))
         #expect(try under.account(sale)?.orders.map(\.id.position) == Array(1...7) + Array(9...20))
@@ -93,7 +97,7 @@ import Testing
         #expect(try SQLiteShell.run(under.database, "SELECT count(*) FROM trials") == ["0"])
     }
 
-    @Test func `is not what was only delivered often`() throws {
+    @Test func `is not an entry that was only delivered often`() throws {
         let under = try WorkerUnderTest()
         let sale = try TestSale.create(under.redis, stock: 10)
         try under.sell(sale, to: 0..<5)

@@ -4,7 +4,7 @@ import Shared
 import Testing
 
 @Suite struct `What an older database relearns` {
-    /// Both have three orders; then SQLite forgets the last two.
+    /// Both stores have three orders, and then SQLite forgets the last two.
     private func older(_ change: (inout RedisSale, inout StoredSale) -> Void = { _, _ in }) -> Relearning {
         var (redis, sqlite) = TestStores.equal()
         sqlite.orders.removeLast(2)
@@ -13,7 +13,7 @@ import Testing
         return Relearning(redis: redis, sqlite: sqlite)
     }
 
-    @Test func `are the orders that buyers have on Redis, and not what the worker has yet to store`() {
+    @Test func `are the orders that buyers have on Redis, without those that the worker will still store`() {
         #expect(older().orders.map(\.id.position) == [2, 3])
         #expect(older().losses.isEmpty)
         let behind = older { redis, _ in
@@ -24,7 +24,7 @@ import Testing
         #expect(behind.orders.map(\.id.position) == [2, 3])
     }
 
-    @Test func `is a loss where nobody has the position, with the units that are not on sale`() {
+    @Test func `is a loss if nobody has the position, with the units that are not on sale`() {
         let lost = older { redis, _ in redis.wins[2] = nil }
         #expect(lost.orders.map(\.id.position) == [3])
         #expect(lost.losses == [.init(positions: 2...2, units: 1, isReleased: false)])
@@ -46,11 +46,11 @@ import Testing
         #expect(lost.losses == [.init(positions: 2...3, units: 2, isReleased: false)])
     }
 
-    @Test func `is nothing that it knows as a dead letter or as lost`() {
+    @Test func `is nothing that it already has as a dead letter or a loss`() {
         let known = older { redis, sqlite in
             redis.wins[2] = nil
             redis.wins[3] = nil
-            sqlite.deadLetters = [.init(position: 2, quantity: 1)]
+            sqlite.rejectedOrders = [.init(position: 2, quantity: 1)]
             sqlite.losses = [.init(positions: 3...3, units: 1, isReleased: false)]
         }
         #expect(known.orders.isEmpty)

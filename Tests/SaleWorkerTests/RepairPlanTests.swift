@@ -24,7 +24,7 @@ import Testing
 
     private struct NoPlan: Error {}
 
-    @Test func `is not needed where both tell the same story, and the API has told no more`() {
+    @Test func `is not needed if both are equal and the API has confirmed no more`() {
         #expect(plan() == .nothing)
         #expect(plan(witness: Witness(position: 3, remaining: 7)) == .nothing)
     }
@@ -64,7 +64,7 @@ import Testing
         #expect(plan.position == 3)
     }
 
-    @Test func `writes a buyer's wins whole, those that Redis still has included`() throws {
+    @Test func `writes all wins of a buyer, including those that Redis still has`() throws {
         let plan = try repair { redis, sqlite in
             sqlite.orders[1].buyer = "b1"
             sqlite.orders[1].key = "k2"
@@ -73,7 +73,7 @@ import Testing
         #expect(plan.fields == [.init(buyer: "b1", wins: "k 1 1 1000 1;k2 2 1 1000 1")])
     }
 
-    @Test func `records what a buyer was told and neither store knows, and withholds its units`() throws {
+    @Test func `records confirmed positions that neither store has, and withholds their units`() throws {
         let plan = try repair(witness: Witness(position: 5, remaining: 4))
         #expect(plan.loss == .init(positions: 4...5, units: 3, isReleased: false))
         #expect(plan.position == 5)
@@ -90,7 +90,7 @@ import Testing
     }
 
     @Test func `withholds no more than the lost positions can have held, though units were added since`() throws {
-        // Told of ten units, of which two positions had taken two; then there were thirty.
+        // Confirmed when there were ten units, of which two positions had taken two. Then there were thirty.
         let plan = try repair(witness: Witness(position: 5, remaining: 5)) { redis, sqlite in
             redis.status.stockTotal = 30
             redis.status.remaining = 27
@@ -100,7 +100,7 @@ import Testing
         #expect(plan.remaining == 23)
     }
 
-    @Test func `does not count a loss twice, and lets go of what is released`() {
+    @Test func `does not count a loss twice, and frees what is released`() {
         let loss = StoredSale.Loss(positions: 4...5, units: 3, isReleased: false)
         let repaired = plan(witness: Witness(position: 5, remaining: 4)) { redis, sqlite in
             sqlite.losses = [loss]
@@ -116,7 +116,7 @@ import Testing
         #expect(released == .nothing)
     }
 
-    @Test func `is not made where the two contradict each other`() {
+    @Test func `is not made if the two contradict each other`() {
         #expect(plan { redis, _ in redis.status.uuid = "x" } == .conflict([.uuid(redis: "x", sqlite: "u")]))
         let altered = plan { redis, _ in redis.wins[1] = TestStores.win(1, buyer: "x") }
         #expect(
@@ -130,8 +130,8 @@ import Testing
         #expect(gap == .conflict([.gap(from: 2, through: 2)]))
     }
 
-    @Test func `is not made where there would be fewer units than none`() {
-        let found = plan { _, sqlite in sqlite.deadLetters = [.init(position: 4, quantity: 99)] }
+    @Test func `is not made if more units would be sold than there are`() {
+        let found = plan { _, sqlite in sqlite.rejectedOrders = [.init(position: 4, quantity: 99)] }
         #expect(found == .conflict([.tooMany(units: 92)]))
     }
 
@@ -162,13 +162,13 @@ import Testing
             }
             sqlite.sold = sqlite.orders.reduce(0) { $0 + $1.quantity }
             guard case .repair(let plan) = RepairPlan.make(redis: redis, sqlite: sqlite, witness: nil) else {
-                // Nothing but the numbers would have had to be equal by chance.
+                // Without a plan, the numbers would have to be equal by chance.
                 Issue.record("no plan, seed \(random.seed)")
                 return
             }
             #expect(plan.remaining == 50 - units, "seed \(random.seed)")
             #expect(plan.position == count, "seed \(random.seed)")
-            // Redis after the plan has the union.
+            // After the plan, Redis has the union.
             var after = Set(redis.wins.keys)
             for field in plan.fields { after.formUnion(try #require(Win.parse(field.wins)).map(\.position)) }
             #expect(after == Set(1...count), "seed \(random.seed)")

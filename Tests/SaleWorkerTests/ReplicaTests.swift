@@ -22,7 +22,7 @@ import Testing
         #expect(try under.account(sale)?.sold == 6)
     }
 
-    @Test func `asks once about all dead letters of a batch, as after a release that can't read them`() throws {
+    @Test func `asks the replicas once about all dead letters of a batch`() throws {
         let under = try WorkerUnderTest(redisSettings: RedisServer.followed())
         let replica = try under.server.replica()
         let sale = try TestSale.create(under.redis, stock: 10)

@@ -96,7 +96,7 @@ import Testing
         #expect(try under.salectl(["restock", "demo", "-4"]).output == "demo has 6 units, 6 left\n")
         #expect(try under.salectl(["restock", "demo", "-7"]).code == ExitCode.cantCreate)
         let all = ["set", "demo", "--title", "A new name", "--stock", "8", "--opens-at", "now", "--closes-at", "+1h"]
-        // It would close before it opens: nothing of it is done.
+        // It would close before it opens, so nothing changes.
         #expect(
             try under.salectl(["set", "demo", "--title", "x", "--opens-at", "+2h", "--closes-at", "+1h"]).code
                 == ExitCode.cantCreate)
@@ -127,7 +127,7 @@ import Testing
         #expect(try under.redis.status(Self.sale)?.stockTotal == 3)
     }
 
-    @Test func `is left as it is where it has ended, is fenced or not there`() throws {
+    @Test func `is left as it is if it has ended, is fenced or does not exist`() throws {
         let under = try begin()
         #expect(try under.salectl(["restock", "ghost", "1"]).code == ExitCode.noInput)
         #expect(try under.salectl(["set", "ghost", "--title", "T"]).code == ExitCode.noInput)

@@ -22,7 +22,7 @@ import Testing
         #expect((1...50).contains(policy.failed(diskFull, now: start, using: &random).waitMilliseconds))
     }
 
-    @Test func `tells an outage once when it begins, and once when it ends`() {
+    @Test func `reports an outage once when it begins, and once when it ends`() {
         var random = SystemRandomNumberGenerator()
         var policy = RetryPolicy()
         func event(_ error: any Error) -> String? {
@@ -43,19 +43,19 @@ import Testing
         (26, false), (1, false), (21, false), (0, false), (0x10A, false), (18, true), (19, true), (20, true),
         (25, true), (0x813, true),
     ])
-    func `lays nothing but a row's own error to an entry`(_ code: Int32, _ concernsRow: Bool) {
+    func `blames an entry only for a row's own error`(_ code: Int32, _ concernsRow: Bool) {
         #expect(StoreError(code: code, operation: "", message: "").concernsRow == concernsRow)
     }
 }
 
 @Suite struct `The suspicion` {
-    @Test func `falls on what was delivered five times, and leaves the order as it is`() {
+    @Test func `falls on entries that were delivered five times, and keeps the order`() {
         let parts = Suspicion.parts(
             ["1-0", "2-0", "3-0", "4-0", "5-0"], deliveries: ["1-0": 4, "2-0": 1, "3-0": 5, "5-0": 9], survived: [])
         #expect(parts == [.together(0..<2), .alone(2, deliveries: 5), .together(3..<4), .alone(4, deliveries: 9)])
     }
 
-    @Test func `does not fall on what this worker has failed to store, and lived`() {
+    @Test func `does not fall on entries that this worker failed to store and survived`() {
         let parts = Suspicion.parts(["1-0", "2-0"], deliveries: ["1-0": 600, "2-0": 600], survived: ["1-0", "2-0"])
         #expect(parts == [.together(0..<2)])
         #expect(Suspicion.parts([], deliveries: [:], survived: []).isEmpty)

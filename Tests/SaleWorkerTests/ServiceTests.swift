@@ -73,7 +73,7 @@ import Testing
         let orders = try get(socket, "/v1/sales/demo/orders?buyer=buyer-1", token: Self.token)
         #expect((orders.json["orders"] as? [[String: Any]])?.count == 1)
         let same = try get(socket, "/v1/sales/demo/orders?buyer=buyer%2D1", token: Self.token)
-        #expect(same.body == orders.body, "however the client writes it")
+        #expect(same.body == orders.body, "whichever way the client escapes it")
         let seconds = try get(socket, "/v1/sales/demo/sold-per-second", token: Self.token)
         let sold = (seconds.json["seconds"] as? [[String: Any]])?.compactMap { $0["units"] as? Int }
         #expect(sold?.reduce(0, +) == 3)
@@ -89,11 +89,11 @@ import Testing
         #expect(try get(socket, "/v1/sales", token: Self.token).status == 200)
     }
 
-    @Test func `say that nothing is stored while Redis is away, and that it is again`() throws {
+    @Test func `report that nothing is stored while Redis is away, and that it is again`() throws {
         let under = try working()
         under.server.crash()
         #expect(eventually { (try? get(under.opsSocket, "/readyz"))?.status == 503 })
-        // Who only reads what is stored is served all the same.
+        // Reading what is stored still works.
         #expect(try get(under.ledgerSocket, "/v1/sales/demo/ledger/head").status == 200)
         try under.server.restart()
         #expect(eventually { (try? get(under.opsSocket, "/readyz"))?.status == 200 })
@@ -101,7 +101,7 @@ import Testing
 }
 
 @Suite struct `The window of attempts` {
-    @Test func `allows ten failures in any minute, and says when the next may be`() {
+    @Test func `allows ten failures in any minute, and returns when the next may be`() {
         var window = AttemptWindow()
         let start = Instant(nanoseconds: 1_000_000_000)
         for index in 0..<10 { #expect(window.fail(now: start.advanced(milliseconds: index * 1000)) == nil) }

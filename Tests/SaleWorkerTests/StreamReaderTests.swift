@@ -5,7 +5,7 @@ import Testing
 
 @testable import SaleWorker
 
-@Suite struct `What is read of several streams at once` {
+@Suite struct `Reading several streams at once` {
     private let server: RedisServer
     private let redis: BlockingRedis
 
@@ -20,7 +20,7 @@ import Testing
         }
     }
 
-    /// Begins to read a sale, of which nothing has been delivered before.
+    /// Begins to read a sale of which nothing was delivered before.
     private func begin(_ sale: SaleID, _ reader: inout StreamReader) throws {
         try reader.begin(sale, after: "0-0", on: redis)
         while !reader.isCaughtUp(sale) { #expect(try (reader.older(sale, among: 1, on: redis) ?? []).isEmpty) }
@@ -30,14 +30,14 @@ import Testing
         try reader.new(on: redis).reduce(0) { $0 + $1.entries.count }
     }
 
-    @Test func `is no more than of one, new or delivered before, until nothing is left`() throws {
+    @Test func `takes no more entries than reading one, new or delivered before, until none are left`() throws {
         var reader = StreamReader(consumer: "tester")
         let sales = try ["a", "b", "c"].map { try TestSale.create(redis, $0, stock: 2000) }
         for sale in sales {
             try sell(sale, 2000)
             try begin(sale, &reader)
         }
-        // Each of them, and the event that made its sale.
+        // Their orders, and the create event of each sale.
         var left = 3 * 2001
         while left > 0 {
             let taken = try takeNew(&reader)
@@ -50,7 +50,7 @@ import Testing
         #expect((1...StreamReader.entriesMax).contains(older))
     }
 
-    @Test func `is no more than of one when all of them fill while nothing was new`() throws {
+    @Test func `takes no more entries than reading one when all of them fill after a quiet time`() throws {
         var reader = StreamReader(consumer: "tester")
         let sales = try ["a", "b", "c"].map { try TestSale.create(redis, $0, stock: 2000) }
         for sale in sales { try begin(sale, &reader) }
@@ -59,7 +59,7 @@ import Testing
         #expect((1...StreamReader.entriesMax).contains(try takeNew(&reader)))
     }
 
-    @Test func `is as much as ever where only one of them has something`() throws {
+    @Test func `takes a full batch if only one of them has something`() throws {
         var reader = StreamReader(consumer: "tester")
         for number in 0..<16 { try begin(TestSale.create(redis, "s\(number)", stock: 5000), &reader) }
         #expect(try reader.new(on: redis).count == 16)

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import TestSupport
 
-/// A disk of a few megabytes, in memory, that a test can fill.
+/// An in-memory disk of a few megabytes that a test can fill.
 final class SmallDisk {
     private let directory: TemporaryDirectory
 
@@ -17,7 +17,7 @@ final class SmallDisk {
 
     func path(_ name: String) -> String { directory.path(name) }
 
-    /// Takes all room but a little.
+    /// Leaves almost no room.
     func fill() throws {
         let descriptor = open(path("ballast"), O_WRONLY | O_CREAT, 0o600)
         defer { close(descriptor) }
@@ -56,20 +56,20 @@ final class NotifySocket {
 
     deinit { close(descriptor) }
 
-    /// The next message; "" where none comes.
+    /// The next message; "" if none comes.
     func receive() -> String {
         var bytes = [UInt8](repeating: 0, count: 1024)
         let count = recv(descriptor, &bytes, bytes.count, 0)
         return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
     }
 
-    /// Whether nothing waits.
+    /// Whether no message waits.
     var isEmpty: Bool {
         var byte: UInt8 = 0
         return recv(descriptor, &byte, 1, Int32(MSG_DONTWAIT) | Int32(MSG_PEEK)) < 0
     }
 
-    /// Forgets what waits, and what was on its way.
+    /// Drops the messages that wait or are on their way.
     func discard() {
         usleep(50_000)
         while !isEmpty { _ = receive() }

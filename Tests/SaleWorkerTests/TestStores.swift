@@ -2,7 +2,7 @@ import OrderStore
 import Reconciliation
 import Shared
 
-/// Both stores of a sale that has sold three of ten units, telling the same story.
+/// Two equal stores of a sale that has sold three of ten units.
 enum TestStores {
     static let sale = SaleID("demo")!
 

@@ -12,7 +12,7 @@ import Testing
         try under.account(Self.sale)?.record.settings.waitingRoom
     }
 
-    /// A sale with a waiting room in which three wait, stored; its Redis started anew after `changing`.
+    /// A stored sale with three buyers in its waiting room, whose Redis was restarted after `changing`.
     private func restarted(_ changing: (BlockingRedis, SaleKeys) throws -> Void) throws -> WorkerUnderTest {
         let under = try WorkerUnderTest()
         try TestSale.create(under.redis, admission: .init(rate: 50, turnWindowMilliseconds: 5000))
@@ -51,7 +51,7 @@ import Testing
         #expect(queue.room == (try stored(under)))
         #expect(queue.epoch == 2)
         #expect(queue.joined == 0)
-        // The schedule has gone on meanwhile, and who comes now is behind it.
+        // The schedule has gone on meanwhile, so a buyer who joins now is behind it.
         let joined = try TestSale.join(redis, Self.sale, ["c"])
         #expect(joined.epoch == 2)
         #expect(joined.positions[0] > 3)
@@ -59,7 +59,7 @@ import Testing
         #expect(reply.codes + reply.details.joined() == "Xoutdated")
     }
 
-    @Test func `leaves positions as they are that have survived`() throws {
+    @Test func `keeps positions that have survived`() throws {
         let under = try restarted { redis, keys in try redis.command(["DEL", RedisArgument(keys.stock)]) }
         let redis = try under.server.connect()
         let queue = try #require(try redis.queue(Self.sale))
@@ -76,7 +76,7 @@ import Testing
         #expect(queue.lastPosition == 0)
     }
 
-    @Test func `lets windows begin anew where a fence is lifted`() throws {
+    @Test func `starts windows again when a fence is lifted`() throws {
         let under = try restarted { _, _ in }
         let queue = try #require(try under.server.connect().queue(Self.sale))
         #expect(queue.turnsSince.value > queue.readAt.value - 60_000)

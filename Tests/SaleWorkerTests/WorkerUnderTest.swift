@@ -4,7 +4,7 @@ import RedisClient
 import Shared
 import TestSupport
 
-/// A real worker on a real Redis, and what can be asked of both.
+/// A real worker on a real Redis, and ways to query both.
 final class WorkerUnderTest {
     let server: RedisServer
     let redis: BlockingRedis
@@ -66,7 +66,7 @@ final class WorkerUnderTest {
 
     func account(_ sale: SaleID) throws -> StoredSale? { try StoreReader(path: database).account(of: sale) }
 
-    /// The sale's dead letters, each as names and values.
+    /// The entries of the sale's dlq stream, each as names and values.
     func deadLetters(_ sale: SaleID) throws -> [[(name: String, value: [UInt8])]] {
         let reply = try redis.command(["XRANGE", RedisArgument(SaleKeys(sale).deadLetters), "-", "+"])
         var letters: [[(name: String, value: [UInt8])]] = []
@@ -91,6 +91,6 @@ final class WorkerUnderTest {
             ChildProcess.product("salectl"), line, environment: settings.merging(variables) { $1 })
     }
 
-    /// Whether Redis and SQLite tell the same story, as salectl sees it.
+    /// Whether Redis and SQLite are equal, according to salectl.
     func reconciled(_ sale: SaleID) throws -> Bool { try salectl(["reconcile", "\(sale)"]).code == 0 }
 }

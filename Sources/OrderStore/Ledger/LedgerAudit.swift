@@ -1,22 +1,21 @@
 import Shared
 
-/// Reads a ledger that somebody hands us and says whether it is one history, whole and unchanged. Needs nothing else: a pure
-/// function of the text.
+/// Reads a ledger and finds out whether it is one history, whole and unchanged. A pure function of the text.
 package struct LedgerAudit: Sendable {
     /// The first thing that is wrong.
     package struct Fault: Equatable, Sendable {
-        /// Line of the text, from 1.
+        /// The line of the text, from 1.
         package let line: Int
-        /// Entry of the ledger, where one can be named.
+        /// The entry of the ledger, if it can be named.
         package let seq: Int?
-        /// Position of the order that the line tells of, where it tells of one.
+        /// The position, if the line records an order.
         package let position: Int?
         /// One sentence.
         package let message: String
     }
 
-    /// An order as the ledger tells it.
-    package struct Told: Equatable, Sendable {
+    /// An order as the ledger records it.
+    package struct RecordedOrder: Equatable, Sendable {
         package let buyer: String
         package let quantity: Int
         package let securedAtMilliseconds: Int
@@ -31,17 +30,17 @@ package struct LedgerAudit: Sendable {
     }
 
     package private(set) var fault: Fault?
-    /// Where the chain ends, as far as it is whole.
+    /// The end of the part of the chain that is whole.
     package private(set) var chain = LedgerChain()
     package private(set) var sale: String?
     package private(set) var uuid: String?
-    package private(set) var orders: [Int: Told] = [:]
-    /// What the text, or who asked, says that the ledger ends with.
+    package private(set) var orders: [Int: RecordedOrder] = [:]
+    /// The end that the ledger must have, according to the caller or the text.
     private var end: LedgerChain?
 
     /// - Parameters:
     ///   - text: JSON lines, as `salectl ledger export` and `GET …/ledger` write them.
-    ///   - head: the end that is known from elsewhere; without it the text's own last line has to name it.
+    ///   - head: the end, if it is known from elsewhere. Without it, the last line of the text must name it.
     package init(_ text: Span<UInt8>, head: LedgerChain? = nil) {
         end = head
         var line = 0
@@ -58,12 +57,12 @@ package struct LedgerAudit: Sendable {
 
     private mutating func checkEnd(_ line: Int) {
         guard let end else {
-            return fail(line, "the text does not say where the ledger ends: it may have been cut off behind this line")
+            return fail(line, "the text does not say where the ledger ends: it may have been cut off after this line")
         }
         if end.seq > chain.seq {
             fail(line, "the ledger has \(end.seq) entries; \(end.seq - chain.seq) at its end are missing here")
         } else if end != chain {
-            fail(line, "the ledger ends otherwise: this is another history")
+            fail(line, "the ledger has another end: this is another history")
         }
     }
 
@@ -76,24 +75,24 @@ package struct LedgerAudit: Sendable {
             end = end ?? head
             return
         }
-        guard let entry = SealedEntry(text) else { return fail(line, "this is no entry of a ledger") }
+        guard let entry = SealedEntry(text) else { return fail(line, "this is not a ledger entry") }
         let facts: EntryFacts
         do throws(JSONReader.Failure) {
             facts = try EntryFacts(entry.covered.span)
         } catch {
-            return fail(line, "this is no entry of a ledger")
+            return fail(line, "this is not a ledger entry")
         }
         let expected = chain.seq + 1
         guard facts.numbers["seq"] == expected else {
             let found = facts.numbers["seq"] ?? 0
             return fail(
-                line, "entry \(expected) should stand here, and not \(found): it is missing, or was moved",
+                line, "entry \(expected) should be here, not \(found): it is missing, or was moved",
                 seq: expected, position: facts.numbers["position"])
         }
         chain.extend(by: entry.covered.span)
         guard chain.hash == entry.hash else {
             return fail(
-                line, "its hash does not cover it and all that stands before it: it was changed", seq: expected,
+                line, "its hash does not cover it and everything before it: it was changed", seq: expected,
                 position: facts.numbers["position"])
         }
         note(facts, line)
@@ -111,14 +110,14 @@ package struct LedgerAudit: Sendable {
             let quantity = facts.numbers["quantity"], let at = facts.numbers["secured_at_ms"],
             let epoch = facts.numbers["epoch"]
         else { return fail(line, "an order lacks a part", seq: chain.seq) }
-        let told = Told(buyer: buyer, quantity: quantity, securedAtMilliseconds: at, epoch: epoch)
-        guard orders.updateValue(told, forKey: position) == nil else {
+        let order = RecordedOrder(buyer: buyer, quantity: quantity, securedAtMilliseconds: at, epoch: epoch)
+        guard orders.updateValue(order, forKey: position) == nil else {
             return fail(line, "position \(position) was given before", seq: chain.seq, position: position)
         }
     }
 }
 
-/// What stands in one line: the entry that its hash covers, and the hash.
+/// One line: the entry that its hash covers, and the hash.
 private struct SealedEntry {
     let covered: [UInt8]
     let hash: [UInt8]
@@ -140,7 +139,7 @@ private struct SealedEntry {
     }
 }
 
-/// The members of an entry that an audit looks at.
+/// The members of an entry that an audit reads.
 private struct EntryFacts {
     var texts: [String: String] = [:]
     var numbers: [String: Int] = [:]
@@ -161,26 +160,5 @@ private struct EntryFacts {
             }
         }
         try reader.end()
-    }
-}
-
-/// The last line of an export: `{"head":{"seq":N,"hash":"…"}}`.
-package enum LedgerHeadLine {
-    private static let start: StaticString = "{\"head\":{\"seq\":"
-
-    package static func text(_ head: LedgerChain) -> String {
-        var text = ByteBuffer(capacity: 128)
-        text.append("\(start)\(head.seq),\"hash\":\"")
-        text.append(hex: head.hash.span)
-        text.append("\"}}")
-        return text.string
-    }
-
-    static func parse(_ line: Span<UInt8>) -> LedgerChain? {
-        guard line.starts(with: start), let comma = line.firstIndex(of: UInt8(ascii: ","), from: 15),
-            let seq = line.extracting(15..<comma).decimal, line.count == comma + 9 + 64 + 3,
-            let hash = [UInt8](hex: line.extracting(comma + 9..<comma + 9 + 64).string)
-        else { return nil }
-        return LedgerChain(seq: seq, hash: hash)
     }
 }

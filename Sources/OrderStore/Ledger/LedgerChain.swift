@@ -1,9 +1,9 @@
 import Shared
 
-/// The head of a sale's ledger: how long it is, and the hash that covers all of it.
+/// The head of a sale's ledger: its length, and the hash that covers all of it.
 ///
-/// Each entry's hash is SHA-256 over the hash before it (32 bytes; zeros before the first) and the entry's canonical form.
-/// Whoever changes, swaps, drops or adds an entry has to change every hash behind it.
+/// Each entry's hash is SHA-256 over the hash before it (32 bytes; zeros before the first) and the entry's canonical
+/// form. Changing, swapping, dropping or adding an entry changes every hash after it.
 package struct LedgerChain: Equatable, Sendable {
     package static let hashBytes = 32
 
@@ -19,7 +19,7 @@ package struct LedgerChain: Equatable, Sendable {
         self.hash = hash
     }
 
-    /// Goes on by one entry.
+    /// Adds one entry.
     package mutating func extend(by entry: Span<UInt8>) {
         var covered = ByteBuffer(capacity: Self.hashBytes + entry.count)
         covered.append(hash.span)

@@ -1,6 +1,6 @@
 import Shared
 
-/// What one entry of a sale's ledger says.
+/// What one entry of a sale's ledger records.
 enum LedgerFact {
     case create(SaleRecord)
     case order(Order)
@@ -9,13 +9,13 @@ enum LedgerFact {
     case release(units: Int, at: UnixMilliseconds)
     /// The sale is over, and all of it is stored.
     case archive(at: UnixMilliseconds)
-    /// Positions that buyers were told of and that no store has.
+    /// Positions that were confirmed to buyers and that no store has.
     case lost(ClosedRange<Int>, units: Int, at: UnixMilliseconds)
-    /// An order that never will be.
+    /// An order that will never be stored.
     case void(position: Int, quantity: Int, at: UnixMilliseconds)
 
     /// Appends the entry's canonical form (docs/ledger.md): JSON with its members in this order and no space, times in
-    /// milliseconds since 1970, the buyer under the sale's pseudonym. No `hash`: that covers these bytes.
+    /// milliseconds since 1970, the buyer under the sale's pseudonym. Without `hash`, which covers these bytes.
     func append(seq: Int, pseudonym: Pseudonym, to text: inout ByteBuffer) {
         text.append("{")
         text.appendMember("seq", seq)

@@ -1,17 +1,16 @@
 import EventLoop
 
-/// Counts failures within the last minute, exactly: a sliding window over when each of them was. A value; whoever asks
-/// brings the time.
+/// Counts failures within the last minute, exactly: a sliding window over their times. A value; the caller passes the
+/// time.
 struct AttemptWindow {
-    /// Failures within the window from which on nothing more is allowed.
+    /// Failures within the window after which no more are allowed.
     static let failuresMax = 10
     static let seconds = 60
 
-    /// When the latest failures were, oldest first; never more than `failuresMax`.
+    /// The times of the latest failures, oldest first; never more than `failuresMax`.
     private var failures: [Instant] = []
 
-    /// Notes a failure. Answers nil where it is one of those that are allowed, otherwise the whole seconds, at least 1, until
-    /// another is.
+    /// Notes a failure. Returns nil if it is allowed, otherwise the whole seconds, at least 1, until the next one is.
     mutating func fail(now: Instant) -> Int? {
         failures.removeAll { $0.advanced(milliseconds: Self.seconds * 1000) <= now }
         guard failures.count >= Self.failuresMax else {

@@ -3,7 +3,7 @@ import HTTPEdge
 import OrderStore
 import Shared
 
-/// The public ledgers, read-only, on a listener of their own: what everybody may check (docs/ledger.md).
+/// The public ledgers, read-only, on a listener of their own: everybody may check them (docs/ledger.md).
 final class LedgerService: HTTPHandler {
     /// Entries of one page: 270 bytes each, so a quarter of a megabyte.
     static let pageMax = 1000
@@ -16,7 +16,7 @@ final class LedgerService: HTTPHandler {
         self.store = store
         self.log = log
         var limits = EdgeLimits()
-        // nginx is the client; its cache asks for each page once.
+        // The client is nginx, whose cache asks for each page once.
         limits.connections = 64
         server = HTTPServer(loop: loop, limits: limits, handler: self)
     }
@@ -74,7 +74,7 @@ final class LedgerService: HTTPHandler {
             last = $0.seq
         }
         let next = last
-        // What has been written never changes; what is still to come may come at any moment.
+        // A full page never changes. A page at the end may grow at any moment.
         let isWhole = next - first == count
         server.respond(
             exchange, .ok, .jsonLines,
@@ -89,11 +89,4 @@ final class LedgerService: HTTPHandler {
             },
             body: { body in lines.withBytes { body.append($0) } })
     }
-}
-
-extension Problem {
-    static let malformedQuery = Problem(
-        "malformed-query", .badRequest, "Malformed query", "after and limit are whole numbers.")
-    static let unreadable = Problem(
-        "unavailable", .serviceUnavailable, "Unavailable", "The database can't be read just now.")
 }

@@ -1,12 +1,12 @@
 import EventLoop
 import Shared
 
-/// Who may ask the operators' listener.
+/// Decides who may use the operators' listener.
 struct OperatorGate {
     enum Verdict: Equatable {
         case admitted
         case refused
-        /// Too many wrong tokens of late: seconds until another one is looked at.
+        /// There were too many wrong tokens: no more are checked for so many seconds.
         case limited(retryAfterSeconds: Int)
     }
 
@@ -15,8 +15,8 @@ struct OperatorGate {
 
     init(token: [UInt8]?) { self.token = token }
 
-    /// The right token is let in whatever others have tried: it can't be guessed, and a script with an old token must not
-    /// lock the operator out on the night of a sale. Where no token is set, none is right.
+    /// The right token is admitted whatever others have tried: it can't be guessed, and a script with an old token must
+    /// not lock the operator out on the night of a sale. If no token is set, none is right.
     mutating func admit(_ offered: Span<UInt8>?, now: Instant) -> Verdict {
         if let token, let offered, Crypto.isEqual(offered, token.span) { return .admitted }
         return window.fail(now: now).map { .limited(retryAfterSeconds: $0) } ?? .refused

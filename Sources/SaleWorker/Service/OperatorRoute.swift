@@ -1,20 +1,20 @@
 import HTTPEdge
 import Shared
 
-/// What a path of the operators' listener names.
+/// What a path of the operators' listener refers to.
 enum OperatorRoute: Equatable {
     case live
     case ready
     case metrics
     /// Every sale in numbers.
     case sales
-    /// A buyer's orders, `?buyer=`.
+    /// One buyer's orders, `?buyer=`.
     case orders(SaleID)
     /// How fast it sold.
     case soldPerSecond(SaleID)
     /// Its dead letters, without their fields.
     case deadLetters(SaleID)
-    /// What an operator wants done (`Operation`).
+    /// Runs an `Operation`.
     case operations
 
     init?(path: Span<UInt8>) {
@@ -45,14 +45,14 @@ enum OperatorRoute: Equatable {
         }
     }
 
-    /// The methods it knows, as its Allow field says them.
+    /// The methods it knows, for the Allow field.
     var allow: StaticString { self == .operations ? "POST" : "GET, HEAD" }
 
     func allows(_ method: Method) -> Bool {
         self == .operations ? method == .post : method == .get || method == .head
     }
 
-    /// Health and numbers are for probes, which have no token.
+    /// Health and metrics are for probes, which have no token.
     var needsToken: Bool {
         switch self {
         case .live, .ready, .metrics: false

@@ -4,10 +4,10 @@ import Operations
 import OrderStore
 import Shared
 
-/// The private listener: health and metrics for probes, the read model for operators with a token.
+/// The private listener: health and metrics for probes, sales, orders and operations for operators with a token.
 final class OperatorService: HTTPHandler {
     private static let secondsMax = 600
-    /// At 500 bytes each, half a megabyte; `salectl dlq ls` has them all.
+    /// At 500 bytes each, half a megabyte. `salectl dlq ls` lists all.
     private static let lettersMax = 1000
 
     private let store: StoreReader
@@ -18,7 +18,7 @@ final class OperatorService: HTTPHandler {
     private var gate: OperatorGate
     private var server: HTTPServer!
 
-    /// - Parameter perform: does an operation, and answers its result as JSON.
+    /// - Parameter perform: runs an operation and returns its result as JSON.
     init(
         store: StoreReader, metrics: WorkerMetrics, token: [UInt8]?, loop: EventLoop, log: Log,
         perform: @escaping (Operation) throws -> String
@@ -93,7 +93,7 @@ final class OperatorService: HTTPHandler {
                 body.append("}")
             }
         case .deadLetters(let sale):
-            let letters = try store.letters(of: sale).prefix(Self.lettersMax)
+            let letters = try store.deadLetters(of: sale).prefix(Self.lettersMax)
             server.respond(exchange, .ok) { body in
                 body.append("{")
                 body.appendMember("letters", each: letters) { text, letter in
@@ -120,7 +120,7 @@ final class OperatorService: HTTPHandler {
         }
     }
 
-    /// Done at once, between two batches.
+    /// Runs an operation at once, between two batches.
     private func operate(_ request: borrowing Request, _ exchange: Exchange) {
         do {
             let result = try perform(try Operation(parsing: request.body))
@@ -164,19 +164,4 @@ final class OperatorService: HTTPHandler {
         text.appendMember("epoch", order.epoch)
         text.append("}")
     }
-}
-
-extension Problem {
-    fileprivate static let operatorUnauthorized = Problem(
-        "unauthorized", .unauthorized, "Unauthorized", "Send the operators' token: Authorization: Bearer <token>.")
-    fileprivate static let tooManyAttempts = Problem(
-        "rate-limited", .tooManyRequests, "Too many attempts", "Too many wrong tokens. Try again later.")
-    fileprivate static let operationMalformed = Problem(
-        "malformed-body", .badRequest, "Malformed body", "This is no operation.")
-    fileprivate static let operationRefused = Problem(
-        "operation-refused", .conflict, "Operation refused", "Nothing was done.")
-    fileprivate static let notStoring = Problem(
-        "unavailable", .serviceUnavailable, "Unavailable", "Orders are not stored just now.")
-    fileprivate static let buyerMissing = Problem(
-        "malformed-query", .badRequest, "Malformed query", "Name a buyer: ?buyer=…")
 }

@@ -10,14 +10,14 @@ let sale = SaleID("demo")!
 
 func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> Int32 {
     let bytes = Array(UnsafeBufferPointer(start: data, count: size))
-    if let fields = StreamEntry.unpacked(bytes) {
-        precondition(StreamEntry.packed(fields) == bytes, "two texts for the same fields")
+    if let fields = StreamFields(packed: bytes) {
+        precondition(fields.packed == bytes, "two texts for the same fields")
     }
-    let fields = bytes.split(separator: 0, omittingEmptySubsequences: false).map { Array($0) }
-    precondition(StreamEntry.unpacked(StreamEntry.packed(fields)) == fields, "fields don't come back")
+    let fields = StreamFields(bytes.split(separator: 0, omittingEmptySubsequences: false).map { Array($0) })
+    precondition(StreamFields(packed: fields.packed) == fields, "fields don't come back")
     let entry = StreamEntry(id: String(decoding: bytes.prefix(40), as: UTF8.self), fields: fields)
     _ = StreamID(entry.id)
-    if let position = entry.number("position") { precondition(position >= 1) }
+    if let claim = entry.claim { precondition(claim.position >= 1) }
     do {
         switch try entry.event(of: sale) {
         case .order(let order):

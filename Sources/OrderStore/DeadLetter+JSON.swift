@@ -1,10 +1,10 @@
 package import Shared
 
-extension Letter {
+extension DeadLetter {
     /// `open`, or what was decided.
     package var state: String { resolution?.rawValue ?? "open" }
 
-    /// Its members but for the fields, without braces.
+    /// Appends all members except the fields, without braces.
     package func append(to text: inout ByteBuffer) {
         text.appendMember("sale", "\(sale)")
         text.appendMember("letter", streamID)

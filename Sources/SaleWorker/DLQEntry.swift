@@ -2,9 +2,10 @@ import OrderStore
 import RedisClient
 import Shared
 
-/// What goes onto a sale's dlq stream: fields of ours, named `dlq_…`, and behind them the entry's own, byte for byte.
-struct DeadLetter {
-    /// Fields and values of an entry that are handed to deadletter.lua one by one; Lua's stack holds 8000 words
+/// An entry of a sale's dlq stream: fields of ours, named `dlq_…`, and after them the original entry's own, byte for
+/// byte.
+struct DLQEntry {
+    /// Fields and values of an entry that are passed to deadletter.lua one by one; Lua's stack holds 8000 words
     /// (LUAI_MAXCSTACK). An entry with more is packed into one field, as the RESP array that it was.
     private static let wordsMax = 7000
 
@@ -22,7 +23,7 @@ struct DeadLetter {
             "dlq_worker", RedisArgument(worker), "dlq_release", RedisArgument(Release.version),
             "dlq_at_ms", RedisArgument(recordedAt.value),
         ]
-        let theirs = (entry.fields ?? []).map { RedisArgument($0) }
+        let theirs = (entry.fields?.words ?? []).map { RedisArgument($0) }
         if theirs.count <= Self.wordsMax { return ours + theirs }
         var packed = ByteBuffer(capacity: 65_536)
         packed.appendCommand(theirs)

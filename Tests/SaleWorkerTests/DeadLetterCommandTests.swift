@@ -6,7 +6,8 @@ import TestSupport
 import Testing
 
 @Suite struct `salectl dlq` {
-    /// A sale whose third buyer SQLite did not take, and a piece of rubbish; the worker has stopped, and would take it now.
+    /// A sale with two dead letters: its third order, which SQLite would take now, and a piece of rubbish. The worker
+    /// has stopped.
     private func system() throws -> (under: WorkerUnderTest, sale: SaleID, letter: String, rubbish: String) {
         let under = try WorkerUnderTest()
         let sale = try TestSale.create(under.redis, stock: 10)
@@ -35,7 +36,7 @@ import Testing
         return try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any] ?? [:]
     }
 
-    @Test func `lists and shows letters beside a running worker, every field byte for byte`() throws {
+    @Test func `lists and shows dead letters beside a running worker, every field byte for byte`() throws {
         let (under, _, letter, rubbish) = try system()
         try under.start()
         let all = try json(under, ["dlq", "ls"])["letters"] as? [[String: Any]] ?? []
@@ -54,30 +55,30 @@ import Testing
         #expect(try under.salectl(["dlq", "show", "demo", "1-1"]).code == ExitCode.noInput)
     }
 
-    @Test func `redrives an order, after which both stores and the audit say so, and Redis' letter is left`() throws {
+    @Test func `redrives an order into both stores and the audit, and leaves Redis' dlq entry`() throws {
         let (under, sale, letter, rubbish) = try system()
-        let rehearsed = try under.salectl(["dlq", "redrive", "demo", "--all", "--reason", "mended", "--dry-run"])
+        let rehearsed = try under.salectl(["dlq", "redrive", "demo", "--all", "--reason", "fixed", "--dry-run"])
         #expect(rehearsed.code == 1)
         #expect(rehearsed.output.contains("dry run, nothing is changed: 2 letters, applied 1, failed_again 1"))
         #expect(try SQLiteShell.run(under.database, "SELECT count(*) FROM audit") == ["0"])
 
-        let result = try json(under, ["dlq", "redrive", "demo", "--all", "--reason", "mended", "--rate", "2/s"])
+        let result = try json(under, ["dlq", "redrive", "demo", "--all", "--reason", "fixed", "--rate", "2/s"])
         #expect(result["applied"] as? Int == 1)
         #expect(result["failed_again"] as? Int == 1)
         let audit = try SQLiteShell.run(under.database, "SELECT action, sale, subject, reason, outcome FROM audit")
         #expect(audit.count == 2)
-        #expect(audit[0] == "redrive|demo|\(letter)|mended|applied")
-        #expect(audit[1].hasPrefix("redrive|demo|\(rubbish)|mended|failed_again: "))
+        #expect(audit[0] == "redrive|demo|\(letter)|fixed|applied")
+        #expect(audit[1].hasPrefix("redrive|demo|\(rubbish)|fixed|failed_again: "))
         #expect(try under.account(sale)?.orders.map(\.id.position) == [1, 2, 3, 4, 5])
-        #expect(try under.account(sale)?.deadLetters.isEmpty == true)
+        #expect(try under.account(sale)?.rejectedOrders.isEmpty == true)
         #expect(try under.reconciled(sale))
         #expect(try under.deadLetters(sale).count == 2)
 
-        let again = try under.salectl(["dlq", "redrive", "demo", letter, "--reason", "mended"])
+        let again = try under.salectl(["dlq", "redrive", "demo", letter, "--reason", "fixed"])
         #expect(again.code == 0)
         #expect(again.output.contains("skipped"))
-        #expect(try under.salectl(["dlq", "redrive", "demo", rubbish, "--reason", "mended"]).code == 1)
-        // The worker comes back to a stream that holds nothing new.
+        #expect(try under.salectl(["dlq", "redrive", "demo", rubbish, "--reason", "fixed"]).code == 1)
+        // The worker finds nothing new on the stream.
         try under.start()
         #expect(under.drained(sale))
         #expect(try under.account(sale)?.sold == 5)
@@ -85,12 +86,12 @@ import Testing
     }
 
     @Test(arguments: [false, true])
-    func `says what became of the letters before the one that can't be tried`(_ asJSON: Bool) throws {
+    func `reports the results of the dead letters before the one that can't be tried`(_ asJSON: Bool) throws {
         let (under, _, letter, rubbish) = try system()
-        // No order can be stored, for a reason that is none of the letter's.
+        // No order can be stored, for a reason that does not concern the dead letter.
         _ = try SQLiteShell.run(
             under.database, "CREATE TRIGGER broken BEFORE INSERT ON orders BEGIN INSERT INTO nowhere VALUES (1); END")
-        // One letter at a time.
+        // One dead letter at a time.
         let line = ["dlq", "redrive", "demo", rubbish, letter, "--reason", "r", "--rate", "10/s"]
         let result = try under.salectl(line + (asJSON ? ["--json"] : []))
         #expect(result.code == ExitCode.unavailable)
@@ -99,9 +100,9 @@ import Testing
         #expect(result.errors.contains("after 1 of 2 letters: the database: "), "\(result.errors)")
     }
 
-    @Test func `has Redis know how far the sale is stored once a letter without a position has been redriven`() throws {
+    @Test func `updates Redis' persisted position after redriving a dead letter without a position`() throws {
         let (under, sale, letter, _) = try system()
-        // As an earlier release would have kept it: it could not read the position.
+        // As an earlier release would have stored it, which could not read the position.
         _ = try SQLiteShell.run(
             under.database,
             "UPDATE dead_letters SET position = NULL; UPDATE sales SET persisted_position = 2")
@@ -123,7 +124,7 @@ import Testing
         #expect(try under.salectl(["dlq", "redrive", "demo", "--all", "--reason", "r"]).output.contains("0 letters"))
     }
 
-    @Test func `discards nothing while the stream may hold the order that a letter stands for`() throws {
+    @Test func `discards nothing while the stream may hold the order that a dead letter stands for`() throws {
         let (under, sale, letter, _) = try system()
         try under.sell(sale, to: 5..<6)
         let refused = try under.salectl(["dlq", "discard", "demo", letter, "--reason", "r"])

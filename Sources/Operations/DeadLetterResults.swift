@@ -1,12 +1,12 @@
 package import OrderStore
 package import Shared
 
-/// What came of each dead letter of an operation, as it travels:
-/// `{"results":[{"id":…,"outcome":…,"message":…}]}`, and `resolution` where it was skipped.
-package struct LetterResults: Equatable, Sendable {
-    package var results: [LetterResult]
+/// The results of an operation on dead letters, and their JSON:
+/// `{"results":[{"id":…,"outcome":…,"message":…}]}`, with `resolution` in a result that was skipped.
+package struct DeadLetterResults: Equatable, Sendable {
+    package var results: [DeadLetterResult]
 
-    package init(_ results: [LetterResult]) { self.results = results }
+    package init(_ results: [DeadLetterResult]) { self.results = results }
 
     package var json: String {
         var text = ByteBuffer(capacity: 1024)
@@ -16,7 +16,7 @@ package struct LetterResults: Equatable, Sendable {
         return text.string
     }
 
-    /// nil where the text is something else.
+    /// nil for any other text.
     package init?(parsing bytes: Span<UInt8>) {
         do throws(JSONReader.Failure) {
             var reader = JSONReader(bytes)
@@ -39,24 +39,24 @@ package struct LetterResults: Equatable, Sendable {
 
     private static func result(
         _ reader: inout JSONReader, _ bytes: Span<UInt8>
-    ) throws(JSONReader.Failure) -> LetterResult? {
+    ) throws(JSONReader.Failure) -> DeadLetterResult? {
         var texts: [String: String] = [:]
         var first = true
         try reader.beginObject()
         while let name = try reader.member(first: &first) {
             texts[name.value(in: bytes) ?? ""] = try reader.text(in: bytes)
         }
-        guard let id = texts["id"], let outcome = texts["outcome"].flatMap({ LetterResult.Outcome(rawValue: $0) })
+        guard let id = texts["id"], let outcome = texts["outcome"].flatMap({ DeadLetterResult.Outcome(rawValue: $0) })
         else {
             return nil
         }
-        return LetterResult(
+        return DeadLetterResult(
             id: id, outcome: outcome, message: texts["message"] ?? "",
-            resolution: texts["resolution"].flatMap { Letter.Resolution(rawValue: $0) })
+            resolution: texts["resolution"].flatMap { DeadLetter.Resolution(rawValue: $0) })
     }
 }
 
-extension LetterResult {
+extension DeadLetterResult {
     package func append(to text: inout ByteBuffer) {
         text.append("{")
         text.appendMember("id", id)

@@ -2,13 +2,13 @@ import Testing
 
 @testable import OrderStore
 
-@Suite struct `A dead letter's text` {
+@Suite struct `The text of packed fields` {
     @Test(arguments: [
         [], [""], ["kind", "order"], ["v", "1", "title", "a\r\nb", "", "\0"], ["$1\r\nx\r\n"],
     ])
-    func `has the entry's fields again when it is read`(_ texts: [String]) {
-        let fields = texts.map { Array($0.utf8) }
-        #expect(StreamEntry.unpacked(StreamEntry.packed(fields)) == fields)
+    func `reads back as the same fields`(_ texts: [String]) {
+        let fields = StreamFields(texts.map { Array($0.utf8) })
+        #expect(StreamFields(packed: fields.packed) == fields)
     }
 
     @Test(arguments: [
@@ -17,6 +17,6 @@ import Testing
         "*0\r\r", "*00\r\n", "*1\r\n$01\r\nx\r\n", "*1\r\n$1\r\nxyz", "*1\r\n$1\r!x\r\n",
     ])
     func `is read only as it is written`(_ text: String) {
-        #expect(StreamEntry.unpacked(Array(text.utf8)) == nil)
+        #expect(StreamFields(packed: Array(text.utf8)) == nil)
     }
 }

@@ -3,63 +3,93 @@ import Shared
 import TestSupport
 import Testing
 
-@Suite struct `A dead letter that is decided about` {
+@Suite struct `A dead letter` {
+    private let directory = try! TemporaryDirectory()
+    private var path: String { directory.path("sale.db") }
+
+    @Test func `has no position if it claims one that was never given`() throws {
+        let store = try OrderStore(path: path)
+        _ = try store.apply(TestEvents.sale, [TestEvents.create(), TestEvents.order(1)])
+        func claim(_ position: Int) -> StreamEntry {
+            TestEvents.entry("90-\(position)", [("v", "9"), ("position", "\(position)"), ("quantity", "1")])
+        }
+        store.noteGiven(2, of: TestEvents.sale)
+        let applied = try store.apply(TestEvents.sale, [claim(2), claim(3), claim(5000)])
+        #expect(applied.persistedPosition == 2)
+        #expect(try store.account(of: TestEvents.sale)?.rejectedOrders == [.init(position: 2, quantity: 1)])
+    }
+
+    @Test func `is stored whole, counts its failures, and is known once it was moved`() throws {
+        let store = try OrderStore(path: path, worker: "w1")
+        let poison = StreamEntry(id: "9-0", fields: [[0xFF, 0x00], [0x0D, 0x0A]])
+        #expect(try store.apply(TestEvents.sale, [TestEvents.create(), poison]).outcomes[1].reason == .malformed)
+        #expect(try store.apply(TestEvents.sale, [poison]).outcomes[0].reason == .malformed)
+        try store.markMoved(TestEvents.sale, ["9-0"])
+        #expect(try store.apply(TestEvents.sale, [poison]).outcomes == [.alreadyRejected])
+        let row = try SQLiteShell.run(path, "SELECT hex(fields), stage, attempts, worker FROM dead_letters")
+        #expect(row == ["2A320D0A24320D0AFF000D0A24320D0A0D0A0D0A|decode|3|w1"])
+    }
+}
+
+@Suite struct `Resolving a dead letter` {
     private let directory = try! TemporaryDirectory()
     private var path: String { directory.path("sale.db") }
     private let sale = TestEvents.sale
 
     private func shell(_ sql: String) throws -> [String] { try SQLiteShell.run(path, sql) }
 
-    /// A store whose order 2 SQLite would not take, and that would take it now.
+    /// A store that rejected order 2 and would take it now.
     private func storeWithLetter() throws -> OrderStore {
         let store = try OrderStore(path: path)
         _ = try store.apply(sale, [TestEvents.create(), TestEvents.order(1)])
         _ = try shell(
             "CREATE TRIGGER refuse BEFORE INSERT ON orders WHEN NEW.position = 2 BEGIN SELECT zeroblob(2000000000); END"
         )
-        _ = try store.apply(sale, [TestEvents.order(2), TestEvents.order(3)], apart: true)
+        _ = try store.apply(sale, [TestEvents.order(2), TestEvents.order(3)], isolated: true)
         _ = try shell("DROP TRIGGER refuse")
         return store
     }
 
-    @Test func `is stored with its own id and fields when it is redriven, and is none any more`() throws {
+    @Test func `stores it with its own id and fields, and closes it`() throws {
         let store = try storeWithLetter()
-        #expect(try store.account(of: sale)?.deadLetters == [.init(position: 2, quantity: 1)])
-        let (results, persisted) = try store.redrive(sale, ["3-0", "99-0"], reason: "mended", rehearsing: false)
+        #expect(try store.account(of: sale)?.rejectedOrders == [.init(position: 2, quantity: 1)])
+        let (results, persisted) = try store.redrive(sale, ["3-0", "99-0"], reason: "fixed", rehearsing: false)
         #expect(results == [.init(id: "3-0", outcome: .applied), .init(id: "99-0", outcome: .unknown)])
         #expect(persisted == 3)
         let account = try #require(try store.account(of: sale))
         #expect(account.orders.map(\.buyer) == ["buyer-1", "buyer-2", "buyer-3"])
-        #expect(account.deadLetters.isEmpty)
+        #expect(account.rejectedOrders.isEmpty)
         #expect(account.lastStreamID == StreamID("4-0"))
         #expect(try shell("SELECT stream_id FROM orders WHERE position = 2") == ["3-0"])
         #expect(
-            try shell("SELECT action, subject, reason, outcome FROM audit LIMIT 1") == ["redrive|3-0|mended|applied"])
-        let again = try store.redrive(sale, ["3-0"], reason: "mended", rehearsing: false).results[0]
+            try shell("SELECT action, subject, reason, outcome FROM audit LIMIT 1") == ["redrive|3-0|fixed|applied"])
+        let again = try store.redrive(sale, ["3-0"], reason: "fixed", rehearsing: false).results[0]
         #expect(again.outcome == .skipped)
         #expect(again.resolution == .redriven)
         #expect(again.message.hasPrefix("was redriven at 20"))
         #expect(again.isStored)
     }
 
-    @Test func `is on the audit before it is tried, where the try may be the end of whoever makes it`() throws {
+    @Test func `puts a try that may kill the process on the audit first`() throws {
         let store = try storeWithLetter()
         _ = try shell("UPDATE dead_letters SET reason = 'crashes_worker'; ALTER TABLE ledger RENAME TO away")
         #expect(throws: StoreError.self) { _ = try store.redrive(sale, ["3-0"], reason: "r", rehearsing: false) }
-        #expect(try shell("SELECT subject, reason, outcome FROM audit") == ["3-0|r|begun"], "all else was taken back")
+        #expect(
+            try shell("SELECT subject, reason, outcome FROM audit") == ["3-0|r|begun"],
+            "everything else was rolled back")
         _ = try shell("ALTER TABLE away RENAME TO ledger")
         _ = try store.redrive(sale, ["3-0"], reason: "r", rehearsing: false)
         #expect(try shell("SELECT outcome FROM audit") == ["begun", "begun", "applied"])
     }
 
-    @Test func `says that it was there already where the stream brought it again`() throws {
+    @Test func `reports an order that the stream has stored meanwhile`() throws {
         let store = try storeWithLetter()
         _ = try store.apply(sale, [TestEvents.order(2)])
         let results = try store.redrive(sale, ["3-0"], reason: "r", rehearsing: false).results
         #expect(results == [.init(id: "3-0", outcome: .alreadyThere)])
     }
 
-    @Test func `stays open when it fails again, which is counted and on the audit`() throws {
+    @Test func `leaves it open if it fails again, counted and on the audit`() throws {
         let store = try OrderStore(path: path)
         let rubbish = TestEvents.entry("9-0", [("rubbish", "1")])
         _ = try store.apply(sale, [TestEvents.create(), rubbish])
@@ -70,7 +100,7 @@ import Testing
         #expect(try shell("SELECT outcome FROM audit") == ["failed_again: field v is missing"])
     }
 
-    @Test func `is left as it is by a rehearsal, which says the same`() throws {
+    @Test func `changes nothing in a rehearsal, which returns the same results`() throws {
         let store = try storeWithLetter()
         let before = try shell(".dump")
         let redriven = try store.redrive(sale, ["3-0"], reason: "r", rehearsing: true).results
@@ -78,12 +108,12 @@ import Testing
         let discarded = try store.discard(sale, ["3-0"], reason: "r", given: 3, rehearsing: true)
         #expect(discarded == [.init(id: "3-0", outcome: .discarded, message: "position 2 is void")])
         #expect(try shell(".dump") == before)
-        // The ledger's chain in memory has been forgotten, too.
+        // The ledger's chain in memory was forgotten, too.
         _ = try store.redrive(sale, ["3-0"], reason: "r", rehearsing: false)
         #expect(try shell("SELECT max(seq), count(*) FROM ledger") == ["4|4"])
     }
 
-    @Test func `is void for ever when it is discarded, on the ledger, and stays sold`() throws {
+    @Test func `voids a discarded order permanently, on the ledger, and it stays sold`() throws {
         let store = try storeWithLetter()
         let results = try store.discard(sale, ["3-0"], reason: "a test order", given: 3, rehearsing: false)
         #expect(results == [.init(id: "3-0", outcome: .discarded, message: "position 2 is void")])
@@ -91,12 +121,12 @@ import Testing
         #expect(
             try shell("SELECT entry FROM ledger ORDER BY seq DESC LIMIT 1")[0].contains(#""kind":"void","position":2,"#)
         )
-        #expect(try store.account(of: sale)?.deadLetters == [.init(position: 2, quantity: 1)])
-        // Whoever brings it again, by the stream or under another id.
+        #expect(try store.account(of: sale)?.rejectedOrders == [.init(position: 2, quantity: 1)])
+        // The stream brings it again, with the same id and with another one.
         #expect(try store.apply(sale, [TestEvents.order(2)]).outcomes.count == 1)
         #expect(try store.apply(sale, [TestEvents.order(2, id: "88-0")]).outcomes.map(\.reason) == [.contradiction])
         #expect(try store.account(of: sale)?.orders.map(\.id.position) == [1, 3])
-        #expect(try store.account(of: sale)?.deadLetters == [.init(position: 2, quantity: 1)], "it was sold once")
+        #expect(try store.account(of: sale)?.rejectedOrders == [.init(position: 2, quantity: 1)], "it was sold once")
         let redriven = try store.redrive(sale, ["3-0"], reason: "r", rehearsing: false).results[0]
         #expect(redriven.outcome == .skipped)
         #expect(!redriven.isStored)
@@ -105,18 +135,18 @@ import Testing
         )
     }
 
-    @Test func `does not make the order void that it contradicts`() throws {
+    @Test func `does not void an order that the dead letter contradicts`() throws {
         let store = try OrderStore(path: path)
         _ = try store.apply(
             sale, [TestEvents.create(), TestEvents.order(1), TestEvents.order(1, buyer: "an-impostor", id: "9-0")])
-        #expect(try store.account(of: sale)?.deadLetters == [], "it has no unit of its own")
+        #expect(try store.account(of: sale)?.rejectedOrders == [], "it has no unit of its own")
         let results = try store.discard(sale, ["9-0"], reason: "r", given: 1, rehearsing: false)
         #expect(results == [.init(id: "9-0", outcome: .discarded)])
         #expect(try shell("SELECT count(*) FROM voids") == ["0"])
         #expect(try store.account(of: sale)?.orders.map(\.buyer) == ["buyer-1"])
     }
 
-    @Test func `takes no position that has not been given yet`() throws {
+    @Test func `takes no position that was not given yet`() throws {
         let store = try OrderStore(path: path)
         let rubbish = TestEvents.entry("9-0", [("v", "9"), ("position", "2"), ("quantity", "1")])
         _ = try store.apply(sale, [TestEvents.create(), TestEvents.order(1), rubbish])
@@ -124,21 +154,21 @@ import Testing
         #expect(try store.apply(sale, [TestEvents.order(2, id: "10-0")]).outcomes == [.stored])
     }
 
-    @Test func `is shown whole, and in the order of the stream`() throws {
+    @Test func `finds it whole, and in the order of the stream`() throws {
         let store = try OrderStore(path: path, worker: "w1")
-        let fields: [[UInt8]] = [[0xFF, 0x00], [0x0D, 0x0A], [0x76]]
+        let fields: StreamFields = [[0xFF, 0x00], [0x0D, 0x0A], [0x76]]
         _ = try store.apply(
             sale, [TestEvents.create(), StreamEntry(id: "10-0", fields: fields), StreamEntry(id: "9-0", fields: nil)])
         let reader = try StoreReader(path: path)
-        #expect(try reader.letters(of: sale).map(\.streamID) == ["9-0", "10-0"])
-        #expect(try reader.letters(of: nil).count == 2)
-        let letter = try #require(try reader.letter(sale, "10-0"))
+        #expect(try reader.deadLetters(of: sale).map(\.streamID) == ["9-0", "10-0"])
+        #expect(try reader.deadLetters(of: nil).count == 2)
+        let letter = try #require(try reader.deadLetter(sale, "10-0"))
         #expect(letter.fields == fields)
         #expect(letter.reason == "malformed")
         #expect(letter.stage == "decode")
         #expect(letter.worker == "w1")
         #expect(letter.release == Release.version)
         #expect(letter.movedAt == nil)
-        #expect(try reader.letter(sale, "9-0")?.fields == nil)
+        #expect(try reader.deadLetter(sale, "9-0")?.fields == nil)
     }
 }

@@ -3,14 +3,14 @@ import Shared
 import TestSupport
 import Testing
 
-@Suite struct `Entries that are stored apart` {
+@Suite struct `Entries that are stored in isolation` {
     private let directory = try! TemporaryDirectory()
     private var path: String { directory.path("sale.db") }
     private let sale = TestEvents.sale
 
     private func shell(_ sql: String) throws -> [String] { try SQLiteShell.run(path, sql) }
 
-    @Test func `leave the one out that the database can't take, whole, and the ledger tells of the others`() throws {
+    @Test func `leave out the one that the database can't take, and the ledger has the others`() throws {
         let store = try OrderStore(path: path)
         _ = try store.apply(sale, [TestEvents.create(stock: 10_000)])
         _ = try shell(
@@ -20,10 +20,10 @@ import Testing
             END
             """)
         let batch = (1...10_000).map { TestEvents.order($0) }
-        // It has written the order when the ledger refuses: that is undone too.
+        // The order is written before the ledger refuses, and is undone too.
         #expect { _ = try store.apply(sale, batch) } throws: { ($0 as? StoreError)?.concernsRow == true }
         #expect(try store.account(of: sale)?.orders.isEmpty == true)
-        let applied = try store.apply(sale, batch, apart: true)
+        let applied = try store.apply(sale, batch, isolated: true)
         #expect(applied.outcomes.filter { $0 == .stored }.count == 9999)
         #expect(applied.outcomes[4999].reason == .unstorable)
         #expect(applied.persistedPosition == 10_000)
@@ -31,18 +31,18 @@ import Testing
         #expect(try shell("SELECT sum(orders), sum(units) FROM sold_per_second") == ["9999|9999"])
         #expect(try shell("SELECT count(*), max(seq) FROM ledger") == ["10000|10000"])
         #expect(try shell("SELECT stage, length(fields) > 100 FROM dead_letters") == ["apply|1"])
-        // The chain goes on from what is stored.
+        // The chain continues from what is stored.
         _ = try shell("DROP TRIGGER refuse")
         #expect(try store.apply(sale, [batch[4999]]).outcomes == [.stored])
         #expect(try shell("SELECT max(seq) FROM ledger") == ["10001"])
     }
 
-    @Test func `of a change that the stock contradicts are rejected as contradictions`() throws {
+    @Test func `are contradictions if they would leave less than is sold`() throws {
         let store = try OrderStore(path: path)
         _ = try store.apply(sale, [TestEvents.create(stock: 3), TestEvents.order(1, quantity: 3)])
         let less = TestEvents.entry("50-0", [("v", "1"), ("kind", "restock"), ("units", "-1"), ("at_ms", "7")])
         #expect(try store.apply(sale, [less]).outcomes.map(\.reason) == [.contradiction])
-        #expect(try store.apply(sale, [less], apart: true).outcomes.map(\.reason) == [.contradiction])
+        #expect(try store.apply(sale, [less], isolated: true).outcomes.map(\.reason) == [.contradiction])
         #expect(try store.account(of: sale)?.record.stockTotal == 3)
         #expect(try shell("SELECT count(*) FROM restocks") == ["0"])
     }
@@ -62,7 +62,7 @@ import Testing
         #expect(try marks().isEmpty)
     }
 
-    @Test func `is a dead letter where the worker before died of it, for ever`() throws {
+    @Test func `becomes a dead letter permanently if the worker before died of it`() throws {
         do {
             let store = try OrderStore(path: path)
             _ = try store.apply(sale, [TestEvents.create()])
@@ -71,7 +71,7 @@ import Testing
                 marked = (try? marks()) ?? []
             }
             #expect(marked == ["2-0"])
-            // As the one leaves it that dies right there.
+            // As a worker leaves it that dies at that point.
             _ = try SQLiteShell.run(
                 path, "DELETE FROM orders; INSERT INTO trials VALUES ('demo', '2-0', 'an earlier one', 1)")
         }
@@ -84,7 +84,7 @@ import Testing
         }
     }
 
-    @Test func `is no suspect for the next worker where this one has failed, and lived`() throws {
+    @Test func `is not suspected by the next worker if this one failed and survived`() throws {
         do {
             let store = try OrderStore(path: path)
             _ = try store.apply(sale, [TestEvents.create()])

@@ -1,0 +1,57 @@
+import Shared
+
+extension Database {
+    /// What is stored of a sale, with or without its orders; nil if nothing is.
+    func account(of sale: SaleID, withOrders: Bool = true) throws(StoreError) -> StoredSale? {
+        guard var stored = try storedRecord(of: sale) else { return nil }
+        if withOrders { stored.orders = try orders(of: sale, "TRUE ORDER BY position") }
+        stored.rejectedOrders = try all(
+            """
+            SELECT position, quantity, min(stream_id) FROM dead_letters AS letter
+            WHERE sale = ? AND position IS NOT NULL AND resolution IS NOT 'redriven' AND NOT EXISTS
+                (SELECT 1 FROM orders WHERE orders.sale = letter.sale AND orders.position = letter.position)
+            GROUP BY position ORDER BY position
+            """, [.sale(sale)]
+        ) { StoredSale.RejectedOrder(position: $0.integer(0), quantity: $0.integer(1)) }
+        stored.losses = try all(
+            """
+            SELECT first_position, last_position, units, released_at_ms FROM losses WHERE sale = ?
+            ORDER BY first_position
+            """, [.sale(sale)]
+        ) { StoredSale.Loss(positions: $0.integer(0)...$0.integer(1), units: $0.integer(2), isReleased: !$0.isNull(3)) }
+        stored.openDeadLetters =
+            try first("SELECT count(*) FROM dead_letters WHERE sale = ? AND resolution IS NULL", [.sale(sale)]) {
+                $0.integer(0)
+            } ?? 0
+        stored.restocked =
+            try first(
+                """
+                SELECT coalesce(sum(units), 0) FROM restocks JOIN sales USING (sale)
+                WHERE sale = ? AND units > 0 AND at_ms >= coalesce(opens_at_ms, 0)
+                """, [.sale(sale)]
+            ) { $0.integer(0) } ?? 0
+        return stored
+    }
+
+    private func storedRecord(of sale: SaleID) throws(StoreError) -> StoredSale? {
+        try first(
+            """
+            SELECT uuid, title, stock_total, max_per_buyer, opens_at_ms, closes_at_ms, paused, pseudonym_key, epoch,
+                created_at_ms, sold, persisted_position, last_stream_id, archived_at_ms, admission, turn_window_ms
+            FROM sales WHERE sale = ?
+            """, [.sale(sale)]
+        ) { row in
+            let settings = SaleSettings(
+                opensAt: row.optionalTime(4), closesAt: row.optionalTime(5), paused: row.integer(6) == 1,
+                waitingRoom: row.optionalInteger(15).flatMap { WaitingRoom(admission: row.text(14), turnWindow: $0) })
+            let record = SaleRecord(
+                sale: sale, uuid: row.text(0), title: row.text(1), stockTotal: row.integer(2),
+                maxPerBuyer: row.integer(3), settings: settings, pseudonymKey: row.text(7), epoch: row.integer(8),
+                createdAt: row.time(9))
+            var stored = StoredSale(record: record, sold: row.integer(10), persistedPosition: row.integer(11))
+            stored.lastStreamID = StreamID(row.text(12))
+            stored.archivedAt = row.optionalTime(13)
+            return stored
+        }
+    }
+}

@@ -1,0 +1,23 @@
+import Shared
+
+/// The last line of an export: `{"head":{"seq":N,"hash":"…"}}`.
+package enum LedgerHeadLine {
+    private static let start: StaticString = "{\"head\":{\"seq\":"
+
+    package static func text(_ head: LedgerChain) -> String {
+        var text = ByteBuffer(capacity: 128)
+        text.append("\(start)\(head.seq),\"hash\":\"")
+        text.append(hex: head.hash.span)
+        text.append("\"}}")
+        return text.string
+    }
+
+    static func parse(_ line: Span<UInt8>) -> LedgerChain? {
+        let digits = start.utf8CodeUnitCount
+        guard line.starts(with: start), let comma = line.firstIndex(of: UInt8(ascii: ","), from: digits),
+            let seq = line.extracting(digits..<comma).decimal, line.count == comma + 9 + 64 + 3,
+            let hash = [UInt8](hex: line.extracting(comma + 9..<comma + 9 + 64).string)
+        else { return nil }
+        return LedgerChain(seq: seq, hash: hash)
+    }
+}

@@ -1,0 +1,128 @@
+package import Shared
+
+/// Redriving and discarding dead letters.
+extension OrderStore {
+    /// Tries dead letters once more, as if the stream brought them. Each try is on the audit. A rehearsal returns what
+    /// would happen and changes nothing.
+    ///
+    /// Also returns the sale's persisted position.
+    package func redrive(
+        _ sale: SaleID, _ ids: [String], reason: String, rehearsing: Bool
+    ) throws(StoreError) -> (results: [DeadLetterResult], persistedPosition: Int) {
+        if !rehearsing { try auditDangers(sale, ids, reason) }
+        return try transaction(rehearsing: rehearsing) { () throws(StoreError) in
+            var results: [DeadLetterResult] = []
+            for id in ids {
+                let result = try redrive(sale, id)
+                try audit("redrive", sale, id, reason, result)
+                results.append(result)
+            }
+            // Dead letters are older than the sale's last entry, which stays.
+            return (results, try conclude(sale, last: "0-0"))
+        }
+    }
+
+    /// Puts the tries that may kill this process on the audit before they are made: what is written together with such
+    /// a try would be lost with it.
+    private func auditDangers(_ sale: SaleID, _ ids: [String], _ reason: String) throws(StoreError) {
+        try transaction { () throws(StoreError) in
+            for id in ids {
+                guard let letter = try database.deadLetter(sale, id), letter.resolution == nil,
+                    letter.reason == Rejection.Reason.crashesWorker.rawValue
+                else { continue }
+                try audit("redrive", sale, subject: id, reason: reason, outcome: "begun")
+            }
+        }
+    }
+
+    private func redrive(_ sale: SaleID, _ id: String) throws(StoreError) -> DeadLetterResult {
+        guard let letter = try database.deadLetter(sale, id) else { return DeadLetterResult(id: id, outcome: .unknown) }
+        if let result = skipped(letter) { return result }
+        guard let fields = letter.fields else {
+            return DeadLetterResult(id: id, outcome: .failedAgain, message: "its fields are not in SQLite")
+        }
+        let outcome: DeadLetterResult.Outcome
+        switch try applyIsolated(sale, StreamEntry(id: id, fields: fields)) {
+        case .stored: outcome = .applied
+        case .alreadyStored: outcome = .alreadyThere
+        case .rejected, .alreadyRejected:
+            let message = try database.deadLetter(sale, id)?.message ?? ""
+            return DeadLetterResult(id: id, outcome: .failedAgain, message: message)
+        }
+        try resolve(sale, id, .redriven)
+        return DeadLetterResult(id: id, outcome: outcome)
+    }
+
+    /// Decides that dead letters will never be stored. If one is an order that nobody has, its position becomes void:
+    /// on the ledger, and permanently. Its units stay sold.
+    ///
+    /// - Parameter given: the last position that the sale has given. An entry that claims a later one made it up, and
+    ///   must not take that position from the buyer who will get it.
+    package func discard(
+        _ sale: SaleID, _ ids: [String], reason: String, given: Int, rehearsing: Bool
+    ) throws(StoreError) -> [DeadLetterResult] {
+        try transaction(rehearsing: rehearsing) { () throws(StoreError) in
+            var results: [DeadLetterResult] = []
+            for id in ids {
+                let result = try discard(sale, id, reason, given)
+                try audit("discard", sale, id, reason, result)
+                results.append(result)
+            }
+            return results
+        }
+    }
+
+    private func discard(
+        _ sale: SaleID, _ id: String, _ reason: String, _ given: Int
+    ) throws(StoreError) -> DeadLetterResult {
+        guard let letter = try database.deadLetter(sale, id) else { return DeadLetterResult(id: id, outcome: .unknown) }
+        if let result = skipped(letter) { return result }
+        try resolve(sale, id, .discarded)
+        guard let position = letter.position, position <= given, try knownSale(sale) != nil else {
+            return DeadLetterResult(id: id, outcome: .discarded)
+        }
+        // A dead letter that contradicts a stored order has that order's position, and no unit of its own. Another dead
+        // letter that is still open may be the order that the position belongs to.
+        let now = UnixMilliseconds.now
+        let voided = try database.run(
+            """
+            INSERT INTO voids (sale, position, quantity, stream_id, reason, at_ms)
+            SELECT ?1, ?2, ?3, ?4, ?5, ?6
+            WHERE NOT EXISTS (SELECT 1 FROM orders WHERE sale = ?1 AND position = ?2)
+                AND NOT EXISTS (SELECT 1 FROM dead_letters
+                    WHERE sale = ?1 AND position = ?2 AND stream_id <> ?4 AND resolution IS NULL)
+            ON CONFLICT DO NOTHING
+            """,
+            [
+                .sale(sale), .integer(position), .integer(letter.quantity ?? 0), .text(id), .text(reason), .time(now),
+            ])
+        if voided == 1 {
+            try extendLedger(of: sale, with: .void(position: position, quantity: letter.quantity ?? 0, at: now))
+        }
+        return DeadLetterResult(
+            id: id, outcome: .discarded, message: voided == 1 ? "position \(position) is void" : "")
+    }
+
+    private func skipped(_ letter: DeadLetter) -> DeadLetterResult? {
+        guard let resolution = letter.resolution else { return nil }
+        let since = letter.resolvedAt?.rfc3339 ?? "-"
+        return DeadLetterResult(
+            id: letter.streamID, outcome: .skipped, message: "was \(resolution.rawValue) at \(since)",
+            resolution: resolution)
+    }
+
+    private func resolve(
+        _ sale: SaleID, _ id: String, _ resolution: DeadLetter.Resolution
+    ) throws(StoreError) {
+        try database.run(
+            "UPDATE dead_letters SET resolution = ?3, resolved_at_ms = ?4 WHERE sale = ?1 AND stream_id = ?2",
+            [.sale(sale), .text(id), .text(resolution.rawValue), .time(.now)])
+    }
+
+    private func audit(
+        _ action: String, _ sale: SaleID, _ id: String, _ reason: String, _ result: DeadLetterResult
+    ) throws(StoreError) {
+        let outcome = result.message.isEmpty ? result.outcome.rawValue : "\(result.outcome.rawValue): \(result.message)"
+        try audit(action, sale, subject: id, reason: reason, outcome: outcome)
+    }
+}

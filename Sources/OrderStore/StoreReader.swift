@@ -1,0 +1,39 @@
+package import Shared
+
+/// Reads the database without ever writing it: for tools that run beside a worker.
+package final class StoreReader {
+    let database: Database
+
+    /// Opens an existing database of this release's schema.
+    package init(path: String) throws(StoreError) {
+        database = try Database(path, .read)
+        try Schema.check(database)
+    }
+
+    /// What is stored of one sale, at one instant; nil if nothing is.
+    package func account(of sale: SaleID) throws(StoreError) -> StoredSale? { try account(of: sale, withOrders: true) }
+
+    /// What is stored of one sale except its orders, which may be many; nil if nothing is.
+    package func summary(of sale: SaleID) throws(StoreError) -> StoredSale? { try account(of: sale, withOrders: false) }
+
+    private func account(of sale: SaleID, withOrders: Bool) throws(StoreError) -> StoredSale? {
+        // One read transaction, so that counts and rows are of the same instant.
+        try database.execute("BEGIN")
+        defer { try? database.execute("COMMIT") }
+        return try database.account(of: sale, withOrders: withOrders)
+    }
+
+    /// Every sale that is stored, by name.
+    package func sales() throws(StoreError) -> [SaleID] {
+        try database.all("SELECT sale FROM sales ORDER BY sale") { SaleID($0.text(0)) }.compactMap { $0 }
+    }
+
+    /// How far a sale has come; nil if it is not stored.
+    package func archiveMark(
+        of sale: SaleID
+    ) throws(StoreError) -> (archivedAt: UnixMilliseconds?, lastStreamID: StreamID)? {
+        try database.first("SELECT archived_at_ms, last_stream_id FROM sales WHERE sale = ?", [.sale(sale)]) {
+            (archivedAt: $0.optionalTime(0), lastStreamID: StreamID($0.text(1)))
+        }
+    }
+}

@@ -1,0 +1,54 @@
+import OrderStore
+import RedisClient
+import Shared
+
+/// What Redis knows of single entries and of the group's pending list.
+extension StreamReader {
+    /// Whether an entry was delivered to the group and is no longer pending.
+    static func isAcknowledged(_ sale: SaleID, _ id: String, on redis: BlockingRedis) throws(RedisError) -> Bool {
+        guard let progress = try redis.progress(of: sale), StreamID(id) <= StreamID(progress.lastDelivered) else {
+            return false
+        }
+        return try deliveries(sale, id, id, 1, [], on: redis).isEmpty
+    }
+
+    /// How often an entry has been delivered.
+    static func deliveries(_ sale: SaleID, _ id: String, on redis: BlockingRedis) throws(RedisError) -> Int {
+        try deliveries(sale, id, id, 1, [], on: redis)[id] ?? 1
+    }
+
+    /// How often each of a consumer's pending `entries` has been delivered; they are in the order of the stream.
+    static func deliveries(
+        _ sale: SaleID, _ entries: [StreamEntry], to consumer: String, on redis: BlockingRedis
+    ) throws(RedisError) -> [String: Int] {
+        // Deleted entries come after the others, and are no longer pending.
+        let present = entries.filter { $0.fields != nil }
+        guard let first = present.first?.id, let last = present.last?.id else { return [:] }
+        return try deliveries(sale, first, last, entries.count, [RedisArgument(consumer)], on: redis)
+    }
+
+    private static func deliveries(
+        _ sale: SaleID, _ first: String, _ last: String, _ count: Int, _ consumer: [RedisArgument],
+        on redis: BlockingRedis
+    ) throws(RedisError) -> [String: Int] {
+        let reply = try redis.command(
+            ["XPENDING", stream(sale), group, RedisArgument(first), RedisArgument(last), RedisArgument(count)]
+                + consumer)
+        let value = reply.value
+        var deliveries: [String: Int] = [:]
+        for index in 0..<value.count {
+            let line = value[index]
+            guard line.count == 4, let id = line[0].string else { continue }
+            deliveries[id] = line[3].integer
+        }
+        return deliveries
+    }
+
+    /// When the first entry after `id` was added, in milliseconds by Redis' clock; nil if there is none.
+    static func oldest(_ sale: SaleID, after id: String, on redis: BlockingRedis) throws(RedisError) -> Int? {
+        let reply = try redis.command(["XRANGE", stream(sale), RedisArgument("(\(id)"), "+", "COUNT", "1"])
+        let entries = reply.value
+        guard entries.count == 1 else { return nil }
+        return entries[0][0].string.map { StreamID($0).milliseconds }
+    }
+}
