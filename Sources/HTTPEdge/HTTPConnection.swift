@@ -37,6 +37,24 @@ final class HTTPConnection: EventHandler {
         case closed
     }
 
+    /// A request that has arrived in part.
+    struct Arriving {
+        /// Bytes of the whole message, once its head is understood and its length known; until `input` has as many, looking
+        /// again can't help. 0 before that.
+        var messageBytes = 0
+        /// The decoder of a chunked body; `input` then holds the head and what has been decoded.
+        var chunks: ChunkedBody?
+        /// Whether a 100 (Continue) has been sent.
+        var isContinued = false
+    }
+
+    /// The request that is being handled: what its answer depends on.
+    struct Current {
+        var isHead = false
+        var isHTTP10 = false
+        var keepAlive = true
+    }
+
     let descriptor: Int32
     let isTCP: Bool
     let slot: UInt32
@@ -50,20 +68,12 @@ final class HTTPConnection: EventHandler {
 
     /// Bytes received and not yet understood as a request; what this pass has received may still be in the inbox.
     var input = ByteBuffer(capacity: 0)
-    /// Bytes of `input` below which looking again can't help: a body that is still coming.
-    var wanted = 0
-    /// Where a chunked body is that is still coming; `input` then holds its head and what has been decoded.
-    var chunks: ChunkedBody?
+    var arriving = Arriving()
+    var current = Current()
     /// Bytes of an answer that the socket has not taken.
     var output = ByteBuffer(capacity: 0)
-
-    // The request that is being handled.
-    var trace = TraceID(high: 0, low: 0)
-    var isHead = false
-    var isHTTP10 = false
-    var keepAlive = true
-    /// Whether a 100 (Continue) has been sent for the body that is being received.
-    var continued = false
+    /// Bytes that were thrown away while lingering.
+    var discardedBytes = 0
     /// The client has finished sending; it may still be reading.
     var inputEnded = false
 

@@ -13,7 +13,7 @@ extension HTTPServer {
             complete(connection, head, raw, bodyBytes: decoded)
             return end
         case .incomplete(let decoded):
-            connection.chunks = chunks
+            connection.arriving.chunks = chunks
             connection.keep(UnsafeRawBufferPointer(rebasing: raw[..<(head.bytes + decoded)]))
             // Once for the whole body: pieces that trickle in don't buy time.
             connection.deadline = loop.now.advanced(milliseconds: limits.bodyMilliseconds)
@@ -25,7 +25,8 @@ extension HTTPServer {
     /// Goes on with a chunked body, the new bytes being in `message` from `held` to `total`; answers where it ended, or
     /// `total` where nothing is left to understand.
     func goOnWithChunks(_ connection: HTTPConnection, held: Int, total: Int) -> Int {
-        switch decode(&connection.chunks!, UnsafeMutableRawBufferPointer(rebasing: message[..<total]), from: held) {
+        let received = UnsafeMutableRawBufferPointer(rebasing: message[..<total])
+        switch decode(&connection.arriving.chunks!, received, from: held) {
         case .incomplete(let decoded):
             connection.keep(UnsafeRawBufferPointer(rebasing: message[held..<held + decoded]))
             return total
@@ -60,7 +61,7 @@ extension HTTPServer {
     /// Moves what the connection holds to the front of `message`, and reads the head in it again: the parser has seen
     /// others' heads since.
     private func headAgain(_ connection: HTTPConnection) -> RequestHead? {
-        connection.chunks = nil
+        connection.arriving.chunks = nil
         connection.input.withUnsafeBytes { message.copyMemory(from: $0) }
         let held = UnsafeBufferPointer(
             start: message.baseAddress?.assumingMemoryBound(to: UInt8.self), count: connection.input.count)

@@ -75,8 +75,8 @@ extension HTTPServer {
             ? recv(connection.descriptor, nil, lingerBytesMax, Int32(MSG_TRUNC))
             : recv(connection.descriptor, room.baseAddress, room.count, 0)
         if count < 0, errno == EAGAIN || errno == EINTR { return }
-        connection.wanted += count
-        if count <= 0 || connection.wanted > lingerBytesMax { close(connection) }
+        connection.discardedBytes += count
+        if count <= 0 || connection.discardedBytes > lingerBytesMax { close(connection) }
     }
 
     /// Stops listening, closes idle connections, lets every request that is under way have its answer (which says

@@ -144,7 +144,7 @@ package final class HTTPServer {
     func understand(_ connection: HTTPConnection, received: Int) {
         let held = connection.input.count
         let total = held + received
-        if connection.chunks != nil {
+        if connection.arriving.chunks != nil {
             return understandRest(connection, from: goOnWithChunks(connection, held: held, total: total), to: total)
         }
         if held > 0, received > 0 {
@@ -152,8 +152,8 @@ package final class HTTPServer {
             // sends byte by byte doesn't get its head read byte by byte.
             let news = UnsafeRawBufferPointer(rebasing: message[held..<total])
             let settled =
-                connection.wanted > 0
-                ? total >= connection.wanted
+                connection.arriving.messageBytes > 0
+                ? total >= connection.arriving.messageBytes
                 : news.contains(UInt8(ascii: "\n")) || limits.areReached(from: held, to: total)
             guard settled else { return connection.keep(news) }
         }
@@ -161,7 +161,7 @@ package final class HTTPServer {
             connection.input.withUnsafeBytes { message.copyMemory(from: $0) }
             connection.input.release()
         }
-        connection.wanted = 0
+        connection.arriving.messageBytes = 0
         understandRest(connection, from: 0, to: total, goesOn: held > 0 && received > 0)
     }
 
@@ -198,8 +198,10 @@ package final class HTTPServer {
         case .head(let head):
             if head.isChunked { return takeChunked(connection, head, raw) }
             guard head.messageBytes <= raw.count else {
-                connection.wanted = head.messageBytes
-                if head.expectsContinue, !connection.continued, raw.count == head.bytes { askForBody(connection) }
+                connection.arriving.messageBytes = head.messageBytes
+                if head.expectsContinue, !connection.arriving.isContinued, raw.count == head.bytes {
+                    askForBody(connection)
+                }
                 return 0
             }
             counters.requests += 1
@@ -210,7 +212,7 @@ package final class HTTPServer {
 
     /// Asks for a body that waits to be asked for (RFC 9110 section 10.1.1).
     func askForBody(_ connection: HTTPConnection) {
-        connection.continued = true
+        connection.arriving.isContinued = true
         let sent = send(connection.descriptor, continueLine.utf8Start, continueLine.utf8CodeUnitCount, noSignal)
         // One that can't be sent is done without: the client sends its body after a while. Half a one is the end, as the
         // rest would have to go out before the next answer.
@@ -220,36 +222,29 @@ package final class HTTPServer {
     /// Answers what can't be a request; the connection is closed then.
     func refuse(_ connection: HTTPConnection, _ problem: Problem) {
         counters.malformed += 1
-        begin(connection, head: nil, trace: traces.next())
-        respond(nextExchange(connection), problem)
+        respond(begin(connection, head: nil, trace: traces.next()), problem)
     }
 
     func hand(_ connection: HTTPConnection, _ head: RequestHead, _ bytes: Span<UInt8>) {
         parser.fields.withUnsafeBufferPointer { fields in
             let request = Request(head, bytes: bytes, fields: fields.span)
-            begin(connection, head: head, trace: request.trace ?? traces.next())
-            handler.handle(request, nextExchange(connection))
+            handler.handle(request, begin(connection, head: head, trace: request.trace ?? traces.next()))
         }
     }
 
-    private func begin(_ connection: HTTPConnection, head: RequestHead?, trace: TraceID) {
+    private func begin(_ connection: HTTPConnection, head: RequestHead?, trace: TraceID) -> Exchange {
         connection.state = .handling
         connection.deadline = nil
-        connection.continued = false
-        connection.trace = trace
-        connection.isHead = parser.methodIsHead
-        connection.isHTTP10 = head?.isHTTP10 ?? false
-        connection.keepAlive = head?.keepAlive ?? false
-    }
-
-    private func nextExchange(_ connection: HTTPConnection) -> Exchange {
-        Exchange(
-            slot: connection.slot, serial: connections.nextSerial(of: connection.slot), trace: connection.trace,
+        connection.arriving = HTTPConnection.Arriving()
+        connection.current = HTTPConnection.Current(
+            isHead: parser.methodIsHead, isHTTP10: head?.isHTTP10 ?? false, keepAlive: head?.keepAlive ?? false)
+        return Exchange(
+            slot: connection.slot, serial: connections.nextSerial(of: connection.slot), trace: trace,
             arrivedAt: loop.now)
     }
 
     private func awaitMore(_ connection: HTTPConnection, fresh: Bool) {
-        if connection.wanted > 0 {
+        if connection.arriving.messageBytes > 0 {
             connection.deadline = loop.now.advanced(milliseconds: limits.bodyMilliseconds)
         } else if fresh {
             connection.deadline = loop.now.advanced(milliseconds: limits.headMilliseconds)
@@ -268,19 +263,19 @@ package final class HTTPServer {
     ) {
         guard let connection = connections[exchange] else { return }
         precondition(connection.state == .handling, "an exchange was answered twice")
-        if whenDrained != nil { connection.keepAlive = false }
+        if whenDrained != nil { connection.current.keepAlive = false }
         counters.responses.count(status)
         writer.compose(
             status, contentType, trace: exchange.trace, persistence: persistence(connection),
-            withoutBody: connection.isHead, headers: headers, body: body)
+            withoutBody: connection.current.isHead, headers: headers, body: body)
         connection.state = .answered
         outbox.append(Outgoing(connection: connection, end: writer.output.count))
         if writer.output.count >= outboxBytes { sendAnswers() }
     }
 
     private func persistence(_ connection: HTTPConnection) -> ResponseWriter.Persistence {
-        if !connection.keepAlive { return .close }
-        return connection.isHTTP10 ? .keepAlive : .implied
+        if !connection.current.keepAlive { return .close }
+        return connection.current.isHTTP10 ? .keepAlive : .implied
     }
 
     /// Sends what is in the outbox. Nothing that it leads to answers anybody.
@@ -332,7 +327,7 @@ package final class HTTPServer {
     private func finish(_ connection: HTTPConnection) {
         let more = !connection.input.isEmpty
         // Keep-alive that was promised is kept until idle connections are closed.
-        guard connection.keepAlive, more || !idleAreClosed else { return linger(connection) }
+        guard connection.current.keepAlive, more || !idleAreClosed else { return linger(connection) }
         connection.deadline = loop.now.advanced(milliseconds: limits.idleMilliseconds)
         if more || connection.inputEnded {
             resume(connection)
@@ -347,7 +342,6 @@ package final class HTTPServer {
         if connection.inputEnded { return close(connection) }
         shutdown(connection.descriptor, Int32(SHUT_WR))
         connection.state = .lingering
-        connection.wanted = 0
         connection.input.release()
         connection.deadline = loop.now.advanced(milliseconds: limits.lingerMilliseconds)
         watch(connection)

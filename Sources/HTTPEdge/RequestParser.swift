@@ -16,24 +16,31 @@ struct RequestParser {
         case refused(Problem)
     }
 
+    /// What has been read of the current head.
+    private struct Seen {
+        /// Bytes understood so far: whole lines.
+        var offset = 0
+        var methodIsHead = false
+        /// How many Host, Content-Length and Transfer-Encoding fields there are.
+        var hosts = 0
+        var lengths = 0
+        var codings = 0
+        var codingIsChunked = false
+        var codingIsMalformed = false
+        /// Options of all Connection fields; `close` outweighs `keep-alive`.
+        var saysClose = false
+        var saysKeepAlive = false
+        /// The authority of an absolute-form target.
+        var authority: Range<Int>?
+        var host = 0..<0
+    }
+
     let limits: EdgeLimits
     /// The fields of the head that was parsed last.
     private(set) var fields: [HeaderField] = []
-    /// Whether that head, refused or not, asks by HEAD: no answer to it has a body.
-    private(set) var methodIsHead = false
-
-    private var offset = 0
-    private var hosts = 0
-    private var lengths = 0
-    private var codings = 0
-    private var codingIsChunked = false
-    private var codingIsMalformed = false
-    /// Options of the Connection fields, however many there are: `close` outweighs `keep-alive`.
-    private var saysClose = false
-    private var saysKeepAlive = false
-    /// The authority of an absolute-form target.
-    private var authority: Range<Int>?
-    private var host = 0..<0
+    private var seen = Seen()
+    /// Whether the head that was parsed last, refused or not, is a HEAD request: no answer to it has a body.
+    var methodIsHead: Bool { seen.methodIsHead }
 
     init(limits: EdgeLimits) {
         self.limits = limits
@@ -49,21 +56,12 @@ struct RequestParser {
         let start = bytes.starts(with: "\r\n") ? 2 : 0
         let line = bytes.extracting(first: start + limits.requestLineBytes + 2)
         fields.removeAll(keepingCapacity: true)
-        offset = 0
-        hosts = 0
-        lengths = 0
-        codings = 0
-        codingIsChunked = false
-        codingIsMalformed = false
-        saysClose = false
-        saysKeepAlive = false
-        authority = nil
-        methodIsHead = false
+        seen = Seen()
         var head = RequestHead()
         do throws(Stop) {
             try requestLine(line, from: start, &head)
             while try field(bytes, &head) {}
-            head.bytes = offset
+            head.bytes = seen.offset
             try framing(bytes, &head)
             return .head(head)
         } catch {
@@ -71,7 +69,7 @@ struct RequestParser {
             case .refused(let problem): return .refused(problem)
             case .incomplete:
                 // Only a line's end or a limit can settle it; the caller asks again when there is more.
-                if offset == 0, line.count == start + limits.requestLineBytes + 2 {
+                if seen.offset == 0, line.count == start + limits.requestLineBytes + 2 {
                     return .refused(line.firstIndex(of: space, from: start) == nil ? .badRequest : .uriTooLong)
                 }
                 if bytes.count == limits.headBytes { return .refused(.headersTooLarge) }
@@ -90,7 +88,7 @@ struct RequestParser {
         at = try end(of: methodStart, in: bytes, while: isToken)
         guard bytes[at] == space, at > methodStart else { throw .refused(.badRequest) }
         let methodRange = methodStart..<at
-        methodIsHead = bytes.extracting(methodRange).equals("HEAD")
+        seen.methodIsHead = bytes.extracting(methodRange).equals("HEAD")
 
         let targetStart = at + 1
         at = try end(of: targetStart, in: bytes, while: isTarget)
@@ -113,7 +111,7 @@ struct RequestParser {
         guard let method = Self.method(bytes.extracting(methodRange)) else { throw .refused(.notImplemented) }
         head.method = method
         try self.target(bytes, target, &head)
-        offset = version + 10
+        seen.offset = version + 10
     }
 
     private static func method(_ text: Span<UInt8>) -> Method? {
@@ -136,7 +134,7 @@ struct RequestParser {
                 var end = scheme
                 while end < text.count, text[end] != slash, text[end] != UInt8(ascii: "?") { end += 1 }
                 guard end > scheme else { throw .refused(.badRequest) }
-                authority = target.lowerBound + scheme..<target.lowerBound + end
+                seen.authority = target.lowerBound + scheme..<target.lowerBound + end
                 path = end..<text.count
             } else {
                 guard text.equals("*"), head.method == .options else { throw .refused(.badRequest) }
@@ -158,16 +156,17 @@ struct RequestParser {
 
     /// Reads one field line; false at the empty line that ends the head.
     private mutating func field(_ bytes: Span<UInt8>, _ head: inout RequestHead) throws(Stop) -> Bool {
-        guard offset < bytes.count else { throw .incomplete }
-        if bytes[offset] == cr {
-            guard offset + 1 < bytes.count else { throw .incomplete }
-            guard bytes[offset + 1] == lf else { throw .refused(.badRequest) }
-            offset += 2
+        let start = seen.offset
+        guard start < bytes.count else { throw .incomplete }
+        if bytes[start] == cr {
+            guard start + 1 < bytes.count else { throw .incomplete }
+            guard bytes[start + 1] == lf else { throw .refused(.badRequest) }
+            seen.offset += 2
             return false
         }
         // A line that starts with white space is a folded one (obs-fold), or hides behind the request line: no token.
-        let nameEnd = try end(of: offset, in: bytes, while: isToken)
-        guard bytes[nameEnd] == colon, nameEnd > offset else { throw .refused(.badRequest) }
+        let nameEnd = try end(of: start, in: bytes, while: isToken)
+        guard bytes[nameEnd] == colon, nameEnd > start else { throw .refused(.badRequest) }
         var valueStart = nameEnd + 1
         while valueStart < bytes.count, isBlank(bytes[valueStart]) { valueStart += 1 }
         let lineEnd = endOfFieldValue(bytes, from: valueStart)
@@ -179,10 +178,10 @@ struct RequestParser {
         while valueEnd > valueStart, isBlank(bytes[valueEnd - 1]) { valueEnd -= 1 }
 
         guard fields.count < limits.headerFields else { throw .refused(.headersTooLarge) }
-        let field = HeaderField(name: offset..<nameEnd, value: valueStart..<valueEnd)
+        let field = HeaderField(name: start..<nameEnd, value: valueStart..<valueEnd)
         fields.append(field)
         try note(bytes, field, &head)
-        offset = lineEnd + 2
+        seen.offset = lineEnd + 2
         return true
     }
 
@@ -194,22 +193,22 @@ struct RequestParser {
         let value = bytes.extracting(field.value)
         switch name.count {
         case 4 where name.equalsIgnoringCase("host"):
-            hosts += 1
-            host = field.value
+            seen.hosts += 1
+            seen.host = field.value
         case 6 where name.equalsIgnoringCase("expect"):
             guard value.equalsIgnoringCase("100-continue") else { throw .refused(.expectationFailed) }
             head.expectsContinue = true
         case 10 where name.equalsIgnoringCase("connection"):
             connection(value)
         case 14 where name.equalsIgnoringCase("content-length"):
-            lengths += 1
+            seen.lengths += 1
             // Digits and nothing else: no sign, no list, no 0x. More than 18 digits is no length.
             guard let length = value.decimal else { throw .refused(.badRequest) }
             head.contentLength = length
         case 17 where name.equalsIgnoringCase("transfer-encoding"):
-            codings += 1
-            codingIsChunked = value.equalsIgnoringCase("chunked")
-            codingIsMalformed = !isCodingList(value)
+            seen.codings += 1
+            seen.codingIsChunked = value.equalsIgnoringCase("chunked")
+            seen.codingIsMalformed = !isCodingList(value)
         default: break
         }
     }
@@ -217,8 +216,8 @@ struct RequestParser {
     /// `close` and `keep-alive` among the options of a Connection field (RFC 9112 section 9.3).
     private mutating func connection(_ value: Span<UInt8>) {
         Self.forEachElement(of: value) { option, _ in
-            if option.equalsIgnoringCase("close") { saysClose = true }
-            if option.equalsIgnoringCase("keep-alive") { saysKeepAlive = true }
+            if option.equalsIgnoringCase("close") { seen.saysClose = true }
+            if option.equalsIgnoringCase("keep-alive") { seen.saysKeepAlive = true }
         }
     }
 
@@ -252,26 +251,28 @@ struct RequestParser {
 
     /// Settles where the message ends (RFC 9112 section 6) and whom it is for (section 3.2).
     private func framing(_ bytes: Span<UInt8>, _ head: inout RequestHead) throws(Stop) {
-        guard hosts == 1 || (hosts == 0 && head.isHTTP10) else { throw .refused(.badRequest) }
-        if hosts == 1 {
-            guard isHost(bytes.extracting(host)) else { throw .refused(.badRequest) }
+        guard seen.hosts == 1 || (seen.hosts == 0 && head.isHTTP10) else { throw .refused(.badRequest) }
+        if seen.hosts == 1 {
+            guard isHost(bytes.extracting(seen.host)) else { throw .refused(.badRequest) }
         }
-        if let authority {
+        if let authority = seen.authority {
             // An origin server goes by it and must ignore Host, whatever that says (section 3.2.2).
             guard isHost(bytes.extracting(authority)) else { throw .refused(.badRequest) }
         }
-        if codings > 0 {
+        if seen.codings > 0 {
             // Both framings, a coding in HTTP/1.0, or several: somebody may have read it the other way (section 6.1).
             // Where chunked is not the last coding, nobody can tell where the body ends (section 6.3).
-            guard lengths == 0, codings == 1, !head.isHTTP10, !codingIsMalformed else { throw .refused(.badRequest) }
+            guard seen.lengths == 0, seen.codings == 1, !head.isHTTP10, !seen.codingIsMalformed else {
+                throw .refused(.badRequest)
+            }
             // One that is not known here can't be told from the body behind it (section 6.1).
-            guard codingIsChunked else { throw .refused(.notImplemented) }
+            guard seen.codingIsChunked else { throw .refused(.notImplemented) }
             head.isChunked = true
         }
-        guard lengths <= 1 else { throw .refused(.badRequest) }
+        guard seen.lengths <= 1 else { throw .refused(.badRequest) }
         guard head.contentLength <= limits.bodyBytes else { throw .refused(.contentTooLarge) }
         if head.isHTTP10 { head.expectsContinue = false }
-        head.keepAlive = !saysClose && (!head.isHTTP10 || saysKeepAlive)
+        head.keepAlive = !seen.saysClose && (!head.isHTTP10 || seen.saysKeepAlive)
     }
 
     // MARK: Characters
