@@ -84,8 +84,7 @@ private struct Members {
     init(_ bytes: Span<UInt8>) throws(JSONReader.Failure) {
         var reader = JSONReader(bytes)
         try reader.beginObject()
-        var first = true
-        while let name = try reader.member(first: &first) {
+        while let name = try reader.member() {
             switch name.value(in: bytes) {
             case "ids":
                 guard ids == nil else { throw .malformed }
@@ -105,9 +104,8 @@ private struct Members {
         _ reader: inout JSONReader, _ bytes: Span<UInt8>
     ) throws(JSONReader.Failure) -> [String] {
         var strings: [String] = []
-        var first = true
         try reader.beginArray()
-        while try reader.element(first: &first) { strings.append(try reader.text(in: bytes)) }
+        while try reader.element() { strings.append(try reader.text(in: bytes)) }
         return strings
     }
 

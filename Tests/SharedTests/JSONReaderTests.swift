@@ -74,10 +74,9 @@ import Testing
         try #"["plain","a\nb"]"#.withBytes { bytes in
             var reader = JSONReader(bytes)
             try reader.beginArray()
-            var first = true
             var texts: [String] = []
             var escaped: [Bool] = []
-            while try reader.element(first: &first) {
+            while try reader.element() {
                 let text = try reader.string()
                 texts.append(bytes.extracting(text.range).string)
                 escaped.append(text.escaped)

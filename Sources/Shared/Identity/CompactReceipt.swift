@@ -71,8 +71,7 @@ private struct Members {
         do throws(JSONReader.Failure) {
             var reader = JSONReader(json)
             try reader.beginObject()
-            var first = true
-            while let text = try reader.member(first: &first) {
+            while let text = try reader.member() {
                 let name = json.extracting(text.range).string
                 // Two of one name: which one counts would depend on the reader.
                 guard names.insert(name).inserted else { throw .malformed }

@@ -60,8 +60,7 @@ final class MACVerifier {
         do throws(JSONReader.Failure) {
             var reader = JSONReader(json)
             try reader.beginObject()
-            var first = true
-            while let name = try reader.member(first: &first) {
+            while let name = try reader.member() {
                 let name = json.extracting(name.range)
                 if name.equals("alg") {
                     guard algorithm == nil else { throw .malformed }

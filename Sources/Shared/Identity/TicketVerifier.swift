@@ -62,8 +62,7 @@ package final class TicketVerifier {
         do throws(JSONReader.Failure) {
             var reader = JSONReader(json)
             try reader.beginObject()
-            var first = true
-            while let name = try reader.member(first: &first) {
+            while let name = try reader.member() {
                 let name = json.extracting(name.range)
                 if sale == nil, name.equals("sale") {
                     let value = try reader.string()

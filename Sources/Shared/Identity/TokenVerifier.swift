@@ -52,8 +52,7 @@ package final class TokenVerifier {
         do throws(JSONReader.Failure) {
             var reader = JSONReader(json)
             try reader.beginObject()
-            var first = true
-            while let name = try reader.member(first: &first) {
+            while let name = try reader.member() {
                 let name = json.extracting(name.range)
                 if name.equals("sub") {
                     // Two of one claim: which one counts would depend on the reader (RFC 8725 section 2.4).
@@ -71,8 +70,7 @@ package final class TokenVerifier {
                     let kind = try reader.peek()
                     if kind == .array {
                         try reader.beginArray()
-                        var firstElement = true
-                        while try reader.element(first: &firstElement) {
+                        while try reader.element() {
                             let element = try reader.string()
                             if Self.equal(json.extracting(element.range), audience) { matches = true }
                         }

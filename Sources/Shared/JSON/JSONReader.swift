@@ -23,6 +23,8 @@ package struct JSONReader: ~Escapable {
 
     private let bytes: Span<UInt8>
     private var offset = 0
+    /// An object or array has just been entered: before its first member or element stands no comma.
+    private var isAtFirst = false
 
     @_lifetime(copy bytes)
     package init(_ bytes: Span<UInt8>) { self.bytes = bytes }
@@ -43,14 +45,15 @@ package struct JSONReader: ~Escapable {
 
     /// Enters an object; follow with `member`.
     @_lifetime(self: copy self)
-    package mutating func beginObject() throws(Failure) { try expect(UInt8(ascii: "{")) }
+    package mutating func beginObject() throws(Failure) {
+        try expect(UInt8(ascii: "{"))
+        isAtFirst = true
+    }
 
-    /// The name of the next member, its value being next; nil where the object ends.
-    ///
-    /// - Parameter first: true until a member has been returned; it is set to false then.
+    /// The name of the next member, whose value comes next; nil at the end of the object.
     @_lifetime(self: copy self)
-    package mutating func member(first: inout Bool) throws(Failure) -> Text? {
-        if try ends(with: UInt8(ascii: "}"), first: &first) { return nil }
+    package mutating func member() throws(Failure) -> Text? {
+        if try ends(with: UInt8(ascii: "}")) { return nil }
         let name = try string()
         try expect(UInt8(ascii: ":"))
         return name
@@ -58,12 +61,15 @@ package struct JSONReader: ~Escapable {
 
     /// Enters an array; follow with `element`.
     @_lifetime(self: copy self)
-    package mutating func beginArray() throws(Failure) { try expect(UInt8(ascii: "[")) }
+    package mutating func beginArray() throws(Failure) {
+        try expect(UInt8(ascii: "["))
+        isAtFirst = true
+    }
 
-    /// Whether another element comes; false where the array ends.
+    /// Whether another element follows; false at the end of the array.
     @_lifetime(self: copy self)
-    package mutating func element(first: inout Bool) throws(Failure) -> Bool {
-        try !ends(with: UInt8(ascii: "]"), first: &first)
+    package mutating func element() throws(Failure) -> Bool {
+        try !ends(with: UInt8(ascii: "]"))
     }
 
     /// A string.
@@ -136,12 +142,10 @@ package struct JSONReader: ~Escapable {
         switch try peek() {
         case .object:
             try beginObject()
-            var first = true
-            while try member(first: &first) != nil { try skip(depth: depth + 1) }
+            while try member() != nil { try skip(depth: depth + 1) }
         case .array:
             try beginArray()
-            var first = true
-            while try element(first: &first) { try skip(depth: depth + 1) }
+            while try element() { try skip(depth: depth + 1) }
         case .string: _ = try string()
         case .number: _ = try number()
         case .literal: try literal()
@@ -149,15 +153,16 @@ package struct JSONReader: ~Escapable {
     }
 
     @_lifetime(self: copy self)
-    private mutating func ends(with closing: UInt8, first: inout Bool) throws(Failure) -> Bool {
+    private mutating func ends(with closing: UInt8) throws(Failure) -> Bool {
+        // Whatever comes next, what is read after it is no longer the first of anything.
+        defer { isAtFirst = false }
         skipSpace()
         guard offset < bytes.count else { throw .malformed }
         if bytes[offset] == closing {
             offset += 1
             return true
         }
-        if !first { try expect(UInt8(ascii: ",")) }
-        first = false
+        if !isAtFirst { try expect(UInt8(ascii: ",")) }
         skipSpace()
         return false
     }
