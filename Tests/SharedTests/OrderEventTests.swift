@@ -112,6 +112,11 @@ import Testing
         ("buyer", "Zoë", "field buyer is not printable ASCII of up to 128 bytes"),
         ("buyer", String(repeating: "x", count: 129), "field buyer is not printable ASCII of up to 128 bytes"),
         ("key", "a b", "field key is not an idempotency key"),
+        ("trace", "0af7", "field trace is not 32 hexadecimal digits in lower case"),
+        (
+            "trace", "0AF7651916CD43DD8448EB211C80319C",
+            "field trace is not 32 hexadecimal digits in lower case"
+        ),
         ("v", "2", "schema version 2 is not 1, the one this release reads"),
         ("kind", "refund", "kind refund is unknown to this release"),
     ])

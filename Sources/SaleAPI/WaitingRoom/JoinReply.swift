@@ -59,6 +59,6 @@ struct JoinReply {
     /// When a position's turn begins and is over; nil while nobody knows.
     func turn(of position: Int) -> (at: UnixMilliseconds, expires: UnixMilliseconds)? {
         guard let room, case .at(let turn) = room.schedule.turn(of: position) else { return nil }
-        return (turn, UnixMilliseconds(max(turn, turnsSince).value + room.turnWindowMilliseconds))
+        return (turn, room.expiry(of: turn, turnsSince: turnsSince))
     }
 }

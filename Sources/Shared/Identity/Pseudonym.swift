@@ -28,11 +28,7 @@ package struct Pseudonym {
     package func of(_ buyer: String) -> String { buyer.withBytes { of($0) } }
 
     /// Whether `text` has the form of a pseudonym.
-    static func isValid(_ text: Span<UInt8>) -> Bool {
-        guard text.count == textBytes else { return false }
-        for index in text.indices where hexValue(text[index]).map(lowerHexDigit) != text[index] { return false }
-        return true
-    }
+    static func isValid(_ text: Span<UInt8>) -> Bool { text.count == textBytes && text.isLowerHex }
 }
 
 extension [UInt8] {

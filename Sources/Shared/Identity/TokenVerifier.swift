@@ -12,7 +12,7 @@ package final class TokenVerifier {
         case notYetValid
         case wrongAudience
         case wrongIssuer
-        /// `sub` is not 1–128 bytes of printable ASCII without space.
+        /// `sub` is no buyer's name (`BuyerName`).
         case badSubject
     }
 
@@ -96,15 +96,11 @@ package final class TokenVerifier {
         if let notBefore, nowSeconds < notBefore - Self.clockSkewSeconds { throw .notYetValid }
         if audience != nil, audienceMatches != true { throw .wrongAudience }
         if issuer != nil, issuerMatches != true { throw .wrongIssuer }
-        guard let subject, !subject.escaped, Self.isBuyer(json.extracting(subject.range)) else { throw .badSubject }
+        guard let subject, !subject.escaped, BuyerName.isValid(json.extracting(subject.range)) else {
+            throw .badSubject
+        }
         return subject.range
     }
 
     private static func equal(_ bytes: Span<UInt8>, _ text: String) -> Bool { text.withBytes { $0.equals(bytes) } }
-
-    private static func isBuyer(_ text: Span<UInt8>) -> Bool {
-        guard text.count >= 1, text.count <= Limits.buyerBytesMax else { return false }
-        for index in text.indices where text[index] <= 0x20 || text[index] >= 0x7F { return false }
-        return true
-    }
 }

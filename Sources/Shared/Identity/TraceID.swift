@@ -1,5 +1,15 @@
 /// A W3C trace-id (Trace Context section 3.2.2.3): 16 bytes, not all zero, that name one request from end to end.
 package struct TraceID: Equatable, Sendable {
+    /// Bytes of a trace-id's text.
+    private static let textBytes = 32
+    /// The text of an order's trace-id that is not known. No request has it.
+    package static let unknown = String(repeating: "0", count: textBytes)
+
+    /// Whether `text` is 32 hexadecimal digits in lower case; `unknown` is too.
+    package static func isValid(_ text: Span<UInt8>) -> Bool { text.count == textBytes && text.isLowerHex }
+
+    package static func isValid(_ text: String) -> Bool { text.withBytes { isValid($0) } }
+
     package let high: UInt64
     package let low: UInt64
 

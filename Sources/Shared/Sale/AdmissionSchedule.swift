@@ -107,4 +107,10 @@ package struct WaitingRoom: Hashable, Sendable {
         guard let schedule = AdmissionSchedule(admission), Self.turnWindowRange.contains(turnWindow) else { return nil }
         self.init(schedule: schedule, turnWindowMilliseconds: turnWindow)
     }
+
+    /// When a turn that begins at `turn` is over: no window is counted from before `turnsSince`, when the sale's last pause or
+    /// fence ended.
+    package func expiry(of turn: UnixMilliseconds, turnsSince: UnixMilliseconds) -> UnixMilliseconds {
+        UnixMilliseconds(max(turn, turnsSince).value + turnWindowMilliseconds)
+    }
 }

@@ -148,7 +148,7 @@ package struct Order: Equatable, Sendable {
             throw OrderEvent.Malformed(message: "field order does not name position \(position) of \(sale)")
         }
         buyer = try reader.text("buyer")
-        guard buyer.utf8.count <= Limits.buyerBytesMax, buyer.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+        guard BuyerName.isValid(buyer) else {
             throw OrderEvent.Malformed(message: "field buyer is not printable ASCII of up to 128 bytes")
         }
         quantity = try reader.integer("quantity", in: 1...Limits.quantityMax)
@@ -157,8 +157,8 @@ package struct Order: Equatable, Sendable {
             throw OrderEvent.Malformed(message: "field key is not an idempotency key")
         }
         trace = try reader.text("trace")
-        guard trace.utf8.count == 32, trace.utf8.allSatisfy({ hexValue($0) != nil }) else {
-            throw OrderEvent.Malformed(message: "field trace is not 32 hexadecimal digits")
+        guard TraceID.isValid(trace) else {
+            throw OrderEvent.Malformed(message: "field trace is not 32 hexadecimal digits in lower case")
         }
         securedAt = UnixMilliseconds(try reader.integer("at_ms", in: 0...Int.max))
         epoch = try reader.integer("epoch", in: 1...Int.max)

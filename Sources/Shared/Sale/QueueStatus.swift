@@ -50,6 +50,6 @@ package struct QueueStatus: Equatable, Sendable {
 
     /// When a turn that begins at `turn` is over.
     package func expiry(of turn: UnixMilliseconds) -> UnixMilliseconds {
-        UnixMilliseconds(max(turn, turnsSince).value + room.turnWindowMilliseconds)
+        room.expiry(of: turn, turnsSince: turnsSince)
     }
 }

@@ -6,7 +6,7 @@ package struct SaleID: Hashable, Sendable, CustomStringConvertible {
 
     /// nil where `text` is no sale name.
     package init?(_ text: Span<UInt8>) {
-        guard text.count >= 1, text.count <= 32 else { return nil }
+        guard text.count >= 1, text.count <= Limits.saleBytesMax else { return nil }
         count = text.count
         for index in text.indices {
             let byte = text[index]
