@@ -1,32 +1,6 @@
 import CLinux
 import Glibc
 
-/// What a descriptor is watched for, and what it is ready for.
-package struct Readiness: OptionSet, Sendable {
-    package let rawValue: UInt32
-
-    package init(rawValue: UInt32) { self.rawValue = rawValue }
-
-    // In another module OptionSet's own members and literals are generic calls: a twentieth of a decision's instructions.
-    package init(readable: Bool, writable: Bool) {
-        rawValue = (readable ? CLinux_EPOLLIN : 0) | (writable ? CLinux_EPOLLOUT : 0)
-    }
-
-    package var isReadable: Bool { rawValue & CLinux_EPOLLIN != 0 }
-    package var isWritable: Bool { rawValue & CLinux_EPOLLOUT != 0 }
-    package var hasHungUp: Bool { rawValue & (CLinux_EPOLLHUP | CLinux_EPOLLERR) != 0 }
-
-    package static let readable = Readiness(rawValue: CLinux_EPOLLIN)
-    package static let writable = Readiness(rawValue: CLinux_EPOLLOUT)
-    /// Both directions are gone, or the descriptor is in error; reported whether watched for or not.
-    package static let hangUp = Readiness(rawValue: CLinux_EPOLLHUP | CLinux_EPOLLERR)
-}
-
-/// Is told when the descriptor that it registered is ready.
-package protocol EventHandler: AnyObject {
-    func ready(_ readiness: Readiness)
-}
-
 /// One thread, one epoll set: descriptors, timers and the work at the end of a pass.
 ///
 /// A pass takes the ready descriptors in turn, then does the `afterEvents` work, where what they have brought is looked at,

@@ -1,33 +1,39 @@
 package import Glibc
 
-/// Why a file could not be read or written, in the system's words.
-package struct FileError: Error, CustomStringConvertible {
-    package let code: Int32
-    package let description: String
-
-    /// Captures errno: make it the first thing after the call that failed.
-    package init(code: Int32 = errno) {
-        self.code = code
-        description = String(cString: strerror(code))
-    }
-}
-
-/// Small files, read and written whole.
+/// Files by their paths: read, written, replaced, put onto the disk.
 package enum File {
     /// The bytes of `path`, which may have up to `limit` of them (EFBIG beyond).
     package static func read(_ path: String, limit: Int) throws(FileError) -> [UInt8] {
+        var bytes: [UInt8] = []
+        try forEachPiece(of: path, pieceBytes: 65536) { (piece) throws(FileError) in
+            piece.withUnsafeBufferPointer { bytes += $0 }
+            guard bytes.count <= limit else { throw FileError(code: EFBIG) }
+        }
+        return bytes
+    }
+
+    /// Calls `body` with a file's bytes, up to `pieceBytes` at a time.
+    package static func forEachPiece(
+        of path: String, pieceBytes: Int = 1 << 20, _ body: (Span<UInt8>) throws(FileError) -> Void
+    ) throws(FileError) {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw FileError() }
         defer { close(descriptor) }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 65536)
+        var piece = [UInt8](repeating: 0, count: pieceBytes)
         while true {
-            let count = Glibc.read(descriptor, &chunk, chunk.count)
+            let count = Glibc.read(descriptor, &piece, piece.count)
+            if count < 0, errno == EINTR { continue }
             if count < 0 { throw FileError() }
-            if count == 0 { return bytes }
-            bytes += chunk[0..<count]
-            guard bytes.count <= limit else { throw FileError(code: EFBIG) }
+            if count == 0 { return }
+            try body(piece.span.extracting(0..<count))
         }
+    }
+
+    /// The SHA-256 of a file in hexadecimal.
+    package static func sha256Hex(of path: String) throws(FileError) -> String {
+        let digest = SHA256Digest()
+        try forEachPiece(of: path) { piece in digest.update(piece) }
+        return digest.finish()
     }
 
     /// Writes a new file with this mode, to disk before it returns; EEXIST where there is one already.
@@ -59,12 +65,36 @@ package enum File {
             unlink(fresh)
             throw error
         }
-        // A rename is on disk once its directory is.
-        let directory = open(
-            path.contains("/") ? String(path[..<path.lastIndex(of: "/")!]) + "/" : ".", O_RDONLY | O_CLOEXEC)
-        guard directory >= 0 else { throw FileError() }
-        defer { close(directory) }
-        guard fsync(directory) == 0 else { throw FileError() }
+        try syncDirectory(of: path)
+    }
+
+    static func write(_ bytes: Span<UInt8>, to descriptor: Int32) throws(FileError) {
+        var written = 0
+        while written < bytes.count {
+            let count = bytes.extracting(written..<bytes.count).withUnsafeBytes {
+                Glibc.write(descriptor, $0.baseAddress, $0.count)
+            }
+            if count < 0, errno == EINTR { continue }
+            if count < 0 { throw FileError() }
+            written += count
+        }
+    }
+
+    /// The directory that a file is in.
+    package static func directory(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    /// A name survives a power cut once its directory is on the disk.
+    package static func syncDirectory(of path: String) throws(FileError) { try sync(directory(of: path)) }
+
+    /// Puts a file or a directory onto the disk.
+    package static func sync(_ path: String) throws(FileError) {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw FileError() }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw FileError() }
     }
 
     /// The bytes that a file has.

@@ -40,34 +40,3 @@ package final class PartialFile {
         try File.syncDirectory(of: path)
     }
 }
-
-extension File {
-    static func write(_ bytes: Span<UInt8>, to descriptor: Int32) throws(FileError) {
-        var written = 0
-        while written < bytes.count {
-            let count = bytes.extracting(written..<bytes.count).withUnsafeBytes {
-                Glibc.write(descriptor, $0.baseAddress, $0.count)
-            }
-            if count < 0, errno == EINTR { continue }
-            if count < 0 { throw FileError() }
-            written += count
-        }
-    }
-
-    /// The directory that a file is in.
-    package static func directory(of path: String) -> String {
-        guard let slash = path.lastIndex(of: "/") else { return "." }
-        return slash == path.startIndex ? "/" : String(path[..<slash])
-    }
-
-    /// A name survives a power cut once its directory is on the disk.
-    package static func syncDirectory(of path: String) throws(FileError) { try sync(directory(of: path)) }
-
-    /// Puts a file or a directory onto the disk.
-    package static func sync(_ path: String) throws(FileError) {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw FileError() }
-        defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw FileError() }
-    }
-}

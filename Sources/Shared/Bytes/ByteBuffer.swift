@@ -173,43 +173,8 @@
         if rest == 0 { count += width } else { append(decimal: value) }
     }
 
-    /// Appends `bytes` as lower-case hexadecimal.
-    package mutating func append(hex bytes: Span<UInt8>) {
-        reserve(bytes.count * 2)
-        for index in bytes.indices {
-            append(lowerHexDigit(bytes[index] >> 4))
-            append(lowerHexDigit(bytes[index] & 15))
-        }
-    }
-
-    /// Appends `word` as 16 lower-case hexadecimal digits.
-    package mutating func append(hex word: UInt64) {
-        reserve(16)
-        let place = UnsafeMutableRawPointer(base + count)
-        place.storeBytes(of: lowerHexDigits(word >> 32).bigEndian, as: UInt64.self)
-        (place + 8).storeBytes(of: lowerHexDigits(word & 0xFFFF_FFFF).bigEndian, as: UInt64.self)
-        count += 16
-    }
-
     /// The bytes as text; invalid UTF-8 is repaired with U+FFFD.
     package var string: String {
         String(decoding: UnsafeBufferPointer(start: base, count: count), as: UTF8.self)
     }
-}
-
-/// The eight lower-case hexadecimal digits of a value below 2^32, the first in the highest byte: all at once, as ids are
-/// written three times for each request.
-private func lowerHexDigits(_ value: UInt64) -> UInt64 {
-    // Four bits into each byte.
-    var nibbles = (value << 16 | value) & 0x0000_FFFF_0000_FFFF
-    nibbles = (nibbles << 8 | nibbles) & 0x00FF_00FF_00FF_00FF
-    nibbles = (nibbles << 4 | nibbles) & 0x0F0F_0F0F_0F0F_0F0F
-    // 1 in each byte from 10 on: 6 carries it over 15. From "9" to "a" are 40 in ASCII, where from 9 to 10 is 1.
-    let letters = (nibbles &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
-    return nibbles &+ 0x3030_3030_3030_3030 &+ letters &* 39
-}
-
-/// The lower-case hexadecimal digit of a value below 16.
-@inlinable package func lowerHexDigit(_ value: UInt8) -> UInt8 {
-    value < 10 ? UInt8(ascii: "0") &+ value : UInt8(ascii: "a") &+ (value &- 10)
 }

@@ -30,16 +30,3 @@ package struct Pseudonym {
     /// Whether `text` has the form of a pseudonym.
     static func isValid(_ text: Span<UInt8>) -> Bool { text.count == textBytes && text.isLowerHex }
 }
-
-extension [UInt8] {
-    /// The bytes that `hex` spells, in digits of either case; nil where it spells none.
-    package init?(hex: String) {
-        let digits = hex.utf8.map(hexValue)
-        guard digits.count % 2 == 0 else { return nil }
-        self.init()
-        for index in stride(from: 0, to: digits.count, by: 2) {
-            guard let high = digits[index], let low = digits[index + 1] else { return nil }
-            append(high << 4 | low)
-        }
-    }
-}
