@@ -200,7 +200,7 @@ final class SaleAPI: HTTPHandler {
     /// Calls `body` with the buyer whose token the request shows; without one that counts it is refused.
     private func withBuyer(_ request: borrowing Request, _ exchange: Exchange, _ body: (Span<UInt8>) -> Void) {
         guard let token = request.bearerToken else { return unauthorized(exchange) }
-        do throws(TokenVerifier.Refusal) {
+        do throws(JWTRefusal) {
             try verifier.withSubject(of: token, nowSeconds: time(nil), body)
         } catch {
             unauthorized(exchange)

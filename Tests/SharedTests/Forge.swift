@@ -33,8 +33,8 @@ enum Forge {
 /// What a verifier says of a token: its subject, or why it does not count.
 func verdict(
     _ token: String, _ verifier: TokenVerifier = TokenVerifier(keys: Forge.keys("k1")), now: Int = 1000
-) -> Result<String, TokenVerifier.Refusal> {
-    do throws(TokenVerifier.Refusal) {
+) -> Result<String, JWTRefusal> {
+    do throws(JWTRefusal) {
         let token = Array(token.utf8)
         return .success(try verifier.withSubject(of: token.span, nowSeconds: now) { $0.string })
     } catch {

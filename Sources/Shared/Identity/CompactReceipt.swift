@@ -6,21 +6,19 @@ struct CompactReceipt {
     let keyID: String
     let receipt: Receipt
     let signature: [UInt8]
-    /// How many of the text's bytes the signature is over: all before its second point.
-    let signedBytes: Int
+    /// The part of the text that the signature is over.
+    let signed: Range<Int>
 
     init(_ text: Span<UInt8>) throws(Receipt.Refusal) {
-        guard text.count <= Self.textBytesMax, let firstDot = text.firstIndex(of: UInt8(ascii: ".")),
-            let secondDot = text.firstIndex(of: UInt8(ascii: "."), from: firstDot + 1),
-            // Decoding refuses a third point.
-            let header = Self.decode(text.extracting(0..<firstDot)),
-            let claims = Self.decode(text.extracting(firstDot + 1..<secondDot)),
-            let signature = Self.decode(text.extracting(secondDot + 1..<text.count))
+        guard text.count <= Self.textBytesMax, let parts = CompactJWS(text),
+            let header = Self.decode(text.extracting(parts.header)),
+            let claims = Self.decode(text.extracting(parts.payload)),
+            let signature = Self.decode(text.extracting(parts.signature))
         else { throw .malformed }
         keyID = try Self.keyID(header.span)
         receipt = try Receipt(claims: claims.span)
         self.signature = signature
-        signedBytes = secondDot
+        signed = parts.signed
     }
 
     private static func decode(_ text: Span<UInt8>) -> [UInt8]? {

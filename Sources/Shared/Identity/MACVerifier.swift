@@ -20,30 +20,25 @@ final class MACVerifier {
 
     /// Verifies `text` and calls `body` with its decoded claims, which are valid only inside.
     func withClaims<R>(
-        of text: Span<UInt8>, _ body: (Span<UInt8>) throws(TokenVerifier.Refusal) -> R
-    ) throws(TokenVerifier.Refusal) -> R {
-        guard text.count <= TokenVerifier.tokenBytesMax, let firstDot = text.firstIndex(of: UInt8(ascii: ".")),
-            let secondDot = text.firstIndex(of: UInt8(ascii: "."), from: firstDot + 1),
-            text.firstIndex(of: UInt8(ascii: "."), from: secondDot + 1) == nil
-        else { throw .malformed }
+        of text: Span<UInt8>, _ body: (Span<UInt8>) throws(JWTRefusal) -> R
+    ) throws(JWTRefusal) -> R {
+        guard text.count <= Limits.tokenBytesMax, let parts = CompactJWS(text) else { throw .malformed }
 
-        let key = try key(for: text.extracting(0..<firstDot))
+        let key = try key(for: text.extracting(parts.header))
         signature.removeAll()
-        guard Base64URL.decode(text.extracting(secondDot + 1..<text.count), into: &signature) else {
-            throw .malformed
-        }
-        guard key.hmac.isValid(signature.bytes, for: text.extracting(0..<secondDot)) else { throw .badSignature }
+        guard Base64URL.decode(text.extracting(parts.signature), into: &signature) else { throw .malformed }
+        guard key.hmac.isValid(signature.bytes, for: text.extracting(parts.signed)) else { throw .badSignature }
 
         claims.removeAll()
-        guard Base64URL.decode(text.extracting(firstDot + 1..<secondDot), into: &claims) else { throw .malformed }
+        guard Base64URL.decode(text.extracting(parts.payload), into: &claims) else { throw .malformed }
         return try claims.withBytes(body)
     }
 
-    private func key(for headerText: Span<UInt8>) throws(TokenVerifier.Refusal) -> KeySet.Key {
+    private func key(for headerText: Span<UInt8>) throws(JWTRefusal) -> KeySet.Key {
         if let knownKey, knownHeader.bytes.equals(headerText) { return keys.keys[knownKey] }
         header.removeAll()
         guard Base64URL.decode(headerText, into: &header) else { throw .malformed }
-        let found = try header.withBytes { (header) throws(TokenVerifier.Refusal) -> Int in try keyIndex(in: header) }
+        let found = try header.withBytes { (header) throws(JWTRefusal) -> Int in try keyIndex(in: header) }
         knownHeader.removeAll()
         knownHeader.append(headerText)
         knownKey = found
@@ -51,7 +46,7 @@ final class MACVerifier {
     }
 
     /// The key that the decoded header names.
-    private func keyIndex(in json: Span<UInt8>) throws(TokenVerifier.Refusal) -> Int {
+    private func keyIndex(in json: Span<UInt8>) throws(JWTRefusal) -> Int {
         var algorithm: JSONReader.Text?
         var keyID: JSONReader.Text?
         var critical = false

@@ -53,13 +53,10 @@ package final class ReceiptSigner {
 extension ByteBuffer {
     /// Appends the protected header of a JWS of this type, in base64url, and its point.
     fileprivate mutating func append(headerOf type: StaticString, _ key: Ed25519PrivateKey) {
-        var json = ByteBuffer(capacity: 128)
-        json.append("{")
-        json.appendMember("alg", "\(ReceiptSigner.algorithm)")
-        json.appendMember("kid", key.publicKey.keyID)
-        json.appendMember("typ", "\(type)")
-        json.append("}")
-        Base64URL.encode(json.bytes, into: &self)
-        append(".")
+        append(jwsHeader: {
+            $0.appendMember("alg", "\(ReceiptSigner.algorithm)")
+            $0.appendMember("kid", key.publicKey.keyID)
+            $0.appendMember("typ", "\(type)")
+        })
     }
 }

@@ -27,7 +27,7 @@ package struct ReceiptVerifier {
     package func receipt(_ text: Span<UInt8>) throws(Receipt.Refusal) -> Receipt {
         let compact = try CompactReceipt(text)
         guard let key = keys[compact.keyID] else { throw .unknownKey }
-        guard key.isValid(compact.signature.span, for: text.extracting(0..<compact.signedBytes)) else {
+        guard key.isValid(compact.signature.span, for: text.extracting(compact.signed)) else {
             throw .badSignature
         }
         return compact.receipt

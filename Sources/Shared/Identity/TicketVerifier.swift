@@ -20,8 +20,8 @@ package final class TicketVerifier {
         claimOf ticket: Span<UInt8>, sale: SaleID, buyer: Span<UInt8>, to output: inout ByteBuffer
     ) {
         let start = output.count
-        do throws(TokenVerifier.Refusal) {
-            try verifier.withClaims(of: ticket) { (json) throws(TokenVerifier.Refusal) in
+        do throws(JWTRefusal) {
+            try verifier.withClaims(of: ticket) { (json) throws(JWTRefusal) in
                 let claims = try Self.claims(json)
                 guard claims.sale == sale else { return output.append("foreign") }
                 guard json.extracting(claims.buyer).equals(buyer) else { return output.append("other") }
@@ -39,8 +39,8 @@ package final class TicketVerifier {
 
     /// The ticket that `text` is.
     package func ticket(_ text: Span<UInt8>) throws(Ticket.Fault) -> Ticket {
-        do throws(TokenVerifier.Refusal) {
-            return try verifier.withClaims(of: text) { (json) throws(TokenVerifier.Refusal) in
+        do throws(JWTRefusal) {
+            return try verifier.withClaims(of: text) { (json) throws(JWTRefusal) in
                 let claims = try Self.claims(json)
                 return Ticket(
                     sale: claims.sale, uuid: json.extracting(claims.uuid).string, epoch: claims.epoch,
@@ -53,7 +53,7 @@ package final class TicketVerifier {
 
     /// Whatever is signed with this key we have written, so that anything but these five claims, each once, is nobody's
     /// ticket.
-    private static func claims(_ json: Span<UInt8>) throws(TokenVerifier.Refusal) -> Claims {
+    private static func claims(_ json: Span<UInt8>) throws(JWTRefusal) -> Claims {
         var sale: SaleID?
         var uuid: JSONReader.Text?
         var buyer: JSONReader.Text?

@@ -1,23 +1,6 @@
 /// Tells who sent a request: the subject of a JWT (RFC 7519) that is signed under one of our keys (`MACVerifier`).
 /// Nothing is allocated per token.
 package final class TokenVerifier {
-    /// Why a token does not count.
-    package enum Refusal: Error, Equatable, Sendable {
-        /// Not three strict base64url parts of JSON within the size bound, or a claim of the wrong type.
-        case malformed
-        /// Another algorithm, an extension we would have to understand (`crit`), or a key that isn't ours.
-        case unknownKey
-        case badSignature
-        case expired
-        case notYetValid
-        case wrongAudience
-        case wrongIssuer
-        /// `sub` is no buyer's name (`BuyerName`).
-        case badSubject
-    }
-
-    /// Bytes a token may have. Ours have about 180; a kilobyte leaves room for another issuer's claims.
-    package static let tokenBytesMax = 1024
     /// Seconds that an issuer's clock may differ from ours, either way.
     package static let clockSkewSeconds = 30
 
@@ -34,15 +17,15 @@ package final class TokenVerifier {
     /// Verifies `token` and calls `body` with its subject, which is valid only inside.
     package func withSubject<R>(
         of token: Span<UInt8>, nowSeconds: Int, _ body: (Span<UInt8>) -> R
-    ) throws(Refusal) -> R {
-        try verifier.withClaims(of: token) { (claims) throws(Refusal) -> R in
+    ) throws(JWTRefusal) -> R {
+        try verifier.withClaims(of: token) { (claims) throws(JWTRefusal) -> R in
             let subject = try checkedSubject(in: claims, nowSeconds: nowSeconds)
             return body(claims.extracting(subject))
         }
     }
 
     /// The range of `sub` in the decoded claims, once every claim has been judged.
-    private func checkedSubject(in json: Span<UInt8>, nowSeconds: Int) throws(Refusal) -> Range<Int> {
+    private func checkedSubject(in json: Span<UInt8>, nowSeconds: Int) throws(JWTRefusal) -> Range<Int> {
         var subject: JSONReader.Text?
         var expires: Int?
         var notBefore: Int?

@@ -4,6 +4,8 @@ package enum Limits {
     package static let quantityMax = 99
     /// Bytes of a buyer's name, the `sub` of its token.
     package static let buyerBytesMax = 128
+    /// Bytes of a buyer's token, or of a ticket. Ours have about 180; a kilobyte leaves room for another issuer's claims.
+    package static let tokenBytesMax = 1024
     /// Bytes of an Idempotency-Key.
     package static let keyBytesMax = 64
     /// Bytes of a sale's name.
