@@ -17,8 +17,12 @@ import Testing
         let environment = Environment(["SALE_LISTEN": "", "SALE_JWT_ISSUER": ""])
         #expect(environment[.listen] == "127.0.0.1:8101")
         #expect(environment[.jwtIssuer] == nil)
-        #expect(environment.explicit(.listen) == nil)
-        #expect(Environment(["SALE_LISTEN": "unix:/x"]).explicit(.listen) == "unix:/x")
+        #expect(Environment(["SALE_LISTEN": "unix:/x"])[.listen] == "unix:/x")
+    }
+
+    @Test func `a default that is only described is no value, and is shown in the help`() {
+        #expect(Environment([:])[.workerName] == nil)
+        #expect(Setting.table([.workerName]).hasPrefix("  SALE_WORKER_NAME  (default host name)\n"))
     }
 
     @Test func `a required one that is not set is named, with what it is for`() {

@@ -4,14 +4,12 @@ package struct Environment: Sendable {
 
     package init(_ values: [String: String]) { self.values = values }
 
-    /// The setting's text, or its default; an empty variable counts as unset.
+    /// The setting's text, or the value that it defaults to; an empty variable counts as unset.
     package subscript(_ setting: Setting) -> String? {
         if let value = values[setting.name], !value.isEmpty { return value }
-        return setting.defaultText
+        guard case .value(let value) = setting.default else { return nil }
+        return value
     }
-
-    /// The setting's text where somebody set it.
-    package func explicit(_ setting: Setting) -> String? { values[setting.name].flatMap { $0.isEmpty ? nil : $0 } }
 
     /// A setting that must be there.
     package func required(_ setting: Setting) throws(ConfigurationError) -> String {

@@ -1,82 +1,99 @@
 /// One environment variable that our programs read: the one place that names it, its default and its meaning.
 package struct Setting: Sendable {
+    /// What holds if the variable is not set.
+    package enum Default: Sendable {
+        case value(String)
+        /// The program finds the value by itself; this is what `--help` calls it.
+        case described(String)
+        case none
+    }
+
     package let name: String
-    /// Shown in `--help`; nil where there is none.
-    package let defaultText: String?
+    package let `default`: Default
     package let meaning: String
 
-    private init(_ name: String, default defaultText: String?, _ meaning: String) {
+    private init(_ name: String, default: Default, _ meaning: String) {
         self.name = name
-        self.defaultText = defaultText
+        self.default = `default`
         self.meaning = meaning
     }
 
     package static let redisURL = Setting(
-        "SALE_REDIS_URL", default: "redis://127.0.0.1:6379/0",
+        "SALE_REDIS_URL", default: .value("redis://127.0.0.1:6379/0"),
         "the Redis primary; also redis://user@host:port/db, unix:///path/to.sock?db=0, or Sentinels that name it: "
             + "redis+sentinel://h1:26379,h2:26379,h3:26379/mymaster/db. Hosts are addresses: a name is looked up at each connection, "
             + "and everything waits for that")
     package static let redisPasswordFile = Setting(
-        "SALE_REDIS_PASSWORD_FILE", default: nil, "file with the password of that user")
+        "SALE_REDIS_PASSWORD_FILE", default: .none, "file with the password of that user")
     package static let redisReplicas = Setting(
-        "SALE_REDIS_REPLICAS", default: "0",
+        "SALE_REDIS_REPLICAS", default: .value("0"),
         "replicas that must have a decision before it is told (WAIT); min-replicas-to-write must be the same")
     package static let durability = Setting(
-        "SALE_DURABILITY", default: "strict",
+        "SALE_DURABILITY", default: .value("strict"),
         "strict: sell only on a Redis that answers after its fsync; relaxed: sell anyway (development)")
     package static let listen = Setting(
-        "SALE_LISTEN", default: "127.0.0.1:8101",
+        "SALE_LISTEN", default: .value("127.0.0.1:8101"),
         "where to listen: host:port, unix:/path, or a socket handed over by systemd")
     package static let jwksFile = Setting(
-        "SALE_JWT_JWKS_FILE", default: nil, "keys that sign buyers' tokens: RFC 7517 set of oct keys; SIGHUP rereads it"
+        "SALE_JWT_JWKS_FILE", default: .none,
+        "keys that sign buyers' tokens: RFC 7517 set of oct keys; SIGHUP rereads it"
     )
     package static let jwtAudience = Setting(
-        "SALE_JWT_AUDIENCE", default: nil, "the aud a token must have, where set")
-    package static let jwtIssuer = Setting("SALE_JWT_ISSUER", default: nil, "the iss a token must have, where set")
+        "SALE_JWT_AUDIENCE", default: .none, "the aud a token must have, where set")
+    package static let jwtIssuer = Setting("SALE_JWT_ISSUER", default: .none, "the iss a token must have, where set")
     package static let receiptKeyFile = Setting(
-        "SALE_RECEIPT_KEY_FILE", default: nil,
+        "SALE_RECEIPT_KEY_FILE", default: .none,
         "PEM file of Ed25519 keys: the private one that signs receipts, then retired ones, which are only published; "
             + "unset: no receipts; SIGHUP rereads it")
     package static let rateLimit = Setting(
-        "SALE_RATE_LIMIT", default: "20/10s",
+        "SALE_RATE_LIMIT", default: .value("20/10s"),
         "purchases that one buyer may send at once, and again in each such time; exact within a process")
     package static let deadline = Setting(
-        "SALE_DEADLINE_MS", default: "2500", "milliseconds until a purchase is answered 202 (if sent) or 503 (if not)")
+        "SALE_DEADLINE_MS", default: .value("2500"),
+        "milliseconds until a purchase is answered 202 (if sent) or 503 (if not)")
     package static let drain = Setting(
-        "SALE_DRAIN_MS", default: "5000",
+        "SALE_DRAIN_MS", default: .value("5000"),
         "milliseconds that a process goes on after SIGTERM, while anyone is connected: as long as nginx may use an idle "
             + "connection (upstream keepalive_timeout)")
     package static let maxConnections = Setting(
-        "SALE_MAX_CONNECTIONS", default: "12000", "client connections one process holds; more are closed at once")
+        "SALE_MAX_CONNECTIONS", default: .value("12000"),
+        "client connections one process holds; more are closed at once")
     package static let batchMax = Setting(
-        "SALE_BATCH_MAX", default: "512", "purchases in one script call, 1 to 1000")
-    package static let database = Setting("SALE_DATABASE", default: "sale.db", "the SQLite file")
+        "SALE_BATCH_MAX", default: .value("512"), "purchases in one script call, 1 to 1000")
+    package static let database = Setting("SALE_DATABASE", default: .value("sale.db"), "the SQLite file")
     package static let opsListen = Setting(
-        "SALE_OPS_LISTEN", default: "127.0.0.1:8201",
+        "SALE_OPS_LISTEN", default: .value("127.0.0.1:8201"),
         "where operators and Prometheus ask the worker: host:port or unix:/path; never routed to the public")
     package static let opsTokenFile = Setting(
-        "SALE_OPS_TOKEN_FILE", default: nil,
+        "SALE_OPS_TOKEN_FILE", default: .none,
         "file with the operators' token; unset: only /livez, /readyz and /metrics are answered there")
     package static let ledgerListen = Setting(
-        "SALE_LEDGER_LISTEN", default: "127.0.0.1:8202",
+        "SALE_LEDGER_LISTEN", default: .value("127.0.0.1:8202"),
         "where the public ledgers are read: host:port or unix:/path")
     package static let workerName = Setting(
-        "SALE_WORKER_NAME", default: "host name", "consumer name; stable, so a restart drains its own pending entries")
+        "SALE_WORKER_NAME", default: .described("host name"),
+        "consumer name; stable, so a restart drains its own pending entries")
     package static let edgeCache = Setting(
-        "SALE_EDGE_CACHE", default: "on", "on: a sale that is sold out is answered from memory; off: always by Redis")
-    package static let logLevel = Setting("SALE_LOG_LEVEL", default: "info", "debug, info, warning or error")
+        "SALE_EDGE_CACHE", default: .value("on"),
+        "on: a sale that is sold out is answered from memory; off: always by Redis")
+    package static let logLevel = Setting("SALE_LOG_LEVEL", default: .value("info"), "debug, info, warning or error")
 
     #if DEBUG
         // For tests only; a release build does not know them.
         package static let failpoint = Setting(
-            "SALE_WORKER_FAILPOINT", default: nil, "the step at which the worker kills itself")
-        package static let plantedBug = Setting("SALE_PLANTED_BUG", default: nil, "a bug that is wanted (`PlantedBug`)")
+            "SALE_WORKER_FAILPOINT", default: .none, "the step at which the worker kills itself")
+        package static let plantedBug = Setting(
+            "SALE_PLANTED_BUG", default: .none, "a bug that is wanted (`PlantedBug`)")
     #endif
 
     /// The table that `--help` prints: of each setting a line with its default, and what it means.
     package static func table(_ settings: [Setting]) -> String {
         settings.map { setting in
-            let value = setting.defaultText.map { "default \($0)" } ?? "no default"
+            let value =
+                switch setting.default {
+                case .value(let text), .described(let text): "default \(text)"
+                case .none: "no default"
+                }
             return "  \(setting.name)  (\(value))\n      \(setting.meaning.wrapped(indent: 6))"
         }.joined(separator: "\n")
     }
