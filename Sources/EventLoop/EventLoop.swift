@@ -3,15 +3,23 @@ import Glibc
 
 /// One thread, one epoll set: descriptors, timers and the work at the end of a pass.
 ///
-/// A pass takes the ready descriptors in turn, then does the `afterEvents` work, where what they have brought is looked at,
-/// then takes the timers that are due, then does the `atEndOfPass` work, where what the pass has gathered leaves as one batch,
-/// and at last the `lastInPass` work, while others are at what has just left. Nothing in here is thread-safe but `Waker`, and
-/// nothing needs to be.
+/// A pass handles the ready descriptors, does the `received` work, runs the timers that are due, and then does the `gathered` and
+/// the `submitted` work (`Phase`). Nothing in here is thread-safe but `Waker`, and nothing needs to be.
 package final class EventLoop {
     /// Names a watched descriptor. The generation tells a new registration from an old one that had the same slot.
     package struct Registration: Sendable {
         fileprivate let slot: UInt32
         fileprivate let generation: UInt32
+    }
+
+    /// Points of a pass at which work can be done once, each named after what has just been done.
+    package enum Phase {
+        /// Every ready descriptor has been handled; no timer has run. What has come in is looked at now.
+        case received
+        /// The timers have run too. What the pass has gathered leaves now, as one batch.
+        case gathered
+        /// The batches have left, and others work on them. Last in the pass: for work that gives nobody else any.
+        case submitted
     }
 
     private struct Slot {
@@ -28,9 +36,9 @@ package final class EventLoop {
     private var slots: [Slot] = []
     private var free: [UInt32] = []
     private var timers: TimerHeap
-    private var afterEventWork: [() -> Void] = []
-    private var endOfPass: [() -> Void] = []
-    private var lastWork: [() -> Void] = []
+    private var whenReceived: [() -> Void] = []
+    private var whenGathered: [() -> Void] = []
+    private var whenSubmitted: [() -> Void] = []
     private var stopping = false
     private let wakeDescriptor: Int32
 
@@ -132,15 +140,14 @@ package final class EventLoop {
     /// Forgets a timer; one that has run, or was cancelled before, is ignored.
     package func cancel(_ timer: TimerID) { timers.cancel(timer) }
 
-    /// Runs `action` in every pass behind the ready descriptors, in the order of registration.
-    package func afterEvents(_ action: @escaping () -> Void) { afterEventWork.append(action) }
-
-    /// Runs `action` at the end of every pass, in the order of registration.
-    package func atEndOfPass(_ action: @escaping () -> Void) { endOfPass.append(action) }
-
-    /// Runs `action` at the very end of every pass, behind all the `atEndOfPass` work, in the order of registration: for what
-    /// that work adds to, and what gives nobody else anything to do.
-    package func lastInPass(_ action: @escaping () -> Void) { lastWork.append(action) }
+    /// Runs `action` once in every pass, in this phase; actions of one phase run in the order of registration.
+    package func onEachPass(_ phase: Phase, _ action: @escaping () -> Void) {
+        switch phase {
+        case .received: whenReceived.append(action)
+        case .gathered: whenGathered.append(action)
+        case .submitted: whenSubmitted.append(action)
+        }
+    }
 
     /// Runs until `stop`.
     package func run() throws(SystemError) {
@@ -163,12 +170,12 @@ package final class EventLoop {
             guard slots[slot].generation == UInt32(data >> 32), let handler = slots[slot].handler else { continue }
             handler.ready(Readiness(rawValue: events[index].events))
         }
-        for action in afterEventWork { action() }
+        for action in whenReceived { action() }
         // A timer that sets itself anew, due at once, has its turn in the next pass: others want theirs in between.
         let last = timers.lastID
         while let action = timers.popDue(now, setUpTo: last) { action() }
-        for action in endOfPass { action() }
-        for action in lastWork { action() }
+        for action in whenGathered { action() }
+        for action in whenSubmitted { action() }
     }
 
     // MARK: Waking

@@ -49,8 +49,8 @@ package final class HTTPServer {
         parser = RequestParser(limits: limits)
         inbox = Inbox(messageBytes: limits.messageBytes)
         message = inbox.room
-        loop.afterEvents { [weak self] in self?.understandReceived() }
-        loop.lastInPass { [weak self] in self?.sendAnswers() }
+        loop.onEachPass(.received) { [weak self] in self?.understandReceived() }
+        loop.onEachPass(.submitted) { [weak self] in self?.sendAnswers() }
         sweep()
     }
 

@@ -83,7 +83,7 @@ final class SaleAPI: HTTPHandler {
         waiting = listener
         loop.schedule(afterMilliseconds: Self.firstWordMilliseconds) { [weak self] in self?.serve() }
         redis.connect()
-        loop.lastInPass { [log] in log.flush() }
+        loop.onEachPass(.submitted) { [log] in log.flush() }
         giveSigns()
     }
 

@@ -91,19 +91,19 @@ import Testing
         #expect(recorder.events == [.writable])
     }
 
-    @Test func `does the work of a pass stage by stage, and each stage's in the order of registration`() throws {
+    @Test func `does the work of a pass phase by phase, in the order of registration within each`() throws {
         var order: [String] = []
         let pair = SocketPair()
         let recorder = Recorder()
         recorder.action = { order.append("event") }
         try loop.register(pair.near, for: .writable, recorder)
         loop.schedule(at: loop.now) { order.append("timer") }
-        loop.lastInPass { order.append("last") }
-        loop.atEndOfPass { order.append("first") }
-        loop.atEndOfPass { order.append("second") }
-        loop.afterEvents { order.append("behind") }
+        loop.onEachPass(.submitted) { order.append("submitted") }
+        loop.onEachPass(.gathered) { order.append("gathered, first") }
+        loop.onEachPass(.gathered) { order.append("gathered, second") }
+        loop.onEachPass(.received) { order.append("received") }
         try loop.pass(waitMilliseconds: 1000)
-        #expect(order == ["event", "behind", "timer", "first", "second", "last"])
+        #expect(order == ["event", "received", "timer", "gathered, first", "gathered, second", "submitted"])
     }
 
     @Test func `gives every ready descriptor its turn, however many there are`() throws {
@@ -157,7 +157,7 @@ import Testing
 
     @Test func `loses no wake-up, and needs only one pass for many`() throws {
         var passes = 0
-        loop.atEndOfPass { passes += 1 }
+        loop.onEachPass(.gathered) { passes += 1 }
         for _ in 0..<10 {
             let waker = loop.waker
             let threads = DispatchGroup()
@@ -176,7 +176,7 @@ import Testing
 
     @Test func `ends the pass in which it is stopped, and no earlier`() throws {
         var ended = 0
-        loop.atEndOfPass { ended += 1 }
+        loop.onEachPass(.gathered) { ended += 1 }
         loop.schedule(at: loop.now) { [loop] in loop.stop() }
         var ran = false
         loop.schedule(at: loop.now) { ran = true }

@@ -13,7 +13,7 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         let client = try edge.connect()
         client.send(get)
         var hadAnswerAtEndOfPass: [Bool] = []
-        edge.loop.atEndOfPass { [unowned edge] in
+        edge.loop.onEachPass(.gathered) { [unowned edge] in
             client.receive()
             if edge.handled.count == 1 { hadAnswerAtEndOfPass.append(!client.text.isEmpty) }
         }
@@ -154,7 +154,7 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         client.send(get + get)
         try edge.correctClock()
         // As a batch is refused that can't be sent.
-        edge.loop.atEndOfPass { [unowned edge] in
+        edge.loop.onEachPass(.gathered) { [unowned edge] in
             if edge.deferred.count == 1 { edge.answer(edge.deferred[0], "ok") }
         }
         #expect(try edge.turn { edge.deferred.count == 1 })
