@@ -6,8 +6,10 @@ private let acceptPauseMilliseconds = 100
 
 /// From a listening socket to an open connection.
 extension HTTPServer {
-    /// Serves the connections of a listening socket; the server owns it from here.
-    package func serve(_ listener: Listener) throws(SystemError) {
+    /// Serves the connections of a listening socket, which the server owns from here. All requests go to `handler`, which must
+    /// outlive the server.
+    package func serve(_ listener: Listener, handler: any HTTPHandler) throws(SystemError) {
+        self.handler = handler
         listener.server = self
         listener.registration = try loop.register(listener.descriptor, for: .readable, listener)
         listeners.append(listener)

@@ -17,7 +17,8 @@ package protocol HTTPHandler: AnyObject {
 package final class HTTPServer {
     let loop: EventLoop
     let limits: EdgeLimits
-    private unowned let handler: any HTTPHandler
+    /// Given with the first listener; nil before, when nothing can be received yet.
+    unowned var handler: (any HTTPHandler)?
     package internal(set) var counters = EdgeCounters()
 
     var listeners: [Listener] = []
@@ -41,11 +42,9 @@ package final class HTTPServer {
     /// Idle connections have been closed, to drain: one that becomes idle now has to end too.
     var idleAreClosed = false
 
-    /// A server that hands requests to `handler`, which must outlive it.
-    package init(loop: EventLoop, limits: EdgeLimits = EdgeLimits(), handler: any HTTPHandler) {
+    package init(loop: EventLoop, limits: EdgeLimits = EdgeLimits()) {
         self.loop = loop
         self.limits = limits
-        self.handler = handler
         parser = RequestParser(limits: limits)
         inbox = Inbox(messageBytes: limits.messageBytes)
         message = inbox.room
@@ -196,6 +195,7 @@ package final class HTTPServer {
     }
 
     func hand(_ connection: HTTPConnection, _ head: RequestHead, _ bytes: Span<UInt8>) {
+        guard let handler else { preconditionFailure("a request came in without a listener") }
         parser.fields.withUnsafeBufferPointer { fields in
             let request = Request(head, bytes: bytes, fields: fields.span)
             handler.handle(request, begin(connection, head: head, trace: request.trace ?? traces.next()))

@@ -56,7 +56,7 @@ final class SaleAPI: HTTPHandler {
     func start(_ listener: Listener, receiptKeys: ReceiptKeys?) {
         var limits = EdgeLimits()
         limits.connections = configuration.maxConnections
-        let server = HTTPServer(loop: loop, limits: limits, handler: self)
+        let server = HTTPServer(loop: loop, limits: limits)
         let configuration = configuration
         redis = AsyncRedis(
             configuration.redis, loop: loop, name: "sale-api", replicas: configuration.replicas,
@@ -91,7 +91,7 @@ final class SaleAPI: HTTPHandler {
         guard let listener = waiting else { return }
         waiting = nil
         do throws(SystemError) {
-            try server.serve(listener)
+            try server.serve(listener, handler: self)
         } catch {
             preconditionFailure("a bound socket can't be watched: \(error)")
         }

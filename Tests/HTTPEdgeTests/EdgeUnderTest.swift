@@ -46,10 +46,10 @@ final class EdgeUnderTest: HTTPHandler {
             case .unix: .unix(path: directory.path("edge.sock"))
             case .tcp: .tcp(host: "127.0.0.1", port: 0)
             }
-        server = HTTPServer(loop: loop, limits: limits, handler: self)
+        server = HTTPServer(loop: loop, limits: limits)
         let listener = try Listener(address)
         if let port = listener.port { address = .tcp(host: "127.0.0.1", port: port) }
-        try server.serve(listener)
+        try server.serve(listener, handler: self)
     }
 
     func handle(_ request: borrowing Request, _ exchange: Exchange) {
