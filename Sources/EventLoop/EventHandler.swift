@@ -1,4 +1,4 @@
-/// Is told when the descriptor that it registered is ready.
+/// Called when the descriptor that it is registered for is ready.
 package protocol EventHandler: AnyObject {
     func ready(_ readiness: Readiness)
 }

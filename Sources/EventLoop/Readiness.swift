@@ -1,12 +1,13 @@
 import CLinux
 
-/// What a descriptor is watched for, and what it is ready for.
+/// What a descriptor is watched for, or is ready for.
 package struct Readiness: OptionSet, Sendable {
     package let rawValue: UInt32
 
     package init(rawValue: UInt32) { self.rawValue = rawValue }
 
-    // In another module OptionSet's own members and literals are generic calls: a twentieth of a decision's instructions.
+    // From another module, OptionSet's own members and literals are generic calls: a twentieth of a decision's
+    // instructions.
     package init(readable: Bool, writable: Bool) {
         rawValue = (readable ? CLinux_EPOLLIN : 0) | (writable ? CLinux_EPOLLOUT : 0)
     }
@@ -17,6 +18,6 @@ package struct Readiness: OptionSet, Sendable {
 
     package static let readable = Readiness(rawValue: CLinux_EPOLLIN)
     package static let writable = Readiness(rawValue: CLinux_EPOLLOUT)
-    /// Both directions are gone, or the descriptor is in error; reported whether watched for or not.
+    /// Both directions are closed, or the descriptor is in error. Reported even if it is not watched for.
     package static let hangUp = Readiness(rawValue: CLinux_EPOLLHUP | CLinux_EPOLLERR)
 }
