@@ -18,10 +18,10 @@ package struct Instant: Comparable, Hashable, Sendable {
     /// The instant `milliseconds` later, or earlier if they are negative. Clamped to the clock's range, 0 to 584 years:
     /// how long to wait may be what a client or a server has said.
     package func advanced(milliseconds: Int) -> Instant {
-        let (distance, isEndless) = UInt64(milliseconds.magnitude).multipliedReportingOverflow(by: 1_000_000)
-        if milliseconds < 0 { return Instant(nanoseconds: nanoseconds - min(nanoseconds, isEndless ? .max : distance)) }
-        let (later, isBehind) = nanoseconds.addingReportingOverflow(distance)
-        return Instant(nanoseconds: isEndless || isBehind ? .max : later)
+        let (distance, isTooLong) = UInt64(milliseconds.magnitude).multipliedReportingOverflow(by: 1_000_000)
+        if milliseconds < 0 { return Instant(nanoseconds: nanoseconds - min(nanoseconds, isTooLong ? .max : distance)) }
+        let (later, overflows) = nanoseconds.addingReportingOverflow(distance)
+        return Instant(nanoseconds: isTooLong || overflows ? .max : later)
     }
 
     /// Whole microseconds since `earlier`; 0 if it is not earlier.

@@ -1,11 +1,11 @@
-/// What the server has seen, for /metrics.
+/// The server's counters, for /metrics.
 package struct EdgeCounters {
     package var accepted = 0
     package var open = 0
     /// Closed at once because `EdgeLimits.connections` were open.
     package var overflowed = 0
     package var requests = 0
-    /// Messages that were refused by the edge itself.
+    /// Messages that the edge itself refused.
     package var malformed = 0
     package var timedOut = 0
     package var responses = ResponseCounters()

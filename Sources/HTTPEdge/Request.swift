@@ -1,6 +1,6 @@
 import Shared
 
-/// A request as a handler sees it: a view of the bytes that arrived, valid while it is being handled.
+/// A request as a handler sees it: a view of the received bytes, valid while the request is being handled.
 package struct Request: ~Escapable {
     private let bytes: Span<UInt8>
     private let fields: Span<HeaderField>
@@ -38,21 +38,21 @@ package struct Request: ~Escapable {
         return TraceID(traceparent: field)
     }
 
-    /// How often a field occurs; `name` is in lower case.
+    /// How often a field occurs. `name` must be in lower case.
     package func count(of name: StaticString) -> Int {
         var count = 0
         for index in fields.indices where isNamed(fields[index], name) { count += 1 }
         return count
     }
 
-    /// The value of a field's first occurrence, without the white space around it; `name` is in lower case.
+    /// The value of a field's first occurrence, without surrounding white space. `name` must be in lower case.
     @_lifetime(copy self)
     package func value(of name: StaticString) -> Span<UInt8>? {
         for index in fields.indices where isNamed(fields[index], name) { return bytes.extracting(fields[index].value) }
         return nil
     }
 
-    /// The value of a field that occurs once; nil where it doesn't occur, or again. `name` is in lower case.
+    /// The value of a field that occurs exactly once; nil otherwise. `name` must be in lower case.
     @_lifetime(copy self)
     package func onlyValue(of name: StaticString) -> Span<UInt8>? {
         var value: Range<Int>?
@@ -64,7 +64,7 @@ package struct Request: ~Escapable {
         return bytes.extracting(value)
     }
 
-    /// Most names are told apart by their length.
+    /// Compares the lengths first, because they tell most names apart.
     private func isNamed(_ field: HeaderField, _ name: StaticString) -> Bool {
         field.name.count == name.utf8CodeUnitCount && bytes.extracting(field.name).equalsIgnoringCase(name)
     }

@@ -1,7 +1,7 @@
 import Shared
 
-/// Reads one request head strictly by RFC 9112: what the standard lets a server reject is rejected, so that no proxy in
-/// front can have understood it otherwise. A pure function of the bytes.
+/// Parses one request head, strictly by RFC 9112: it rejects whatever the standard lets a server reject, so that no
+/// proxy in front can have understood it differently. A pure function of the bytes.
 struct RequestParser {
     enum Outcome {
         /// The head is not complete; nothing is wrong so far.
@@ -10,7 +10,7 @@ struct RequestParser {
         case refused(Problem)
     }
 
-    /// How the parse of a part ended early.
+    /// Why parsing stopped early.
     private enum Stop: Error {
         case incomplete
         case refused(Problem)
@@ -18,7 +18,7 @@ struct RequestParser {
 
     /// What has been read of the current head.
     private struct Seen {
-        /// Bytes understood so far: whole lines.
+        /// Bytes parsed so far: whole lines.
         var offset = 0
         var methodIsHead = false
         /// How many Host, Content-Length and Transfer-Encoding fields there are.
@@ -47,9 +47,9 @@ struct RequestParser {
         fields.reserveCapacity(limits.headerFields)
     }
 
-    /// Reads the head that starts at the beginning of `received`.
+    /// Parses the head at the beginning of `received`.
     ///
-    /// It looks at no byte beyond a limit, so the verdict is the same whatever has arrived behind it.
+    /// It looks at no byte beyond a limit, so the outcome doesn't depend on what has arrived after it.
     mutating func parse(_ received: Span<UInt8>) -> Outcome {
         let bytes = received.extracting(first: limits.headBytes)
         // One empty line before a request is ignored (RFC 9112 section 2.2).
@@ -68,7 +68,7 @@ struct RequestParser {
             switch error {
             case .refused(let problem): return .refused(problem)
             case .incomplete:
-                // Only a line's end or a limit can settle it; the caller asks again when there is more.
+                // Only the end of a line or a limit decides; the caller parses again when more has arrived.
                 if seen.offset == 0, line.count == start + limits.requestLineBytes + 2 {
                     return .refused(line.firstIndex(of: space, from: start) == nil ? .badRequest : .uriTooLong)
                 }
@@ -145,7 +145,7 @@ struct RequestParser {
         head.query = target.lowerBound + min(question + 1, text.count)..<target.upperBound
     }
 
-    /// Bytes of the scheme that an absolute-form target begins with; nil where it begins with none that we know.
+    /// Bytes of the scheme at the beginning of an absolute-form target; nil if it is not one that we know.
     private static func schemeBytes(_ target: Span<UInt8>) -> Int? {
         if target.extracting(first: 7).equalsIgnoringCase("http://") { return 7 }
         if target.extracting(first: 8).equalsIgnoringCase("https://") { return 8 }
@@ -154,7 +154,7 @@ struct RequestParser {
 
     // MARK: Fields
 
-    /// Reads one field line; false at the empty line that ends the head.
+    /// Parses one field line; false at the empty line that ends the head.
     private mutating func field(_ bytes: Span<UInt8>, _ head: inout RequestHead) throws(Stop) -> Bool {
         let start = seen.offset
         guard start < bytes.count else { throw .incomplete }
@@ -164,7 +164,8 @@ struct RequestParser {
             seen.offset += 2
             return false
         }
-        // A line that starts with white space is a folded one (obs-fold), or hides behind the request line: no token.
+        // A line that starts with white space is a folded one (obs-fold), or an attempt to hide a field: it is not a
+        // token.
         let nameEnd = try end(of: start, in: bytes, while: isToken)
         guard bytes[nameEnd] == colon, nameEnd > start else { throw .refused(.badRequest) }
         var valueStart = nameEnd + 1
@@ -185,7 +186,7 @@ struct RequestParser {
         return true
     }
 
-    /// Takes in the fields that frame the message or the connection.
+    /// Notes the fields that decide about framing and the connection.
     private mutating func note(
         _ bytes: Span<UInt8>, _ field: HeaderField, _ head: inout RequestHead
     ) throws(Stop) {
@@ -202,7 +203,7 @@ struct RequestParser {
             connection(value)
         case 14 where name.equalsIgnoringCase("content-length"):
             seen.lengths += 1
-            // Digits and nothing else: no sign, no list, no 0x. More than 18 digits is no length.
+            // Digits and nothing else: no sign, no list, no 0x, and no more than 18 digits.
             guard let length = value.decimal else { throw .refused(.badRequest) }
             head.contentLength = length
         case 17 where name.equalsIgnoringCase("transfer-encoding"):
@@ -213,7 +214,7 @@ struct RequestParser {
         }
     }
 
-    /// `close` and `keep-alive` among the options of a Connection field (RFC 9112 section 9.3).
+    /// Looks for `close` and `keep-alive` among the options of a Connection field (RFC 9112 section 9.3).
     private mutating func connection(_ value: Span<UInt8>) {
         Self.forEachElement(of: value) { option, _ in
             if option.equalsIgnoringCase("close") { seen.saysClose = true }
@@ -221,8 +222,8 @@ struct RequestParser {
         }
     }
 
-    /// Whether it is a list of codings, in which chunked stands only at the end; an empty element would be lawful, but no
-    /// client sends one that doesn't want two servers to disagree.
+    /// Whether it is a list of codings in which chunked is only the last. Empty elements are allowed by the standard,
+    /// but only a client that wants two servers to disagree sends one.
     private func isCodingList(_ value: Span<UInt8>) -> Bool {
         var isList = true
         Self.forEachElement(of: value) { coding, isLast in
@@ -232,8 +233,8 @@ struct RequestParser {
         return isList
     }
 
-    /// Calls `body` with each element of a list, without the blanks around it, and whether it is the last (RFC 9110 section
-    /// 5.6.1).
+    /// Calls `body` with each element of a list, without surrounding blanks, and with whether it is the last (RFC 9110
+    /// section 5.6.1).
     private static func forEachElement(of list: Span<UInt8>, _ body: (Span<UInt8>, Bool) -> Void) {
         var start = 0
         while start <= list.count {
@@ -249,23 +250,23 @@ struct RequestParser {
 
     // MARK: Framing
 
-    /// Settles where the message ends (RFC 9112 section 6) and whom it is for (section 3.2).
+    /// Decides where the message ends (RFC 9112 section 6) and which host it is for (section 3.2).
     private func framing(_ bytes: Span<UInt8>, _ head: inout RequestHead) throws(Stop) {
         guard seen.hosts == 1 || (seen.hosts == 0 && head.isHTTP10) else { throw .refused(.badRequest) }
         if seen.hosts == 1 {
             guard isHost(bytes.extracting(seen.host)) else { throw .refused(.badRequest) }
         }
         if let authority = seen.authority {
-            // An origin server goes by it and must ignore Host, whatever that says (section 3.2.2).
+            // An origin server must use this and ignore Host (section 3.2.2).
             guard isHost(bytes.extracting(authority)) else { throw .refused(.badRequest) }
         }
         if seen.codings > 0 {
-            // Both framings, a coding in HTTP/1.0, or several: somebody may have read it the other way (section 6.1).
-            // Where chunked is not the last coding, nobody can tell where the body ends (section 6.3).
+            // Both framings, several codings, or a coding in HTTP/1.0: another server may have read it differently
+            // (section 6.1). If chunked is not the last coding, nobody can tell where the body ends (section 6.3).
             guard seen.lengths == 0, seen.codings == 1, !head.isHTTP10, !seen.codingIsMalformed else {
                 throw .refused(.badRequest)
             }
-            // One that is not known here can't be told from the body behind it (section 6.1).
+            // We can't decode any other coding, so we can't find the end of the body (section 6.1).
             guard seen.codingIsChunked else { throw .refused(.notImplemented) }
             head.isChunked = true
         }
@@ -277,7 +278,7 @@ struct RequestParser {
 
     // MARK: Characters
 
-    /// The index of the first byte from `start` that is not of the class; throws where the bytes end before.
+    /// The index of the first byte from `start` on that is not of the class; throws if the bytes end before it.
     @inline(__always)
     private func end(
         of start: Int, in bytes: Span<UInt8>, while belongs: (UInt8) -> Bool
@@ -290,7 +291,7 @@ struct RequestParser {
         throw .incomplete
     }
 
-    /// Refuses a version that is cut short by a line's end, which more bytes can't mend.
+    /// Refuses a version that a line end cuts short: more bytes can't fix that.
     private func completeOrRefuse(_ bytes: Span<UInt8>, from start: Int) throws(Stop) {
         for index in start..<max(start, bytes.count) where bytes[index] == lf { throw .refused(.badRequest) }
     }
