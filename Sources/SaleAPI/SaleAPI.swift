@@ -101,7 +101,7 @@ final class SaleAPI: HTTPHandler {
     /// Tells systemd that the loop turns, as often as it wants to hear it.
     private func giveSigns() {
         guard let milliseconds = manager.watchdogMilliseconds else { return }
-        manager.isAlive()
+        manager.notifyWatchdog()
         loop.schedule(afterMilliseconds: milliseconds) { [weak self] in self?.giveSigns() }
     }
 

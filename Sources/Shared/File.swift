@@ -1,8 +1,8 @@
 package import Glibc
 
-/// Files by their paths: read, written, replaced, put onto the disk.
+/// Reading, writing, replacing and syncing files by their paths.
 package enum File {
-    /// The bytes of `path`, which may have up to `limit` of them (EFBIG beyond).
+    /// The bytes of a file of at most `limit` bytes (EFBIG if it is larger).
     package static func read(_ path: String, limit: Int) throws(FileError) -> [UInt8] {
         var bytes: [UInt8] = []
         try forEachPiece(of: path, pieceBytes: 65536) { (piece) throws(FileError) in
@@ -36,7 +36,7 @@ package enum File {
         return digest.finish()
     }
 
-    /// Writes a new file with this mode, to disk before it returns; EEXIST where there is one already.
+    /// Writes a new file with this mode, and syncs it before it returns; EEXIST if there already is one.
     package static func create(_ path: String, _ bytes: Span<UInt8>, mode: mode_t) throws(FileError) {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
         guard descriptor >= 0 else { throw FileError() }
@@ -50,14 +50,15 @@ package enum File {
         guard fsync(descriptor) == 0 else { throw FileError() }
     }
 
-    /// Gives a file a new content, to disk before it returns: whoever reads it meanwhile finds the old one or the new one,
-    /// whole. Owner and mode stay. EEXIST where PATH.new is there: another replacement is under way, or broke off.
+    /// Replaces a file's content, and syncs it before it returns. A reader finds either the whole old content or the
+    /// whole new one. Owner and mode stay. EEXIST if PATH.new exists: another replacement is under way, or was
+    /// interrupted.
     package static func replace(_ path: String, _ bytes: Span<UInt8>) throws(FileError) {
         var old = stat()
         guard stat(path, &old) == 0 else { throw FileError() }
         let fresh = "\(path).new"
         try create(fresh, bytes, mode: 0o600)
-        // A service of another user must still be able to read it.
+        // A service that runs as another user must still be able to read it.
         guard chown(fresh, old.st_uid, old.st_gid) == 0, chmod(fresh, old.st_mode & 0o777) == 0,
             rename(fresh, path) == 0
         else {
@@ -86,10 +87,10 @@ package enum File {
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
-    /// A name survives a power cut once its directory is on the disk.
+    /// Syncs the directory that a file is in: only then does the file's name survive a power cut.
     package static func syncDirectory(of path: String) throws(FileError) { try sync(directory(of: path)) }
 
-    /// Puts a file or a directory onto the disk.
+    /// Syncs a file or a directory.
     package static func sync(_ path: String) throws(FileError) {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw FileError() }
@@ -97,7 +98,7 @@ package enum File {
         guard fsync(descriptor) == 0 else { throw FileError() }
     }
 
-    /// The bytes that a file has.
+    /// A file's size in bytes.
     package static func size(of path: String) throws(FileError) -> Int {
         var facts = stat()
         guard stat(path, &facts) == 0 else { throw FileError() }

@@ -1,6 +1,6 @@
-/// Observations counted into fixed buckets: recording is two additions and allocates nothing.
+/// Counts observations in fixed buckets. Recording is two additions and allocates nothing.
 struct Buckets: Sendable {
-    /// By bucket; the last holds what is above every bound.
+    /// Per bucket; the last one counts what is above every bound.
     private(set) var counts: [Int]
     private(set) var total = 0
     private(set) var sum = 0
@@ -16,28 +16,28 @@ struct Buckets: Sendable {
     }
 }
 
-/// Latencies.
+/// A histogram of latencies.
 package struct LatencyHistogram {
-    /// Upper bounds, from half a millisecond to the three seconds of the promise.
+    /// Upper bounds, from half a millisecond to the three seconds within which every purchase must be answered.
     package static let boundsMicroseconds = [
         500, 1000, 2500, 5000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 3_000_000,
     ]
 
-    private(set) var inBuckets = Buckets(boundsMicroseconds.count)
+    private(set) var buckets = Buckets(boundsMicroseconds.count)
 
     package init() {}
 
-    package mutating func record(microseconds: Int) { inBuckets.record(microseconds, Self.boundsMicroseconds) }
+    package mutating func record(microseconds: Int) { buckets.record(microseconds, Self.boundsMicroseconds) }
 }
 
-/// How many there were at once.
+/// A histogram of batch sizes.
 package struct SizeHistogram {
     /// Upper bounds, up to the largest batch.
     package static let bounds = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000]
 
-    private(set) var inBuckets = Buckets(bounds.count)
+    private(set) var buckets = Buckets(bounds.count)
 
     package init() {}
 
-    package mutating func record(_ size: Int) { inBuckets.record(size, Self.bounds) }
+    package mutating func record(_ size: Int) { buckets.record(size, Self.bounds) }
 }

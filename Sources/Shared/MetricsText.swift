@@ -40,7 +40,7 @@ package struct MetricsText: ~Copyable {
         samples(name, label, values) { $0.seconds($1 * 1000) }
     }
 
-    /// Which release this is, as the label of a gauge that is always 1.
+    /// Appends the release, as the label of a gauge that is always 1.
     package mutating func build() {
         gauges("sale_build_info", "The release that runs.", label: "version", [(Release.version, 1)])
     }
@@ -63,12 +63,12 @@ package struct MetricsText: ~Copyable {
 
     /// A distribution of seconds.
     package mutating func histogram(_ name: StaticString, _ help: StaticString, _ histogram: LatencyHistogram) {
-        distribution(name, help, histogram.inBuckets, LatencyHistogram.boundsMicroseconds) { $0.seconds($1) }
+        distribution(name, help, histogram.buckets, LatencyHistogram.boundsMicroseconds) { $0.seconds($1) }
     }
 
     /// A distribution of counts.
     package mutating func histogram(_ name: StaticString, _ help: StaticString, _ histogram: SizeHistogram) {
-        distribution(name, help, histogram.inBuckets, SizeHistogram.bounds) { $0.buffer.append(decimal: $1) }
+        distribution(name, help, histogram.buckets, SizeHistogram.bounds) { $0.buffer.append(decimal: $1) }
     }
 
     private mutating func distribution(

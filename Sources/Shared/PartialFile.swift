@@ -1,20 +1,20 @@
 import Glibc
 
-/// A file that is there whole or not at all: written beside its place as `FILE.partial`, and renamed when it is on the disk.
+/// A file that appears whole or not at all: it is written as `FILE.partial`, and renamed once it has been synced.
 ///
-/// What was not finished is removed; a killed program leaves a `.partial`, which the next one overwrites.
+/// An unfinished file is removed. A killed program leaves a `.partial`, which the next one overwrites.
 package final class PartialFile {
     private let path: String
     private var descriptor: Int32
 
     private var partialPath: String { "\(path).partial" }
 
-    /// Opens a file of its owner only: what we write names buyers, or may.
+    /// Opens the file, readable by its owner only: what we write may name buyers.
     package init(_ path: String) throws(FileError) {
         self.path = path
         descriptor = open("\(path).partial", O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw FileError() }
-        // Two at once would write into each other's.
+        // Two programs at once would write into the same file.
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0, ftruncate(descriptor, 0) == 0 else {
             let error = FileError()
             close(descriptor)
@@ -31,7 +31,7 @@ package final class PartialFile {
 
     package func append(_ bytes: Span<UInt8>) throws(FileError) { try File.write(bytes, to: descriptor) }
 
-    /// Syncs it, and puts it in its place; what was there before is replaced.
+    /// Syncs the file and moves it to its place, where it replaces an earlier one.
     package func finish() throws(FileError) {
         guard fsync(descriptor) == 0 else { throw FileError() }
         guard rename(partialPath, path) == 0 else { throw FileError() }

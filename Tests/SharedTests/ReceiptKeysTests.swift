@@ -36,21 +36,21 @@ import Testing
     @Test(arguments: [
         ("", "it has no keys"), ("nothing\n", "it has no keys"),
         (ReceiptForge.publicPEM, "block 1 is a public key; the key that signs comes first"),
-        (foreign, "block 1 (PRIVATE KEY) is no Ed25519 key in PKCS#8 or SubjectPublicKeyInfo form"),
-        (pem + foreign, "block 2 (PRIVATE KEY) is no Ed25519 key in PKCS#8 or SubjectPublicKeyInfo form"),
+        (foreign, "block 1 (PRIVATE KEY) is not an Ed25519 key in PKCS#8 or SubjectPublicKeyInfo form"),
+        (pem + foreign, "block 2 (PRIVATE KEY) is not an Ed25519 key in PKCS#8 or SubjectPublicKeyInfo form"),
         (
             pem.replacingOccurrences(of: " PRIVATE", with: " EC PRIVATE"),
-            "block 1 (EC PRIVATE KEY) is no Ed25519 key in PKCS#8 or SubjectPublicKeyInfo form"
+            "block 1 (EC PRIVATE KEY) is not an Ed25519 key in PKCS#8 or SubjectPublicKeyInfo form"
         ),
         (
             pem.replacingOccurrences(of: "MC4C", with: "MC4D"),
-            "block 1 (PRIVATE KEY) is no Ed25519 key in PKCS#8 or SubjectPublicKeyInfo form"
+            "block 1 (PRIVATE KEY) is not an Ed25519 key in PKCS#8 or SubjectPublicKeyInfo form"
         ),
-        (pem + ReceiptForge.publicPEM, "blocks 1 and 2 are of the same key"),
-        ("- mine -\n" + pem, "a block in it is not whole, or a line outside of any begins with -"),
+        (pem + ReceiptForge.publicPEM, "blocks 1 and 2 have the same key"),
+        ("- mine -\n" + pem, "a block is incomplete, or a line outside a block begins with -"),
         (
             pem.replacingOccurrences(of: "END", with: "ENDE"),
-            "a block in it is not whole, or a line outside of any begins with -"
+            "a block is incomplete, or a line outside a block begins with -"
         ),
     ])
     func `are refused whole, with a sentence for the person who edits the file`(_ pem: String, _ message: String) {

@@ -1,4 +1,4 @@
-/// The value of a hexadecimal digit, of either case.
+/// The value of a hexadecimal digit of either case; nil for any other byte.
 package func hexValue(_ digit: UInt8) -> UInt8? {
     switch digit {
     case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
@@ -14,7 +14,7 @@ package func hexValue(_ digit: UInt8) -> UInt8? {
 }
 
 extension Span<UInt8> {
-    /// Whether there are only hexadecimal digits, all in lower case.
+    /// Whether all bytes are hexadecimal digits in lower case.
     package var isLowerHex: Bool {
         for index in indices where hexValue(self[index]).map(lowerHexDigit) != self[index] { return false }
         return true
@@ -22,7 +22,7 @@ extension Span<UInt8> {
 }
 
 extension [UInt8] {
-    /// The bytes that `hex` spells, in digits of either case; nil where it spells none.
+    /// Decodes hexadecimal digits of either case; nil if `hex` is anything else.
     package init?(hex: String) {
         let digits = hex.utf8.map(hexValue)
         guard digits.count % 2 == 0 else { return nil }
@@ -54,14 +54,15 @@ extension ByteBuffer {
     }
 }
 
-/// The eight lower-case hexadecimal digits of a value below 2^32, the first in the highest byte: all at once, as ids are
-/// written three times for each request.
+/// The eight lower-case hexadecimal digits of a value below 2^32, the first in the highest byte. All are computed at
+/// once, because three ids are written for each request.
 private func lowerHexDigits(_ value: UInt64) -> UInt64 {
-    // Four bits into each byte.
+    // Spreads the value, four bits to each byte.
     var nibbles = (value << 16 | value) & 0x0000_FFFF_0000_FFFF
     nibbles = (nibbles << 8 | nibbles) & 0x00FF_00FF_00FF_00FF
     nibbles = (nibbles << 4 | nibbles) & 0x0F0F_0F0F_0F0F_0F0F
-    // 1 in each byte from 10 on: 6 carries it over 15. From "9" to "a" are 40 in ASCII, where from 9 to 10 is 1.
+    // 1 in each byte that is 10 or more: adding 6 carries it past 15. In ASCII "a" is 40 after "9", so such a byte
+    // needs 39 more than a digit does.
     let letters = (nibbles &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
     return nibbles &+ 0x3030_3030_3030_3030 &+ letters &* 39
 }

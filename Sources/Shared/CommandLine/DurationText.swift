@@ -1,7 +1,7 @@
 /// Durations as people write them.
 package enum DurationText {
     private static let units = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)]
-    /// A year. In nanoseconds that is 2^55, and in seconds it fits 32 bits: what is reckoned from it does not overflow.
+    /// A year. That is 2^55 nanoseconds, and fits 32 bits in seconds: nothing computed from it overflows.
     private static let millisecondsMax = 365 * 86_400_000
 
     /// The milliseconds of `250ms`, `30s`, `5m` or `2h`, up to a year; nil for anything else.

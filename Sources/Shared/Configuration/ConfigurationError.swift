@@ -1,4 +1,4 @@
-/// A setting that can't be used: one sentence that names it. Programs print it and exit with `ExitCode.config`.
+/// Why a setting can't be used, in one sentence that names it. Programs print it and exit with `ExitCode.config`.
 package struct ConfigurationError: Error, Equatable, CustomStringConvertible {
     package let description: String
 

@@ -4,14 +4,14 @@ package struct Environment: Sendable {
 
     package init(_ values: [String: String]) { self.values = values }
 
-    /// The setting's text, or the value that it defaults to; an empty variable counts as unset.
+    /// The setting's text, or its default value. An empty variable counts as unset.
     package subscript(_ setting: Setting) -> String? {
         if let value = values[setting.name], !value.isEmpty { return value }
         guard case .value(let value) = setting.default else { return nil }
         return value
     }
 
-    /// A setting that must be there.
+    /// A setting that must be set or have a default value.
     package func required(_ setting: Setting) throws(ConfigurationError) -> String {
         guard let value = self[setting] else { throw ConfigurationError(setting, "is not set: \(setting.meaning)") }
         return value
@@ -27,7 +27,7 @@ package struct Environment: Sendable {
         return value
     }
 
-    /// How many replicas are asked; more than a few would only add chances to wait.
+    /// How many replicas WAIT asks for. More than a few would only make waiting likelier.
     package func redisReplicas() throws(ConfigurationError) -> Int { try integer(.redisReplicas, in: 0...5) }
 
     /// A setting that is on or off.
@@ -48,12 +48,12 @@ package struct Environment: Sendable {
         return address
     }
 
-    /// The operators' token, from the file that SALE_OPS_TOKEN_FILE names; nil where it names none.
+    /// The operators' token, from the file that SALE_OPS_TOKEN_FILE names; nil if it is not set.
     package func operatorToken() throws(ConfigurationError) -> [UInt8]? {
         guard let path = self[.opsTokenFile] else { return nil }
         var token = try file(path, of: .opsTokenFile, limit: 1024)
         while let last = token.last, last == UInt8(ascii: "\n") || last == UInt8(ascii: "\r") { token.removeLast() }
-        // 16 random bytes in hexadecimal are the least that can't be guessed.
+        // 16 random bytes in hexadecimal are the shortest that can't be guessed.
         guard token.count >= 32, token.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
             throw ConfigurationError(.opsTokenFile, "names \(path), which is not 32 printable bytes or more")
         }
@@ -79,7 +79,7 @@ package struct Environment: Sendable {
         }
     }
 
-    /// The keys of receipts, from the file that SALE_RECEIPT_KEY_FILE names; nil where it names none.
+    /// The receipt keys, from the file that SALE_RECEIPT_KEY_FILE names; nil if it is not set.
     package func receiptKeys() throws(ConfigurationError) -> ReceiptKeys? {
         guard let path = self[.receiptKeyFile] else { return nil }
         let bytes = try file(path, of: .receiptKeyFile, limit: ReceiptKeys.fileBytesMax)

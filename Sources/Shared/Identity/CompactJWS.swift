@@ -1,4 +1,4 @@
-/// The three parts of a JWS in compact form (RFC 7515 section 3.1), all in base64url, by their places in its text.
+/// Where the three parts of a JWS in compact form (RFC 7515 section 3.1) are in its text; each is in base64url.
 struct CompactJWS {
     let header: Range<Int>
     let payload: Range<Int>
@@ -20,7 +20,7 @@ struct CompactJWS {
 }
 
 extension ByteBuffer {
-    /// Appends a JWS header in base64url and its dot; `members` appends the header's members.
+    /// Appends a JWS header in base64url and the dot after it; `members` appends the header's members.
     mutating func append(jwsHeader members: (inout ByteBuffer) -> Void) {
         var json = ByteBuffer(capacity: 128)
         json.append("{")

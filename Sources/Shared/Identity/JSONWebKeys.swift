@@ -1,6 +1,6 @@
-/// A JSON Web Key Set (RFC 7517) as it was written, before anybody has judged its keys.
+/// A JSON Web Key Set (RFC 7517) as written, before its keys are checked.
 enum JSONWebKeys {
-    /// The string members of each element of `keys`; strings still escaped.
+    /// The string members of each element of `keys`. Strings are still escaped.
     static func entries(_ json: Span<UInt8>) throws(JSONReader.Failure) -> [[String: String]] {
         var entries: [[String: String]] = []
         var reader = JSONReader(json)

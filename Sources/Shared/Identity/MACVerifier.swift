@@ -1,15 +1,16 @@
-/// Takes JWTs (RFC 7519) apart that are signed with HS256, and nothing else, under one of our keys: what tokens and
-/// tickets have in common.
+/// Verifies JWTs (RFC 7519) signed with HS256, and no other algorithm, under one of our keys: what the verifiers of
+/// tokens and of tickets share.
 ///
-/// The algorithm is the verifier's, not the text's (RFC 8725 section 3.1). Nothing is allocated per text.
+/// The verifier chooses the algorithm, not the text (RFC 8725 section 3.1). Nothing is allocated per text.
 final class MACVerifier {
     private let keys: KeySet
-    /// The `typ` that a header must have; nil: any, or none.
+    /// The `typ` that a header must have; nil: any or none.
     private let type: String?
     private var header = ByteBuffer(capacity: 256)
     private var claims = ByteBuffer(capacity: 1024)
     private var signature = ByteBuffer(capacity: 64)
-    /// The last header seen and the key it named: an issuer sends one header for as long as it uses one key.
+    /// The last valid header and the key that it named: an issuer uses the same header for as long as it uses the same
+    /// key.
     private var knownHeader = ByteBuffer(capacity: 256)
     private var knownKey: Int?
 
@@ -50,7 +51,7 @@ final class MACVerifier {
         var algorithm: JSONReader.Text?
         var keyID: JSONReader.Text?
         var critical = false
-        // Without a type that is asked for, whatever the header says of it is passed over.
+        // If no type is required, the header's is ignored.
         var typeMatches = type == nil
         do throws(JSONReader.Failure) {
             var reader = JSONReader(json)

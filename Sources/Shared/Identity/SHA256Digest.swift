@@ -1,6 +1,6 @@
 internal import CCrypto
 
-/// A SHA-256 over bytes that come piece by piece.
+/// A SHA-256 over bytes that arrive in pieces.
 package final class SHA256Digest {
     private let context: OpaquePointer
 
@@ -18,7 +18,7 @@ package final class SHA256Digest {
         precondition(done == 1, "libcrypto refuses to hash")
     }
 
-    /// The digest in hexadecimal; nothing can be added afterwards.
+    /// The digest in hexadecimal. Nothing can be added afterwards.
     package func finish() -> String {
         var digest = [UInt8](repeating: 0, count: 32)
         precondition(EVP_DigestFinal_ex(context, &digest, nil) == 1, "libcrypto refuses to hash")

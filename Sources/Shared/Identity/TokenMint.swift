@@ -1,11 +1,12 @@
-/// Issues the tokens that `TokenVerifier` accepts: for salectl, the load client and tests. The shop has its own.
+/// Issues tokens that `TokenVerifier` accepts, for salectl, the load client and tests. In production the shop issues
+/// them.
 package struct TokenMint: ~Copyable {
     private var signer: MACSigner
     private let audience: String?
     private let issuer: String?
     private var claims = ByteBuffer(capacity: 512)
 
-    /// A mint that signs with the set's first key.
+    /// Makes a mint that signs with the set's first key.
     package init(keys: KeySet, audience: String? = nil, issuer: String? = nil) {
         signer = MACSigner(key: keys.keys[0], type: "JWT")
         self.audience = audience

@@ -1,7 +1,7 @@
-/// Tells who sent a request: the subject of a JWT (RFC 7519) that is signed under one of our keys (`MACVerifier`).
-/// Nothing is allocated per token.
+/// Authenticates buyers: verifies a JWT (RFC 7519) signed with one of our keys (`MACVerifier`), and returns its
+/// subject. Nothing is allocated per token.
 package final class TokenVerifier {
-    /// Seconds that an issuer's clock may differ from ours, either way.
+    /// Seconds by which an issuer's clock may differ from ours, either way.
     package static let clockSkewSeconds = 30
 
     private let verifier: MACVerifier
@@ -24,12 +24,12 @@ package final class TokenVerifier {
         }
     }
 
-    /// The range of `sub` in the decoded claims, once every claim has been judged.
+    /// Checks every claim, and returns the range of `sub` in the decoded claims.
     private func checkedSubject(in json: Span<UInt8>, nowSeconds: Int) throws(JWTRefusal) -> Range<Int> {
         var subject: JSONReader.Text?
         var expires: Int?
         var notBefore: Int?
-        // nil: the claim has not occurred.
+        // nil: the claim has not occurred yet.
         var audienceMatches: Bool?
         var issuerMatches: Bool?
         do throws(JSONReader.Failure) {
@@ -38,7 +38,7 @@ package final class TokenVerifier {
             while let name = try reader.member() {
                 let name = json.extracting(name.range)
                 if name.equals("sub") {
-                    // Two of one claim: which one counts would depend on the reader (RFC 8725 section 2.4).
+                    // If a claim occurred twice, it would depend on the reader which one counts (RFC 8725 section 2.4).
                     guard subject == nil else { throw .malformed }
                     subject = try reader.string()
                 } else if name.equals("exp") {

@@ -1,4 +1,4 @@
-/// A buyer's name, the `sub` of its token: printable ASCII without space, 1 to 128 bytes.
+/// A buyer's name, the `sub` of its token: 1 to 128 bytes of printable ASCII without space.
 package enum BuyerName {
     package static func isValid(_ text: Span<UInt8>) -> Bool {
         guard text.count >= 1, text.count <= Limits.buyerBytesMax else { return false }

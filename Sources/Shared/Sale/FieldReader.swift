@@ -1,6 +1,6 @@
-/// Typed look-ups in an entry's fields. An event has about ten, so looking through them costs less than hashing them.
+/// Typed look-ups in an entry's fields. An event has about ten, so a linear search costs less than hashing them.
 struct FieldReader {
-    /// What a later release may add fits; what somebody puts there to keep us busy does not.
+    /// Leaves room for fields that a later release adds, and bounds what a hostile entry can cost.
     private static let fieldsMax = 64
 
     private let fields: [(name: String, value: String)]
@@ -36,7 +36,7 @@ struct FieldReader {
         value(name) == nil ? nil : try text(name)
     }
 
-    /// A number other than 0 that may be negative.
+    /// A number that may be negative, but is not 0.
     func signed(_ name: String) throws(OrderEvent.Malformed) -> Int {
         let value = try text(name)
         let magnitude = value.hasPrefix("-") ? String(value.dropFirst()) : value
@@ -46,7 +46,7 @@ struct FieldReader {
         return value.hasPrefix("-") ? -number : number
     }
 
-    /// The waiting room's two fields; nil where there are none.
+    /// The waiting room's two fields; nil if the entry doesn't have them.
     func waitingRoom() throws(OrderEvent.Malformed) -> WaitingRoom? {
         guard let admission = try optional("admission") else { return nil }
         let window = try integer("turn_window_ms", in: WaitingRoom.turnWindowRange)
@@ -56,7 +56,7 @@ struct FieldReader {
         return room
     }
 
-    /// A time in milliseconds; 0 stands for unset.
+    /// A time in milliseconds; nil for 0, which stands for unset.
     func time(_ name: String) throws(OrderEvent.Malformed) -> UnixMilliseconds? {
         let value = try integer(name, in: 0...Int.max)
         return value == 0 ? nil : UnixMilliseconds(value)

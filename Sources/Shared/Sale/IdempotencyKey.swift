@@ -1,4 +1,4 @@
-/// The name a client gives one purchase, so that a retry is known as one: `[A-Za-z0-9_-]{1,64}`.
+/// The key that a client gives a purchase, so that a retry is recognised: `[A-Za-z0-9_-]{1,64}`.
 package enum IdempotencyKey {
     package static func isValid(_ text: Span<UInt8>) -> Bool {
         guard text.count >= 1, text.count <= Limits.keyBytesMax else { return false }

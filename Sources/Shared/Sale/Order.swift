@@ -5,7 +5,7 @@ package struct Order: Equatable, Sendable {
     package var quantity: Int
     /// The purchase's Idempotency-Key.
     package var key: String
-    /// The W3C trace-id of the request that won, 32 hexadecimal digits.
+    /// The W3C trace-id of the request that won: 32 hexadecimal digits in lower case, or `TraceID.unknown`.
     package var trace: String
     package var securedAt: UnixMilliseconds
     package var epoch: Int

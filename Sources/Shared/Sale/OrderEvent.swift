@@ -1,25 +1,25 @@
-/// One entry of a sale's `orders` stream, understood.
+/// One parsed entry of a sale's `orders` stream.
 package enum OrderEvent: Equatable, Sendable {
-    /// The sale came to be; written by create.lua, so that SQLite learns of it from the stream.
+    /// The sale was created; written by create.lua, so that SQLite learns of it from the stream.
     case create(SaleRecord)
     /// A purchase won; written by purchase.lua in the call that decided it.
     case order(Order)
-    /// The sale's times, its pause or its admission were changed; written by control.lua, set.lua and admit.lua.
+    /// The sale's times, pause or admission were changed; written by control.lua, set.lua and admit.lua.
     case set(SaleSettings)
-    /// Units that were withheld are on sale again; written by release.lua.
+    /// Withheld units are on sale again; written by release.lua.
     case release(units: Int, at: UnixMilliseconds)
-    /// The stock was changed by so many units: more, or before opening also fewer; written by restock.lua.
+    /// The stock was changed by this many units; before the opening it may be fewer. Written by restock.lua.
     case restock(units: Int, at: UnixMilliseconds)
 
-    /// Nothing comes after this: the sale is stored whole, and Redis may forget it; written by archive.lua.
+    /// The last event: the sale is stored whole, and Redis may drop it. Written by archive.lua.
     case archive(at: UnixMilliseconds)
 
-    /// The schema version this release writes and reads.
+    /// The schema version that this release writes and reads.
     package static let version = 1
 
-    /// Why an entry could not be understood.
+    /// Why an entry could not be parsed.
     package struct Malformed: Error, Equatable {
-        /// One sentence, naming the field.
+        /// One sentence that names the field.
         package let message: String
 
         package init(message: String) { self.message = message }

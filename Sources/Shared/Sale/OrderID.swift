@@ -8,7 +8,7 @@ package struct OrderID: Hashable, Sendable, CustomStringConvertible {
         self.position = position
     }
 
-    /// nil where `text` is not the one way to write an order of some sale.
+    /// nil unless `text` is exactly how an order's name is written.
     package init?(_ text: Span<UInt8>) {
         guard let dash = text.indices.last(where: { text[$0] == UInt8(ascii: "-") }),
             let sale = SaleID(text.extracting(0..<dash))

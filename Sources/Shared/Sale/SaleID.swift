@@ -1,10 +1,10 @@
-/// A sale's name: `[a-z0-9-]{1,32}`, held inline so that routing a request allocates nothing.
+/// A sale's name: `[a-z0-9-]{1,32}`, stored inline so that routing a request allocates nothing.
 package struct SaleID: Hashable, Sendable, CustomStringConvertible {
     private var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
     /// Bytes of the name.
     package let count: Int
 
-    /// nil where `text` is no sale name.
+    /// nil if `text` is not a sale name.
     package init?(_ text: Span<UInt8>) {
         guard text.count >= 1, text.count <= Limits.saleBytesMax else { return nil }
         count = text.count
@@ -23,7 +23,7 @@ package struct SaleID: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// nil where `text` is no sale name.
+    /// nil if `text` is not a sale name.
     package init?(_ text: String) {
         guard let id = text.withBytes({ SaleID($0) }) else { return nil }
         self = id

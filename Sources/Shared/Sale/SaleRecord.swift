@@ -1,4 +1,4 @@
-/// A sale as it was created: what SQLite keeps of it.
+/// A sale as it was created, as SQLite keeps it.
 package struct SaleRecord: Equatable, Sendable {
     package var sale: SaleID
     /// Tells two sales of the same name apart.
@@ -8,7 +8,7 @@ package struct SaleRecord: Equatable, Sendable {
     package var stockTotal: Int
     package var maxPerBuyer: Int
     package var settings: SaleSettings
-    /// Hexadecimal; buyers appear in public under a pseudonym keyed with it.
+    /// In hexadecimal. Buyers appear in public under a pseudonym keyed with it.
     package var pseudonymKey: String
     package var epoch: Int
     package var createdAt: UnixMilliseconds
@@ -34,7 +34,8 @@ package struct SaleRecord: Equatable, Sendable {
         title = try reader.text("title")
         stockTotal = try reader.integer("stock", in: 0...Limits.stockMax)
         maxPerBuyer = try reader.integer("max_per_buyer", in: 1...Limits.quantityMax)
-        // A sale begins unpaused; repair.lua, which writes the event of a stream that begins anew, may say otherwise.
+        // A new sale is not paused. repair.lua, which writes this event when it starts a stream again, may say
+        // otherwise.
         let paused = try reader.optional("paused") == "1"
         settings = SaleSettings(
             opensAt: try reader.time("opens_at"), closesAt: try reader.time("closes_at"), paused: paused,

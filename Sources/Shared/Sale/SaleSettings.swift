@@ -1,11 +1,11 @@
-/// What may change of a sale while it goes on.
+/// What may change about a sale while it exists.
 package struct SaleSettings: Equatable, Sendable {
-    /// nil where it stays as it is.
+    /// nil if it stays as it is.
     package var title: String?
     package var opensAt: UnixMilliseconds?
     package var closesAt: UnixMilliseconds?
     package var paused: Bool
-    /// nil: the sale has none.
+    /// nil if the sale has none.
     package var waitingRoom: WaitingRoom?
 
     package init(
