@@ -57,19 +57,19 @@ import Testing
         #expect(problem(pem) == message)
     }
 
-    @Test func `that were written half way are never accepted without the missing one`() {
+    @Test func `that were half written are never accepted without the missing one`() {
         let whole = Array((Self.pem + Ed25519PrivateKey().publicKey.pem).utf8)
         let first = Self.pem.utf8.count
         for length in 0..<whole.count {
             let keys = try? ReceiptKeys(pem: whole.span.extracting(0..<length))
-            // With or without its last line feed, the first block alone is a file that somebody may have meant.
+            // The first block alone, with or without its last line feed, is a valid file.
             if length == first - 1 || length == first { continue }
-            // The same goes for the last line feed of the second.
+            // So is the whole text without its last line feed.
             #expect(keys == nil || length == whole.count - 1, "\(length) bytes")
         }
     }
 
-    @Test func `rotate: a new one signs, and of the old ones the public half stays`() {
+    @Test func `rotate: a new one signs, and only the public half of the old ones stays`() {
         let before = ReceiptForge.keys(Self.pem)
         let old = ReceiptForge.sign(ReceiptForge.receipt, before)
         let once = before.rotatedPEM()

@@ -143,7 +143,7 @@ import Testing
     @Test func `keys rotate: a token counts as long as its key is in the set`() {
         var old = TokenMint(keys: Forge.keys("k1"))
         let token = old.token(subject: "b", issuedAt: 0, expiresAt: 2000)
-        // The second key of a set has another secret, so the order of both sets is what tells them apart.
+        // The second key of a set has another secret, so the sets differ by the order of their keys.
         let both = TokenVerifier(keys: Forge.keys("k1", "k2"))
         #expect(verdict(token, both) == .success("b"))
         #expect(verdict(token, TokenVerifier(keys: Forge.keys("k2"))) == .failure(.unknownKey))
