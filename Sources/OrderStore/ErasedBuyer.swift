@@ -7,9 +7,6 @@ package struct ErasedBuyer {
     /// `erased:` and the buyer's name on the public ledger.
     package let name: String
 
-    /// The trace of an order that has lost its own; such an order still counts as the same.
-    static let trace = String(repeating: "0", count: 32)
-
     package init(_ buyer: String, _ pseudonym: Pseudonym) {
         self.buyer = buyer
         name = "erased:\(pseudonym.of(buyer))"
@@ -29,7 +26,7 @@ package struct ErasedBuyer {
             switch String(decoding: fields.words[index], as: UTF8.self) {
             case "buyer" where fields.words[index + 1] == value: result.words[index + 1] = Array(name.utf8)
             case "key": result.words[index + 1] = Array((position.map(Self.key) ?? "erased").utf8)
-            case "trace": result.words[index + 1] = Array(Self.trace.utf8)
+            case "trace": result.words[index + 1] = Array(TraceID.unknown.utf8)
             default: break
             }
         }

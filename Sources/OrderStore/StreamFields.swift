@@ -29,11 +29,10 @@ package struct StreamFields: Equatable, Sendable, ExpressibleByArrayLiteral {
         return number.flatMap { $0 >= 1 && $0 <= Limits.stockMax ? $0 : nil }
     }
 
-    /// The field `trace`, if it is 32 hexadecimal digits.
+    /// The field `trace`, if it is a trace-id.
     var trace: String? {
-        guard let value = self["trace"], value.count == 32 else { return nil }
-        let isHexadecimal = value.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
-        return isHexadecimal ? String(decoding: value, as: UTF8.self) : nil
+        guard let value = self["trace"], TraceID.isValid(value.span) else { return nil }
+        return String(decoding: value, as: UTF8.self)
     }
 
     /// Names and values as text.

@@ -56,7 +56,7 @@ final class SaleAPI: HTTPHandler {
     func start(_ listener: Listener, receiptKeys: ReceiptKeys?) {
         var limits = EdgeLimits()
         limits.connections = configuration.maxConnections
-        let server = HTTPServer(loop: loop, limits: limits, handler: self)
+        let server = HTTPServer(loop: loop, limits: limits)
         let configuration = configuration
         redis = AsyncRedis(
             configuration.redis, loop: loop, name: "sale-api", replicas: configuration.replicas,
@@ -83,7 +83,7 @@ final class SaleAPI: HTTPHandler {
         waiting = listener
         loop.schedule(afterMilliseconds: Self.firstWordMilliseconds) { [weak self] in self?.serve() }
         redis.connect()
-        loop.lastInPass { [log] in log.flush() }
+        loop.onEachPass(.submitted) { [log] in log.flush() }
         giveSigns()
     }
 
@@ -91,7 +91,7 @@ final class SaleAPI: HTTPHandler {
         guard let listener = waiting else { return }
         waiting = nil
         do throws(SystemError) {
-            try server.serve(listener)
+            try server.serve(listener, handler: self)
         } catch {
             preconditionFailure("a bound socket can't be watched: \(error)")
         }
@@ -101,7 +101,7 @@ final class SaleAPI: HTTPHandler {
     /// Tells systemd that the loop turns, as often as it wants to hear it.
     private func giveSigns() {
         guard let milliseconds = manager.watchdogMilliseconds else { return }
-        manager.isAlive()
+        manager.notifyWatchdog()
         loop.schedule(afterMilliseconds: milliseconds) { [weak self] in self?.giveSigns() }
     }
 
@@ -200,7 +200,7 @@ final class SaleAPI: HTTPHandler {
     /// Calls `body` with the buyer whose token the request shows; without one that counts it is refused.
     private func withBuyer(_ request: borrowing Request, _ exchange: Exchange, _ body: (Span<UInt8>) -> Void) {
         guard let token = request.bearerToken else { return unauthorized(exchange) }
-        do throws(TokenVerifier.Refusal) {
+        do throws(JWTRefusal) {
             try verifier.withSubject(of: token, nowSeconds: time(nil), body)
         } catch {
             unauthorized(exchange)

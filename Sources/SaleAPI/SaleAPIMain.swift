@@ -81,7 +81,7 @@ enum SaleAPIMain {
                 $0.appendMember("descriptors", room)
             }
         }
-        log.confess(configuration.plantedBug)
+        log.report(plantedBug: configuration.plantedBug)
         api.start(listener, receiptKeys: receiptKeys)
         try withExtendedLifetime(signals) { () throws(SystemError) in try loop.run() }
         log.write(.info, "stop")

@@ -36,7 +36,7 @@ final class JoinQueue {
         lanes = Lanes(
             known: known, batchMax: batchMax, pendingMax: Self.pendingMax,
             patience: UInt64(deadlineMilliseconds) * 1_000_000)
-        loop.atEndOfPass { [weak self] in self?.sendBatches() }
+        loop.onEachPass(.gathered) { [weak self] in self?.sendBatches() }
         tick()
     }
 
