@@ -50,7 +50,7 @@ extension Operation.Letters {
         guard !stored.isEmpty else { return }
         let keys = SaleKeys(sale)
         try redis.run(
-            .settle, keys: [keys.sale, keys.orders],
+            .acknowledge, keys: [keys.sale, keys.orders],
             [RedisArgument(SaleKeys.group), RedisArgument(persisted)] + stored.map { RedisArgument($0.id) })
     }
 }

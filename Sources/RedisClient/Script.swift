@@ -28,7 +28,7 @@ package struct Script: Sendable {
     package static let status = Script(.status)
     package static let lookup = Script(.lookup)
     package static let stamp = Script(.stamp)
-    package static let settle = Script(.settle)
+    package static let acknowledge = Script(.acknowledge)
     package static let deadletter = Script(.deadletter)
     package static let repair = Script(.repair)
     package static let witness = Script(.witness)

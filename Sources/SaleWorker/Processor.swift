@@ -146,7 +146,7 @@ final class Processor {
         guard !ids.isEmpty else { return }
         let keys = SaleKeys(sale)
         try redis.run(
-            .settle, keys: [keys.sale, keys.orders],
+            .acknowledge, keys: [keys.sale, keys.orders],
             [RedisArgument(SaleKeys.group), RedisArgument(persisted)] + ids)
     }
 

@@ -79,7 +79,7 @@ import Testing
         ])
         let id = RedisArgument(read.value[0][1][0][0].string ?? "")
         func settle(_ position: Int) throws -> Int? {
-            let reply = try redis.run(.settle, keys: [keys.sale, keys.orders], [group, RedisArgument(position), id])
+            let reply = try redis.run(.acknowledge, keys: [keys.sale, keys.orders], [group, RedisArgument(position), id])
             return reply.integer
         }
         #expect(try settle(5) == 1)
