@@ -2,7 +2,7 @@
     import LuaScripts
     import Shared
 
-    /// The planted bugs of purchase.lua: its text is changed where it is loaded, so that lua/ has none of them.
+    /// The planted bugs of purchase.lua: its text is changed when it is loaded, so that lua/ has none of them.
     extension PlantedBug {
         /// A script's text, with the bug that is planted in it, if any.
         static func planted(in script: LuaScript) -> [UInt8] {
@@ -19,7 +19,7 @@
             return Array(text.utf8)
         }
 
-        /// What stands in purchase.lua, and what the bug puts in its place.
+        /// What purchase.lua says, and what the bug replaces it by.
         private var changes: [(right: String, wrong: String)] {
             switch self {
             case .noFence: [("if serving_run_id ~= run_id then return all('F') end", "")]

@@ -117,18 +117,11 @@ extension Command {
         let arguments = try Arguments(line, options: [], flags: ["--json"], words: 1...1)
         let sale = try Arguments.sale(arguments.words[0])
         let redis = try context.redis()
-        let keys = SaleKeys(sale)
-        let units = try certain(
-            { () throws(RedisError) in
-                try redis.run(
-                    .release, keys: [keys.sale, keys.stock, keys.orders], [RedisArgument(redis.facts.runID)]
-                ).integer
-            }, sale)
-        switch units ?? -1 {
-        case -1: throw CommandFailure("Redis has no sale \(sale)", ExitCode.noInput)
-        case -2:
+        switch try certain({ () throws(RedisError) in try redis.release(sale) }, sale) {
+        case .failure(.unknownSale): throw CommandFailure("Redis has no sale \(sale)", ExitCode.noInput)
+        case .failure(.fencedOrArchived):
             throw CommandFailure("\(sale) is fenced, or being archived: nothing is released", ExitCode.unavailable)
-        case let units:
+        case .success(let units):
             try context.confirm(redis)
             Output.line(arguments.has("--json") ? "{\"released\":\(units)}" : "released \(units)")
             return ExitCode.ok

@@ -1,7 +1,7 @@
 package import LuaScripts
 import Shared
 
-/// A script with the name by which Redis caches it: the SHA-1 of its text.
+/// A script, and the name under which Redis caches it: the SHA-1 of its text.
 package struct Script: Sendable {
     package let name: String
     package let source: [UInt8]
