@@ -1,7 +1,7 @@
 import OrderStore
 import Shared
 
-/// Holds receipts against a ledger, and against each other.
+/// Compares receipts with a ledger, and with each other.
 struct ReceiptAudit {
     private let ledger: LedgerAudit
     private var seen: [OrderID: Receipt] = [:]
@@ -11,7 +11,7 @@ struct ReceiptAudit {
 
     init(_ ledger: LedgerAudit) { self.ledger = ledger }
 
-    /// Looks at one receipt; where `keys` are given, it has to be signed with one of them.
+    /// Checks one receipt; if `keys` are given, it must be signed with one of them.
     mutating func check(_ text: String, keys: ReceiptVerifier?) {
         checked += 1
         let receipt: Receipt
