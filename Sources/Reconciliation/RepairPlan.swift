@@ -4,8 +4,8 @@ package import Shared
 /// How to complete a Redis that has lost something. A pure function of what both stores hold.
 ///
 /// It is a union, never a replacement: every order that either store has stays an order. The stock is what the union
-/// leaves, the last position its highest. What neither store has, but a buyer was confirmed, is recorded as lost and
-/// its units are withheld: nothing is ever sold twice to hide a loss.
+/// leaves, the last position its highest. What neither store has, but was confirmed to a buyer, is recorded as lost
+/// and its units are withheld: nothing is ever sold twice to hide a loss.
 package struct RepairPlan: Equatable, Sendable {
     package enum Verdict: Equatable, Sendable {
         /// Both agree.
@@ -34,7 +34,7 @@ package struct RepairPlan: Equatable, Sendable {
     package private(set) var loss: StoredSale.Loss?
     package private(set) var remaining = 0
     /// Units in all: what SQLite holds, and the restocks that are still on the stream. A restock that is in neither was
-    /// known only to Redis and is lost with it; having fewer units can't sell one twice.
+    /// known only to Redis and is lost with it: with fewer units none can be sold twice.
     package private(set) var stockTotal = 0
     package private(set) var position = 0
     package private(set) var lastAt = UnixMilliseconds(0)

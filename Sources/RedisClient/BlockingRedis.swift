@@ -35,7 +35,7 @@ package final class BlockingRedis {
             guard facts.role == "master" else {
                 throw RedisError(.readOnly, "INFO", "\(address) is no primary any more")
             }
-            // What they said before it answered may be old.
+            // What they said before the server answered may be out of date.
             try judge(finder.find())
             self.finder = finder
         }

@@ -108,7 +108,7 @@ final class RedisLink: EventHandler {
             let link = RedisLink.from(context?.pointee.data)
             if status == REDIS_OK {
                 link.phase = .connected
-                // hiredis uses its context after this returns, so no write may fail, and free it, before.
+                // hiredis uses its context after this returns, so nothing may be written now: a failure would free it.
                 link.answering = true
                 defer { link.answering = false }
                 return link.connectEnded(nil)

@@ -63,7 +63,7 @@ extension Command {
         let now = try redis.time()
         let change = SaleChange(
             title: title, opensAt: opensAt?.resolved(now), closesAt: closesAt?.resolved(now), stock: stock)
-        guard change != SaleChange() else { throw Arguments.UsageError("nothing is to be changed") }
+        guard change != SaleChange() else { throw Arguments.UsageError("there is nothing to change") }
         switch try context.change(sale, { () throws(RedisError) in try redis.set(sale, change) }) {
         case .outOfRange?:
             throw CommandFailure("\(sale) must close later than now, and than it opens", ExitCode.cantCreate)

@@ -17,7 +17,7 @@ enum Performer {
         }
         guard let token = try context.environment.operatorToken() else {
             throw CommandFailure(
-                "a worker holds \(path).lock and has to do this: set \(Setting.opsTokenFile.name)", ExitCode.config)
+                "a worker holds \(path).lock, so it must do this: set \(Setting.opsTokenFile.name)", ExitCode.config)
         }
         self = .worker(
             OperatorClient(

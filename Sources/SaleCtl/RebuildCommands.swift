@@ -46,7 +46,7 @@ extension Command {
             case .served, .lifted: return ExitCode.ok
             case .kept: return ExitCode.negative
             case .completed(let plan, _) where !plan.events.isEmpty:
-                Output.error("salectl: start the worker: it stores the orders that were appended, and lifts the fence")
+                Output.error("salectl: start the worker, which stores the appended orders and lifts the fence")
                 return ExitCode.ok
             case .completed, .changed: continue
             }
@@ -110,7 +110,7 @@ extension Command {
     static let release = Command(
         "release", "ID [--json]", "Puts units back on sale that were withheld for lost orders.",
         details: """
-            If Redis and SQLite have both lost their newest orders, the positions that buyers were confirmed are
+            If Redis and SQLite have both lost their newest orders, the positions that were confirmed to buyers are
             recorded as lost, and as many units are withheld. Release them once you have decided what to do about those
             buyers.
             """

@@ -29,13 +29,15 @@ struct ReceiptAudit {
             return
         }
         let position = receipt.order.position
-        guard let told = ledger.orders[position] else {
+        guard let recorded = ledger.orders[position] else {
             faults.append("position \(position): a receipt has it, and this ledger does not")
             return
         }
         let same = LedgerAudit.Told(
             buyer: receipt.buyer, quantity: receipt.quantity, securedAtMilliseconds: receipt.securedAt.value,
             epoch: receipt.epoch)
-        if told != same { faults.append("position \(position): the receipt and this ledger tell of different orders") }
+        if recorded != same {
+            faults.append("position \(position): the receipt and this ledger describe different orders")
+        }
     }
 }

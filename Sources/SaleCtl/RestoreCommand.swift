@@ -128,12 +128,12 @@ extension Command {
     private static func note(_ stored: StoredNumbers, _ live: SaleStatus?, archivedOnRedis: Bool) -> String {
         guard let live else {
             if stored.archivedAt != nil { return "archived" }
-            if archivedOnRedis { return "archived since: this file may lack orders, and it is not brought back" }
+            if archivedOnRedis { return "archived since: this file may lack orders, so the sale is not brought back" }
             return "not on Redis: the worker completes it; what was sold after this is lost"
         }
         if live.uuid != stored.uuid { return "another sale of this name is on Redis: it stays fenced" }
-        let behind = live.position - stored.persistedPosition
-        if behind > 0 { return "the worker stores the \(behind) behind it from Redis" }
-        return behind < 0 ? "Redis has forgotten \(-behind): the worker completes it" : "both have the same position"
+        let lead = live.position - stored.persistedPosition
+        if lead > 0 { return "the worker stores the next \(lead) positions from Redis" }
+        return lead < 0 ? "Redis has lost \(-lead) positions: the worker completes it" : "both have the same position"
     }
 }

@@ -1,7 +1,7 @@
 package import Shared
 
 extension BlockingRedis {
-    /// What can change about how a waiting room admits.
+    /// A change of how a waiting room admits buyers.
     package enum AdmissionChange: Equatable, Sendable {
         case pause
         case resume

@@ -3,8 +3,8 @@
 struct MeasuredCosts: Sendable {
     // CPU, in microseconds.
 
-    /// sale-api, for a decision behind nginx, whose many connections bring a few requests at a time (`script/bench
-    /// ingress`, `api_us` with kept connections).
+    /// sale-api, for a decision behind nginx, whose many connections bring a few requests at a time
+    /// (`script/bench ingress`, `api_us` with kept connections).
     var apiDecision = 10.5
     /// Redis, for a decision that the sale is sold out, or a buyer over its limit (`script/bench edge`, decided by
     /// Redis).
