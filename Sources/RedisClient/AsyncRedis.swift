@@ -179,7 +179,7 @@ package final class AsyncRedis {
         case .server(let address): connect(to: address)
         case .primary(let name, let sentinels):
             if sentinelWatch == nil {
-                sentinelWatch = SentinelWatch(sentinels, name: name, loop: loop) { [weak self] in self?.heard($0) }
+                sentinelWatch = SentinelWatch(sentinels, name: name, loop: loop) { [weak self] in self?.handle($0) }
                 sentinelWatch?.start()
             }
             let survey = survey(name, sentinels) { [weak self] in self?.connect(to: $0) }
@@ -200,7 +200,7 @@ package final class AsyncRedis {
     }
 
     /// Handles what a Sentinel announces.
-    private func heard(_ news: SentinelWatch.News) {
+    private func handle(_ news: SentinelWatch.News) {
         switch news {
         case .promoted(let primary):
             guard primary != triedLast else { return }

@@ -29,7 +29,7 @@ final class PrimaryFinder {
         try pass(waitMilliseconds: 0)
         ask()
         while true {
-            if let answer = taken() { return try answer.get() }
+            if let answer = takeAnswer() { return try answer.get() }
             try pass(waitMilliseconds: -1)
         }
     }
@@ -45,7 +45,7 @@ final class PrimaryFinder {
             let end = loop.now.advanced(milliseconds: Self.lookMilliseconds)
             while answer == nil, loop.now < end { try pass(waitMilliseconds: 1) }
         }
-        switch taken() {
+        switch takeAnswer() {
         case nil: return nil
         case .success(let address): return address
         case .failure(let error) where error.code == .replaced: throw error
@@ -64,7 +64,7 @@ final class PrimaryFinder {
     }
 
     /// Takes the answer, if there is one by now; the next one comes only after `ask`.
-    private func taken() -> Result<SocketAddress, RedisError>? {
+    private func takeAnswer() -> Result<SocketAddress, RedisError>? {
         guard let answer else { return nil }
         self.answer = nil
         survey = nil

@@ -42,11 +42,11 @@ final class SentinelSurvey {
             links[index] = try RedisLink(
                 sentinels[index], loop: loop,
                 connectEnded: { [weak self] error in
-                    if let error { self?.hear(.failure(error), from: index) } else { self?.ask(index) }
+                    if let error { self?.record(.failure(error), from: index) } else { self?.ask(index) }
                 },
-                disconnected: { [weak self] error in self?.hear(.failure(error), from: index) })
+                disconnected: { [weak self] error in self?.record(.failure(error), from: index) })
         } catch {
-            hear(.failure(error), from: index)
+            record(.failure(error), from: index)
         }
     }
 
@@ -57,7 +57,7 @@ final class SentinelSurvey {
         }
         send(Sentinel.facts(name), to: index) { [weak self] (value) throws(RedisError) in
             guard let primary else { return }
-            self?.hear(.success(try SentinelOpinion(value.fields, naming: primary)), from: index)
+            self?.record(.success(try SentinelOpinion(value.fields, naming: primary)), from: index)
         }
         loop.schedule(at: loop.now) { [weak self] in self?.links[index]?.flush() }
     }
@@ -75,13 +75,13 @@ final class SentinelSurvey {
                 case .failure(let error): throw error
                 }
             } catch {
-                self?.hear(.failure(error), from: index)
+                self?.record(.failure(error), from: index)
             }
         }
     }
 
     /// The first answer of each counts.
-    private func hear(_ answer: Answer, from index: Int) {
+    private func record(_ answer: Answer, from index: Int) {
         guard answers[index] == nil else { return }
         answers[index] = answer
         if !answers.contains(where: { $0 == nil }) { finish() }
@@ -91,7 +91,7 @@ final class SentinelSurvey {
         guard let timeout else { return }
         self.timeout = nil
         loop.cancel(timeout)
-        // Before the connections are closed, which ends up in `hear` as well.
+        // Before the connections are closed, which ends up in `record` as well.
         let verdict = Result { () throws(RedisError) in try judge() }
         for link in links { link?.close() }
         done(verdict)

@@ -68,11 +68,11 @@ private final class SentinelListener {
         do throws(RedisError) {
             link = try RedisLink(
                 sentinel, loop: loop,
-                connectEnded: { [weak self] error in if error == nil { self?.subscribe() } else { self?.again() } },
-                disconnected: { [weak self] _ in self?.again() })
-            connecting = loop.schedule(afterMilliseconds: Sentinel.timeoutMilliseconds) { [weak self] in self?.again() }
+                connectEnded: { [weak self] error in if error == nil { self?.subscribe() } else { self?.retry() } },
+                disconnected: { [weak self] _ in self?.retry() })
+            connecting = loop.schedule(afterMilliseconds: Sentinel.timeoutMilliseconds) { [weak self] in self?.retry() }
         } catch {
-            again()
+            retry()
         }
     }
 
@@ -85,7 +85,7 @@ private final class SentinelListener {
         loop.schedule(at: loop.now) { [weak self] in self?.link?.flush() }
     }
 
-    private func again() {
+    private func retry() {
         if let connecting { loop.cancel(connecting) }
         let ended = link
         link = nil

@@ -28,7 +28,7 @@ extension Command {
         guard let status = try archiver.redis.status(sale) else {
             let stored = try archiver.archived()
             try context.confirm(archiver.redis)
-            archiver.sayDone(stored, freed: 0, json: arguments.has("--json"))
+            archiver.report(stored, freed: 0, json: arguments.has("--json"))
             return ExitCode.ok
         }
         let event = try archiver.redis.archiveEvent(of: sale)
@@ -61,7 +61,7 @@ extension Command {
         }
         if let refusal { return Archiver.refuse(sale, [Archiver.sentence(refusal)]) }
         try context.confirm(archiver.redis)
-        archiver.sayDone(stored, freed: bytes, json: arguments.has("--json"))
+        archiver.report(stored, freed: bytes, json: arguments.has("--json"))
         return ExitCode.ok
     }
 }
@@ -95,7 +95,7 @@ private struct Archiver {
     /// Waits until the worker has stored the archive event and acknowledged it.
     func awaitStored(_ id: String, milliseconds: Int) throws {
         let begun = UnixMilliseconds.now.value
-        var said = 0
+        var reportedSeconds = 0
         while true {
             if let mark = try reader.archiveMark(of: sale), mark.archivedAt != nil, mark.lastStreamID >= StreamID(id),
                 try redis.unacknowledged(sale) == 0
@@ -107,9 +107,9 @@ private struct Archiver {
                 let sentence = "the worker has not stored it within \(waited / 1000) s (is it running?)"
                 throw CommandFailure(sentence, ExitCode.temporaryFailure)
             }
-            if waited / 1000 > said {
-                said = waited / 1000
-                Output.error("salectl: waiting for the worker to store it, \(said) s")
+            if waited / 1000 > reportedSeconds {
+                reportedSeconds = waited / 1000
+                Output.error("salectl: waiting for the worker to store it, \(reportedSeconds) s")
             }
             usleep(Self.pollMicroseconds)
         }
@@ -126,7 +126,7 @@ private struct Archiver {
         return stored
     }
 
-    func sayDone(_ stored: StoredSale, freed bytes: Int, json: Bool) {
+    func report(_ stored: StoredSale, freed bytes: Int, json: Bool) {
         guard json else {
             return Output.line(
                 "\(sale) is archived: \(stored.orders.count) orders in SQLite, \(bytes) bytes freed on Redis")

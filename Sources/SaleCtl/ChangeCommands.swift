@@ -6,8 +6,9 @@ extension Command {
         "restock", "ID N [--json]", "Puts N more units on sale; before the sale opens, N may be negative.",
         details: """
             A sold-out sale sells again. Stock, total and the event from which SQLite learns of the change are written
-            in one step. Once a sale has opened, its stock can only grow. Refused if the sale has ended, or is fenced or
-            archived. Not idempotent: if the reply is lost, check `salectl show ID` before retrying.
+            in one step. Once a sale has opened, its stock can only grow; before that, it can't shrink below what is
+            sold. Refused if the sale has ended, or is fenced or archived. Not idempotent: if the reply is lost, check
+            `salectl show ID` before retrying.
 
               --json   print the sale as JSON
 

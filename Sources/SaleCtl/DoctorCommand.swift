@@ -94,10 +94,10 @@ private struct Doctor {
         try replicas(of: redis, wanted: wanted)
 
         let before = UnixMilliseconds.now.value
-        let theirs = try redis.time().value
+        let redisNow = try redis.time().value
         let after = UnixMilliseconds.now.value
         // Redis' clock was read between the two readings of ours.
-        let skew = theirs < before ? before - theirs : max(0, theirs - after)
+        let skew = redisNow < before ? before - redisNow : max(0, redisNow - after)
         add(
             skew <= Self.clockSkewMaxMilliseconds ? .ok : .bad, "redis clock",
             "\(skew) ms from this machine's; Redis' opens and closes sales")

@@ -14,14 +14,12 @@ extension Command {
               --limit N            at most this many orders
               --output FILE        write FILE.partial and rename it once it is on the disk; an older FILE is replaced
 
-            Writes each order once, and none after the position up to which everything is stored. So the next export,
-            with
-            --after and the last position that this one prints (on stderr), misses none that is stored later. What is
-            not an order is left out and counted on stderr: positions that were voided or lost, and dead letters. Open
-            dead letters are named, because they may still become orders; export such an order with --after its position
-            less 1,
-            --limit 1. Letters that became orders during the export, too late to be in it, are named as well. It reads
-            beside a running worker and may take its time: nothing waits for it.
+            Writes each order once, and none after the position up to which everything is stored. It prints the last
+            position on stderr: the next export, with --after and that position, misses none that is stored later. What
+            is not an order is left out and counted on stderr: positions that were voided or lost, and dead letters.
+            Open dead letters are named, because they may still become orders; export such an order with --after its
+            position less 1 and --limit 1. Letters that became orders during the export, too late to be in it, are named
+            as well. It reads beside a running worker and may take its time: nothing waits for it.
             """
     ) { line, context in
         let arguments = try Arguments(

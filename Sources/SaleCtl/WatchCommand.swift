@@ -22,7 +22,7 @@ extension Command {
             sale: try Arguments.sale(arguments.words[0]), context: context, asJSON: arguments.has("--json"),
             redis: try context.redis())
         while true {
-            try watch.look()
+            try watch.refresh()
             if let end, UnixMilliseconds.now.value + every > end { break }
             sleep(UInt32(every / 1000))
             usleep(UInt32(every % 1000) * 1000)
@@ -47,7 +47,7 @@ private struct Watch {
     var redraws: Bool { Output.isTerminal && !asJSON }
 
     /// Reads the figures and shows them. A failure ends the command only if it has not shown any before.
-    mutating func look() throws {
+    mutating func refresh() throws {
         do {
             let connection = try redis ?? context.redis()
             let report = try StatusReport.read(sale, context, connection)
