@@ -37,10 +37,7 @@ struct Erasure {
         try redis.command(["HDEL"] + ticket)
         if let wins { try replace(wins, by: erased, redis) }
         for entry in entries {
-            try redis.run(
-                .replace, keys: [entry.stream],
-                [RedisArgument(SaleKeys.group), RedisArgument(entry.id)]
-                    + entry.replacement.words.map { RedisArgument($0) })
+            try redis.replace(entry.id, of: entry.stream, by: entry.replacement.words)
         }
         return json(erased.name, counts)
     }
@@ -106,14 +103,9 @@ struct Erasure {
             win.key = ErasedBuyer.key(win.position)
             return win.text
         }
-        let keys = SaleKeys(sale)
-        let reply = try redis.run(
-            .erase, keys: [keys.sale, keys.buyers],
-            [
-                RedisArgument(buyer), RedisArgument(erased.name), RedisArgument(wins),
-                RedisArgument(replaced.joined(separator: ";")),
-            ])
-        guard reply.integer == 1 else {
+        let isDone = try redis.erase(
+            buyer, of: sale, as: erased.name, replacing: wins, by: replaced.joined(separator: ";"))
+        guard isDone else {
             throw RedisError(.unexpectedReply, "erase.lua", "the buyer's wins have changed meanwhile; run it again")
         }
     }

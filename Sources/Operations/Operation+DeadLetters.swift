@@ -29,8 +29,7 @@ extension Operation.DeadLetters {
         if let status = try redis.status(sale, allowingGaps: true) {
             return status.position >= 0 ? status.position : nil
         }
-        let archived = try redis.command(["SISMEMBER", RedisArgument(SaleKeys.archived), RedisArgument("\(sale)")])
-        return archived.integer == 1 ? Int.max : nil
+        return try redis.isArchived(sale) ? Int.max : nil
     }
 
     /// Whether SQLite has taken in the stream's last entry, and so every entry.
@@ -47,11 +46,6 @@ extension Operation.DeadLetters {
     /// Updates Redis: sets the persisted position, and acknowledges the entries that are stored. A dead letter that was
     /// redriven before is among them, in case Redis was away then; an entry on no pending list changes nothing.
     private func acknowledge(_ results: [DeadLetterResult], _ persisted: Int, _ redis: BlockingRedis) throws {
-        let stored = results.filter(\.isStored)
-        guard !stored.isEmpty else { return }
-        let keys = SaleKeys(sale)
-        try redis.run(
-            .settle, keys: [keys.sale, keys.orders],
-            [RedisArgument(SaleKeys.group), RedisArgument(persisted)] + stored.map { RedisArgument($0.id) })
+        try redis.acknowledge(results.filter(\.isStored).map(\.id), of: sale, persisted: persisted)
     }
 }

@@ -40,10 +40,8 @@ final class Witnesses {
     func publish() {
         guard redis.isReady else { return }
         for (sale, witness) in told {
-            let call = ScriptCall(.witness)
-            call.begin(
-                keys: [SaleKeys(sale).witnesses, SaleKeys.archived],
-                [process, witness.uuid, "\(witness.position)", "\(witness.remaining)", "\(sale)"])
+            let call = ScriptCall.witness(
+                process, of: sale, uuid: witness.uuid, position: witness.position, remaining: witness.remaining)
             // A failure is made good by the next time.
             redis.run(call) { [weak self] answer in
                 guard case .reply(let value) = answer, value.integer == 0 else { return }

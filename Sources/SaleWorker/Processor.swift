@@ -98,7 +98,7 @@ final class Processor {
         let given = try redis.command(["GET", RedisArgument(SaleKeys(sale).position)])
         store.noteGiven(given.integer ?? 0, of: sale)
         if PlantedBug.acknowledgeBeforeCommit.isActive {
-            try acknowledge(sale, entries.map { RedisArgument($0.id) }, persisted: 0, on: redis)
+            try redis.acknowledge(entries.map(\.id), of: sale, persisted: 0)
         }
     }
 
@@ -129,23 +129,23 @@ final class Processor {
         _ sale: SaleID, _ entries: [StreamEntry], _ applied: OrderStore.Applied, on redis: BlockingRedis
     ) throws -> [String] {
         failpoint?.reached(.afterCommit)
-        var acknowledged: [RedisArgument] = []
+        var acknowledged: [String] = []
         var moved: [String] = []
         var stored = 0
         for (entry, outcome) in zip(entries, applied.outcomes) {
             switch outcome {
             case .stored:
                 stored += 1
-                acknowledged.append(RedisArgument(entry.id))
+                acknowledged.append(entry.id)
             case .alreadyStored, .alreadyRejected:
                 metrics.repeated += 1
-                acknowledged.append(RedisArgument(entry.id))
+                acknowledged.append(entry.id)
             case .rejected(let rejection):
                 try moveToDeadLetters(sale, entry, rejection, on: redis)
                 moved.append(entry.id)
             }
         }
-        try acknowledge(sale, acknowledged, persisted: applied.persistedPosition, on: redis)
+        try redis.acknowledge(acknowledged, of: sale, persisted: applied.persistedPosition)
         failpoint?.reached(.afterAcknowledge)
         metrics.stored += stored
         if stored > 0 {
@@ -156,16 +156,6 @@ final class Processor {
             }
         }
         return moved
-    }
-
-    private func acknowledge(
-        _ sale: SaleID, _ ids: [RedisArgument], persisted: Int, on redis: BlockingRedis
-    ) throws {
-        guard !ids.isEmpty else { return }
-        let keys = SaleKeys(sale)
-        try redis.run(
-            .settle, keys: [keys.sale, keys.orders],
-            [RedisArgument(SaleKeys.group), RedisArgument(persisted)] + ids)
     }
 
     // MARK: Dead letters
@@ -190,11 +180,7 @@ final class Processor {
         let dlqEntry = DLQEntry(
             entry: entry, rejection: rejection,
             attempts: try StreamReader.deliveries(sale, entry.id, on: redis), worker: worker, recordedAt: .now)
-        let keys = SaleKeys(sale)
-        try redis.run(
-            .deadletter, keys: [keys.orders, keys.deadLetters],
-            [RedisArgument(SaleKeys.group), RedisArgument(entry.id), entry.fields == nil ? "1" : "0"]
-                + dlqEntry.arguments)
+        try redis.deadletter(entry.id, of: sale, isGone: entry.fields == nil, dlqEntry.arguments)
         // It must not be moved twice if a later step fails.
         deleted[sale]?.remove(entry.id)
         failpoint?.reached(.afterDeadLetter)

@@ -113,8 +113,7 @@ final class Worker {
 
     private func begin(_ sale: SaleID, _ redis: BlockingRedis, now: Instant) throws {
         // A sale whose stream is gone has nothing to read, and making a group would create an empty stream.
-        let stream = RedisArgument(SaleKeys(sale).orders)
-        guard try redis.command(["EXISTS", stream]).integer == 1 else {
+        guard try redis.hasStream(sale) else {
             fence.invalidate(sale)
             try fence.check(sale, on: redis, now: now)
             return
