@@ -23,11 +23,13 @@
 local sale_key, stock_key, tickets_key, joined_key = unpack(KEYS)
 local run_id = ARGV[1]
 local count = #ARGV - 1
-local epoch, serving_run_id, uuid, closes_at, admission, turn_window_ms, turns_since_ms = unpack(redis.call('HMGET',
-    sale_key, 'epoch', 'serving_run_id', 'uuid', 'closes_at', 'admission', 'turn_window_ms', 'turns_since_ms'), 1, 7)
-turn_window_ms, turns_since_ms = tonumber(turn_window_ms) or 0, tonumber(turns_since_ms) or 0
+local epoch, serving_run_id, uuid, closes_at, paused, admission, turn_window_ms, turns_since_ms = unpack(redis.call(
+    'HMGET', sale_key, 'epoch', 'serving_run_id', 'uuid', 'closes_at', 'paused', 'admission', 'turn_window_ms',
+    'turns_since_ms'), 1, 8)
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+-- While the sale is paused nobody misses a turn (purchase.lua).
+turn_window_ms, turns_since_ms = tonumber(turn_window_ms) or 0, paused == '1' and now_ms or tonumber(turns_since_ms) or 0
 
 -- The codes come first, and the positions follow these seven.
 local reply = { '', tonumber(epoch) or 0, now_ms, uuid or '', admission or '', turn_window_ms, turns_since_ms }

@@ -72,7 +72,8 @@ local fields = redis.call('HMGET', buyers_key, unpack(buyers))
 local turn
 if admission then
     local window_ms, since_ms = unpack(redis.call('HMGET', sale_key, 'turn_window_ms', 'turns_since_ms'), 1, 2)
-    window_ms, since_ms = tonumber(window_ms) or 0, tonumber(since_ms) or 0
+    -- While the sale is paused nobody can buy, so nobody misses a turn: windows start again when it resumes.
+    window_ms, since_ms = tonumber(window_ms) or 0, is_paused and now_ms or tonumber(since_ms) or 0
     -- From the last segment of the schedule to the first (AdmissionSchedule.swift).
     local segments = {}
     for from, after, rate, state in string.gmatch(admission, '(%d+) (%d+) (%d+) ?(%l*)') do

@@ -6,13 +6,16 @@
 --        given, buyers who have joined, stock_total, left, closes_at, pseudonym_key, now_ms }; a missing part is ""
 
 local sale_key, stock_key, tickets_key, joined_key = unpack(KEYS)
-local uuid, epoch, admission, turn_window_ms, turns_since_ms, stock_total, closes_at, pseudonym_key = unpack(redis.call(
-    'HMGET', sale_key, 'uuid', 'epoch', 'admission', 'turn_window_ms', 'turns_since_ms', 'stock_total', 'closes_at',
-    'pseudonym_key'), 1, 8)
+local uuid, epoch, paused, admission, turn_window_ms, turns_since_ms, stock_total, closes_at, pseudonym_key = unpack(
+    redis.call('HMGET', sale_key, 'uuid', 'epoch', 'paused', 'admission', 'turn_window_ms', 'turns_since_ms',
+        'stock_total', 'closes_at', 'pseudonym_key'), 1, 9)
 if not epoch then return {} end
 local time = redis.call('TIME')
+local now = string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000))
+-- While the sale is paused nobody misses a turn (purchase.lua).
+if paused == '1' then turns_since_ms = now end
 local reply = { uuid, epoch, admission, turn_window_ms, turns_since_ms or '0', redis.call('GET', joined_key) or '0',
     redis.call('HLEN', tickets_key), stock_total, redis.call('GET', stock_key), closes_at, pseudonym_key,
-    string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000)) }
+    now }
 for i = 1, 12 do reply[i] = reply[i] or '' end
 return reply
