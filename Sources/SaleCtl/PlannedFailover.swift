@@ -10,6 +10,10 @@ struct PlannedFailover {
     private static let catchUpMilliseconds = 5000
     private static let takeOverMilliseconds = 20_000
     private static let pollMilliseconds = 50
+    /// Held by whoever fails over, so that only one does: each of two would have another Sentinel promote another
+    /// replica. It is for as long as a failover takes at most, should its holder die.
+    private static let lockKey: RedisArgument = "sale:failover"
+    private static let lockMilliseconds = pauseMilliseconds + 2 * takeOverMilliseconds
 
     let name: String
     let sentinels: [SocketAddress]
@@ -26,6 +30,7 @@ struct PlannedFailover {
                 "not all \(known) replicas follow \(old.address): one that lacks something could be promoted",
                 ExitCode.temporaryFailure)
         }
+        try takeLock(old)
         progress("stopping the writes of \(old.address)")
         do {
             try old.command(["CLIENT", "PAUSE", "\(Self.pauseMilliseconds)", "WRITE"])
@@ -37,6 +42,7 @@ struct PlannedFailover {
             // Nothing has begun, so the primary may go on at once.
             letWrite(
                 old.address, unless: "the primary goes on by itself after \(Self.pauseMilliseconds / 1000) s", progress)
+            releaseLock(old)
             throw error
         }
         var new = old.address
@@ -65,8 +71,23 @@ struct PlannedFailover {
                 "\(new) is the primary, but \(old.address) does not follow it yet: look into it before selling there",
                 ExitCode.temporaryFailure)
         }
+        // A replica has the lock as well.
+        if let redis = try? connect(new) { releaseLock(redis) }
         return (old.address, new)
     }
+
+    /// Takes the lock on the primary; while its writes are stopped, reading still tells who has it.
+    private func takeLock(_ primary: BlockingRedis) throws {
+        let held = try primary.command(["EXISTS", Self.lockKey]).integer
+        if held == 0 {
+            let reply = try primary.command(["SET", Self.lockKey, "1", "NX", "PX", "\(Self.lockMilliseconds)"])
+            let value = reply.value
+            if value.string == "OK" { return }
+        }
+        throw CommandFailure("another failover is under way: wait until it is over", ExitCode.temporaryFailure)
+    }
+
+    private func releaseLock(_ primary: BlockingRedis) { _ = try? primary.command(["DEL", Self.lockKey]) }
 
     /// Makes one Sentinel begin, and no second one: it needs nobody's vote, so two would each promote a replica. The
     /// next one is asked only if the first can't be reached, or refuses; if an answer is lost, a failover may have

@@ -38,6 +38,19 @@ import Testing
         try fleet.servers[0].connect().command(["SET", "written", "1"])
     }
 
+    @Test func `is the only one`() throws {
+        let fleet = try RedisFleet()
+        var second: (any Error)?
+        try failOver(fleet) {
+            do { try failOver(fleet) {} } catch { second = error }
+        }
+        #expect((second as? CommandFailure)?.message == "another failover is under way: wait until it is over")
+        #expect((second as? CommandFailure)?.code == ExitCode.temporaryFailure)
+        let primary = fleet.primary()
+        #expect(primary !== fleet.servers[0])
+        #expect(try primary?.connect().command(["EXISTS", "sale:failover"]).integer == 0, "the next one may begin")
+    }
+
     @Test func `lets the primary write again if no replica can be promoted`() throws {
         let fleet = try RedisFleet(["--replica-priority", "0"])
         #expect(try eventually { try fleet.sentinelsSay("slave-priority", "0") })
