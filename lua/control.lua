@@ -3,17 +3,22 @@
 -- allow-oom: freeing entries and stopping a sale must not wait for memory.
 --
 -- KEYS   1 sale (hash)  2 orders (stream)
--- ARGV   1 pause | resume | close
--- Reply  1 done; 0 nothing done: there is no such sale. A sale without its stream is an error: SQLite would not learn
---        of the change, and would undo it when it completes this Redis
+-- ARGV   1 run_id of this Redis, or "" to change the sale even if it is fenced  2 pause | resume | close
+-- Reply  1 done; otherwise nothing was done: 0 no such sale; -1 it is fenced, or lacks its stream; -3 it is being
+--        archived
+--
+-- The event carries all of the sale's settings. A Redis that has not been compared with SQLite may have older ones, and
+-- would make them the newest.
 
 local sale_key, orders_key = unpack(KEYS)
-local action = ARGV[1]
-local epoch, opens_at, old_closes_at, old_paused, archive_id, admission, turn_window_ms = unpack(redis.call('HMGET',
-    sale_key, 'epoch', 'opens_at', 'closes_at', 'paused', 'archive_id', 'admission', 'turn_window_ms'), 1, 7)
+local run_id, action = unpack(ARGV)
+local epoch, serving_run_id, opens_at, old_closes_at, old_paused, archive_id, admission, turn_window_ms = unpack(
+    redis.call('HMGET', sale_key, 'epoch', 'serving_run_id', 'opens_at', 'closes_at', 'paused', 'archive_id',
+        'admission', 'turn_window_ms'), 1, 8)
 if not epoch then return 0 end
-if archive_id then return redis.error_reply('ERR the sale is being archived: nothing changes it any more') end
-if redis.call('TYPE', orders_key).ok ~= 'stream' then return redis.error_reply('ERR the sale has no orders stream') end
+if run_id ~= '' and serving_run_id ~= run_id then return -1 end
+if redis.call('TYPE', orders_key).ok ~= 'stream' then return -1 end
+if archive_id then return -3 end
 
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)

@@ -34,12 +34,8 @@ extension Operation.DeadLetters {
 
     /// Whether SQLite has taken in the stream's last entry, and so every entry.
     private func isReadToItsEnd(_ store: OrderStore, _ redis: BlockingRedis) throws -> Bool {
-        let reply = try redis.command(["XREVRANGE", RedisArgument(SaleKeys(sale).orders), "+", "-", "COUNT", "1"])
-        let entries = reply.value
-        guard entries.count == 1 else { return true }
-        let last = entries[0]
         // If the sale's create event is a dead letter itself, SQLite has no sale, and nothing can be void.
-        guard let id = last[0].string, let stored = try store.lastStreamID(sale) else { return true }
+        guard let id = try redis.lastEntryID(of: sale), let stored = try store.lastStreamID(sale) else { return true }
         return StreamID(id) <= StreamID(stored)
     }
 

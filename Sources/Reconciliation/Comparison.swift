@@ -218,6 +218,15 @@ extension Comparison.Difference: CustomStringConvertible {
         }
     }
 
+    /// The same without what a buyer is called or has sent, as logs outlive an erasure.
+    package var withoutBuyers: String {
+        switch self {
+        case .content(let position, _, _): "position \(position) is not the same order in Redis and in SQLite"
+        case .unreadableBuyer: "the wins of a buyer in Redis can't be read, or repeat a position"
+        default: description
+        }
+    }
+
     private static func text(_ settings: SaleSettings) -> String {
         let title = settings.title.map { "\"\($0)\" " } ?? ""
         let times = "\(title)from \(settings.opensAt?.rfc3339 ?? "-") to \(settings.closesAt?.rfc3339 ?? "-")"

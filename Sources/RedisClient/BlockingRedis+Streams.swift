@@ -1,4 +1,15 @@
+package import Shared
+
 extension BlockingRedis {
+    /// The id of the last entry of a sale's orders stream; nil if the stream is empty, or gone.
+    package func lastEntryID(of sale: SaleID) throws(RedisError) -> String? {
+        let reply = try command(["XREVRANGE", "\(SaleKeys(sale).orders)", "+", "-", "COUNT", "1"])
+        let entries = reply.value
+        guard entries.count == 1 else { return nil }
+        let last = entries[0]
+        return last[0].string
+    }
+
     /// Entries that are read at once, which is all that is in memory of a stream: at 400 bytes an order, 400 KB.
     private static let pageEntries = 1000
 

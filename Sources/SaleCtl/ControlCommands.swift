@@ -12,10 +12,8 @@ extension Command {
             let arguments = try Arguments(line, options: [], flags: ["--json"], words: 1...1)
             let sale = try Arguments.sale(arguments.words[0])
             let redis = try context.redis()
-            let isDone = try context.change(sale) { () throws(RedisError) in try redis.control(sale, action) }
-            guard isDone else {
-                throw CommandFailure("Redis has no sale \(sale)", ExitCode.noInput)
-            }
+            let refusal = try context.change(sale) { () throws(RedisError) in try redis.control(sale, action) }
+            if let refusal { throw CommandFailure(refusal, sale) }
             try context.confirm(redis)
             let report = try context.changed(sale, on: redis)
             Output.line(arguments.has("--json") ? report.json : "\(sale) is \(report.state)")

@@ -22,7 +22,7 @@ extension Command {
         if arguments.has("--dry-run") {
             return try plan(sale, context, redis, json: arguments.has("--json"))
         }
-        let path = try context.environment.required(.database)
+        let path = try context.database()
         guard let lock = try context.lock(path) else {
             throw CommandFailure(
                 "a worker holds \(path).lock, and does this by itself; see its log", ExitCode.temporaryFailure)
@@ -31,13 +31,9 @@ extension Command {
             report(.served, json: arguments.has("--json"))
             return ExitCode.ok
         }
-        let unread = try redis.unacknowledged(sale)
-        guard unread == 0 else {
-            throw CommandFailure(
-                "\(unread) stream entries are not stored yet: start the worker, which stores them and then does this",
-                ExitCode.temporaryFailure)
-        }
-        let reconciler = Reconciler(redis: redis, store: try OrderStore(path: path, lock: lock))
+        let store = try OrderStore(path: path, lock: lock)
+        try requireAll(of: sale, storedUpTo: store.lastStreamID(sale).map { StreamID($0) }, redis)
+        let reconciler = Reconciler(redis: redis, store: store)
         // One attempt completes it, the next one lifts the fence.
         for _ in 0..<3 {
             let outcome = try reconciler.reconcile(sale)
@@ -54,10 +50,23 @@ extension Command {
         return ExitCode.temporaryFailure
     }
 
+    /// Ends the command if the stream has entries that this database has not stored, whatever has been acknowledged: the
+    /// database may be a backup from before them, and would undo what they changed.
+    private static func requireAll(of sale: SaleID, storedUpTo last: StreamID?, _ redis: BlockingRedis) throws {
+        var isBehind = try redis.unacknowledged(sale) > 0
+        if let last, let id = try redis.lastEntryID(of: sale), last < StreamID(id) { isBehind = true }
+        guard !isBehind else {
+            throw CommandFailure(
+                "the stream has entries that are not stored yet: start the worker, which stores them and then does this",
+                ExitCode.temporaryFailure)
+        }
+    }
+
     private static func plan(_ sale: SaleID, _ context: Context, _ redis: BlockingRedis, json: Bool) throws -> Int32 {
         guard let stored = try context.existingReader()?.account(of: sale) else {
             throw CommandFailure("SQLite has no sale \(sale)", ExitCode.noInput)
         }
+        try requireAll(of: sale, storedUpTo: stored.lastStreamID, redis)
         let live = try RedisSale.read(sale, from: redis, beside: stored)
         let witness = try redis.witness(sale, uuid: stored.record.uuid)
         switch RepairPlan.make(redis: live, sqlite: stored, witness: witness) {

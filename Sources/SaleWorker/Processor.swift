@@ -167,9 +167,8 @@ final class Processor {
     ) throws {
         failpoint?.reached(.beforeDeadLetter)
         if rejection.reason == .contradiction {
-            // A sale that is being archived has ended, and nothing changes it any more (control.lua).
-            let pauses = try redis.archiveEvent(of: sale) == nil
-            if pauses { _ = try redis.control(sale, .pause) }
+            // Refused only if the sale is being archived, so has ended, or has no stream, so sells nothing.
+            let pauses = try redis.control(sale, .pause, evenIfFenced: true) == nil
             log.write(.error, "contradiction") {
                 $0.appendMember("sale", "\(sale)")
                 $0.appendMember("entry", entry.id)

@@ -48,8 +48,8 @@ import Testing
         }
         switch Int.random(in: 0..<24, using: &random) {
         case 0, 1:
-            model.paused.toggle()
-            _ = try redis.control(sale, model.paused ? .pause : .resume)
+            #expect(try redis.control(sale, model.paused ? .resume : .pause) == (model.serving ? nil : .fenced))
+            if model.serving { model.paused.toggle() }
         case 2:
             model.opensAt = [0, now - hour, now + hour].randomElement(using: &random)!
             try set("opens_at", "\(model.opensAt)")

@@ -474,6 +474,7 @@ private final class Operator {
     @Test func `names the lock that it can't take`() throws {
         let operate = try Operator()
         let lock = operate.server.directory.path("sale.db.lock")
+        _ = FileManager.default.createFile(atPath: operate.server.directory.path("sale.db"), contents: nil)
         try FileManager.default.createDirectory(atPath: lock, withIntermediateDirectories: false)
         let result = try operate.run(["rebuild", "demo"])
         #expect(result.code == ExitCode.cantCreate)

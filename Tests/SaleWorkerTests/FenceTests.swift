@@ -133,6 +133,7 @@ import Testing
         let worker = try under.start()
         #expect(eventually { worker.errors.contains("fence_kept") })
         #expect(worker.errors.contains(reason), "\(what): \(worker.errors)")
+        #expect(!worker.errors.contains("buyer-0") && !worker.errors.contains("key-0"), "\(worker.errors)")
         #expect(try buy(under) == "F")
         #expect(try under.reconciled(Self.sale) == false)
     }
@@ -141,7 +142,7 @@ import Testing
         let under = try WorkerUnderTest()
         try TestSale.create(under.redis, stock: 10)
         let worker = try under.start()
-        #expect(try under.redis.control(Self.sale, .pause))
+        #expect(try under.redis.control(Self.sale, .pause) == nil)
         #expect(under.drained(Self.sale))
         let key = RedisArgument(SaleKeys(Self.sale).sale)
         try under.redis.command(["HSET", key, "paused", "0", "serving_run_id", "an earlier life"])
@@ -191,7 +192,7 @@ import Testing
             try under.redis.command(["HSET", RedisArgument(keys.sale), "serving_run_id", "an earlier life"])
         }
         #expect(eventually { worker.errors.contains("fence_lifted") }, "\(worker.errors)")
-        #expect(try under.redis.control(Self.sale, .resume))
+        #expect(try under.redis.control(Self.sale, .resume) == nil)
         #expect(eventually { (try? under.account(Self.sale))??.record.settings.paused == false }, "\(worker.errors)")
     }
 
@@ -199,11 +200,50 @@ import Testing
         let under = try WorkerUnderTest()
         try TestSale.create(under.redis, stock: 10)
         let worker = try under.start()
-        #expect(try under.redis.control(Self.sale, .pause))
+        #expect(try under.redis.control(Self.sale, .pause) == nil)
         #expect(under.drained(Self.sale))
         try under.redis.command(["FLUSHALL"])
         #expect(eventually { worker.errors.contains("fence_lifted") }, "\(worker.errors)")
         #expect(try buy(under) == "P")
+    }
+
+    @Test func `a change outlives a database that is older than it`() throws {
+        let under = try WorkerUnderTest()
+        try TestSale.create(under.redis, stock: 10)
+        let backup = under.server.directory.path("backup.db")
+        for action in [nil, BlockingRedis.Control.close] {
+            if let action { #expect(try under.redis.control(Self.sale, action) == nil) }
+            let worker = try under.start()
+            #expect(under.drained(Self.sale))
+            worker.signal()
+            worker.wait()
+            if action == nil { #expect(try under.salectl(["backup", backup]).code == 0) }
+        }
+        #expect(try under.salectl(["restore", backup, "--force"]).code == 0)
+        let key = RedisArgument(SaleKeys(Self.sale).sale)
+        try under.redis.command(["HSET", key, "serving_run_id", "an earlier life"])
+        for command in [["rebuild", "demo"], ["rebuild", "demo", "--dry-run"]] {
+            let refused = try under.salectl(command)
+            #expect(refused.code == ExitCode.temporaryFailure)
+            #expect(refused.errors.contains("start the worker"), "\(refused.errors)")
+        }
+        #expect(try buy(under) == "F")
+        let worker = try under.start()
+        #expect(eventually { worker.errors.contains("fence_lifted") }, "\(worker.errors)")
+        #expect(try buy(under) == "E")
+    }
+
+    @Test func `a change is refused while this Redis may be older than the database`() throws {
+        let under = try WorkerUnderTest()
+        try TestSale.create(under.redis, stock: 10)
+        let key = RedisArgument(SaleKeys(Self.sale).sale)
+        try under.redis.command(["HSET", key, "serving_run_id", "an earlier life"])
+        for action in ["pause", "resume", "close"] {
+            let refused = try under.salectl([action, "demo"])
+            #expect(refused.code == ExitCode.unavailable)
+            #expect(refused.errors.contains("demo is fenced"), "\(refused.errors)")
+        }
+        #expect(try under.redis.command(["XLEN", RedisArgument(SaleKeys(Self.sale).orders)]).integer == 1)
     }
 
     @Test func `confirmed units that both stores have lost are not sold again until they are released`() throws {

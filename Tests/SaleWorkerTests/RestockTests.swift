@@ -140,7 +140,7 @@ import Testing
         try under.redis.command([
             "HSET", RedisArgument(keys.sale), "serving_run_id", RedisArgument(under.redis.facts.runID),
         ])
-        #expect(try under.redis.control(Self.sale, .close))
+        #expect(try under.redis.control(Self.sale, .close) == nil)
         #expect(try under.salectl(["restock", "demo", "1"]).errors.contains("has ended"))
         #expect(try under.salectl(["set", "demo", "--closes-at", "+1h"]).errors.contains("has ended"))
         #expect(try under.salectl(["set", "demo", "--title", "Over"]).code == 0)

@@ -1,4 +1,4 @@
-/// Why a sale was not changed (restock.lua, set.lua, admit.lua); nothing was done.
+/// Why a sale was not changed (control.lua, restock.lua, set.lua, admit.lua); nothing was done.
 package enum ChangeRefusal: Int, Error, Sendable {
     case unknownSale = 0
     /// This Redis has not been compared with SQLite, or lacks a part of the sale.

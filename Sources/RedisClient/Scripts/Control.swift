@@ -3,9 +3,16 @@ package import Shared
 extension BlockingRedis {
     package enum Control: String, Sendable { case pause, resume, close }
 
-    /// Pauses, resumes or closes a sale (control.lua); false if there is no such sale.
-    package func control(_ sale: SaleID, _ action: Control) throws(RedisError) -> Bool {
+    /// Pauses, resumes or closes a sale (control.lua); nil if it is done.
+    ///
+    /// - Parameter evenIfFenced: also a sale whose settings on this Redis may be older than SQLite's.
+    package func control(
+        _ sale: SaleID, _ action: Control, evenIfFenced: Bool = false
+    ) throws(RedisError) -> ChangeRefusal? {
         let keys = SaleKeys(sale)
-        return try run(ScriptCall(.control, keys: [keys.sale, keys.orders], [action.rawValue])).integer == 1
+        let reply = try run(
+            ScriptCall(
+                .control, keys: [keys.sale, keys.orders], [evenIfFenced ? "" : facts.runID, action.rawValue]))
+        return reply.integer.flatMap { ChangeRefusal(rawValue: $0) }
     }
 }
