@@ -13,7 +13,8 @@ package struct Reconciler {
         case lifted(orders: Int)
         /// Redis has been completed, under a new epoch; the next attempt will lift the fence.
         case completed(RepairPlan, epoch: Int)
-        /// They contradict each other, or SQLite does not know the sale: it stays fenced. The reasons, each a sentence.
+        /// They contradict each other, or SQLite does not know the sale: it stays fenced. The reasons, each a sentence
+        /// without what a buyer has sent.
         case kept([String])
         /// It changed while it was read.
         case changed
@@ -54,13 +55,21 @@ package struct Reconciler {
         }
         let witness = try redis.witness(sale, uuid: stored.record.uuid)
         switch RepairPlan.make(redis: live, sqlite: stored, witness: witness) {
-        case .conflict(let differences): return .kept(differences.map(\.description))
+        case .conflict(let differences): return .kept(differences.map(\.withoutBuyers))
         case .repair(let plan):
             let epoch = try store.beginEpoch(sale, above: live?.status.epoch ?? 0)
             if let loss = plan.loss { try store.record(loss, of: sale) }
             return try redis.repair(stored, by: plan, epoch: epoch) ? .completed(plan, epoch: epoch) : .changed
         case .nothing:
-            guard let live, try redis.stamp(live.status) else { return .changed }
+            guard let live else { return .changed }
+            var epoch = live.status.epoch
+            // SQLite has no positions of a waiting room to compare. If this Redis has lost some, it gives them again in
+            // another epoch; tickets whose positions have survived still count (purchase.lua). A completed sale, which
+            // no run serves, has just begun one.
+            if live.status.waitingRoom != nil, !live.status.servingRunID.isEmpty {
+                epoch = try store.beginEpoch(sale, above: epoch)
+            }
+            guard try redis.stamp(live.status, epoch: epoch) else { return .changed }
             return .lifted(orders: stored.orders.count)
         }
     }

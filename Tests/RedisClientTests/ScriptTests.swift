@@ -40,12 +40,12 @@ import Testing
         let server = try RedisServer()
         let redis = try server.connect()
         let sale = try TestSale.create(redis)
-        #expect(try redis.control(sale, .close))
+        #expect(try redis.control(sale, .close) == nil)
         let closed = try #require(try redis.status(sale))
         #expect(closed.state == .ended)
-        #expect(try redis.control(sale, .close))
+        #expect(try redis.control(sale, .close) == nil)
         #expect(try redis.status(sale)?.closesAt == closed.closesAt)
-        #expect(try redis.control(SaleID("ghost")!, .close) == false)
+        #expect(try redis.control(SaleID("ghost")!, .close) == .unknownSale)
     }
 
     @Test func `the fence is lifted only if the sale is still as it was when compared`() throws {
@@ -56,12 +56,12 @@ import Testing
         try redis.command(["HSET", key, "serving_run_id", "an earlier life"])
         var compared = try #require(try redis.status(sale))
         compared.remaining -= 1
-        #expect(try redis.stamp(compared) == false)
+        #expect(try redis.stamp(compared, epoch: compared.epoch) == false)
         compared.remaining += 1
         compared.epoch += 1
-        #expect(try redis.stamp(compared) == false)
+        #expect(try redis.stamp(compared, epoch: compared.epoch) == false)
         compared.epoch -= 1
-        #expect(try redis.stamp(compared))
+        #expect(try redis.stamp(compared, epoch: compared.epoch))
         #expect(try redis.status(sale)?.servingRunID == redis.facts.runID)
     }
 

@@ -132,7 +132,7 @@ import Testing
     private func liftFence(_ api: APIUnderTest) throws {
         let redis = try api.redis.connect()
         let status = try #require(try redis.status(SaleID("demo")!))
-        #expect(try redis.stamp(status))
+        #expect(try redis.stamp(status, epoch: status.epoch))
     }
 }
 
