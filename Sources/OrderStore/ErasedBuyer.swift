@@ -9,7 +9,20 @@ package struct ErasedBuyer {
 
     package init(_ buyer: String, _ pseudonym: Pseudonym) {
         self.buyer = buyer
-        name = "erased:\(pseudonym.of(buyer))"
+        name = Self.prefix + pseudonym.of(buyer)
+    }
+
+    private static let prefix = "erased:"
+
+    /// The name of an order's buyer on the public ledger. The order of an erased buyer carries it: so a database that
+    /// is older than the erasure, and takes the order in after it, continues the ledger that is published.
+    static func pseudonym(of order: Order, _ pseudonym: Pseudonym) -> String {
+        let name = order.buyer.dropFirst(prefix.count)
+        // Nobody but the erasure makes all three: a trace-id of zeros is never accepted (W3C Trace Context).
+        guard order.buyer.hasPrefix(prefix), order.key == key(order.id.position), order.trace == TraceID.unknown,
+            String(name).withBytes({ Pseudonym.isValid($0) })
+        else { return pseudonym.of(order.buyer) }
+        return String(name)
     }
 
     /// Replaces the order's key, which the buyer's machine made up and which may contain anything.

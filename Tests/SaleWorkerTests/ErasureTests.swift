@@ -117,12 +117,16 @@ import Testing
 
     @Test func `does not come back when the database is lost and made again from the stream`() throws {
         let (under, sale) = try system()
+        let names =
+            "SELECT entry ->> 'position', entry ->> 'buyer' FROM ledger WHERE entry ->> 'kind' = 'order' ORDER BY 1"
+        let ledger = try SQLiteShell.run(under.database, names)
         #expect(try erase(under).code == 0)
         for file in ["", "-wal", "-shm"] { unlink(under.database + file) }
         try under.start()
         #expect(under.drained(sale))
         #expect(try under.account(sale)?.sold == 6)
         #expect(try under.account(sale)?.persistedPosition == 5)
+        #expect(try SQLiteShell.run(under.database, names) == ledger, "receipts agree with the ledger still")
         #expect(try !everything(under, sale).contains("alice"))
         #expect(try under.reconciled(sale))
     }

@@ -33,7 +33,7 @@ enum LedgerFact {
         case .order(let order):
             text.appendMember("kind", "order")
             text.appendMember("position", order.id.position)
-            text.appendMember("buyer", pseudonym.of(order.buyer))
+            text.appendMember("buyer", ErasedBuyer.pseudonym(of: order, pseudonym))
             text.appendMember("quantity", order.quantity)
             text.appendMember("secured_at_ms", order.securedAt.value)
             text.appendMember("epoch", order.epoch)

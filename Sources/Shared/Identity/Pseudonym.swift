@@ -29,5 +29,5 @@ package struct Pseudonym {
     package func of(_ buyer: String) -> String { buyer.withBytes { of($0) } }
 
     /// Whether `text` has the form of a pseudonym.
-    static func isValid(_ text: Span<UInt8>) -> Bool { text.count == textBytes && text.isLowerHex }
+    package static func isValid(_ text: Span<UInt8>) -> Bool { text.count == textBytes && text.isLowerHex }
 }
