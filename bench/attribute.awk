@@ -7,7 +7,7 @@ function part_of(name) {
     if (name ~ /13RequestParser|11RequestHead|8HTTPEdge7RequestV|4Host|7Grammar|5RouteO|15PurchaseRequest/) return "parser"
     if (name ~ /11RateLimiter/) return "limits"
     if (name ~ /libhiredis|11RedisClient/) return "Redis exchange"
-    if (name ~ /9EdgeCache|11SettledSale|11WinnerTable/) return "memory"
+    if (name ~ /9EdgeCache|11SoldOutSale|11WinnerTable/) return "memory"
     if (name ~ /15PurchaseAnswers|14ResponseWriter|7respond|7TraceID|7ProblemV/) return "answer"
     if (name ~ /7SaleAPI/) return "batcher"
     if (name ~ /14ResponseReader/) return "reading answers"

@@ -9,7 +9,7 @@ final class OwnOrders {
     private static let waitingMax = 8192
 
     private let redis: AsyncRedis
-    private let known: KnownSales
+    private let seenSales: SeenSales
     private let log: Log
     private unowned let server: HTTPServer
     private let signing: SigningQueue
@@ -26,10 +26,10 @@ final class OwnOrders {
     }
 
     init(
-        loop: EventLoop, redis: AsyncRedis, known: KnownSales, receiptKeys: ReceiptKeys?, server: HTTPServer, log: Log
+        loop: EventLoop, redis: AsyncRedis, seenSales: SeenSales, receiptKeys: ReceiptKeys?, server: HTTPServer, log: Log
     ) {
         self.redis = redis
-        self.known = known
+        self.seenSales = seenSales
         self.receiptKeys = receiptKeys
         self.server = server
         self.log = log
@@ -63,9 +63,9 @@ final class OwnOrders {
     private func judge(_ found: Lookup, _ question: Question) {
         switch found.code {
         case "K":
-            known.insert(question.sale)
+            seenSales.insert(question.sale)
             respond(found, question)
-        case "U" where !known.contains(question.sale): finish(question) { server.respond($0, .notFound) }
+        case "U" where !seenSales.contains(question.sale): finish(question) { server.respond($0, .notFound) }
         default: fail(question)
         }
     }

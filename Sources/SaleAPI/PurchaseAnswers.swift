@@ -16,7 +16,7 @@ final class PurchaseAnswers {
 
     /// Redis decided; nil where asking again would change nothing.
     func decided(
-        _ decision: Decision, _ sale: SaleID, quantity: Int, now: UnixMilliseconds, jitter: Int, known: KnownSales,
+        _ decision: Decision, _ sale: SaleID, quantity: Int, now: UnixMilliseconds, jitter: Int, seenSales: SeenSales,
         _ exchange: Exchange
     ) -> Int? {
         switch decision {
@@ -53,7 +53,7 @@ final class PurchaseAnswers {
         case .insufficient(let remaining):
             server.respond(exchange, .insufficientStock, members: { $0.appendMember("remaining", remaining) })
         case .unknownSale:
-            if known.contains(sale) { return unavailable(exchange) }
+            if seenSales.contains(sale) { return unavailable(exchange) }
             server.respond(exchange, .notFound)
         case .fenced: return unavailable(exchange)
         case .turn(let refusal): return server.respond(exchange, refusal, now: now, jitter: jitter)

@@ -11,7 +11,7 @@ final class SaleAPI: HTTPHandler {
     private let loop: EventLoop
     private let log: Log
     private let metrics = APIMetrics()
-    private let known = KnownSales()
+    private let seenSales = SeenSales()
     private var verifier: TokenVerifier
     private let tickets: Tickets
     private let limiter: RateLimiter
@@ -35,7 +35,7 @@ final class SaleAPI: HTTPHandler {
     private var queuePage: QueuePage!
 
     /// How long Redis may take to be told of before requests are taken all the same, and told that it is not there.
-    private static let firstWordMilliseconds = 2000
+    private static let redisGraceMilliseconds = 2000
 
     init(
         _ configuration: APIConfiguration, environment: Environment, keys: KeySet, loop: EventLoop, log: Log,
@@ -62,29 +62,29 @@ final class SaleAPI: HTTPHandler {
             configuration.redis, loop: loop, name: "sale-api", replicas: configuration.replicas,
             refusal: configuration.refusal(of:),
             changed: { [weak self] in self?.redisChanged($0) })
-        witnesses = Witnesses(loop: loop, redis: redis, known: known)
+        witnesses = Witnesses(loop: loop, redis: redis, seenSales: seenSales)
         answers = PurchaseAnswers(server: server)
         cache = EdgeCache(
-            loop: loop, redis: redis, known: known, witnesses: witnesses, log: log, isOn: configuration.edgeCache)
+            loop: loop, redis: redis, seenSales: seenSales, witnesses: witnesses, log: log, isOn: configuration.edgeCache)
         batcher = Batcher(
-            loop: loop, redis: redis, answers: answers, known: known, witnesses: witnesses, cache: cache,
+            loop: loop, redis: redis, answers: answers, seenSales: seenSales, witnesses: witnesses, cache: cache,
             limiter: limiter, metrics: metrics, log: log, batchMax: configuration.batchMax,
             deadlineMilliseconds: configuration.deadlineMilliseconds)
-        directory = SaleDirectory(loop: loop, redis: redis, known: known, cache: cache, server: server)
+        directory = SaleDirectory(loop: loop, redis: redis, seenSales: seenSales, cache: cache, server: server)
         ownOrders = OwnOrders(
-            loop: loop, redis: redis, known: known, receiptKeys: receiptKeys, server: server, log: log)
+            loop: loop, redis: redis, seenSales: seenSales, receiptKeys: receiptKeys, server: server, log: log)
         receiptKeysPage = ReceiptKeysPage(keys: receiptKeys, server: server)
         joinAnswers = JoinAnswers(server: server, tickets: tickets)
         joins = JoinQueue(
-            loop: loop, redis: redis, answers: joinAnswers, known: known, limiter: limiter, log: log,
+            loop: loop, redis: redis, answers: joinAnswers, seenSales: seenSales, limiter: limiter, log: log,
             batchMax: configuration.batchMax, deadlineMilliseconds: configuration.deadlineMilliseconds)
-        queuePage = QueuePage(loop: loop, redis: redis, known: known, receiptKeys: receiptKeys, server: server)
+        queuePage = QueuePage(loop: loop, redis: redis, seenSales: seenSales, receiptKeys: receiptKeys, server: server)
         self.server = server
         waiting = listener
-        loop.schedule(afterMilliseconds: Self.firstWordMilliseconds) { [weak self] in self?.serve() }
+        loop.schedule(afterMilliseconds: Self.redisGraceMilliseconds) { [weak self] in self?.serve() }
         redis.connect()
         loop.lastInPass { [log] in log.flush() }
-        giveSigns()
+        pingWatchdog()
     }
 
     private func serve() {
@@ -99,10 +99,10 @@ final class SaleAPI: HTTPHandler {
     }
 
     /// Tells systemd that the loop turns, as often as it wants to hear it.
-    private func giveSigns() {
+    private func pingWatchdog() {
         guard let milliseconds = manager.watchdogMilliseconds else { return }
         manager.isAlive()
-        loop.schedule(afterMilliseconds: milliseconds) { [weak self] in self?.giveSigns() }
+        loop.schedule(afterMilliseconds: milliseconds) { [weak self] in self?.pingWatchdog() }
     }
 
     // MARK: Requests

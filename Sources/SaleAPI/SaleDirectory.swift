@@ -22,7 +22,7 @@ final class SaleDirectory {
 
     private let loop: EventLoop
     private let redis: AsyncRedis
-    private let known: KnownSales
+    private let seenSales: SeenSales
     private let cache: EdgeCache
     private unowned let server: HTTPServer
     private var snapshot: [SaleStatus] = []
@@ -30,10 +30,10 @@ final class SaleDirectory {
     private var waiting: [Waiting] = []
     private var refreshing = false
 
-    init(loop: EventLoop, redis: AsyncRedis, known: KnownSales, cache: EdgeCache, server: HTTPServer) {
+    init(loop: EventLoop, redis: AsyncRedis, seenSales: SeenSales, cache: EdgeCache, server: HTTPServer) {
         self.loop = loop
         self.redis = redis
-        self.known = known
+        self.seenSales = seenSales
         self.cache = cache
         self.server = server
     }
@@ -81,7 +81,7 @@ final class SaleDirectory {
                 case .confirmed(let status): snapshot.sales.append(status)
                 case .noSuchSale: break
                 // It can't be shown, and is no reason to show no other.
-                case .incomplete: known.insert(sale)
+                case .incomplete: seenSales.insert(sale)
                 case .nothing: snapshot.failed = true
                 }
                 guard snapshot.arrived == snapshot.expected else { return }
@@ -105,7 +105,7 @@ final class SaleDirectory {
         refreshing = false
         snapshot = fresh.sales.sorted { $0.sale.description < $1.sale.description }
         takenAt = loop.now
-        for status in snapshot { known.insert(status.sale) }
+        for status in snapshot { seenSales.insert(status.sale) }
         forgetArchived()
         let questions = waiting
         waiting = []
@@ -114,11 +114,11 @@ final class SaleDirectory {
 
     /// A known sale that Redis does not show was lost, and is unavailable; or it was archived, and is unknown from now on.
     private func forgetArchived() {
-        let missing = known.subtracting(snapshot.map(\.sale))
+        let missing = seenSales.subtracting(snapshot.map(\.sale))
         guard !missing.isEmpty, redis.isReady else { return }
-        redis.send(["SMEMBERS", RedisArgument(SaleKeys.archived)], "SMEMBERS") { [known] answer in
+        redis.send(["SMEMBERS", RedisArgument(SaleKeys.archived)], "SMEMBERS") { [seenSales] answer in
             guard case .reply(let value) = answer else { return }
-            for sale in value.strings.compactMap({ SaleID($0) }) where missing.contains(sale) { known.remove(sale) }
+            for sale in value.strings.compactMap({ SaleID($0) }) where missing.contains(sale) { seenSales.remove(sale) }
         }
     }
 
@@ -138,7 +138,7 @@ final class SaleDirectory {
             return respond(question, snapshot)
         }
         guard let status = snapshot.first(where: { $0.sale == sale }) else {
-            if known.contains(sale) {
+            if seenSales.contains(sale) {
                 return server.respond(question.exchange, .unavailable, retryAfterSeconds: 1)
             }
             return server.respond(question.exchange, .notFound)

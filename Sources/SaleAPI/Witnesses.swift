@@ -18,21 +18,21 @@ final class Witnesses {
 
     private let loop: EventLoop
     private let redis: AsyncRedis
-    private let known: KnownSales
+    private let seenSales: SeenSales
     /// Tells the processes of a pool apart.
     private let process = Crypto.randomHex(8)
     private var told: [SaleID: Witness] = [:]
 
-    init(loop: EventLoop, redis: AsyncRedis, known: KnownSales) {
+    init(loop: EventLoop, redis: AsyncRedis, seenSales: SeenSales) {
         self.loop = loop
         self.redis = redis
-        self.known = known
+        self.seenSales = seenSales
         tick()
     }
 
     /// A buyer is being told of `position` in the sale with this uuid; `remaining` units were left after it.
     func told(_ sale: SaleID, uuid: String, position: Int, remaining: Int) {
-        if let known = told[sale], known.uuid == uuid, known.position >= position { return }
+        if let last = told[sale], last.uuid == uuid, last.position >= position { return }
         told[sale] = Witness(uuid: uuid, position: position, remaining: remaining)
     }
 
@@ -54,7 +54,7 @@ final class Witnesses {
 
     private func archived(_ sale: SaleID) {
         told[sale] = nil
-        known.remove(sale)
+        seenSales.remove(sale)
     }
 
     private func tick() {

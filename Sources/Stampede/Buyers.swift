@@ -105,20 +105,20 @@ final class Buyers {
         } else if positions[buyer] != Int32(clamping: position) {
             duplicates += 1
         }
-        settle(buyer, .secured, now)
+        recordOutcome(buyer, .secured, now)
     }
 
     func soldOut(_ buyer: Int, at now: Instant) {
         // Once won, never refused: whoever was told both has no answer that it could trust.
-        settle(buyer, outcomes[buyer] == .secured ? .failed : .soldOut, now)
+        recordOutcome(buyer, outcomes[buyer] == .secured ? .failed : .soldOut, now)
     }
 
-    func shed(_ buyer: Int, at now: Instant) { settle(buyer, .shed, now) }
+    func shed(_ buyer: Int, at now: Instant) { recordOutcome(buyer, .shed, now) }
 
     /// The buyer was refused otherwise, or has given up.
-    func failed(_ buyer: Int, at now: Instant) { settle(buyer, .failed, now) }
+    func failed(_ buyer: Int, at now: Instant) { recordOutcome(buyer, .failed, now) }
 
-    private func settle(_ buyer: Int, _ outcome: Outcome, _ now: Instant) {
+    private func recordOutcome(_ buyer: Int, _ outcome: Outcome, _ now: Instant) {
         if outcomes[buyer] == .none {
             unanswered -= 1
             latencies[buyer] = max(1, now.nanoseconds - min(now.nanoseconds, firstPress[buyer]))

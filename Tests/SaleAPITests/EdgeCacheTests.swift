@@ -231,16 +231,16 @@ import Testing
             persistedPosition: 0, readAt: UnixMilliseconds(0))
     }
 
-    private func held(_ position: Int) throws -> SettledSale {
-        let version = try #require(SettledSale.Version(status(position: position)))
-        return try #require(SettledSale(version))
+    private func held(_ position: Int) throws -> SoldOutSale {
+        let version = try #require(SoldOutSale.Version(status(position: position)))
+        return try #require(SoldOutSale(version))
     }
 
-    private func add(_ sale: SettledSale, _ buyer: String, _ wins: String) -> Bool {
+    private func add(_ sale: SoldOutSale, _ buyer: String, _ wins: String) -> Bool {
         buyer.withBytes { buyer in wins.withBytes { sale.add(buyer, $0) } }
     }
 
-    private func decide(_ sale: SettledSale, _ buyer: String, _ key: String) -> Decision {
+    private func decide(_ sale: SoldOutSale, _ buyer: String, _ key: String) -> Decision {
         buyer.withBytes { buyer in key.withBytes { sale.decide(buyer, $0, quantity: 1, maxPerBuyer: 1) } }
     }
 
@@ -272,9 +272,9 @@ import Testing
     }
 
     @Test func `are not gathered while something is left, nor where they are too many`() throws {
-        #expect(SettledSale.Version(status(position: 5, remaining: 1)) == nil)
-        let version = try #require(SettledSale.Version(status(position: SettledSale.winnersMax + 1)))
-        #expect(SettledSale(version) == nil)
+        #expect(SoldOutSale.Version(status(position: 5, remaining: 1)) == nil)
+        let version = try #require(SoldOutSale.Version(status(position: SoldOutSale.winnersMax + 1)))
+        #expect(SoldOutSale(version) == nil)
     }
 
     @Test func `may be nobody: a sale without stock is sold out too`() throws {

@@ -21,12 +21,12 @@ private final class Arrivals: Batch {
 }
 
 @Suite struct `Where requests gather` {
-    private let known = KnownSales()
+    private let seenSales = SeenSales()
     private let lanes: Lanes<Arrivals>
     private let demo = SaleID("demo")!
 
     init() {
-        lanes = Lanes(known: known, batchMax: 3, pendingMax: 10, patience: 2_500_000_000)
+        lanes = Lanes(seenSales: seenSales, batchMax: 3, pendingMax: 10, patience: 2_500_000_000)
     }
 
     private func instant(_ milliseconds: Int) -> Instant {
@@ -99,7 +99,7 @@ private final class Arrivals: Batch {
         for _ in 0..<10 { #expect(take(demo)) }
         #expect(!take(demo))
         let lane = try #require(send().first).lane
-        lane.tookTurn(until: instant(500))
+        lane.recordRoundTrip(until: instant(500))
         lanes.finish(lane)
         // Who comes now waits for two batches of 500 ms, and is taken; who finds three in front would wait for more than half of
         // 2.5 s, and is not.
@@ -134,7 +134,7 @@ private final class Arrivals: Batch {
     @Test func `a sale that was seen is let in beside any number of made-up ones, and keeps its lane`() throws {
         for number in 0..<1024 { #expect(lanes.lane(for: SaleID("s\(number)")!) != nil) }
         #expect(!take(demo))
-        known.insert(demo)
+        seenSales.insert(demo)
         #expect(take(demo))
         let sent = try #require(send().first)
         lanes.finish(sent.lane)

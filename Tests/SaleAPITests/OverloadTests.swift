@@ -44,7 +44,7 @@ import Testing
     }
 
     @Test func `does not mind two slow turns, and learns of a disk that has become slow`() {
-        var turn = TurnTime()
+        var turn = RoundTripEstimate()
         turn.observe(nanoseconds: 400_000_000)
         #expect(turn.nanoseconds == 400_000_000)
         for _ in 0..<5 { turn.observe(nanoseconds: 1_000_000) }
@@ -58,7 +58,7 @@ import Testing
     @Test func `waits for the batches in front, the one with Redis included`() {
         let lane = Lane(SaleID("demo")!, gathering: PurchaseBatch())
         lane.begin(PurchaseBatch(), at: Instant(nanoseconds: 1000))
-        lane.tookTurn(until: Instant(nanoseconds: 5000))
+        lane.recordRoundTrip(until: Instant(nanoseconds: 5000))
         #expect(lane.expectedWaitNanoseconds == 4000)
         for _ in 0..<2 { lane.gather(next: PurchaseBatch()) }
         #expect(lane.expectedWaitNanoseconds == 12_000)

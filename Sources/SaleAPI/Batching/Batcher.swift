@@ -20,7 +20,7 @@ final class Batcher {
     private let loop: EventLoop
     private let redis: AsyncRedis
     private let answers: PurchaseAnswers
-    private let known: KnownSales
+    private let seenSales: SeenSales
     private let witnesses: Witnesses
     private let cache: EdgeCache
     private let limiter: RateLimiter
@@ -30,20 +30,20 @@ final class Batcher {
     private var reply = PurchaseReply()
 
     init(
-        loop: EventLoop, redis: AsyncRedis, answers: PurchaseAnswers, known: KnownSales, witnesses: Witnesses,
+        loop: EventLoop, redis: AsyncRedis, answers: PurchaseAnswers, seenSales: SeenSales, witnesses: Witnesses,
         cache: EdgeCache, limiter: RateLimiter, metrics: APIMetrics, log: Log, batchMax: Int, deadlineMilliseconds: Int
     ) {
         self.loop = loop
         self.redis = redis
         self.answers = answers
-        self.known = known
+        self.seenSales = seenSales
         self.witnesses = witnesses
         self.cache = cache
         self.limiter = limiter
         self.metrics = metrics
         self.log = log
         lanes = Lanes(
-            known: known, batchMax: batchMax, pendingMax: Self.pendingMax,
+            seenSales: seenSales, batchMax: batchMax, pendingMax: Self.pendingMax,
             patience: UInt64(deadlineMilliseconds) * 1_000_000)
         loop.atEndOfPass { [weak self] in self?.sendBatches() }
         tick()
@@ -82,7 +82,7 @@ final class Batcher {
         metrics.decisionLatency.record(microseconds: loop.now.microseconds(since: exchange.arrivedAt))
         // Only the answer that a sale is not open yet needs the time, and it is never given from here.
         let seconds = answers.decided(
-            decision, sale, quantity: quantity, now: UnixMilliseconds(0), jitter: 0, known: known, exchange)
+            decision, sale, quantity: quantity, now: UnixMilliseconds(0), jitter: 0, seenSales: seenSales, exchange)
         if let seconds { willReturn(charge, seconds) }
     }
 
@@ -112,7 +112,7 @@ final class Batcher {
             confirmed: { [weak self] confirmation in
                 // A reply that could not be used has been dealt with already.
                 guard let self, lane.inFlight === batch, batch.stage == .decided else { return }
-                settle(lane, batch, confirmation)
+                handleConfirmation(lane, batch, confirmation)
             })
     }
 
@@ -143,7 +143,7 @@ final class Batcher {
                 batch.stage = .lost
                 return
             }
-        } else if known.insert(lane.sale, epoch: value[0].integer ?? 0) {
+        } else if seenSales.recordBatch(of: lane.sale, epoch: value[0].integer ?? 0) {
             metrics.epochChanges += 1
         }
         for _ in 0..<batch.count {
@@ -174,12 +174,12 @@ final class Batcher {
         limiter.expectReturn(charge, afterSeconds: seconds, now: loop.now)
     }
 
-    private func settle(
+    private func handleConfirmation(
         _ lane: Lane<PurchaseBatch>, _ batch: PurchaseBatch, _ confirmation: AsyncRedis.Confirmation
     ) {
         // One that had to be sent again says more of what was broken than of how long a turn takes.
         if confirmation != .lost, !batch.mayHaveRun {
-            lane.tookTurn(until: loop.now)
+            lane.recordRoundTrip(until: loop.now)
             metrics.roundTrip.record(microseconds: loop.now.microseconds(since: lane.sentAt))
         }
         switch confirmation {
@@ -213,7 +213,7 @@ final class Batcher {
             metrics.decisionLatency.record(microseconds: loop.now.microseconds(since: purchase.exchange.arrivedAt))
             let seconds = answers.decided(
                 decision, sale, quantity: purchase.quantity, now: batch.decidedAt, jitter: Int(purchase.jitter),
-                known: known, purchase.exchange)
+                seenSales: seenSales, purchase.exchange)
             if let seconds { willReturn(purchase.charge, seconds) }
         }
         if !batch.uuid.isEmpty { cache.decided(sale, position: lastPosition, remaining: batch.remaining) }

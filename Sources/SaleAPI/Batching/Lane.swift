@@ -13,7 +13,7 @@ final class Lane<B: Batch> {
     private(set) var full: [B] = []
     private(set) var gathering: B
     /// What a batch has taken of late, from its sending to its answers.
-    private var turn = TurnTime()
+    private var turn = RoundTripEstimate()
 
     init(_ sale: SaleID, gathering: B) {
         self.sale = sale
@@ -67,7 +67,7 @@ final class Lane<B: Batch> {
 
 /// What a turn takes of late: the median of the last five, so that one or two slow fsyncs among quick ones refuse nobody, and a
 /// disk that has become slow is known after three.
-struct TurnTime {
+struct RoundTripEstimate {
     private var turns: [UInt64] = []
     private var next = 0
     private(set) var nanoseconds: UInt64 = 0

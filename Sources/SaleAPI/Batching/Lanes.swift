@@ -7,7 +7,7 @@ final class Lanes<B: Batch> {
     /// is let in beyond that, and keeps its lane.
     private let lanesMax = 1024
 
-    private let known: KnownSales
+    private let seenSales: SeenSales
     private let batchMax: Int
     private let pendingMax: Int
     private let patience: UInt64
@@ -21,8 +21,8 @@ final class Lanes<B: Batch> {
     /// - Parameters:
     ///   - pendingMax: requests that may wait at once, whatever they wait for.
     ///   - patience: how long a request is kept waiting for its answer, in nanoseconds.
-    init(known: KnownSales, batchMax: Int, pendingMax: Int, patience: UInt64) {
-        self.known = known
+    init(seenSales: SeenSales, batchMax: Int, pendingMax: Int, patience: UInt64) {
+        self.seenSales = seenSales
         self.batchMax = batchMax
         self.pendingMax = pendingMax
         self.patience = patience
@@ -44,7 +44,7 @@ final class Lanes<B: Batch> {
     }
 
     private func newLane(for sale: SaleID) -> Lane<B>? {
-        guard lanes.count < lanesMax || known.contains(sale) else { return nil }
+        guard lanes.count < lanesMax || seenSales.contains(sale) else { return nil }
         let lane = Lane(sale, gathering: fresh())
         lanes[sale] = lane
         return lane
@@ -100,7 +100,7 @@ final class Lanes<B: Batch> {
 
     /// Lets go of a sale that was never there, once nobody waits in its lane.
     private func forgetIfMadeUp(_ lane: Lane<B>) {
-        if lane.isIdle, !known.contains(lane.sale) { lanes[lane.sale] = nil }
+        if lane.isIdle, !seenSales.contains(lane.sale) { lanes[lane.sale] = nil }
     }
 
     // MARK: Refusing

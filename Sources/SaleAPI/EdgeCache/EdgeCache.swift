@@ -21,7 +21,7 @@ final class EdgeCache {
     private final class Entry {
         let sale: SaleID
         /// All winners; nil while they are not known.
-        var settled: SettledSale?
+        var settled: SoldOutSale?
         /// As Redis last confirmed it, and when it was asked; nil until then.
         var status: SaleStatus?
         var confirmedAt = Instant(nanoseconds: 0)
@@ -30,14 +30,14 @@ final class EdgeCache {
         var asking = false
         var askedAt: Instant?
         /// What could not be held, so that it is not tried again.
-        var refused: SettledSale.Version?
+        var refused: SoldOutSale.Version?
 
         init(_ sale: SaleID) { self.sale = sale }
     }
 
     private let loop: EventLoop
     private let redis: AsyncRedis
-    private let known: KnownSales
+    private let seenSales: SeenSales
     private let witnesses: Witnesses
     private let log: Log
     private let isOn: Bool
@@ -47,10 +47,10 @@ final class EdgeCache {
     /// Purchases answered from memory.
     private(set) var hits = 0
 
-    init(loop: EventLoop, redis: AsyncRedis, known: KnownSales, witnesses: Witnesses, log: Log, isOn: Bool) {
+    init(loop: EventLoop, redis: AsyncRedis, seenSales: SeenSales, witnesses: Witnesses, log: Log, isOn: Bool) {
         self.loop = loop
         self.redis = redis
-        self.known = known
+        self.seenSales = seenSales
         self.witnesses = witnesses
         self.log = log
         self.isOn = isOn
@@ -149,7 +149,7 @@ final class EdgeCache {
     private func heard(_ entry: Entry, _ finding: SaleFinding, _ askedAt: Instant) {
         switch finding {
         case .incomplete, .nothing: break
-        case .noSuchSale where !known.contains(entry.sale): entries[entry.sale] = nil
+        case .noSuchSale where !seenSales.contains(entry.sale): entries[entry.sale] = nil
         case .noSuchSale: entry.unservedAt = askedAt
         case .confirmed(let status):
             guard let runID = redis.runID else { return }
@@ -157,7 +157,7 @@ final class EdgeCache {
             entry.unservedAt = nil
             entry.status = status
             entry.confirmedAt = askedAt
-            let version = SettledSale.Version(status)
+            let version = SoldOutSale.Version(status)
             if entry.settled?.version != version || !isOpen(entry) { entry.settled = nil }
             guard let version, entry.settled == nil, entry.refused != version, isOpen(entry) else { return }
             read(entry, version)
@@ -167,9 +167,9 @@ final class EdgeCache {
     // MARK: Holding
 
     /// Reads the winners of one sale at a time: how much is read at once is bounded, and the others ask again.
-    private func read(_ entry: Entry, _ version: SettledSale.Version) {
+    private func read(_ entry: Entry, _ version: SoldOutSale.Version) {
         guard reader == nil else { return }
-        guard let empty = SettledSale(version) else {
+        guard let empty = SoldOutSale(version) else {
             return refuse(entry, version, "it has more winners than are held")
         }
         let askedAt = loop.now
@@ -186,7 +186,7 @@ final class EdgeCache {
         reader.start()
     }
 
-    private func hold(_ entry: Entry, _ settled: SettledSale, _ status: SaleStatus, _ askedAt: Instant) {
+    private func hold(_ entry: Entry, _ settled: SoldOutSale, _ status: SaleStatus, _ askedAt: Instant) {
         guard makeRoom(for: settled.bytes) else {
             return refuse(entry, settled.version, "other sales that are sold out take the room")
         }
@@ -202,7 +202,7 @@ final class EdgeCache {
         }
     }
 
-    private func refuse(_ entry: Entry, _ version: SettledSale.Version, _ reason: String) {
+    private func refuse(_ entry: Entry, _ version: SoldOutSale.Version, _ reason: String) {
         entry.refused = version
         log.write(.warning, "sale_not_held") {
             $0.appendMember("sale", "\(entry.sale)")

@@ -8,7 +8,7 @@ import Shared
 /// and each position from 1 to the last has its buyer.
 final class WinnerReader {
     enum Outcome {
-        case read(SettledSale, SaleStatus)
+        case read(SoldOutSale, SaleStatus)
         /// It can't be held, and trying again would not change that.
         case refused(String)
         /// Redis went away, or the sale changed meanwhile.
@@ -19,12 +19,12 @@ final class WinnerReader {
     private static let fieldsPerScan = 250
 
     private let sale: SaleID
-    private let settled: SettledSale
+    private let settled: SoldOutSale
     private let redis: AsyncRedis
     private let done: (Outcome) -> Void
 
     /// `done` is told once.
-    init(_ sale: SaleID, into settled: SettledSale, redis: AsyncRedis, _ done: @escaping (Outcome) -> Void) {
+    init(_ sale: SaleID, into settled: SoldOutSale, redis: AsyncRedis, _ done: @escaping (Outcome) -> Void) {
         self.sale = sale
         self.settled = settled
         self.redis = redis
@@ -69,7 +69,7 @@ final class WinnerReader {
         guard redis.isReady else { return done(.interrupted) }
         redis.status(of: sale) { [self] finding in
             guard case .confirmed(let status) = finding, status.servingRunID == redis.runID,
-                SettledSale.Version(status) == settled.version
+                SoldOutSale.Version(status) == settled.version
             else { return done(.interrupted) }
             guard settled.isComplete else { return done(.refused("a position has no winner")) }
             done(.read(settled, status))

@@ -18,23 +18,23 @@ final class JoinQueue {
     private let loop: EventLoop
     private let redis: AsyncRedis
     private let answers: JoinAnswers
-    private let known: KnownSales
+    private let seenSales: SeenSales
     private let limiter: RateLimiter
     private let log: Log
     private let lanes: Lanes<JoinBatch>
 
     init(
-        loop: EventLoop, redis: AsyncRedis, answers: JoinAnswers, known: KnownSales, limiter: RateLimiter, log: Log,
+        loop: EventLoop, redis: AsyncRedis, answers: JoinAnswers, seenSales: SeenSales, limiter: RateLimiter, log: Log,
         batchMax: Int, deadlineMilliseconds: Int
     ) {
         self.loop = loop
         self.redis = redis
         self.answers = answers
-        self.known = known
+        self.seenSales = seenSales
         self.limiter = limiter
         self.log = log
         lanes = Lanes(
-            known: known, batchMax: batchMax, pendingMax: Self.pendingMax,
+            seenSales: seenSales, batchMax: batchMax, pendingMax: Self.pendingMax,
             patience: UInt64(deadlineMilliseconds) * 1_000_000)
         loop.atEndOfPass { [weak self] in self?.sendBatches() }
         tick()
@@ -87,7 +87,7 @@ final class JoinQueue {
                 guard confirmation == .confirmed else {
                     return fail(lane, batch, "the replicas have not acknowledged", nothingRan: false)
                 }
-                lane.tookTurn(until: loop.now)
+                lane.recordRoundTrip(until: loop.now)
                 answer(lane.sale, batch, reply)
                 lanes.finish(lane)
             })
@@ -98,9 +98,9 @@ final class JoinQueue {
     private func answer(_ sale: SaleID, _ batch: JoinBatch, _ reply: JoinReply) {
         switch reply.verdict {
         case .unknownSale, .fenced: break
-        default: known.insert(sale)
+        default: seenSales.insert(sale)
         }
-        let mayBeBack = known.contains(sale)
+        let mayBeBack = seenSales.contains(sale)
         for index in batch.waiting {
             let join = batch.joins[index]
             switch reply.verdict {

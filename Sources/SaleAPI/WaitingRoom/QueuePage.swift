@@ -36,7 +36,7 @@ final class QueuePage {
 
     private let loop: EventLoop
     private let redis: AsyncRedis
-    private let known: KnownSales
+    private let seenSales: SeenSales
     private unowned let server: HTTPServer
     private let signing: SigningQueue
     /// Signs proofs; without keys there are none.
@@ -44,10 +44,10 @@ final class QueuePage {
     private var rooms: [SaleID: Room] = [:]
     private var waiting = 0
 
-    init(loop: EventLoop, redis: AsyncRedis, known: KnownSales, receiptKeys: ReceiptKeys?, server: HTTPServer) {
+    init(loop: EventLoop, redis: AsyncRedis, seenSales: SeenSales, receiptKeys: ReceiptKeys?, server: HTTPServer) {
         self.loop = loop
         self.redis = redis
-        self.known = known
+        self.seenSales = seenSales
         self.receiptKeys = receiptKeys
         self.server = server
         signing = SigningQueue(loop: loop)
@@ -63,7 +63,7 @@ final class QueuePage {
 
     /// Redis is gone: those who wait for it are told.
     func redisBecameUnavailable() {
-        for (sale, room) in rooms { settle(sale, room, nil) }
+        for (sale, room) in rooms { answerWaiting(sale, room, nil) }
     }
 
     // MARK: Reading
@@ -74,7 +74,7 @@ final class QueuePage {
         if let finding = room.finding, loop.now < room.takenAt.advanced(milliseconds: Self.freshMilliseconds) {
             return respond(sale, question, finding, room.takenAt, exchange)
         }
-        guard waiting < Self.waitingMax, rooms.count < Self.roomsMax || known.contains(sale) else {
+        guard waiting < Self.waitingMax, rooms.count < Self.roomsMax || seenSales.contains(sale) else {
             return refuse(.overloaded, exchange)
         }
         rooms[sale] = room
@@ -93,12 +93,12 @@ final class QueuePage {
             call,
             { [weak self] answer in
                 if case .reply(let value) = answer { finding = Self.finding(sale, value) }
-                if finding == nil { self?.settle(sale, room, nil) }
+                if finding == nil { self?.answerWaiting(sale, room, nil) }
             },
             // "Sold out" must not be taken back.
             confirmed: { [weak self] confirmation in
                 guard let found = finding else { return }
-                self?.settle(sale, room, confirmation == .confirmed ? found : nil)
+                self?.answerWaiting(sale, room, confirmation == .confirmed ? found : nil)
             })
     }
 
@@ -113,13 +113,13 @@ final class QueuePage {
     }
 
     /// Answers those who wait; `finding` is nil where nothing could be found out.
-    private func settle(_ sale: SaleID, _ room: Room, _ finding: Finding?) {
+    private func answerWaiting(_ sale: SaleID, _ room: Room, _ finding: Finding?) {
         room.refreshing = false
         room.finding = finding
         room.takenAt = loop.now
         switch finding {
-        case .noWaitingRoom?, .room?: known.insert(sale)
-        case .unknownSale?, nil: if !known.contains(sale) { rooms[sale] = nil }
+        case .noWaitingRoom?, .room?: seenSales.insert(sale)
+        case .unknownSale?, nil: if !seenSales.contains(sale) { rooms[sale] = nil }
         }
         let questions = room.questions
         room.questions = []
@@ -143,7 +143,7 @@ final class QueuePage {
         _ sale: SaleID, _ question: Question, _ finding: Finding, _ takenAt: Instant, _ exchange: Exchange
     ) {
         switch finding {
-        case .unknownSale where known.contains(sale): refuse(.unavailable, exchange)
+        case .unknownSale where seenSales.contains(sale): refuse(.unavailable, exchange)
         case .unknownSale: server.respond(exchange, .notFound)
         case .noWaitingRoom: server.respond(exchange, .noWaitingRoom)
         case .room(let status):

@@ -1,7 +1,7 @@
 import Shared
 
 /// A sale of which nothing is left, with all who won: enough to say what purchase.lua would say.
-final class SettledSale {
+final class SoldOutSale {
     /// Winners that are held of one sale: 2^18 places of 24 bytes, and some 80 bytes of names, keys and numbers each, are 14.3 MB.
     /// Sales with more are answered by Redis.
     static let winnersMax = 100_000
