@@ -1,6 +1,7 @@
 import Shared
 
-/// The sales that this process has seen on Redis. If one is missing later, Redis has lost it: it is unavailable, not unknown.
+/// The sales that this process has seen on Redis. If one is missing later, Redis has lost it: it is unavailable, not
+/// unknown.
 final class SeenSales {
     /// The epoch of each sale's last batch; 0 before the first.
     private var epochs: [SaleID: Int] = [:]
