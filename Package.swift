@@ -1,26 +1,26 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-/// What every Swift target of ours is compiled with.
+/// How all our Swift targets are compiled.
 let settings: [SwiftSetting] = [
-    // A warning that stays is a warning nobody reads.
+    // Nobody reads warnings that stay.
     // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0480-swiftpm-warning-control.md
     .treatAllWarnings(as: .error),
-    // `any` is written where a type is boxed, so that boxing on the hot path shows.
+    // `any` marks boxed types, so that boxing on the hot path shows.
     // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0335-existential-any.md
     .enableUpcomingFeature("ExistentialAny"),
-    // An extension member is visible only where its module is imported.
+    // An extension member is visible only in files that import its module.
     // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0444-member-import-visibility.md
     .enableUpcomingFeature("MemberImportVisibility"),
-    // C modules stay out of our interfaces unless a line says otherwise.
+    // C modules stay out of our interfaces unless an import says otherwise.
     // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0409-access-level-on-imports.md
     .enableUpcomingFeature("InternalImportsByDefault"),
-    // Functions may return a Span into what they were given: hostile bytes are parsed in place, bounds-checked,
-    // without a copy and without a raw pointer. `@_lifetime` is the only experimental feature we use.
+    // Functions may return a Span into their arguments: hostile bytes are parsed in place, bounds-checked, without a
+    // copy or a raw pointer. `@_lifetime` is the only experimental feature we use.
     // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0447-span-access-shared-contiguous-storage.md
     .enableExperimentalFeature("Lifetimes"),
-    // Debug builds, which is what the tests run, check that nobody changes a variable that somebody else is changing. In
-    // a release these checks are a sixth of a decision's instructions outside of the kernel.
+    // Debug builds, which the tests run, check that no two accesses to a variable overlap if one of them modifies it.
+    // In a release these checks would be a sixth of a decision's instructions outside the kernel.
     // https://www.swift.org/blog/swift-5-exclusivity/
     .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
 ]
@@ -124,7 +124,7 @@ let package = Package(
     swiftLanguageModes: [.v6]
 )
 
-// The fuzzers are in the graph only where script/fuzz asks for them: they link against libFuzzer, which needs every module
+// The fuzzers are in the graph only if script/fuzz asks for them: they link against libFuzzer, which needs every module
 // to be compiled for it.
 if Context.environment["SALE_FUZZ"] != nil {
     func fuzzer(_ name: String, _ dependencies: [Target.Dependency]) -> Target {

@@ -1,3 +1,4 @@
-// hiredis as it is: the Argv and Formatted calls need no shim, the variadic ones are invisible to Swift and unused.
+// hiredis needs no shim: Swift imports the Argv and Formatted calls; it can't import the variadic ones, and we don't
+// use them.
 #include <hiredis/hiredis.h>
 #include <hiredis/async.h>

@@ -68,9 +68,8 @@ package struct Attempt: Equatable, Sendable {
     private static func parse(_ text: Span<UInt8>, log: Int, line: Int) throws(JSONReader.Failure) -> Attempt {
         var attempt = Attempt(log: log, line: line, invoked: -1, responded: nil, buyer: "", key: "", status: -1)
         var reader = JSONReader(text)
-        var first = true
         try reader.beginObject()
-        while let name = try reader.member(first: &first) {
+        while let name = try reader.member() {
             let name = text.extracting(name.range)
             if try reader.peek() == .literal {
                 try reader.skip()

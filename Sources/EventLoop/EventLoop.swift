@@ -1,43 +1,26 @@
 import CLinux
 import Glibc
 
-/// What a descriptor is watched for, and what it is ready for.
-package struct Readiness: OptionSet, Sendable {
-    package let rawValue: UInt32
-
-    package init(rawValue: UInt32) { self.rawValue = rawValue }
-
-    // In another module OptionSet's own members and literals are generic calls: a twentieth of a decision's instructions.
-    package init(readable: Bool, writable: Bool) {
-        rawValue = (readable ? CLinux_EPOLLIN : 0) | (writable ? CLinux_EPOLLOUT : 0)
-    }
-
-    package var isReadable: Bool { rawValue & CLinux_EPOLLIN != 0 }
-    package var isWritable: Bool { rawValue & CLinux_EPOLLOUT != 0 }
-    package var hasHungUp: Bool { rawValue & (CLinux_EPOLLHUP | CLinux_EPOLLERR) != 0 }
-
-    package static let readable = Readiness(rawValue: CLinux_EPOLLIN)
-    package static let writable = Readiness(rawValue: CLinux_EPOLLOUT)
-    /// Both directions are gone, or the descriptor is in error; reported whether watched for or not.
-    package static let hangUp = Readiness(rawValue: CLinux_EPOLLHUP | CLinux_EPOLLERR)
-}
-
-/// Is told when the descriptor that it registered is ready.
-package protocol EventHandler: AnyObject {
-    func ready(_ readiness: Readiness)
-}
-
-/// One thread, one epoll set: descriptors, timers and the work at the end of a pass.
+/// One thread, one epoll set: descriptors, timers, and the work done once per pass.
 ///
-/// A pass takes the ready descriptors in turn, then does the `afterEvents` work, where what they have brought is looked at,
-/// then takes the timers that are due, then does the `atEndOfPass` work, where what the pass has gathered leaves as one batch,
-/// and at last the `lastInPass` work, while others are at what has just left. Nothing in here is thread-safe but `Waker`, and
-/// nothing needs to be.
+/// A pass handles the ready descriptors, does the `received` work, runs the timers that are due, then does the
+/// `gathered` and the `submitted` work (`Phase`). Only `Waker` is thread-safe, and nothing else needs to be.
 package final class EventLoop {
-    /// Names a watched descriptor. The generation tells a new registration from an old one that had the same slot.
+    /// Identifies a watched descriptor. The generation tells a registration from an earlier one in the same slot.
     package struct Registration: Sendable {
         fileprivate let slot: UInt32
         fileprivate let generation: UInt32
+    }
+
+    /// The points of a pass at which registered work runs. Each is named after what has just been done.
+    package enum Phase {
+        /// Every ready descriptor has been handled; no timer has run yet. What has come in is processed now.
+        case received
+        /// The timers have run too. What the pass has gathered is sent now, as one batch.
+        case gathered
+        /// The batches have been sent. Last in the pass: for what nobody else waits for, done while others work on the
+        /// batches.
+        case submitted
     }
 
     private struct Slot {
@@ -46,7 +29,7 @@ package final class EventLoop {
         var generation: UInt32 = 0
     }
 
-    /// Events taken from the kernel at once. 512 is a batch of purchases; more only means another turn.
+    /// Events taken from the kernel at once. 512 is a batch of purchases; more events only mean another pass.
     private static let eventsPerWait = 512
 
     private let epoll: Int32
@@ -54,9 +37,9 @@ package final class EventLoop {
     private var slots: [Slot] = []
     private var free: [UInt32] = []
     private var timers: TimerHeap
-    private var afterEventWork: [() -> Void] = []
-    private var endOfPass: [() -> Void] = []
-    private var lastWork: [() -> Void] = []
+    private var whenReceived: [() -> Void] = []
+    private var whenGathered: [() -> Void] = []
+    private var whenSubmitted: [() -> Void] = []
     private var stopping = false
     private let wakeDescriptor: Int32
 
@@ -64,7 +47,8 @@ package final class EventLoop {
     /// The clock as it was when this pass began.
     package private(set) var now: Instant
 
-    /// A loop on CLOCK_MONOTONIC; a test gives a clock that it moves itself, so that no timeout needs to be waited for.
+    /// Makes a loop on CLOCK_MONOTONIC. A test passes a clock that it moves itself, so that it need not wait for
+    /// timeouts.
     package init(clock: @escaping () -> Instant = { .now }) throws(SystemError) {
         self.clock = clock
         epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
@@ -112,13 +96,13 @@ package final class EventLoop {
     /// Changes what a descriptor is watched for.
     package func update(_ registration: Registration, for interest: Readiness) {
         guard isCurrent(registration) else { return }
-        // MOD of a registered, open descriptor fails only for lack of kernel memory; a watch that silently stays as it
-        // was would hang its connection, so that ends the process.
+        // MOD of a registered, open descriptor fails only if the kernel is out of memory. An interest that silently
+        // stayed as it was would hang its connection, so the process ends instead.
         precondition(control(EPOLL_CTL_MOD, registration, interest) == 0, "epoll_ctl(MOD): \(errno)")
     }
 
-    /// Stops watching. Call it before closing the descriptor: an event of this pass still in the queue is then dropped,
-    /// even where the kernel has already given the number to another connection.
+    /// Stops watching. Call it before closing the descriptor: an event of this pass that is still queued is then
+    /// dropped, even if the kernel has already given the number to another connection.
     package func deregister(_ registration: Registration) {
         guard isCurrent(registration) else { return }
         _ = control(EPOLL_CTL_DEL, registration, [])
@@ -155,18 +139,17 @@ package final class EventLoop {
         schedule(at: now.advanced(milliseconds: milliseconds), action)
     }
 
-    /// Forgets a timer; one that has run, or was cancelled before, is ignored.
+    /// Cancels a timer. One that has run, or was cancelled before, is ignored.
     package func cancel(_ timer: TimerID) { timers.cancel(timer) }
 
-    /// Runs `action` in every pass behind the ready descriptors, in the order of registration.
-    package func afterEvents(_ action: @escaping () -> Void) { afterEventWork.append(action) }
-
-    /// Runs `action` at the end of every pass, in the order of registration.
-    package func atEndOfPass(_ action: @escaping () -> Void) { endOfPass.append(action) }
-
-    /// Runs `action` at the very end of every pass, behind all the `atEndOfPass` work, in the order of registration: for what
-    /// that work adds to, and what gives nobody else anything to do.
-    package func lastInPass(_ action: @escaping () -> Void) { lastWork.append(action) }
+    /// Runs `action` once in every pass, in this phase; actions of one phase run in the order of registration.
+    package func onEachPass(_ phase: Phase, _ action: @escaping () -> Void) {
+        switch phase {
+        case .received: whenReceived.append(action)
+        case .gathered: whenGathered.append(action)
+        case .submitted: whenSubmitted.append(action)
+        }
+    }
 
     /// Runs until `stop`.
     package func run() throws(SystemError) {
@@ -174,10 +157,10 @@ package final class EventLoop {
         stopping = false
     }
 
-    /// Ends `run` after the pass that is under way.
+    /// Ends `run` after the current pass.
     package func stop() { stopping = true }
 
-    /// One pass: waits up to `waitMilliseconds` (-1: as long as it takes) for something to do, and does it.
+    /// Runs one pass: waits up to `waitMilliseconds` (-1: without limit) for something to do, and does it.
     package func pass(waitMilliseconds: Int32) throws(SystemError) {
         timers.arm()
         let count = epoll_wait(epoll, events, Int32(Self.eventsPerWait), waitMilliseconds)
@@ -189,12 +172,12 @@ package final class EventLoop {
             guard slots[slot].generation == UInt32(data >> 32), let handler = slots[slot].handler else { continue }
             handler.ready(Readiness(rawValue: events[index].events))
         }
-        for action in afterEventWork { action() }
-        // A timer that sets itself anew, due at once, has its turn in the next pass: others want theirs in between.
+        for action in whenReceived { action() }
+        // A timer set by another that is due at once runs in the next pass: descriptors must not starve in between.
         let last = timers.lastID
         while let action = timers.popDue(now, setUpTo: last) { action() }
-        for action in endOfPass { action() }
-        for action in lastWork { action() }
+        for action in whenGathered { action() }
+        for action in whenSubmitted { action() }
     }
 
     // MARK: Waking
@@ -213,7 +196,7 @@ package final class EventLoop {
     package var waker: Waker { Waker(descriptor: wakeDescriptor) }
 }
 
-/// Empties an eventfd or timerfd: the wake-up itself is all there is to it.
+/// Resets an eventfd or timerfd: waking up is all it is for.
 private final class CounterDrain: EventHandler {
     private let descriptor: Int32
 

@@ -1,12 +1,12 @@
 import Glibc
 
-/// A point on CLOCK_MONOTONIC, in nanoseconds: it never jumps, so every timeout is measured on it.
+/// A point on CLOCK_MONOTONIC, in nanoseconds. That clock never jumps, so every timeout is measured on it.
 package struct Instant: Comparable, Hashable, Sendable {
     package var nanoseconds: UInt64
 
     package init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
 
-    /// The clock, read now.
+    /// The current time.
     package static var now: Instant {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
@@ -15,16 +15,16 @@ package struct Instant: Comparable, Hashable, Sendable {
 
     package static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }
 
-    /// The instant `milliseconds` later; earlier where they are negative. Never before the clock's zero or behind its end, 584
-    /// years later: how long to wait may be what somebody else has said.
+    /// The instant `milliseconds` later, or earlier if they are negative. Clamped to the clock's range, 0 to 584 years:
+    /// how long to wait may be what a client or a server has said.
     package func advanced(milliseconds: Int) -> Instant {
-        let (distance, isEndless) = UInt64(milliseconds.magnitude).multipliedReportingOverflow(by: 1_000_000)
-        if milliseconds < 0 { return Instant(nanoseconds: nanoseconds - min(nanoseconds, isEndless ? .max : distance)) }
-        let (later, isBehind) = nanoseconds.addingReportingOverflow(distance)
-        return Instant(nanoseconds: isEndless || isBehind ? .max : later)
+        let (distance, isTooLong) = UInt64(milliseconds.magnitude).multipliedReportingOverflow(by: 1_000_000)
+        if milliseconds < 0 { return Instant(nanoseconds: nanoseconds - min(nanoseconds, isTooLong ? .max : distance)) }
+        let (later, overflows) = nanoseconds.addingReportingOverflow(distance)
+        return Instant(nanoseconds: isTooLong || overflows ? .max : later)
     }
 
-    /// Whole microseconds from `earlier` to here; 0 where it is not earlier.
+    /// Whole microseconds since `earlier`; 0 if it is not earlier.
     package func microseconds(since earlier: Instant) -> Int {
         nanoseconds > earlier.nanoseconds ? Int((nanoseconds - earlier.nanoseconds) / 1000) : 0
     }

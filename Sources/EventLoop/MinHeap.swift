@@ -1,4 +1,4 @@
-/// A binary heap: the smallest element first, in and out in logarithmic time.
+/// A binary heap: the smallest element first, inserted and removed in logarithmic time.
 package struct MinHeap<Element: Comparable> {
     private var elements: [Element] = []
 
@@ -17,7 +17,7 @@ package struct MinHeap<Element: Comparable> {
         }
     }
 
-    /// Takes out the smallest; the heap must not be empty.
+    /// Removes the smallest element and returns it. The heap must not be empty.
     @discardableResult
     package mutating func removeFirst() -> Element {
         elements.swapAt(0, elements.count - 1)

@@ -1,12 +1,12 @@
 import CLinux
 import Glibc
 
-/// Signals as events of the loop: they are blocked and read from a signalfd, so no code ever runs in a signal handler.
+/// Signals as events of the loop. They are blocked and read from a signalfd, so no code ever runs in a signal handler.
 package final class Signals: EventHandler {
     private let descriptor: Int32
     private let handle: (Int32) -> Void
 
-    /// Delivers each of `signals` to `handle`. Make it before any thread is started, so that all of them block these.
+    /// Delivers each of `signals` to `handle`. Make it before any thread is started, so that all threads block them.
     package init(_ signals: [Int32], on loop: EventLoop, _ handle: @escaping (Int32) -> Void) throws(SystemError) {
         self.handle = handle
         guard CLinux_block_signals(signals, Int32(signals.count)) == 0 else { throw SystemError("pthread_sigmask") }

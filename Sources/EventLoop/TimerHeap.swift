@@ -1,15 +1,15 @@
 import CLinux
 import Glibc
 
-/// Names a timer.
+/// Identifies a timer.
 package struct TimerID: Hashable, Sendable {
     fileprivate let value: UInt64
 }
 
-/// The loop's timers: a binary heap over one timerfd that is armed for the earliest of them.
+/// The loop's timers: a binary heap, and one timerfd that is armed for the earliest of them.
 ///
-/// Timers are few (timeouts of connections are swept, not timed one by one), so a cancelled one just stays in the heap
-/// until it surfaces. Timers of one instant run in the order in which they were set.
+/// There are few timers, because connections are swept for timeouts and have none of their own. So a cancelled one
+/// stays in the heap until it is the earliest. Timers due at the same instant run in the order in which they were set.
 struct TimerHeap: ~Copyable {
     private struct Entry: Comparable {
         let deadline: Instant
@@ -23,7 +23,7 @@ struct TimerHeap: ~Copyable {
     let descriptor: Int32
     private var heap = MinHeap<Entry>()
     private var actions: [UInt64: () -> Void] = [:]
-    /// The timer that was set last.
+    /// The timer set last.
     private(set) var lastID: UInt64 = 0
     private var armed: Instant?
 
@@ -43,9 +43,9 @@ struct TimerHeap: ~Copyable {
 
     mutating func cancel(_ timer: TimerID) { actions[timer.value] = nil }
 
-    /// The action of a timer that is due and was not set after timer `last`, removed; nil where none is.
+    /// Removes a timer that is due and was not set after timer `last`, and returns its action; nil if there is none.
     mutating func popDue(_ now: Instant, setUpTo last: UInt64) -> (() -> Void)? {
-        // A timerfd that has gone off is silent until it is set again, be it to the same instant.
+        // A timerfd that has fired stays silent until it is armed again, even for the same instant.
         if let armed, armed <= now { self.armed = nil }
         while let first = heap.first, first.deadline <= now, first.id <= last {
             heap.removeFirst()
@@ -54,13 +54,13 @@ struct TimerHeap: ~Copyable {
         return nil
     }
 
-    /// Sets the timerfd to the earliest deadline, if it isn't set to that already.
+    /// Arms the timerfd for the earliest deadline, unless it already is.
     mutating func arm() {
         while let first = heap.first, actions[first.id] == nil { heap.removeFirst() }
         let earliest = heap.first?.deadline
         guard earliest != armed else { return }
         armed = earliest
-        // 0 would disarm: a deadline at the clock's zero is simply long past.
+        // 0 would disarm it; a deadline at the clock's zero is long past, so 1 does as well.
         let code = CLinux_timerfd_set(descriptor, earliest.map { max($0.nanoseconds, 1) } ?? 0)
         precondition(code == 0, "timerfd_settime: \(errno)")
     }

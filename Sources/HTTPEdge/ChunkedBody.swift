@@ -1,16 +1,16 @@
 import Shared
 
-/// Takes a chunked body apart (RFC 9112 section 7.1), byte by byte and in place: what it has understood is the same
-/// however the bytes were cut, and a connection keeps only what the body itself has.
+/// Decodes a chunked body (RFC 9112 section 7.1), byte by byte and in place. The result is the same however the bytes
+/// were cut, and a connection keeps only the bytes of the body itself.
 ///
-/// The grammar is followed to the letter, because whoever is lenient here sees a request end where somebody else does not:
-/// no sign, no `0x`, no line that ends in a bare LF. Extensions are read by their grammar and then ignored, as section 7.1.1
-/// demands, trailers likewise (section 7.1.2 lets whoever has no use for them drop them). All that is not body is bounded.
+/// It follows the grammar to the letter, because a lenient server sees a request end where another does not: no sign,
+/// no `0x`, no line that ends in a bare LF. Extensions are parsed and then ignored, as section 7.1.1 demands; trailers
+/// are too (section 7.1.2 lets a server that has no use for them drop them). Everything that is not body is bounded.
 struct ChunkedBody {
     enum Step {
-        /// It goes on: so many bytes of body were found in what was given.
+        /// More is to come; this many bytes of body were decoded.
         case incomplete(decoded: Int)
-        /// It ended before `end`.
+        /// The body is complete, and ended before `end`.
         case complete(end: Int, decoded: Int)
         case refused(Problem)
     }
@@ -19,7 +19,7 @@ struct ChunkedBody {
         // chunk-size
         case firstDigit, digits
         // chunk-ext, with the white space that a recipient must tolerate (RFC 9110 section 5.6.3)
-        case beforeSemicolon, beforeName, name, beforeEquals, beforeValue, value, quoted, escaped, behindQuoted
+        case beforeSemicolon, beforeName, name, beforeEquals, beforeValue, value, quoted, escaped, afterQuoted
         case sizeLF
         // chunk-data
         case data, dataCR, dataLF
@@ -29,14 +29,14 @@ struct ChunkedBody {
     }
 
     private var place = Place.firstDigit
-    /// Of the chunk that is being read: the bytes that are still to come.
+    /// Bytes of the current chunk that are still to come.
     private var left = 0
-    /// Of all chunks before it.
+    /// Bytes of all chunks before it.
     private var length = 0
-    /// Bytes that were no body.
+    /// Bytes so far that were not body.
     private var framing = 0
 
-    /// Reads what is new from `start` on, and moves the body that is in it to `start`.
+    /// Decodes the bytes from `start` on, and moves the body among them to `start`.
     mutating func decode(_ bytes: inout MutableSpan<UInt8>, from start: Int, limits: EdgeLimits) -> Step {
         var at = start
         var written = start
@@ -78,7 +78,7 @@ struct ChunkedBody {
         }
     }
 
-    /// Takes in a digit of the chunk's size; false where no length is that large, as of a Content-Length.
+    /// Adds a digit to the chunk's size; false if it no longer fits in 63 bits.
     private mutating func grow(by digit: UInt8) -> Bool {
         guard left <= Int.max >> 4 else { return false }
         let value = isDigit(digit) ? digit - UInt8(ascii: "0") : asciiLowercased(digit) - UInt8(ascii: "a") + 10
@@ -86,11 +86,11 @@ struct ChunkedBody {
         return true
     }
 
-    /// Where `byte` leads; nil where it must not be.
+    /// The next place; nil if `byte` is not allowed here.
     private mutating func next(after byte: UInt8) -> Place? {
         switch place {
         case .firstDigit, .data: nil
-        case .digits, .behindQuoted: afterElement(byte)
+        case .digits, .afterQuoted: afterElement(byte)
         case .beforeSemicolon: isBlank(byte) ? .beforeSemicolon : byte == semicolon ? .beforeName : nil
         case .beforeName: isBlank(byte) ? .beforeName : isToken(byte) ? .name : nil
         case .name:
@@ -99,12 +99,12 @@ struct ChunkedBody {
             isBlank(byte) ? .beforeEquals : byte == equals ? .beforeValue : byte == semicolon ? .beforeName : nil
         case .beforeValue: isBlank(byte) ? .beforeValue : byte == quote ? .quoted : isToken(byte) ? .value : nil
         case .value: isToken(byte) ? .value : afterElement(byte)
-        case .quoted: byte == quote ? .behindQuoted : byte == backslash ? .escaped : isFieldValue(byte) ? .quoted : nil
+        case .quoted: byte == quote ? .afterQuoted : byte == backslash ? .escaped : isFieldValue(byte) ? .quoted : nil
         case .escaped: isFieldValue(byte) ? .quoted : nil
         case .sizeLF: byte == lf ? beginChunk() : nil
         case .dataCR: byte == cr ? .dataLF : nil
         case .dataLF: byte == lf ? .firstDigit : nil
-        // Trailers are field lines: a folded one begins with white space, which no name does.
+        // Trailers are field lines. A folded one begins with white space, which is not part of a name.
         case .trailer: byte == cr ? .lastLF : isToken(byte) ? .trailerName : nil
         case .trailerName: byte == colon ? .trailerValue : isToken(byte) ? .trailerName : nil
         case .trailerValue: byte == cr ? .trailerLF : isFieldValue(byte) ? .trailerValue : nil
@@ -113,7 +113,7 @@ struct ChunkedBody {
         }
     }
 
-    /// What may follow a size, a name, or a value.
+    /// What may follow a size, a name or a value.
     private func afterElement(_ byte: UInt8) -> Place? {
         byte == cr ? .sizeLF : byte == semicolon ? .beforeName : isBlank(byte) ? .beforeSemicolon : nil
     }

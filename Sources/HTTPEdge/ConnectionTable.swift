@@ -1,19 +1,19 @@
-/// The open connections, each in a slot, and the number of the request that each slot is at.
+/// The open connections, each in a slot, and the serial number of each slot's current request.
 ///
-/// A request is named by slot and number, so an answer finds its connection without a search, and one whose client has
-/// gone finds none, though another connection may have the slot by now.
+/// A request is identified by slot and serial number. So an answer finds its connection without a search, and an answer
+/// to a client that has gone finds none, even if another connection has the slot by then.
 struct ConnectionTable {
     private var connections: [HTTPConnection?] = []
     private var serials: [UInt32] = []
     private var free: [UInt32] = []
 
-    /// All slots, empty ones included. To go through them by slot lets connections be closed on the way; an iterator
-    /// over the array would make the first of them copy it.
+    /// All slots, including empty ones. Connections may be closed while iterating over slots; with an iterator over the
+    /// array, the first close would copy the array.
     var slots: Range<UInt32> { 0..<UInt32(connections.count) }
 
     subscript(slot: UInt32) -> HTTPConnection? { connections[Int(slot)] }
 
-    /// The connection that waits for the answer to `exchange`; nil where it has gone.
+    /// The connection that waits for the answer to `exchange`; nil if it has gone.
     subscript(exchange: Exchange) -> HTTPConnection? {
         serials[Int(exchange.slot)] == exchange.serial ? connections[Int(exchange.slot)] : nil
     }
@@ -32,14 +32,14 @@ struct ConnectionTable {
         return connection
     }
 
-    /// Frees a slot; what its connection still owes is dropped.
+    /// Frees a slot. Answers that its connection still waits for will be dropped.
     mutating func remove(_ slot: UInt32) {
         serials[Int(slot)] &+= 1
         connections[Int(slot)] = nil
         free.append(slot)
     }
 
-    /// Numbers the next request of a slot.
+    /// Assigns the serial number of a slot's next request.
     mutating func nextSerial(of slot: UInt32) -> UInt32 {
         serials[Int(slot)] &+= 1
         return serials[Int(slot)]

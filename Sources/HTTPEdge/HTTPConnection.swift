@@ -1,40 +1,45 @@
-package import EventLoop
-import Glibc
-package import Shared
+import EventLoop
+import Shared
 
-/// Names one request that is waiting for its answer; keep it and answer in any later pass.
+/// One client's connection: a state, and the few bytes that are waiting.
 ///
-/// It outlives its connection: an answer to a client that has gone is dropped.
-package struct Exchange: Sendable {
-    let slot: UInt32
-    /// Counts the requests of the slot, over all connections that have had it.
-    let serial: UInt32
-    /// The request's W3C trace-id: the client's own where it sent a valid one.
-    package let trace: TraceID
-    /// The loop's clock when the request was complete.
-    package let arrivedAt: Instant
-}
-
-/// One client's connection: a state, and the few bytes that wait.
-///
-/// One request is with the handler at a time; what a client pipelines behind it waits, unread or in `input`, until it is
-/// answered and everybody else has had a turn. So answers are in order by construction, and a client can't queue more than
-/// one piece of work.
+/// The handler has one request of a connection at a time. What the client pipelines after it waits, unread or in
+/// `input`, until that request is answered and the other connections have been served. So answers are in order by
+/// construction, and a client can't queue more than one piece of work.
 final class HTTPConnection: EventHandler {
     enum State {
-        /// Between requests, or in the middle of receiving one.
+        /// Between requests, or receiving one.
         case receiving
         /// A handler has the request.
         case handling
-        /// The answer is composed, and leaves at the end of the pass.
+        /// The answer is composed, and is sent at the end of the pass.
         case answered
-        /// An answer is going out that the socket did not take whole.
+        /// The socket did not take the whole answer; the rest is being sent.
         case sending
-        /// Answered; what it has sent behind the request has its turn as soon as nobody else's bytes are being looked at.
+        /// Answered; what the client pipelined is handled as soon as no other connection's bytes are being parsed.
         case resuming
-        /// The last answer is out; what still comes in is thrown away, so that closing doesn't reset it (RFC 9112 9.6).
+        /// The last answer has been sent; what still comes in is discarded, so that closing doesn't reset the
+        /// connection (RFC 9112 section 9.6).
         case lingering
         case closed
+    }
+
+    /// A request of which only a part has arrived.
+    struct Arriving {
+        /// Bytes of the whole message, once its head has been parsed: there is nothing to do until that many have
+        /// arrived. 0 before that.
+        var messageBytes = 0
+        /// The decoder of a chunked body; `input` then holds the head and what has been decoded.
+        var chunks: ChunkedBody?
+        /// Whether a 100 (Continue) has been sent.
+        var continueSent = false
+    }
+
+    /// The request that is being handled: what its answer depends on.
+    struct Current {
+        var isHead = false
+        var isHTTP10 = false
+        var keepAlive = true
     }
 
     let descriptor: Int32
@@ -48,29 +53,21 @@ final class HTTPConnection: EventHandler {
     /// When the sweep closes the connection; nil while a handler has the request.
     var deadline: Instant?
 
-    /// Bytes received and not yet understood as a request; what this pass has received may still be in the inbox.
+    /// Bytes received and not yet handled as a request. What this pass has received may still be in the inbox.
     var input = ByteBuffer(capacity: 0)
-    /// Bytes of `input` below which looking again can't help: a body that is still coming.
-    var wanted = 0
-    /// Where a chunked body is that is still coming; `input` then holds its head and what has been decoded.
-    var chunks: ChunkedBody?
-    /// Bytes of an answer that the socket has not taken.
+    var arriving = Arriving()
+    var current = Current()
+    /// Bytes of an answer that the socket has not taken yet.
     var output = ByteBuffer(capacity: 0)
-
-    // The request that is being handled.
-    var trace = TraceID(high: 0, low: 0)
-    var isHead = false
-    var isHTTP10 = false
-    var keepAlive = true
-    /// Whether a 100 (Continue) has been sent for the body that is being received.
-    var continued = false
+    /// Bytes discarded while lingering.
+    var discardedBytes = 0
     /// The client has finished sending; it may still be reading.
     var inputEnded = false
 
-    /// Whether no request is under way, nor a part of one, once the inbox is empty.
+    /// Whether no request is under way, nor part of one. Only meaningful while the inbox is empty.
     var isIdle: Bool { state == .receiving && input.isEmpty }
 
-    /// Keeps bytes that can't be understood yet, in no more memory than the longest message takes.
+    /// Keeps bytes that can't be handled yet, in no more memory than the longest message takes.
     func keep(_ bytes: UnsafeRawBufferPointer) {
         input.reserve(bytes.count, atMost: server.limits.messageBytes)
         input.append(bytes)

@@ -1,6 +1,6 @@
 package import Shared
 
-/// Shorter ways to answer. No closure has a default: an unlabelled one could then be taken for another.
+/// Shorter ways to answer. No closure has a default value, or an unlabelled one could be taken for another.
 extension HTTPServer {
     /// Answers with a body.
     package func respond(
@@ -9,7 +9,7 @@ extension HTTPServer {
         respond(exchange, status, contentType, headers: { _ in }, body: body)
     }
 
-    /// Answers with a problem document; `members` appends the members that its type brings.
+    /// Answers with a problem document; `members` appends the members that its type adds.
     package func respond(
         _ exchange: Exchange, _ problem: Problem, headers: (inout ByteBuffer) -> Void,
         members: (inout ByteBuffer) -> Void
@@ -31,7 +31,7 @@ extension HTTPServer {
         respond(exchange, problem, headers: { _ in }, members: { _ in })
     }
 
-    /// Answers with a problem that passes: after `retryAfterSeconds` the same request is worth another try.
+    /// Answers with a temporary problem: the client may retry after `retryAfterSeconds`.
     package func respond(
         _ exchange: Exchange, _ problem: Problem, retryAfterSeconds: Int,
         members: (inout ByteBuffer) -> Void = { _ in }

@@ -1,10 +1,10 @@
 import EventLoop
 import Shared
 
-/// Requests whose body comes in chunks. They take this way from the end of their head on; all others never see it.
+/// Requests with a chunked body. They take this path from the end of their head on; other requests never do.
 extension HTTPServer {
-    /// Takes a request with a chunked body from the front of `raw`, and answers how many bytes it had; all of them where
-    /// more is to come: the connection then holds the head, the body so far, and where the decoder is.
+    /// Takes a request with a chunked body from the front of `raw`, and returns how many bytes it took. If more is to
+    /// come it takes all of them: the connection then holds the head, the body so far, and the decoder's state.
     func takeChunked(_ connection: HTTPConnection, _ head: RequestHead, _ raw: UnsafeMutableRawBufferPointer) -> Int {
         var chunks = ChunkedBody()
         switch decode(&chunks, raw, from: head.bytes) {
@@ -13,29 +13,32 @@ extension HTTPServer {
             complete(connection, head, raw, bodyBytes: decoded)
             return end
         case .incomplete(let decoded):
-            connection.chunks = chunks
+            connection.arriving.chunks = chunks
             connection.keep(UnsafeRawBufferPointer(rebasing: raw[..<(head.bytes + decoded)]))
-            // Once for the whole body: pieces that trickle in don't buy time.
+            // Set once for the whole body: pieces that trickle in don't extend it.
             connection.deadline = loop.now.advanced(milliseconds: limits.bodyMilliseconds)
-            if head.expectsContinue, raw.count == head.bytes { askForBody(connection) }
+            if head.expectsContinue, raw.count == head.bytes { sendContinue(connection) }
         }
         return raw.count
     }
 
-    /// Goes on with a chunked body, the new bytes being in `message` from `held` to `total`; answers where it ended, or
-    /// `total` where nothing is left to understand.
-    func goOnWithChunks(_ connection: HTTPConnection, held: Int, total: Int) -> Int {
-        switch decode(&connection.chunks!, UnsafeMutableRawBufferPointer(rebasing: message[..<total]), from: held) {
+    /// Continues a chunked body with the new bytes, from `held` to `total` in `message`. Returns where the body ended,
+    /// or `total` if nothing is left to handle.
+    func continueChunked(_ connection: HTTPConnection, held: Int, total: Int) -> Int {
+        let received = UnsafeMutableRawBufferPointer(rebasing: message[..<total])
+        switch decode(&connection.arriving.chunks!, received, from: held) {
         case .incomplete(let decoded):
             connection.keep(UnsafeRawBufferPointer(rebasing: message[held..<held + decoded]))
             return total
         case .refused(let problem):
-            _ = headAgain(connection)
+            _ = reparseHead(connection)
             refuse(connection, problem)
             return total
         case .complete(let end, let decoded):
-            // The body's last part stands where the rest of it is about to be put in front of it.
-            guard let head = headAgain(connection) else { preconditionFailure("a head that was understood is not now") }
+            // The last part of the body is already in place; `reparseHead` puts the rest in front of it.
+            guard let head = reparseHead(connection) else {
+                preconditionFailure("a head that was parsed before can't be parsed now")
+            }
             complete(connection, head, message, bodyBytes: held - head.bytes + decoded)
             return end
         }
@@ -54,13 +57,13 @@ extension HTTPServer {
         var head = head
         head.contentLength = bodyBytes
         counters.requests += 1
-        hand(connection, head, UnsafeBufferPointer(raw.assumingMemoryBound(to: UInt8.self)).span)
+        dispatch(connection, head, UnsafeBufferPointer(raw.assumingMemoryBound(to: UInt8.self)).span)
     }
 
-    /// Moves what the connection holds to the front of `message`, and reads the head in it again: the parser has seen
-    /// others' heads since.
-    private func headAgain(_ connection: HTTPConnection) -> RequestHead? {
-        connection.chunks = nil
+    /// Moves what the connection holds to the front of `message`, and parses its head again: the parser has parsed
+    /// other heads since.
+    private func reparseHead(_ connection: HTTPConnection) -> RequestHead? {
+        connection.arriving.chunks = nil
         connection.input.withUnsafeBytes { message.copyMemory(from: $0) }
         let held = UnsafeBufferPointer(
             start: message.baseAddress?.assumingMemoryBound(to: UInt8.self), count: connection.input.count)

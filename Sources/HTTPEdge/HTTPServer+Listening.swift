@@ -4,17 +4,19 @@ import Glibc
 
 private let acceptPauseMilliseconds = 100
 
-/// From a listening socket to an open connection.
+/// Accepting connections.
 extension HTTPServer {
-    /// Serves the connections of a listening socket; the server owns it from here.
-    package func serve(_ listener: Listener) throws(SystemError) {
+    /// Serves the connections of a listening socket, which the server owns from now on. All requests go to `handler`,
+    /// which must outlive the server.
+    package func serve(_ listener: Listener, handler: any HTTPHandler) throws(SystemError) {
+        self.handler = handler
         listener.server = self
         listener.registration = try loop.register(listener.descriptor, for: .readable, listener)
         listeners.append(listener)
     }
 
-    /// Takes connections that wait, `most` of them: a flood's cost 25 µs each, their end included, so that those
-    /// which are open wait for a millisecond.
+    /// Accepts up to `most` waiting connections. In a flood each costs 25 µs, closing included, so the open ones wait
+    /// for a millisecond.
     func accept(_ listener: Listener, atMost most: Int = 32) {
         for _ in 0..<most {
             let descriptor = CLinux_accept(listener.descriptor)
@@ -34,7 +36,8 @@ extension HTTPServer {
         }
     }
 
-    /// Out of descriptors: the waiting connection would make the listener ready for ever. Look again when some are free.
+    /// Stops accepting for a while when the process is out of descriptors, or the listener would be ready in every
+    /// pass.
     private func pauseAccepting(_ listener: Listener) {
         guard let registration = listener.registration else { return }
         loop.update(registration, for: [])
@@ -58,6 +61,6 @@ extension HTTPServer {
         }
         connection.deadline = loop.now.advanced(milliseconds: limits.idleMilliseconds)
         counters.open += 1
-        openMost = max(openMost, counters.open)
+        peakOpen = max(peakOpen, counters.open)
     }
 }

@@ -3,84 +3,55 @@ package import EventLoop
 import Glibc
 package import Shared
 
-/// Takes a request: answers it at once, or keeps the exchange and answers it in a later pass.
+/// Handles requests: answers at once, or keeps the exchange and answers in a later pass.
 package protocol HTTPHandler: AnyObject {
     func handle(_ request: borrowing Request, _ exchange: Exchange)
 }
 
-/// What the server has seen, for /metrics.
-package struct EdgeCounters {
-    package var accepted = 0
-    package var open = 0
-    /// Closed at once because `EdgeLimits.connections` were open.
-    package var overflowed = 0
-    package var requests = 0
-    /// Messages that were refused by the edge itself.
-    package var malformed = 0
-    package var timedOut = 0
-    package var responses = ResponseCounters()
-}
-
-/// Answers by the first digit of their status.
-package struct ResponseCounters {
-    package private(set) var success = 0
-    package private(set) var notModified = 0
-    package private(set) var clientError = 0
-    package private(set) var serverError = 0
-
-    mutating func count(_ status: Status) {
-        switch status.rawValue {
-        case ..<300: success += 1
-        case ..<400: notModified += 1
-        case ..<500: clientError += 1
-        default: serverError += 1
-        }
-    }
-}
-
 /// A strict HTTP/1.1 server on the event loop.
 ///
-/// What a pass receives is gathered in one buffer that all connections share, and parsed where it stands; only a request that
-/// has not arrived whole is copied to its connection. Answers are composed behind each other in another shared buffer, and leave
-/// at the very end of the pass: what the pass asks of others is on its way by then, and they work on it while the answers go out.
-/// So an idle connection holds no buffer, and in steady state no request allocates.
+/// What a pass receives is gathered in one buffer that all connections share, and parsed in place; only a request that
+/// has not arrived whole is copied to its connection. Answers are composed one after the other in another shared
+/// buffer, and sent at the very end of the pass: by then the pass has sent its own requests to other servers, which
+/// work on them while the answers go out. So an idle connection holds no buffer, and in steady state no request
+/// allocates.
 package final class HTTPServer {
     let loop: EventLoop
     let limits: EdgeLimits
-    private unowned let handler: any HTTPHandler
+    /// Set with the first listener; before that, no request can arrive.
+    unowned var handler: (any HTTPHandler)?
     package internal(set) var counters = EdgeCounters()
 
     var listeners: [Listener] = []
     var connections = ConnectionTable()
-    /// The most connections that were open since memory was given back.
-    var openMost = 0
-    /// Answered, and about to go on with what waits behind the answer.
+    /// The most connections that were open at once since memory was last given back.
+    var peakOpen = 0
+    /// Answered connections that have more input waiting.
     var resuming: [HTTPConnection] = []
 
     var parser: RequestParser
     private(set) var inbox: Inbox
-    /// Where the connection whose turn it is to be understood has its bytes: what it holds is put at the front, what was received
-    /// stands behind that. Nothing else may be written here: others' bytes come next in the inbox.
+    /// The bytes of the connection that is being parsed: what it holds is put at the front, and what was received
+    /// follows. Nothing else may be written here, because other connections' bytes come next in the inbox.
     private(set) var message: UnsafeMutableRawBufferPointer
     private var writer = ResponseWriter()
     private var traces = TraceIDGenerator()
-    /// Answers that are composed, in the order in which they stand in the writer's output.
+    /// Composed answers, in the order of the writer's output.
     private var outbox: [Outgoing] = []
-    /// Set by `drain` and `retire`: every answer says `Connection: close`, and `whenDrained` runs when the last one is out.
+    /// Set by `drain` and `retire`: every answer has `Connection: close`, and this runs when the last one has been
+    /// sent.
     var whenDrained: (() -> Void)?
-    /// Idle connections have been closed, to drain: one that becomes idle now has to end too.
+    /// Draining has closed the idle connections: one that becomes idle from now on is closed too.
     var idleAreClosed = false
 
-    /// A server that hands requests to `handler`, which must outlive it.
-    package init(loop: EventLoop, limits: EdgeLimits = EdgeLimits(), handler: any HTTPHandler) {
+    package init(loop: EventLoop, limits: EdgeLimits = EdgeLimits()) {
         self.loop = loop
         self.limits = limits
-        self.handler = handler
         parser = RequestParser(limits: limits)
         inbox = Inbox(messageBytes: limits.messageBytes)
         message = inbox.room
-        loop.afterEvents { [weak self] in self?.understandReceived() }
-        loop.lastInPass { [weak self] in self?.sendAnswers() }
+        loop.onEachPass(.received) { [weak self] in self?.processReceived() }
+        loop.onEachPass(.submitted) { [weak self] in self?.sendAnswers() }
         sweep()
     }
 
@@ -98,13 +69,13 @@ package final class HTTPServer {
         if readiness.isReadable, connection.state != .closed { receive(connection) }
     }
 
-    /// Receives what a connection has sent; `understandReceived` makes something of it.
+    /// Receives what a connection has sent; `processReceived` parses it.
     func receive(_ connection: HTTPConnection) {
-        if inbox.isFull { understandReceived() }
+        if inbox.isFull { processReceived() }
         if connection.state == .lingering { return discard(connection, inbox.room) }
         let held = connection.input.count
-        // The longest message there may be: what is incomplete always has room for its rest, and what a client pipelines
-        // behind a request that is being handled never has more.
+        // The longest message there may be. An incomplete one always has room for its rest, and what a client pipelines
+        // after a request that is being handled never takes more.
         let room = limits.messageBytes - held
         guard room > 0 else { return watch(connection) }
         let count = recv(connection.descriptor, inbox.room.baseAddress! + held, room, 0)
@@ -114,20 +85,20 @@ package final class HTTPServer {
         }
         if count == 0 {
             connection.inputEnded = true
-            // A client that only stopped sending still gets its answer; one in mid-request has given up.
+            // A client that only finished sending still gets its answer; one in the middle of a request has given up.
             if connection.state == .receiving { return close(connection) }
             return watch(connection)
         }
         inbox.add(connection, held: held, count: count)
     }
 
-    /// Makes something of what has been received, in the order in which it was.
-    func understandReceived() {
+    /// Parses and handles what has been received, in the order in which it arrived.
+    func processReceived() {
         for piece in inbox.pieces {
             message = inbox.message(of: piece)
             let connection = piece.connection
             switch connection.state {
-            case .receiving: understand(connection, received: piece.count)
+            case .receiving: process(connection, received: piece.count)
             case .handling, .answered, .sending, .resuming:
                 let held = connection.input.count
                 connection.keep(UnsafeRawBufferPointer(rebasing: message[held..<held + piece.count]))
@@ -139,35 +110,36 @@ package final class HTTPServer {
         message = inbox.room
     }
 
-    /// Handles the request that is complete in what was held and what has just been received behind it; nothing was
-    /// received where an answer lets the connection go on with what it holds.
-    func understand(_ connection: HTTPConnection, received: Int) {
+    /// Handles a request if it is complete in what the connection holds and what was just received after it. `received`
+    /// is 0 when an answer lets the connection continue with what it holds.
+    func process(_ connection: HTTPConnection, received: Int) {
         let held = connection.input.count
         let total = held + received
-        if connection.chunks != nil {
-            return understandRest(connection, from: goOnWithChunks(connection, held: held, total: total), to: total)
+        if connection.arriving.chunks != nil {
+            return processRest(connection, from: continueChunked(connection, held: held, total: total), to: total)
         }
         if held > 0, received > 0 {
-            // Until the end of a line, of the body or of a limit there is nothing new to understand: a client that
-            // sends byte by byte doesn't get its head read byte by byte.
-            let news = UnsafeRawBufferPointer(rebasing: message[held..<total])
-            let settled =
-                connection.wanted > 0
-                ? total >= connection.wanted
-                : news.contains(UInt8(ascii: "\n")) || limits.areReached(from: held, to: total)
-            guard settled else { return connection.keep(news) }
+            // Until a line ends, the body is complete or a limit is reached, parsing again would find nothing new: the
+            // head of a client that sends byte by byte is not parsed byte by byte.
+            let fresh = UnsafeRawBufferPointer(rebasing: message[held..<total])
+            let mayBeComplete =
+                connection.arriving.messageBytes > 0
+                ? total >= connection.arriving.messageBytes
+                : fresh.contains(UInt8(ascii: "\n")) || limits.areReached(from: held, to: total)
+            guard mayBeComplete else { return connection.keep(fresh) }
         }
         if held > 0 {
             connection.input.withUnsafeBytes { message.copyMemory(from: $0) }
             connection.input.release()
         }
-        connection.wanted = 0
-        understandRest(connection, from: 0, to: total, goesOn: held > 0 && received > 0)
+        connection.arriving.messageBytes = 0
+        processRest(connection, from: 0, to: total, continuing: held > 0 && received > 0)
     }
 
-    /// Handles the request that is complete in `message` from `first` to `total`, and keeps what is behind it; it `goesOn`
-    /// where some of it had been received before.
-    private func understandRest(_ connection: HTTPConnection, from first: Int, to total: Int, goesOn: Bool = false) {
+    /// Handles a request if it is complete in `message` from `first` to `total`, and keeps what follows it.
+    ///
+    /// - Parameter continuing: part of it was received in an earlier pass.
+    private func processRest(_ connection: HTTPConnection, from first: Int, to total: Int, continuing: Bool = false) {
         var start = first
         if connection.state == .receiving, start < total {
             start += takeRequest(connection, UnsafeMutableRawBufferPointer(rebasing: message[start..<total]))
@@ -180,13 +152,13 @@ package final class HTTPServer {
             } else if connection.inputEnded {
                 return close(connection)
             } else if start < total {
-                awaitMore(connection, fresh: start > 0 || !goesOn)
+                awaitMore(connection, fresh: start > 0 || !continuing)
             }
         }
         watch(connection)
     }
 
-    /// Takes one request from the front of `raw`, and answers how many bytes it had; 0 where it is not complete.
+    /// Takes one request from the front of `raw`, and returns how many bytes it had; 0 if it is not complete.
     private func takeRequest(_ connection: HTTPConnection, _ raw: UnsafeMutableRawBufferPointer) -> Int {
         let bytes = UnsafeBufferPointer(raw.assumingMemoryBound(to: UInt8.self)).span
         let outcome = parser.parse(bytes)
@@ -198,58 +170,54 @@ package final class HTTPServer {
         case .head(let head):
             if head.isChunked { return takeChunked(connection, head, raw) }
             guard head.messageBytes <= raw.count else {
-                connection.wanted = head.messageBytes
-                if head.expectsContinue, !connection.continued, raw.count == head.bytes { askForBody(connection) }
+                connection.arriving.messageBytes = head.messageBytes
+                if head.expectsContinue, !connection.arriving.continueSent, raw.count == head.bytes {
+                    sendContinue(connection)
+                }
                 return 0
             }
             counters.requests += 1
-            hand(connection, head, bytes)
+            dispatch(connection, head, bytes)
             return head.messageBytes
         }
     }
 
-    /// Asks for a body that waits to be asked for (RFC 9110 section 10.1.1).
-    func askForBody(_ connection: HTTPConnection) {
-        connection.continued = true
+    /// Sends 100 (Continue) to a client that waits for it before it sends the body (RFC 9110 section 10.1.1).
+    func sendContinue(_ connection: HTTPConnection) {
+        connection.arriving.continueSent = true
         let sent = send(connection.descriptor, continueLine.utf8Start, continueLine.utf8CodeUnitCount, noSignal)
-        // One that can't be sent is done without: the client sends its body after a while. Half a one is the end, as the
-        // rest would have to go out before the next answer.
+        // If it can't be sent, we do without: the client sends its body after a while anyway. Half of it ends the
+        // connection, because the rest would have to be sent before the next answer.
         if sent > 0, sent < continueLine.utf8CodeUnitCount { close(connection) }
     }
 
-    /// Answers what can't be a request; the connection is closed then.
+    /// Answers a message that is not a valid request; the connection is closed afterwards.
     func refuse(_ connection: HTTPConnection, _ problem: Problem) {
         counters.malformed += 1
-        begin(connection, head: nil, trace: traces.next())
-        respond(nextExchange(connection), problem)
+        respond(begin(connection, head: nil, trace: traces.next()), problem)
     }
 
-    func hand(_ connection: HTTPConnection, _ head: RequestHead, _ bytes: Span<UInt8>) {
+    func dispatch(_ connection: HTTPConnection, _ head: RequestHead, _ bytes: Span<UInt8>) {
+        guard let handler else { preconditionFailure("a request came in without a listener") }
         parser.fields.withUnsafeBufferPointer { fields in
             let request = Request(head, bytes: bytes, fields: fields.span)
-            begin(connection, head: head, trace: request.trace ?? traces.next())
-            handler.handle(request, nextExchange(connection))
+            handler.handle(request, begin(connection, head: head, trace: request.trace ?? traces.next()))
         }
     }
 
-    private func begin(_ connection: HTTPConnection, head: RequestHead?, trace: TraceID) {
+    private func begin(_ connection: HTTPConnection, head: RequestHead?, trace: TraceID) -> Exchange {
         connection.state = .handling
         connection.deadline = nil
-        connection.continued = false
-        connection.trace = trace
-        connection.isHead = parser.methodIsHead
-        connection.isHTTP10 = head?.isHTTP10 ?? false
-        connection.keepAlive = head?.keepAlive ?? false
-    }
-
-    private func nextExchange(_ connection: HTTPConnection) -> Exchange {
-        Exchange(
-            slot: connection.slot, serial: connections.nextSerial(of: connection.slot), trace: connection.trace,
+        connection.arriving = HTTPConnection.Arriving()
+        connection.current = HTTPConnection.Current(
+            isHead: parser.methodIsHead, isHTTP10: head?.isHTTP10 ?? false, keepAlive: head?.keepAlive ?? false)
+        return Exchange(
+            slot: connection.slot, serial: connections.nextSerial(of: connection.slot), trace: trace,
             arrivedAt: loop.now)
     }
 
     private func awaitMore(_ connection: HTTPConnection, fresh: Bool) {
-        if connection.wanted > 0 {
+        if connection.arriving.messageBytes > 0 {
             connection.deadline = loop.now.advanced(milliseconds: limits.bodyMilliseconds)
         } else if fresh {
             connection.deadline = loop.now.advanced(milliseconds: limits.headMilliseconds)
@@ -258,8 +226,8 @@ package final class HTTPServer {
 
     // MARK: Answering
 
-    /// Answers an exchange, at the end of this pass, or of the next one where none is under way; one whose client has gone is
-    /// dropped.
+    /// Answers an exchange. The answer is sent at the end of the current pass, or of the next one if none is running;
+    /// if the client has gone, it is dropped.
     ///
     /// `headers` and `body` append to a buffer; they must not call the server.
     package func respond(
@@ -268,22 +236,22 @@ package final class HTTPServer {
     ) {
         guard let connection = connections[exchange] else { return }
         precondition(connection.state == .handling, "an exchange was answered twice")
-        if whenDrained != nil { connection.keepAlive = false }
+        if whenDrained != nil { connection.current.keepAlive = false }
         counters.responses.count(status)
         writer.compose(
             status, contentType, trace: exchange.trace, persistence: persistence(connection),
-            withoutBody: connection.isHead, headers: headers, body: body)
+            withoutBody: connection.current.isHead, headers: headers, body: body)
         connection.state = .answered
         outbox.append(Outgoing(connection: connection, end: writer.output.count))
         if writer.output.count >= outboxBytes { sendAnswers() }
     }
 
     private func persistence(_ connection: HTTPConnection) -> ResponseWriter.Persistence {
-        if !connection.keepAlive { return .close }
-        return connection.isHTTP10 ? .keepAlive : .implied
+        if !connection.current.keepAlive { return .close }
+        return connection.current.isHTTP10 ? .keepAlive : .implied
     }
 
-    /// Sends what is in the outbox. Nothing that it leads to answers anybody.
+    /// Sends the answers in the outbox. Nothing that this causes may answer an exchange.
     private func sendAnswers() {
         guard !outbox.isEmpty else { return }
         let count = outbox.count
@@ -297,7 +265,7 @@ package final class HTTPServer {
         writer.removeAll(keeping: 2 * outboxBytes)
     }
 
-    /// Sends a composed answer, as far as the socket takes it.
+    /// Sends a composed answer, as much of it as the socket takes.
     private func deliver(_ connection: HTTPConnection, _ range: Range<Int>) {
         let sent = writer.output.withUnsafeBytes { bytes in
             send(connection.descriptor, bytes.baseAddress! + range.lowerBound, range.count, noSignal)
@@ -328,11 +296,11 @@ package final class HTTPServer {
         }
     }
 
-    /// The answer is out: on to the next request, or towards the end.
+    /// The answer has been sent: continues with the next request, or ends the connection.
     private func finish(_ connection: HTTPConnection) {
         let more = !connection.input.isEmpty
-        // Keep-alive that was promised is kept until idle connections are closed.
-        guard connection.keepAlive, more || !idleAreClosed else { return linger(connection) }
+        // A promised keep-alive is kept until idle connections are closed.
+        guard connection.current.keepAlive, more || !idleAreClosed else { return linger(connection) }
         connection.deadline = loop.now.advanced(milliseconds: limits.idleMilliseconds)
         if more || connection.inputEnded {
             resume(connection)
@@ -342,12 +310,11 @@ package final class HTTPServer {
         watch(connection)
     }
 
-    /// Says goodbye: no more is sent, and what still comes in is thrown away until the client closes too.
+    /// Shuts down sending, and discards what still comes in until the client closes too.
     private func linger(_ connection: HTTPConnection) {
         if connection.inputEnded { return close(connection) }
         shutdown(connection.descriptor, Int32(SHUT_WR))
         connection.state = .lingering
-        connection.wanted = 0
         connection.input.release()
         connection.deadline = loop.now.advanced(milliseconds: limits.lingerMilliseconds)
         watch(connection)
@@ -365,13 +332,12 @@ package final class HTTPServer {
         if counters.open == 0 { finishDraining() }
     }
 
-    /// Watches for what the connection's state can use, and for nothing that would wake us in vain.
+    /// Watches for what the connection's state can use, and for nothing that would only wake the loop.
     private func watch(_ connection: HTTPConnection) {
         let wantsMore: Bool
         switch connection.state {
         case .receiving, .lingering: wantsMore = true
-        // What is behind a request is read when what was read before it is done with: a piece at a time, and not a
-        // request's worth whenever one is.
+        // What is pipelined is read again once everything read before has been handled, not after each request.
         case .handling, .answered, .sending, .resuming: wantsMore = connection.input.isEmpty
         case .closed: return
         }
@@ -385,16 +351,16 @@ package final class HTTPServer {
     }
 }
 
-/// An answer in the writer's output, up to `end`, and whose it is.
+/// An answer in the writer's output, which ends at `end`, and its connection.
 private struct Outgoing {
     let connection: HTTPConnection
     let end: Int
 }
 
-/// Bytes of answers that may wait for the end of the pass: those of a whole batch, 512 at up to a kibibyte.
+/// Bytes of answers that may wait for the end of the pass: a whole batch, 512 answers of up to a kibibyte.
 private let outboxBytes = 512 << 10
 
-/// A client that has gone is an error of this send, not a signal to the process.
+/// Makes sending to a client that has gone an error, not a signal to the process.
 private let noSignal = Int32(MSG_NOSIGNAL)
 
 private let continueLine: StaticString = "HTTP/1.1 100 Continue\r\n\r\n"

@@ -1,7 +1,7 @@
 import Shared
 
-/// uri-host [ ":" port ] (RFC 9110 section 7.2, RFC 3986 section 3.2.2), not empty and without a comma, which would make
-/// it a list.
+/// Whether it is uri-host [ ":" port ] (RFC 9110 section 7.2, RFC 3986 section 3.2.2), not empty, and without a comma,
+/// which would make it a list.
 func isHost(_ text: Span<UInt8>) -> Bool {
     var at = 0
     if text.count > 0, text[0] == UInt8(ascii: "[") {
@@ -19,7 +19,7 @@ func isHost(_ text: Span<UInt8>) -> Bool {
     return true
 }
 
-/// Where the name at the beginning ends, an escape (`%2D`) counting as a character of it.
+/// The end of the name at the beginning; an escape (`%2D`) counts as one of its characters.
 private func endOfRegisteredName(_ text: Span<UInt8>) -> Int {
     var at = 0
     while at < text.count {
@@ -35,7 +35,7 @@ private func endOfRegisteredName(_ text: Span<UInt8>) -> Int {
     return at
 }
 
-/// A character of reg-name but the comma and the percent sign, one bit a character.
+/// A character of reg-name except the comma and the percent sign, one bit per character.
 func isRegisteredName(_ byte: UInt8) -> Bool {
     // 0x00–0x3F: ! $ & ' ( ) * + - . 0–9 ; =        0x40–0x7F: A–Z _ a–z ~
     let low: UInt64 = 0x2BFF_6FD2_0000_0000
@@ -43,15 +43,15 @@ func isRegisteredName(_ byte: UInt8) -> Bool {
     return byte < 64 ? low >> UInt64(byte) & 1 == 1 : byte < 128 && high >> UInt64(byte - 64) & 1 == 1
 }
 
-/// Eight groups of up to four hexadecimal digits; `::` once for one group of zeros or more, an IPv4 address for the last
-/// two. No zone: a link's name means nothing to anybody else.
+/// Eight groups of up to four hexadecimal digits; `::` may stand once for one or more groups of zeros, and an IPv4
+/// address for the last two. No zone: a link's name means nothing to another machine.
 private func isIPv6Address(_ text: Span<UInt8>) -> Bool {
     var at = 0
     var groups = 0
     var hasGap = false
     while at < text.count {
         if text[at] == colon {
-            // A colon where a group should be: half of a gap, which may open the address.
+            // A colon where a group should be is half of a gap, which may open the address.
             let opens = at == 0
             if opens {
                 guard text.count > 1, text[1] == colon else { return false }

@@ -4,10 +4,11 @@ package import Shared
 
 /// A listening socket.
 package final class Listener: EventHandler {
-    /// Connections the kernel queues while the loop is busy; somaxconn caps it (4096 on Linux since 5.4).
+    /// Connections that the kernel queues while the loop is busy; somaxconn caps it (4096 on Linux since 5.4).
     static let backlog = 4096
-    /// Bytes of answers that the kernel holds for a client who doesn't read them (twice that, with its own accounting).
-    /// Left alone it would be up to 4 MiB, a thousand answers and more; the largest of the API has 25 KB.
+    /// Bytes of answers that the kernel holds for a client that doesn't read them (twice that, with its own
+    /// accounting). By default it would be up to 4 MiB, more than a thousand answers; the largest answer of the API has
+    /// 25 KB.
     private static let sendBytes: Int32 = 65_536
 
     let descriptor: Int32
@@ -19,12 +20,12 @@ package final class Listener: EventHandler {
     private init(_ descriptor: Int32, path: String?) {
         self.descriptor = descriptor
         self.path = path
-        // Accepted TCP connections have it from the listener.
+        // Accepted TCP connections inherit it from the listener.
         var sendBytes = Self.sendBytes
         setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &sendBytes, 4)
     }
 
-    /// Listens on `address`; a Unix socket that nobody serves any more is replaced.
+    /// Listens on `address`. A Unix socket that nobody serves any more is replaced.
     package convenience init(_ address: SocketAddress) throws(SystemError) {
         let type = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
         let descriptor = socket(address.family, type, 0)
@@ -48,7 +49,7 @@ package final class Listener: EventHandler {
         self.init(descriptor, path: path)
     }
 
-    /// Adopts the first socket that systemd handed over (sd_listen_fds(3)); nil where it handed over none.
+    /// The first socket that systemd handed over (sd_listen_fds(3)); nil if it handed over none.
     package static func inherited(_ environment: [String: String]) -> Listener? {
         guard let process = environment["LISTEN_PID"], Int32(process) == getpid(),
             let count = environment["LISTEN_FDS"].flatMap({ Int32($0) }), count >= 1
@@ -59,7 +60,7 @@ package final class Listener: EventHandler {
         return Listener(first, path: nil)
     }
 
-    /// The TCP port it listens on; nil for a Unix socket.
+    /// The TCP port that it listens on; nil for a Unix socket.
     package var port: UInt16? {
         var address = sockaddr_in()
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
@@ -78,10 +79,10 @@ package final class Listener: EventHandler {
         if let path { unlink(path) }
     }
 
-    /// Whether a path is a Unix socket that its server left behind, killed before it could remove it.
+    /// Whether a path is a Unix socket whose server was killed before it could remove it.
     ///
-    /// Anything else stays: a file by another name in the settings is somebody's data, and a connect that is not refused
-    /// (EAGAIN: the backlog is full) has found a server.
+    /// Anything else stays: a regular file named in the settings by mistake is somebody's data, and a connect that is
+    /// not refused (EAGAIN: the backlog is full) has found a server.
     private static func isAbandoned(_ path: String) -> Bool {
         var facts = stat()
         guard lstat(path, &facts) == 0, facts.st_mode & S_IFMT == S_IFSOCK else { return false }

@@ -1,7 +1,8 @@
 import Shared
 
 extension Request {
-    /// The token of an `Authorization: Bearer` field that occurs once; the scheme's case does not matter (RFC 9110 11.1).
+    /// The token of an `Authorization: Bearer` field that occurs exactly once. The scheme is case-insensitive (RFC 9110
+    /// section 11.1).
     package var bearerToken: Span<UInt8>? {
         @_lifetime(copy self)
         get {

@@ -1,16 +1,16 @@
 import Shared
 
-/// A whole number that a query may bring.
+/// A whole number that a query may have.
 package enum QueryNumber: Equatable, Sendable {
     case absent
     case number(Int)
-    /// It is not a whole number.
+    /// The parameter is there and is not a whole number.
     case malformed
 }
 
 extension Request {
-    /// The value of `name` in a query of `name=value` pairs joined by `&`, as it stands there; nil where it doesn't occur. Of
-    /// two, the first.
+    /// The value of `name` in a query of `name=value` pairs joined by `&`, still encoded; nil if it doesn't occur. If
+    /// it occurs again, the first counts.
     @_lifetime(copy self)
     package func query(_ name: StaticString) -> Span<UInt8>? {
         var start = 0
@@ -26,8 +26,8 @@ extension Request {
         return nil
     }
 
-    /// A text of the query, its percent-encoding undone (RFC 3986: a plus is a plus); nil where it doesn't occur, or is not
-    /// well-formed.
+    /// A text of the query with its percent-encoding decoded (RFC 3986: a plus is a plus); nil if it doesn't occur, or
+    /// is not well-formed.
     package func queryText(_ name: StaticString) -> String? {
         guard let value = query(name) else { return nil }
         var bytes: [UInt8] = []
@@ -47,7 +47,7 @@ extension Request {
         return String(validating: bytes, as: UTF8.self)
     }
 
-    /// A number of the query, of which no digit is encoded.
+    /// A number of the query, in plain digits without percent-encoding.
     package func queryNumber(_ name: StaticString) -> QueryNumber {
         guard let value = query(name) else { return .absent }
         guard let number = value.decimal else { return .malformed }

@@ -1,7 +1,7 @@
 import Shared
 
-/// Reads one request head strictly by RFC 9112: what the standard lets a server reject is rejected, so that no proxy in
-/// front can have understood it otherwise. A pure function of the bytes.
+/// Parses one request head, strictly by RFC 9112: it rejects whatever the standard lets a server reject, so that no
+/// proxy in front can have understood it differently. A pure function of the bytes.
 struct RequestParser {
     enum Outcome {
         /// The head is not complete; nothing is wrong so far.
@@ -10,68 +10,66 @@ struct RequestParser {
         case refused(Problem)
     }
 
-    /// How the parse of a part ended early.
+    /// Why parsing stopped early.
     private enum Stop: Error {
         case incomplete
         case refused(Problem)
     }
 
+    /// What has been read of the current head.
+    private struct Seen {
+        /// Bytes parsed so far: whole lines.
+        var offset = 0
+        var methodIsHead = false
+        /// How many Host, Content-Length and Transfer-Encoding fields there are.
+        var hosts = 0
+        var lengths = 0
+        var codings = 0
+        var codingIsChunked = false
+        var codingIsMalformed = false
+        /// Options of all Connection fields; `close` outweighs `keep-alive`.
+        var saysClose = false
+        var saysKeepAlive = false
+        /// The authority of an absolute-form target.
+        var authority: Range<Int>?
+        var host = 0..<0
+    }
+
     let limits: EdgeLimits
     /// The fields of the head that was parsed last.
     private(set) var fields: [HeaderField] = []
-    /// Whether that head, refused or not, asks by HEAD: no answer to it has a body.
-    private(set) var methodIsHead = false
-
-    private var offset = 0
-    private var hosts = 0
-    private var lengths = 0
-    private var codings = 0
-    private var codingIsChunked = false
-    private var codingIsMalformed = false
-    /// Options of the Connection fields, however many there are: `close` outweighs `keep-alive`.
-    private var saysClose = false
-    private var saysKeepAlive = false
-    /// The authority of an absolute-form target.
-    private var authority: Range<Int>?
-    private var host = 0..<0
+    private var seen = Seen()
+    /// Whether the head that was parsed last, refused or not, is a HEAD request: no answer to it has a body.
+    var methodIsHead: Bool { seen.methodIsHead }
 
     init(limits: EdgeLimits) {
         self.limits = limits
         fields.reserveCapacity(limits.headerFields)
     }
 
-    /// Reads the head that starts at the beginning of `received`.
+    /// Parses the head at the beginning of `received`.
     ///
-    /// It looks at no byte beyond a limit, so the verdict is the same whatever has arrived behind it.
+    /// It looks at no byte beyond a limit, so the outcome doesn't depend on what has arrived after it.
     mutating func parse(_ received: Span<UInt8>) -> Outcome {
         let bytes = received.extracting(first: limits.headBytes)
         // One empty line before a request is ignored (RFC 9112 section 2.2).
         let start = bytes.starts(with: "\r\n") ? 2 : 0
         let line = bytes.extracting(first: start + limits.requestLineBytes + 2)
         fields.removeAll(keepingCapacity: true)
-        offset = 0
-        hosts = 0
-        lengths = 0
-        codings = 0
-        codingIsChunked = false
-        codingIsMalformed = false
-        saysClose = false
-        saysKeepAlive = false
-        authority = nil
-        methodIsHead = false
+        seen = Seen()
         var head = RequestHead()
         do throws(Stop) {
             try requestLine(line, from: start, &head)
             while try field(bytes, &head) {}
-            head.bytes = offset
+            head.bytes = seen.offset
             try framing(bytes, &head)
             return .head(head)
         } catch {
             switch error {
             case .refused(let problem): return .refused(problem)
             case .incomplete:
-                // Only a line's end or a limit can settle it; the caller asks again when there is more.
-                if offset == 0, line.count == start + limits.requestLineBytes + 2 {
+                // Only the end of a line or a limit decides; the caller parses again when more has arrived.
+                if seen.offset == 0, line.count == start + limits.requestLineBytes + 2 {
                     return .refused(line.firstIndex(of: space, from: start) == nil ? .badRequest : .uriTooLong)
                 }
                 if bytes.count == limits.headBytes { return .refused(.headersTooLarge) }
@@ -90,7 +88,7 @@ struct RequestParser {
         at = try end(of: methodStart, in: bytes, while: isToken)
         guard bytes[at] == space, at > methodStart else { throw .refused(.badRequest) }
         let methodRange = methodStart..<at
-        methodIsHead = bytes.extracting(methodRange).equals("HEAD")
+        seen.methodIsHead = bytes.extracting(methodRange).equals("HEAD")
 
         let targetStart = at + 1
         at = try end(of: targetStart, in: bytes, while: isTarget)
@@ -113,7 +111,7 @@ struct RequestParser {
         guard let method = Self.method(bytes.extracting(methodRange)) else { throw .refused(.notImplemented) }
         head.method = method
         try self.target(bytes, target, &head)
-        offset = version + 10
+        seen.offset = version + 10
     }
 
     private static func method(_ text: Span<UInt8>) -> Method? {
@@ -136,7 +134,7 @@ struct RequestParser {
                 var end = scheme
                 while end < text.count, text[end] != slash, text[end] != UInt8(ascii: "?") { end += 1 }
                 guard end > scheme else { throw .refused(.badRequest) }
-                authority = target.lowerBound + scheme..<target.lowerBound + end
+                seen.authority = target.lowerBound + scheme..<target.lowerBound + end
                 path = end..<text.count
             } else {
                 guard text.equals("*"), head.method == .options else { throw .refused(.badRequest) }
@@ -147,7 +145,7 @@ struct RequestParser {
         head.query = target.lowerBound + min(question + 1, text.count)..<target.upperBound
     }
 
-    /// Bytes of the scheme that an absolute-form target begins with; nil where it begins with none that we know.
+    /// Bytes of the scheme at the beginning of an absolute-form target; nil if it is not one that we know.
     private static func schemeBytes(_ target: Span<UInt8>) -> Int? {
         if target.extracting(first: 7).equalsIgnoringCase("http://") { return 7 }
         if target.extracting(first: 8).equalsIgnoringCase("https://") { return 8 }
@@ -156,18 +154,20 @@ struct RequestParser {
 
     // MARK: Fields
 
-    /// Reads one field line; false at the empty line that ends the head.
+    /// Parses one field line; false at the empty line that ends the head.
     private mutating func field(_ bytes: Span<UInt8>, _ head: inout RequestHead) throws(Stop) -> Bool {
-        guard offset < bytes.count else { throw .incomplete }
-        if bytes[offset] == cr {
-            guard offset + 1 < bytes.count else { throw .incomplete }
-            guard bytes[offset + 1] == lf else { throw .refused(.badRequest) }
-            offset += 2
+        let start = seen.offset
+        guard start < bytes.count else { throw .incomplete }
+        if bytes[start] == cr {
+            guard start + 1 < bytes.count else { throw .incomplete }
+            guard bytes[start + 1] == lf else { throw .refused(.badRequest) }
+            seen.offset += 2
             return false
         }
-        // A line that starts with white space is a folded one (obs-fold), or hides behind the request line: no token.
-        let nameEnd = try end(of: offset, in: bytes, while: isToken)
-        guard bytes[nameEnd] == colon, nameEnd > offset else { throw .refused(.badRequest) }
+        // A line that starts with white space is a folded one (obs-fold), or an attempt to hide a field: it is not a
+        // token.
+        let nameEnd = try end(of: start, in: bytes, while: isToken)
+        guard bytes[nameEnd] == colon, nameEnd > start else { throw .refused(.badRequest) }
         var valueStart = nameEnd + 1
         while valueStart < bytes.count, isBlank(bytes[valueStart]) { valueStart += 1 }
         let lineEnd = endOfFieldValue(bytes, from: valueStart)
@@ -179,14 +179,14 @@ struct RequestParser {
         while valueEnd > valueStart, isBlank(bytes[valueEnd - 1]) { valueEnd -= 1 }
 
         guard fields.count < limits.headerFields else { throw .refused(.headersTooLarge) }
-        let field = HeaderField(name: offset..<nameEnd, value: valueStart..<valueEnd)
+        let field = HeaderField(name: start..<nameEnd, value: valueStart..<valueEnd)
         fields.append(field)
         try note(bytes, field, &head)
-        offset = lineEnd + 2
+        seen.offset = lineEnd + 2
         return true
     }
 
-    /// Takes in the fields that frame the message or the connection.
+    /// Notes the fields that decide about framing and the connection.
     private mutating func note(
         _ bytes: Span<UInt8>, _ field: HeaderField, _ head: inout RequestHead
     ) throws(Stop) {
@@ -194,36 +194,36 @@ struct RequestParser {
         let value = bytes.extracting(field.value)
         switch name.count {
         case 4 where name.equalsIgnoringCase("host"):
-            hosts += 1
-            host = field.value
+            seen.hosts += 1
+            seen.host = field.value
         case 6 where name.equalsIgnoringCase("expect"):
             guard value.equalsIgnoringCase("100-continue") else { throw .refused(.expectationFailed) }
             head.expectsContinue = true
         case 10 where name.equalsIgnoringCase("connection"):
             connection(value)
         case 14 where name.equalsIgnoringCase("content-length"):
-            lengths += 1
-            // Digits and nothing else: no sign, no list, no 0x. More than 18 digits is no length.
+            seen.lengths += 1
+            // Digits and nothing else: no sign, no list, no 0x, and no more than 18 digits.
             guard let length = value.decimal else { throw .refused(.badRequest) }
             head.contentLength = length
         case 17 where name.equalsIgnoringCase("transfer-encoding"):
-            codings += 1
-            codingIsChunked = value.equalsIgnoringCase("chunked")
-            codingIsMalformed = !isCodingList(value)
+            seen.codings += 1
+            seen.codingIsChunked = value.equalsIgnoringCase("chunked")
+            seen.codingIsMalformed = !isCodingList(value)
         default: break
         }
     }
 
-    /// `close` and `keep-alive` among the options of a Connection field (RFC 9112 section 9.3).
+    /// Looks for `close` and `keep-alive` among the options of a Connection field (RFC 9112 section 9.3).
     private mutating func connection(_ value: Span<UInt8>) {
         Self.forEachElement(of: value) { option, _ in
-            if option.equalsIgnoringCase("close") { saysClose = true }
-            if option.equalsIgnoringCase("keep-alive") { saysKeepAlive = true }
+            if option.equalsIgnoringCase("close") { seen.saysClose = true }
+            if option.equalsIgnoringCase("keep-alive") { seen.saysKeepAlive = true }
         }
     }
 
-    /// Whether it is a list of codings, in which chunked stands only at the end; an empty element would be lawful, but no
-    /// client sends one that doesn't want two servers to disagree.
+    /// Whether it is a list of codings in which chunked is only the last. Empty elements are allowed by the standard,
+    /// but only a client that wants two servers to disagree sends one.
     private func isCodingList(_ value: Span<UInt8>) -> Bool {
         var isList = true
         Self.forEachElement(of: value) { coding, isLast in
@@ -233,8 +233,8 @@ struct RequestParser {
         return isList
     }
 
-    /// Calls `body` with each element of a list, without the blanks around it, and whether it is the last (RFC 9110 section
-    /// 5.6.1).
+    /// Calls `body` with each element of a list, without surrounding blanks, and with whether it is the last (RFC 9110
+    /// section 5.6.1).
     private static func forEachElement(of list: Span<UInt8>, _ body: (Span<UInt8>, Bool) -> Void) {
         var start = 0
         while start <= list.count {
@@ -250,33 +250,35 @@ struct RequestParser {
 
     // MARK: Framing
 
-    /// Settles where the message ends (RFC 9112 section 6) and whom it is for (section 3.2).
+    /// Decides where the message ends (RFC 9112 section 6) and which host it is for (section 3.2).
     private func framing(_ bytes: Span<UInt8>, _ head: inout RequestHead) throws(Stop) {
-        guard hosts == 1 || (hosts == 0 && head.isHTTP10) else { throw .refused(.badRequest) }
-        if hosts == 1 {
-            guard isHost(bytes.extracting(host)) else { throw .refused(.badRequest) }
+        guard seen.hosts == 1 || (seen.hosts == 0 && head.isHTTP10) else { throw .refused(.badRequest) }
+        if seen.hosts == 1 {
+            guard isHost(bytes.extracting(seen.host)) else { throw .refused(.badRequest) }
         }
-        if let authority {
-            // An origin server goes by it and must ignore Host, whatever that says (section 3.2.2).
+        if let authority = seen.authority {
+            // An origin server must use this and ignore Host (section 3.2.2).
             guard isHost(bytes.extracting(authority)) else { throw .refused(.badRequest) }
         }
-        if codings > 0 {
-            // Both framings, a coding in HTTP/1.0, or several: somebody may have read it the other way (section 6.1).
-            // Where chunked is not the last coding, nobody can tell where the body ends (section 6.3).
-            guard lengths == 0, codings == 1, !head.isHTTP10, !codingIsMalformed else { throw .refused(.badRequest) }
-            // One that is not known here can't be told from the body behind it (section 6.1).
-            guard codingIsChunked else { throw .refused(.notImplemented) }
+        if seen.codings > 0 {
+            // Both framings, several codings, or a coding in HTTP/1.0: another server may have read it differently
+            // (section 6.1). If chunked is not the last coding, nobody can tell where the body ends (section 6.3).
+            guard seen.lengths == 0, seen.codings == 1, !head.isHTTP10, !seen.codingIsMalformed else {
+                throw .refused(.badRequest)
+            }
+            // We can't decode any other coding, so we can't find the end of the body (section 6.1).
+            guard seen.codingIsChunked else { throw .refused(.notImplemented) }
             head.isChunked = true
         }
-        guard lengths <= 1 else { throw .refused(.badRequest) }
+        guard seen.lengths <= 1 else { throw .refused(.badRequest) }
         guard head.contentLength <= limits.bodyBytes else { throw .refused(.contentTooLarge) }
         if head.isHTTP10 { head.expectsContinue = false }
-        head.keepAlive = !saysClose && (!head.isHTTP10 || saysKeepAlive)
+        head.keepAlive = !seen.saysClose && (!head.isHTTP10 || seen.saysKeepAlive)
     }
 
     // MARK: Characters
 
-    /// The index of the first byte from `start` that is not of the class; throws where the bytes end before.
+    /// The index of the first byte from `start` on that is not of the class; throws if the bytes end before it.
     @inline(__always)
     private func end(
         of start: Int, in bytes: Span<UInt8>, while belongs: (UInt8) -> Bool
@@ -289,7 +291,7 @@ struct RequestParser {
         throw .incomplete
     }
 
-    /// Refuses a version that is cut short by a line's end, which more bytes can't mend.
+    /// Refuses a version that a line end cuts short: more bytes can't fix that.
     private func completeOrRefuse(_ bytes: Span<UInt8>, from start: Int) throws(Stop) {
         for index in start..<max(start, bytes.count) where bytes[index] == lf { throw .refused(.badRequest) }
     }

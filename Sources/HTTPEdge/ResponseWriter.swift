@@ -1,15 +1,15 @@
 import Glibc
 package import Shared
 
-/// What a body is.
+/// The type of a body.
 package enum ContentType: Sendable {
     case json
     case problem
     /// Prometheus' text format.
     case metrics
-    /// One JSON text a line (jsonlines.org).
+    /// One JSON text per line (jsonlines.org).
     case jsonLines
-    /// No body at all, as in 304.
+    /// No body, as in 304.
     case none
 
     var line: StaticString {
@@ -23,7 +23,7 @@ package enum ContentType: Sendable {
     }
 }
 
-/// Composes answers, one behind the other, in buffers that are used again for the next ones.
+/// Composes answers, one after the other, in buffers that are reused for the next ones.
 struct ResponseWriter: ~Copyable {
     /// What the answer says about the connection.
     enum Persistence { case implied, keepAlive, close }
@@ -33,7 +33,7 @@ struct ResponseWriter: ~Copyable {
     private var body = ByteBuffer(capacity: 4096)
     private var date = DateField()
 
-    /// Forgets the answers, and keeps memory for as much as a pass usually has.
+    /// Removes the answers, and keeps memory for as many as a pass usually has.
     mutating func removeAll(keeping most: Int) {
         if output.capacity > most { output.release() } else { output.removeAll() }
     }
@@ -73,7 +73,7 @@ private struct DateField: ~Copyable {
     private var line = ByteBuffer(capacity: 64)
 
     mutating func append(to output: inout ByteBuffer) {
-        // CLOCK_REALTIME_COARSE is read without a system call, and a few milliseconds don't show in a Date.
+        // CLOCK_REALTIME_COARSE is read without a system call, and a few milliseconds don't matter in a Date.
         var now = timespec()
         clock_gettime(CLOCK_REALTIME_COARSE, &now)
         if now.tv_sec != second {
@@ -83,7 +83,7 @@ private struct DateField: ~Copyable {
             line.removeAll()
             line.append("Date: ")
             line.append(upTo: 40) { room in
-                // strftime in the C locale, which our processes never leave.
+                // strftime uses the C locale, which our processes never leave.
                 strftime(
                     room.baseAddress!.assumingMemoryBound(to: CChar.self), 40, "%a, %d %b %Y %H:%M:%S GMT\r\n", &parts)
             }
@@ -93,7 +93,8 @@ private struct DateField: ~Copyable {
 }
 
 extension ByteBuffer {
-    /// Appends `name: value` as a header line. The name and value are ours: nothing a client sent is ever put in a header.
+    /// Appends `name: value` as a header line. Name and value are ours: nothing a client sent is ever put into a
+    /// header.
     package mutating func appendHeader(_ name: StaticString, _ value: StaticString) {
         append(name)
         append(": ")
@@ -108,7 +109,7 @@ extension ByteBuffer {
         append("\r\n")
     }
 
-    /// Appends a problem document (RFC 9457); `members` appends the members that this type brings.
+    /// Appends a problem document (RFC 9457); `members` appends the members that its type adds.
     mutating func append(_ problem: Problem, trace: TraceID, _ members: (inout ByteBuffer) -> Void) {
         append("{\"type\":\"/problems/")
         append(problem.name)

@@ -1,4 +1,4 @@
-/// The status codes that we answer with (RFC 9110 section 15), as prepared status lines.
+/// The status codes that we use (RFC 9110 section 15), with their status lines.
 package enum Status: Int, Sendable {
     case ok = 200
     case created = 201

@@ -21,16 +21,14 @@ package struct LetterResults: Equatable, Sendable {
         do throws(JSONReader.Failure) {
             var reader = JSONReader(bytes)
             results = []
-            var first = true
             try reader.beginObject()
-            guard let name = try reader.member(first: &first), name.value(in: bytes) == "results" else { return nil }
+            guard let name = try reader.member(), name.value(in: bytes) == "results" else { return nil }
             try reader.beginArray()
-            var firstResult = true
-            while try reader.element(first: &firstResult) {
+            while try reader.element() {
                 guard let result = try Self.result(&reader, bytes) else { return nil }
                 results.append(result)
             }
-            guard try reader.member(first: &first) == nil else { return nil }
+            guard try reader.member() == nil else { return nil }
             try reader.end()
         } catch {
             return nil
@@ -41,9 +39,8 @@ package struct LetterResults: Equatable, Sendable {
         _ reader: inout JSONReader, _ bytes: Span<UInt8>
     ) throws(JSONReader.Failure) -> LetterResult? {
         var texts: [String: String] = [:]
-        var first = true
         try reader.beginObject()
-        while let name = try reader.member(first: &first) {
+        while let name = try reader.member() {
             texts[name.value(in: bytes) ?? ""] = try reader.text(in: bytes)
         }
         guard let id = texts["id"], let outcome = texts["outcome"].flatMap({ LetterResult.Outcome(rawValue: $0) })

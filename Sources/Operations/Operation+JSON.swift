@@ -53,17 +53,12 @@ extension Operation {
         case "redrive": self = .redrive(try members.letters(sale, reason))
         case "discard": self = .discard(try members.letters(sale, reason))
         case "erase":
-            guard let buyer = members.texts["buyer"], Self.isBuyer(buyer), members.ids == nil,
+            guard let buyer = members.texts["buyer"], BuyerName.isValid(buyer), members.ids == nil,
                 members.isRehearsal == nil
             else { throw Malformed(description: "buyer must be printable ASCII without space, 1 to 128 bytes") }
             self = .erase(sale: sale, buyer: buyer, reason: reason)
         default: throw Malformed(description: "operation must be redrive, discard or erase")
         }
-    }
-
-    /// Whether a token could have this subject.
-    package static func isBuyer(_ text: String) -> Bool {
-        !text.isEmpty && text.utf8.count <= Limits.buyerBytesMax && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
     }
 
     /// Whether it is a stream entry's id, `ms-seq`.
@@ -84,8 +79,7 @@ private struct Members {
     init(_ bytes: Span<UInt8>) throws(JSONReader.Failure) {
         var reader = JSONReader(bytes)
         try reader.beginObject()
-        var first = true
-        while let name = try reader.member(first: &first) {
+        while let name = try reader.member() {
             switch name.value(in: bytes) {
             case "ids":
                 guard ids == nil else { throw .malformed }
@@ -105,9 +99,8 @@ private struct Members {
         _ reader: inout JSONReader, _ bytes: Span<UInt8>
     ) throws(JSONReader.Failure) -> [String] {
         var strings: [String] = []
-        var first = true
         try reader.beginArray()
-        while try reader.element(first: &first) { strings.append(try reader.text(in: bytes)) }
+        while try reader.element() { strings.append(try reader.text(in: bytes)) }
         return strings
     }
 

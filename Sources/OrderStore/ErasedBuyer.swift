@@ -7,9 +7,6 @@ package struct ErasedBuyer {
     /// `erased:` and the name that the public ledger has for the buyer.
     package let name: String
 
-    /// As of an order whose trace was lost on the way: the same order (`tellsTheSame`).
-    static let trace = String(repeating: "0", count: 32)
-
     package init(_ buyer: String, _ pseudonym: Pseudonym) {
         self.buyer = buyer
         name = "erased:\(pseudonym.of(buyer))"
@@ -31,7 +28,7 @@ package struct ErasedBuyer {
             switch String(decoding: fields[index], as: UTF8.self) {
             case "buyer" where fields[index + 1] == value: result[index + 1] = Array(name.utf8)
             case "key": result[index + 1] = Array((position.map(Self.key) ?? "erased").utf8)
-            case "trace": result[index + 1] = Array(Self.trace.utf8)
+            case "trace": result[index + 1] = Array(TraceID.unknown.utf8)
             default: break
             }
         }

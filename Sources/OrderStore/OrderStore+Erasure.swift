@@ -47,7 +47,7 @@ extension OrderStore {
         let counts: (Int, Int)? = try transaction { () throws(StoreError) in
             let orders = try database.run(
                 "UPDATE orders SET buyer = ?3, key = 'erased-' || position, trace = ?4 WHERE sale = ?1 AND buyer = ?2",
-                [.text("\(sale)"), .text(erased.buyer), .text(erased.name), .text(ErasedBuyer.trace)])
+                [.text("\(sale)"), .text(erased.buyer), .text(erased.name), .text(TraceID.unknown)])
             let letters = try eraseLetters(erased, of: sale)
             if orders == 0, letters == 0, isGone, try !wasErased(erased, of: sale) { return nil }
             try audit(

@@ -29,8 +29,7 @@ package struct StreamEntry: Sendable {
     package static func trace(of fields: [[UInt8]]) -> String? {
         for index in stride(from: 0, to: fields.count - 1, by: 2) where fields[index] == Array("trace".utf8) {
             let value = fields[index + 1]
-            let isHexadecimal = value.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
-            return value.count == 32 && isHexadecimal ? String(decoding: value, as: UTF8.self) : nil
+            return TraceID.isValid(value.span) ? String(decoding: value, as: UTF8.self) : nil
         }
         return nil
     }

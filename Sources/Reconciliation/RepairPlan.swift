@@ -146,7 +146,7 @@ extension Order {
     init(_ sale: SaleID, _ win: RedisSale.BuyerWin) {
         self.init(
             id: OrderID(sale: sale, position: win.win.position), buyer: win.buyer, quantity: win.win.quantity,
-            key: win.win.key, trace: String(repeating: "0", count: 32), securedAt: win.win.securedAt,
+            key: win.win.key, trace: TraceID.unknown, securedAt: win.win.securedAt,
             epoch: win.win.epoch)
     }
 }

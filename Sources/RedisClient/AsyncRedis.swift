@@ -92,7 +92,7 @@ package final class AsyncRedis {
         self.replicas = PlantedBug.skipWait.isActive ? 0 : replicas
         self.refusal = refusal
         self.changed = changed
-        loop.atEndOfPass { [weak self] in self?.flush() }
+        loop.onEachPass(.gathered) { [weak self] in self?.flush() }
         watch()
     }
 

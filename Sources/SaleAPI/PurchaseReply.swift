@@ -24,8 +24,9 @@ struct PurchaseReply: ~Copyable {
         nextDetail = Self.detailStart
         codes.removeAll()
         guard reply.count >= Self.detailStart, let left = reply[1].integer,
-            let decided = UnixMilliseconds(told: reply[2].integer),
-            let secured = UnixMilliseconds(told: reply[3].integer), let opens = UnixMilliseconds(told: reply[4].integer)
+            let decided = UnixMilliseconds(validating: reply[2].integer),
+            let secured = UnixMilliseconds(validating: reply[3].integer),
+            let opens = UnixMilliseconds(validating: reply[4].integer)
         else { return false }
         remaining = left
         now = decided
@@ -70,7 +71,7 @@ struct PurchaseReply: ~Copyable {
             return .secured(position: position, at: securedAt)
         case .replayed:
             let words = (detail(reply).string ?? "").split(separator: " ")
-            guard words.count == 2, let position = Int(words[0]), let at = UnixMilliseconds(told: Int(words[1]))
+            guard words.count == 2, let position = Int(words[0]), let at = UnixMilliseconds(validating: Int(words[1]))
             else { return nil }
             return .replayed(position: position, at: at)
         case .limit:
@@ -93,10 +94,10 @@ struct PurchaseReply: ~Copyable {
             guard let fault = Ticket.Fault(rawValue: word) else { return nil }
             return .turn(.ticketInvalid(fault))
         case .turnNotYet:
-            guard let turn = UnixMilliseconds(told: detail(reply).integer) else { return nil }
+            guard let turn = UnixMilliseconds(validating: detail(reply).integer) else { return nil }
             return .turn(.notYet(turn.value == 0 ? nil : turn))
         case .turnMissed:
-            guard let turn = UnixMilliseconds(told: detail(reply).integer) else { return nil }
+            guard let turn = UnixMilliseconds(validating: detail(reply).integer) else { return nil }
             return .turn(.missed(turn.value == 0 ? nil : turn))
         }
     }

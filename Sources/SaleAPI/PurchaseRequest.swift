@@ -40,9 +40,8 @@ enum PurchaseRequest {
     private static func units(_ body: Span<UInt8>) throws(JSONReader.Failure) -> Int {
         var reader = JSONReader(body)
         var quantity: Int?
-        var first = true
         try reader.beginObject()
-        while let name = try reader.member(first: &first) {
+        while let name = try reader.member() {
             guard quantity == nil, body.extracting(name.range).equals("quantity") else { throw .malformed }
             quantity = try reader.naturalNumber()
         }

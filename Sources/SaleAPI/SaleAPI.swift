@@ -11,63 +11,53 @@ final class SaleAPI: HTTPHandler {
     private let loop: EventLoop
     private let log: Log
     private let manager: ServiceManager
-    private let context: APIContext
     private let redis: AsyncRedis
+    private let server: HTTPServer
     private var verifier: TokenVerifier
     private let tickets: Tickets
     private let limiter: RateLimiter
     private let metrics = APIMetrics()
-    private let joinMetrics = JoinMetrics()
     private let witnesses: Witnesses
     private let cache: EdgeCache
+    private let answers: PurchaseAnswers
+    private let batcher: Batcher
+    private let directory: SaleDirectory
+    private let ownOrders: OwnOrders
+    private let receiptKeysPage: ReceiptKeysPage
+    private let joinMetrics = JoinMetrics()
+    private let joins: JoinQueue
+    private let queuePage: QueuePage
     private var draining = false
     /// Bound, but not served yet.
     private var waiting: Listener?
-
-    // Made in `start`: they need the server, and the server needs this handler.
-    private var server: HTTPServer!
-    private var answers: PurchaseAnswers!
-    private var batcher: Batcher!
-    private var directory: SaleDirectory!
-    private var ownOrders: OwnOrders!
-    private var receiptKeysPage: ReceiptKeysPage!
-    private var joins: JoinQueue!
-    private var queuePage: QueuePage!
 
     /// How long to wait for a word from Redis before requests are taken anyway and answered that it is not there.
     private static let redisGraceMilliseconds = 2000
 
     init(
-        _ configuration: APIConfiguration, environment: Environment, keys: KeySet, loop: EventLoop, log: Log,
-        manager: ServiceManager
+        _ configuration: APIConfiguration, environment: Environment, keys: KeySet, receiptKeys: ReceiptKeys?,
+        loop: EventLoop, log: Log, manager: ServiceManager
     ) {
-        self.manager = manager
         self.configuration = configuration
         self.environment = environment
         self.loop = loop
         self.log = log
-        limiter = RateLimiter(configuration.rateLimit)
-        verifier = TokenVerifier(keys: keys, audience: configuration.audience, issuer: configuration.issuer)
-        tickets = Tickets(keys: keys)
+        self.manager = manager
+        var limits = EdgeLimits()
+        limits.connections = configuration.maxConnections
+        server = HTTPServer(loop: loop, limits: limits)
         // Redis wants its callback before there is a `self` to call.
         weak var api: SaleAPI?
         redis = AsyncRedis(
             configuration.redis, loop: loop, name: "sale-api", replicas: configuration.replicas,
             refusal: configuration.refusal(of:), changed: { api?.redisChanged($0) })
-        context = APIContext(
+        let context = APIContext(
             configuration: configuration, loop: loop, redis: redis, seenSales: SeenSales(), log: log)
+        verifier = TokenVerifier(keys: keys, audience: configuration.audience, issuer: configuration.issuer)
+        tickets = Tickets(keys: keys)
+        limiter = RateLimiter(configuration.rateLimit)
         witnesses = Witnesses(loop: loop, redis: redis, seenSales: context.seenSales)
         cache = EdgeCache(context, witnesses: witnesses)
-        api = self
-    }
-
-    /// Connects to Redis, and takes requests once it is known whether Redis can be used. Until then they wait in the
-    /// listener's backlog instead of being refused.
-    func start(_ listener: Listener, receiptKeys: ReceiptKeys?) {
-        var limits = EdgeLimits()
-        limits.connections = configuration.maxConnections
-        let server = HTTPServer(loop: loop, limits: limits, handler: self)
-        self.server = server
         answers = PurchaseAnswers(server: server)
         batcher = Batcher(
             context, answers: answers, witnesses: witnesses, cache: cache, limiter: limiter, metrics: metrics)
@@ -77,10 +67,16 @@ final class SaleAPI: HTTPHandler {
         joins = JoinQueue(
             context, answers: JoinAnswers(server: server, tickets: tickets), limiter: limiter, metrics: joinMetrics)
         queuePage = QueuePage(context, receiptKeys: receiptKeys, server: server)
+        api = self
+    }
+
+    /// Connects to Redis, and takes requests once it is known whether Redis can be used. Until then they wait in the
+    /// listener's backlog instead of being refused.
+    func start(_ listener: Listener) {
         waiting = listener
         loop.schedule(afterMilliseconds: Self.redisGraceMilliseconds) { [weak self] in self?.serve() }
         redis.connect()
-        loop.lastInPass { [log] in log.flush() }
+        loop.onEachPass(.submitted) { [log] in log.flush() }
         pingWatchdog()
     }
 
@@ -88,7 +84,7 @@ final class SaleAPI: HTTPHandler {
         guard let listener = waiting else { return }
         waiting = nil
         do throws(SystemError) {
-            try server.serve(listener)
+            try server.serve(listener, handler: self)
         } catch {
             preconditionFailure("a bound socket can't be watched: \(error)")
         }
@@ -98,7 +94,7 @@ final class SaleAPI: HTTPHandler {
     /// Tells systemd that the loop is running, as often as systemd expects.
     private func pingWatchdog() {
         guard let milliseconds = manager.watchdogMilliseconds else { return }
-        manager.isAlive()
+        manager.notifyWatchdog()
         loop.schedule(afterMilliseconds: milliseconds) { [weak self] in self?.pingWatchdog() }
     }
 
@@ -198,7 +194,7 @@ final class SaleAPI: HTTPHandler {
     /// Calls `body` with the buyer of the request's token; refuses a request without a valid token.
     private func withBuyer(_ request: borrowing Request, _ exchange: Exchange, _ body: (Span<UInt8>) -> Void) {
         guard let token = request.bearerToken else { return unauthorized(exchange) }
-        do throws(TokenVerifier.Refusal) {
+        do throws(JWTRefusal) {
             try verifier.withSubject(of: token, nowSeconds: time(nil), body)
         } catch {
             unauthorized(exchange)

@@ -59,7 +59,8 @@ enum SaleAPIMain {
         let loop = try EventLoop()
         let log = Log(program: "sale-api", level: configuration.logLevel)
         let api = SaleAPI(
-            configuration, environment: environment, keys: keys, loop: loop, log: log, manager: manager)
+            configuration, environment: environment, keys: keys, receiptKeys: receiptKeys, loop: loop, log: log,
+            manager: manager)
         let signals = try Signals([SIGTERM, SIGINT, SIGHUP], on: loop) { signal in
             if signal == SIGHUP { api.reloadKeys() } else { api.stop() }
         }
@@ -81,8 +82,8 @@ enum SaleAPIMain {
                 $0.appendMember("descriptors", room)
             }
         }
-        log.confess(configuration.plantedBug)
-        api.start(listener, receiptKeys: receiptKeys)
+        log.report(plantedBug: configuration.plantedBug)
+        api.start(listener)
         try withExtendedLifetime(signals) { () throws(SystemError) in try loop.run() }
         log.write(.info, "stop")
         log.flush()

@@ -17,7 +17,7 @@ extension Command {
     ) { line, context in
         let arguments = try Arguments(line, options: ["--reason"], flags: ["--json"], words: 2...2)
         let (sale, buyer) = (try Arguments.sale(arguments.words[0]), arguments.words[1])
-        guard Operation.isBuyer(buyer) else {
+        guard BuyerName.isValid(buyer) else {
             throw Arguments.UsageError("BUYER must be printable ASCII without space, 1 to 128 bytes")
         }
         let operation = Operation.erase(sale: sale, buyer: buyer, reason: try arguments.reason())

@@ -60,9 +60,7 @@ extension Command {
         let subject = try arguments.required("--subject")
         let count = try arguments.integer("--count", in: 1...10_000_000)
         let longest = "\(subject)\(count.map(String.init) ?? "")"
-        guard !subject.isEmpty, longest.utf8.count <= Limits.buyerBytesMax,
-            subject.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
-        else {
+        guard !subject.isEmpty, BuyerName.isValid(longest) else {
             throw Arguments.UsageError(
                 "--subject must be printable ASCII without space, 1 to 128 bytes with its number")
         }

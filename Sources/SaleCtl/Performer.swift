@@ -66,9 +66,8 @@ extension CommandFailure {
     private static func text(_ member: String, of body: String) -> String? {
         body.withBytes { bytes in
             var reader = JSONReader(bytes)
-            var first = true
             guard (try? reader.beginObject()) != nil else { return nil }
-            while let name = try? reader.member(first: &first) {
+            while let name = try? reader.member() {
                 if name.value(in: bytes) == member { return try? reader.text(in: bytes) }
                 guard (try? reader.skip()) != nil else { return nil }
             }

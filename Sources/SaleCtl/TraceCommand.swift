@@ -18,7 +18,7 @@ extension Command {
     ) { line, context in
         let arguments = try Arguments(line, options: ["--log"], flags: ["--json"], words: 1...1)
         let trace = arguments.words[0]
-        guard trace.utf8.count == 32, trace.utf8.allSatisfy({ hexValue($0) != nil }), trace == trace.lowercased() else {
+        guard TraceID.isValid(trace) else {
             throw Arguments.UsageError("\(trace) is no trace-id: 32 hexadecimal digits in lower case")
         }
         var findings: [TraceFinding] = []

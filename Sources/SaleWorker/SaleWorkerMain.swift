@@ -58,7 +58,7 @@ enum SaleWorkerMain {
                 $0.appendMember("redis", "\(configuration.redis.location)")
                 $0.appendMember("worker", configuration.name)
             }
-            log.confess(configuration.plantedBug)
+            log.report(plantedBug: configuration.plantedBug)
             log.flush()
             guard let lock = try takeLock(configuration, manager, log, loop, until: { stopping }) else { return }
             let metrics = WorkerMetrics()
@@ -92,7 +92,7 @@ enum SaleWorkerMain {
     private static func giveSign(_ manager: ServiceManager, _ next: inout Instant, now: Instant) {
         guard let milliseconds = manager.watchdogMilliseconds, now >= next else { return }
         next = now.advanced(milliseconds: milliseconds)
-        manager.isAlive()
+        manager.notifyWatchdog()
     }
 
     /// Waits for the database's lock; nil where it is told to stop meanwhile.

@@ -25,7 +25,7 @@ struct WorkerConfiguration {
         redis = try RedisEndpoint(environment)
         replicas = try environment.redisReplicas()
         database = try environment.required(.database)
-        name = environment.explicit(.workerName) ?? Self.hostName()
+        name = environment[.workerName] ?? Self.hostName()
         opsListen = try environment.address(.opsListen)
         operatorToken = try environment.operatorToken()
         ledgerListen = try environment.address(.ledgerListen)

@@ -1,36 +1,42 @@
 package import Glibc
 
-/// Why a file could not be read or written, in the system's words.
-package struct FileError: Error, CustomStringConvertible {
-    package let code: Int32
-    package let description: String
-
-    /// Captures errno: make it the first thing after the call that failed.
-    package init(code: Int32 = errno) {
-        self.code = code
-        description = String(cString: strerror(code))
-    }
-}
-
-/// Small files, read and written whole.
+/// Reading, writing, replacing and syncing files by their paths.
 package enum File {
-    /// The bytes of `path`, which may have up to `limit` of them (EFBIG beyond).
+    /// The bytes of a file of at most `limit` bytes (EFBIG if it is larger).
     package static func read(_ path: String, limit: Int) throws(FileError) -> [UInt8] {
+        var bytes: [UInt8] = []
+        try forEachPiece(of: path, pieceBytes: 65536) { (piece) throws(FileError) in
+            piece.withUnsafeBufferPointer { bytes += $0 }
+            guard bytes.count <= limit else { throw FileError(code: EFBIG) }
+        }
+        return bytes
+    }
+
+    /// Calls `body` with a file's bytes, up to `pieceBytes` at a time.
+    package static func forEachPiece(
+        of path: String, pieceBytes: Int = 1 << 20, _ body: (Span<UInt8>) throws(FileError) -> Void
+    ) throws(FileError) {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw FileError() }
         defer { close(descriptor) }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 65536)
+        var piece = [UInt8](repeating: 0, count: pieceBytes)
         while true {
-            let count = Glibc.read(descriptor, &chunk, chunk.count)
+            let count = Glibc.read(descriptor, &piece, piece.count)
+            if count < 0, errno == EINTR { continue }
             if count < 0 { throw FileError() }
-            if count == 0 { return bytes }
-            bytes += chunk[0..<count]
-            guard bytes.count <= limit else { throw FileError(code: EFBIG) }
+            if count == 0 { return }
+            try body(piece.span.extracting(0..<count))
         }
     }
 
-    /// Writes a new file with this mode, to disk before it returns; EEXIST where there is one already.
+    /// The SHA-256 of a file in hexadecimal.
+    package static func sha256Hex(of path: String) throws(FileError) -> String {
+        let digest = SHA256Digest()
+        try forEachPiece(of: path) { piece in digest.update(piece) }
+        return digest.finish()
+    }
+
+    /// Writes a new file with this mode, and syncs it before it returns; EEXIST if there already is one.
     package static func create(_ path: String, _ bytes: Span<UInt8>, mode: mode_t) throws(FileError) {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
         guard descriptor >= 0 else { throw FileError() }
@@ -44,14 +50,15 @@ package enum File {
         guard fsync(descriptor) == 0 else { throw FileError() }
     }
 
-    /// Gives a file a new content, to disk before it returns: whoever reads it meanwhile finds the old one or the new one,
-    /// whole. Owner and mode stay. EEXIST where PATH.new is there: another replacement is under way, or broke off.
+    /// Replaces a file's content, and syncs it before it returns. A reader finds either the whole old content or the
+    /// whole new one. Owner and mode stay. EEXIST if PATH.new exists: another replacement is under way, or was
+    /// interrupted.
     package static func replace(_ path: String, _ bytes: Span<UInt8>) throws(FileError) {
         var old = stat()
         guard stat(path, &old) == 0 else { throw FileError() }
         let fresh = "\(path).new"
         try create(fresh, bytes, mode: 0o600)
-        // A service of another user must still be able to read it.
+        // A service that runs as another user must still be able to read it.
         guard chown(fresh, old.st_uid, old.st_gid) == 0, chmod(fresh, old.st_mode & 0o777) == 0,
             rename(fresh, path) == 0
         else {
@@ -59,15 +66,39 @@ package enum File {
             unlink(fresh)
             throw error
         }
-        // A rename is on disk once its directory is.
-        let directory = open(
-            path.contains("/") ? String(path[..<path.lastIndex(of: "/")!]) + "/" : ".", O_RDONLY | O_CLOEXEC)
-        guard directory >= 0 else { throw FileError() }
-        defer { close(directory) }
-        guard fsync(directory) == 0 else { throw FileError() }
+        try syncDirectory(of: path)
     }
 
-    /// The bytes that a file has.
+    static func write(_ bytes: Span<UInt8>, to descriptor: Int32) throws(FileError) {
+        var written = 0
+        while written < bytes.count {
+            let count = bytes.extracting(written..<bytes.count).withUnsafeBytes {
+                Glibc.write(descriptor, $0.baseAddress, $0.count)
+            }
+            if count < 0, errno == EINTR { continue }
+            if count < 0 { throw FileError() }
+            written += count
+        }
+    }
+
+    /// The directory that a file is in.
+    package static func directory(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    /// Syncs the directory that a file is in: only then does the file's name survive a power cut.
+    package static func syncDirectory(of path: String) throws(FileError) { try sync(directory(of: path)) }
+
+    /// Syncs a file or a directory.
+    package static func sync(_ path: String) throws(FileError) {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw FileError() }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw FileError() }
+    }
+
+    /// A file's size in bytes.
     package static func size(of path: String) throws(FileError) -> Int {
         var facts = stat()
         guard stat(path, &facts) == 0 else { throw FileError() }

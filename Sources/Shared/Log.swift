@@ -1,10 +1,10 @@
 import Glibc
 
-/// Structured log: one JSON object a line on stderr, written once a loop pass.
+/// The structured log: one JSON object per line on stderr, written once per pass of the loop.
 ///
-/// A line is for a start, a stop, a win, an error or a change of state; never for a refusal, of which there are a
-/// million. No token, key or buyer is logged. If stderr is a full pipe, lines wait up to `pendingBytesMax` and are then
-/// dropped and counted: a log reader that hangs must not hang the sale.
+/// Starts, stops, wins, errors and changes of state are logged; refusals never are, because there are a million of
+/// them. No token, key or buyer is logged. If stderr is a full pipe, up to `pendingBytesMax` of lines wait; more are
+/// dropped and counted, because a log reader that hangs must not hang the sale.
 package final class Log {
     package enum Level: Int, Comparable, Sendable, CaseIterable {
         case debug, info, warning, error
@@ -18,7 +18,8 @@ package final class Log {
             }
         }
 
-        /// As sd-daemon(3) has it: the journal takes it off, and files the line under it (`journalctl -p warning`).
+        /// The prefix of sd-daemon(3): the journal removes it, and files the line under that priority (`journalctl -p
+        /// warning`).
         var priority: StaticString {
             switch self {
             case .debug: "<7>"
@@ -33,7 +34,7 @@ package final class Log {
 
     /// 4,000 lines of 256 bytes: what a burst of winners writes in one pass.
     package static let pendingBytesMax = 1 << 20
-    /// POLLOUT on a pipe promises room for PIPE_BUF bytes (pipe(7)), so a write of that much never blocks.
+    /// POLLOUT on a pipe promises room for PIPE_BUF bytes (pipe(7)), so writing that many never blocks.
     private static let chunkBytes = 4096
 
     private let program: String
@@ -41,12 +42,12 @@ package final class Log {
     private let descriptor: Int32
     private let isJournal: Bool
     private var pending = ByteBuffer(capacity: 4096)
-    /// Lines that are lost and nobody was told of, and those that a line which is pending tells of.
+    /// Lines that were dropped and not reported yet, and those that a pending line reports.
     private var dropped = 0
     private var reported = 0
 
-    /// `journal` is what systemd calls the journal's stream, device and inode (systemd.exec(5)); a descriptor that was put elsewhere
-    /// since then is another.
+    /// - Parameter journal: device and inode of the journal's stream, as systemd passes them (systemd.exec(5)). If the
+    ///   descriptor has been redirected since, it has others.
     package init(
         program: String, level: Level = .info, descriptor: Int32 = 2,
         journal: String? = Program.environment()["JOURNAL_STREAM"]
@@ -58,7 +59,7 @@ package final class Log {
         isJournal = fstat(descriptor, &status) == 0 && journal == "\(status.st_dev):\(status.st_ino)"
     }
 
-    /// Adds a line; `members` appends its own members to the object.
+    /// Adds a line; `members` appends the event's own members to the object.
     package func write(_ level: Level, _ event: StaticString, _ members: (inout ByteBuffer) -> Void = { _ in }) {
         guard level >= self.level else { return }
         guard pending.count < Self.pendingBytesMax else {
@@ -79,7 +80,7 @@ package final class Log {
         pending.append("}\n")
     }
 
-    /// Writes what is pending as far as stderr takes it without blocking.
+    /// Writes pending lines, as far as stderr takes them without blocking.
     package func flush() {
         guard !pending.isEmpty, writePending(), dropped > 0 else { return }
         reported = dropped
@@ -87,9 +88,9 @@ package final class Log {
         write(.warning, "log_lines_dropped") { $0.appendMember("lines", reported) }
     }
 
-    /// Whether all that was pending is out.
+    /// Writes pending bytes; true if all of them were written.
     private func writePending() -> Bool {
-        // Removed at the end, and not a chunk at a time: each would move all that is behind it.
+        // Removed once at the end: removing each chunk would move everything after it each time.
         var written = 0
         defer { pending.removeFirst(written) }
         while written < pending.count {
@@ -99,7 +100,7 @@ package final class Log {
                 Glibc.write(descriptor, $0.baseAddress! + written, min($0.count - written, Self.chunkBytes))
             }
             if count < 0 {
-                // Nobody reads it any more (EPIPE) or the disk is full: the sale goes on without a log.
+                // Nobody reads it any more (EPIPE), or the disk is full: the sale goes on without a log.
                 if errno != EINTR && errno != EAGAIN { dropPending(from: written) }
                 return false
             }
@@ -109,7 +110,7 @@ package final class Log {
         return true
     }
 
-    /// Counts what is thrown away, and what a report among it would have told.
+    /// Drops pending bytes, and counts their lines and the lines that a report among them would have reported.
     private func dropPending(from start: Int) {
         let lines = pending.withUnsafeBytes { $0[start...].count { $0 == UInt8(ascii: "\n") } }
         dropped += lines + (reported > 0 ? reported - 1 : 0)

@@ -1,20 +1,20 @@
 import Glibc
 
-/// A file that is there whole or not at all: written beside its place as `FILE.partial`, and renamed when it is on the disk.
+/// A file that appears whole or not at all: it is written as `FILE.partial`, and renamed once it has been synced.
 ///
-/// What was not finished is removed; a killed program leaves a `.partial`, which the next one overwrites.
+/// An unfinished file is removed. A killed program leaves a `.partial`, which the next one overwrites.
 package final class PartialFile {
     private let path: String
     private var descriptor: Int32
 
     private var partialPath: String { "\(path).partial" }
 
-    /// Opens a file of its owner only: what we write names buyers, or may.
+    /// Opens the file, readable by its owner only: what we write may name buyers.
     package init(_ path: String) throws(FileError) {
         self.path = path
         descriptor = open("\(path).partial", O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw FileError() }
-        // Two at once would write into each other's.
+        // Two programs at once would write into the same file.
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0, ftruncate(descriptor, 0) == 0 else {
             let error = FileError()
             close(descriptor)
@@ -31,43 +31,12 @@ package final class PartialFile {
 
     package func append(_ bytes: Span<UInt8>) throws(FileError) { try File.write(bytes, to: descriptor) }
 
-    /// Syncs it, and puts it in its place; what was there before is replaced.
+    /// Syncs the file and moves it to its place, where it replaces an earlier one.
     package func finish() throws(FileError) {
         guard fsync(descriptor) == 0 else { throw FileError() }
         guard rename(partialPath, path) == 0 else { throw FileError() }
         close(descriptor)
         descriptor = -1
         try File.syncDirectory(of: path)
-    }
-}
-
-extension File {
-    static func write(_ bytes: Span<UInt8>, to descriptor: Int32) throws(FileError) {
-        var written = 0
-        while written < bytes.count {
-            let count = bytes.extracting(written..<bytes.count).withUnsafeBytes {
-                Glibc.write(descriptor, $0.baseAddress, $0.count)
-            }
-            if count < 0, errno == EINTR { continue }
-            if count < 0 { throw FileError() }
-            written += count
-        }
-    }
-
-    /// The directory that a file is in.
-    package static func directory(of path: String) -> String {
-        guard let slash = path.lastIndex(of: "/") else { return "." }
-        return slash == path.startIndex ? "/" : String(path[..<slash])
-    }
-
-    /// A name survives a power cut once its directory is on the disk.
-    package static func syncDirectory(of path: String) throws(FileError) { try sync(directory(of: path)) }
-
-    /// Puts a file or a directory onto the disk.
-    package static func sync(_ path: String) throws(FileError) {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw FileError() }
-        defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw FileError() }
     }
 }

@@ -1,29 +1,29 @@
-/// A bug that is there on purpose, so that tests can show that `salectl check` sees it.
+/// A bug planted on purpose, so that tests can show that `salectl check` finds it.
 ///
-/// One is turned on by SALE_PLANTED_BUG, in debug builds only: a release build has no switch, and no bug.
+/// SALE_PLANTED_BUG turns one on, in debug builds only: a release build has neither the switch nor the bugs.
 package enum PlantedBug: String, CaseIterable, Sendable {
     // What sale-api says and accepts.
 
-    /// A decision is told before the replicas have it.
+    /// A decision is answered before the replicas have it.
     case skipWait = "skip_wait"
-    /// A Redis without an append-only file is taken for one that forgets nothing.
+    /// A Redis without an append-only file is treated as durable.
     case noAOF = "no_aof"
 
     // What purchase.lua decides.
 
-    /// A Redis sells that nobody has compared with SQLite.
+    /// A Redis sells before it has been compared with SQLite.
     case noFence = "no_fence"
-    /// It goes on selling when nothing is left.
+    /// It keeps selling when nothing is left.
     case noStockCheck = "no_stock_check"
     /// It says "sold out" while the last units are left.
     case soldOutEarly = "sold_out_early"
-    /// The unit is counted off before the checks: a refused purchase has taken it all the same.
+    /// Stock is decremented before the checks, so that a refused purchase takes units too.
     case takeBeforeChecks = "take_before_checks"
     /// A key that has won wins again.
     case forgetKeys = "forget_keys"
-    /// The position is the time instead of a count.
+    /// The position is the time instead of a counter.
     case positionByClock = "position_by_clock"
-    /// The position is the number of units left: without a gap, and the wrong way round.
+    /// The position is the number of units left: without gaps, but in reverse.
     case countdownPositions = "countdown_positions"
     /// The stream keeps only its newest entries.
     case trimStream = "trim_stream"
@@ -32,7 +32,8 @@ package enum PlantedBug: String, CaseIterable, Sendable {
 
     /// The consumer group begins at the end of the stream.
     case groupFromEnd = "group_from_end"
-    /// A group that is ahead of an older database is not set back, nor does the database learn otherwise what it lacks.
+    /// A group that is ahead of an older database is not set back, and the database doesn't get what it lacks in any
+    /// other way.
     case noSetBack = "no_set_back"
     /// Entries count as acknowledged when they are read.
     case noAckRead = "no_ack_read"
@@ -42,18 +43,18 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     case overwriteOrders = "overwrite_orders"
 
     #if DEBUG
-        /// The one that this process has.
+        /// The bug planted in this process.
         private static let planted = PlantedBug(rawValue: Program.environment()[Setting.plantedBug.name] ?? "")
 
         package var isActive: Bool { Self.planted == self }
     #else
-        // Inlined, so that what hangs on it is not compiled at all.
+        // Inlined, so that the code behind it is not compiled at all.
         @inlinable package var isActive: Bool { false }
     #endif
 }
 
 extension Environment {
-    /// The bug that is to be planted; nil where there is none, as in every release build.
+    /// The bug to plant; nil if there is none, as in every release build.
     package func plantedBug() throws(ConfigurationError) -> PlantedBug? {
         #if DEBUG
             guard let name = self[.plantedBug] else { return nil }
@@ -69,8 +70,8 @@ extension Environment {
 }
 
 extension Log {
-    /// Says at the start that this program must not be trusted.
-    package func confess(_ bug: PlantedBug?) {
+    /// Logs at the start that this program must not be trusted.
+    package func report(plantedBug bug: PlantedBug?) {
         guard let bug else { return }
         write(.error, "planted_bug") {
             $0.appendMember("bug", bug.rawValue)

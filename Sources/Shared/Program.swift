@@ -1,6 +1,6 @@
 import Glibc
 
-/// What every program of ours does at its edges.
+/// What all our programs need from their process.
 package enum Program {
     /// The environment of this process.
     package static func environment() -> [String: String] {
@@ -14,14 +14,14 @@ package enum Program {
         return values
     }
 
-    /// Says why on stderr, in one line, and ends the program.
+    /// Prints why on stderr, in one line, and ends the program.
     package static func fail(_ program: String, _ message: String, _ code: Int32) -> Never {
         let line = Array("\(program): \(message)\n".utf8)
         _ = write(2, line, line.count)
         exit(code)
     }
 
-    /// Raises the limit on open descriptors towards `wanted`, as far as the system allows; answers what it is then.
+    /// Raises the limit on open descriptors to `wanted`, or as far as the system allows, and returns the new limit.
     @discardableResult
     package static func raiseDescriptorLimit(to wanted: Int) -> Int {
         var limit = rlimit()

@@ -1,5 +1,5 @@
-/// What this build calls itself.
+/// The release that this is.
 package enum Release {
-    /// Semantic version of all four programs, which are released together.
+    /// The semantic version of all four programs, which are released together.
     package static let version = "0.1.0"
 }

@@ -87,7 +87,7 @@ final class Stampede {
         start = .now
         sweep()
         report()
-        loop.atEndOfPass { [self] in press() }
+        loop.onEachPass(.gathered) { [self] in press() }
         // The first pass would wait for an event.
         press()
         try loop.run()

@@ -7,7 +7,7 @@ import Testing
 @Suite struct `The event loop` {
     private let loop = try! EventLoop()
 
-    @Test func `tells a handler what its descriptor is ready for, again and again until that is dealt with`() throws {
+    @Test func `calls a handler in each pass for as long as its descriptor is ready`() throws {
         let pair = SocketPair()
         let recorder = Recorder()
         try loop.register(pair.near, for: .readable, recorder)
@@ -19,7 +19,7 @@ import Testing
         #expect(recorder.events == [.readable, .readable])
     }
 
-    @Test func `watches only for what it was last told to watch for`() throws {
+    @Test func `watches only for the interest that was set last`() throws {
         let pair = SocketPair()
         let recorder = Recorder()
         let registration = try loop.register(pair.near, for: [], recorder)
@@ -34,7 +34,7 @@ import Testing
         #expect(recorder.events.count == 1)
     }
 
-    @Test func `drops an event of this pass that was meant for an earlier user of the descriptor`() throws {
+    @Test func `drops an event that was meant for an earlier user of the slot`() throws {
         let first = SocketPair()
         let second = SocketPair()
         let stranger = Recorder()
@@ -43,8 +43,8 @@ import Testing
             try loop.register(first.near, for: .readable, closing[0]),
             try loop.register(second.near, for: .readable, closing[1]),
         ]
-        // Whichever comes first deregisters the other, whose event is in the queue already, and lets a third handler have
-        // the slot, as a connection accepted in the same pass would.
+        // Whichever comes first deregisters the other, whose event is already queued, and gives its slot to a third
+        // handler, as a connection accepted in the same pass would.
         let third = SocketPair()
         for (index, recorder) in closing.enumerated() {
             recorder.action = { [loop] in
@@ -59,7 +59,7 @@ import Testing
         #expect(stranger.events.isEmpty)
     }
 
-    @Test func `an update or deregistration that comes too late changes nothing for the next user`() throws {
+    @Test func `ignores an update or deregistration by an earlier user of the slot`() throws {
         let pair = SocketPair()
         let old = try loop.register(pair.near, for: .readable, Recorder())
         loop.deregister(old)
@@ -72,7 +72,7 @@ import Testing
         #expect(recorder.events == [.readable])
     }
 
-    @Test func `says that the other end has hung up`() throws {
+    @Test func `reports that the other end has hung up`() throws {
         let pair = SocketPair()
         let recorder = Recorder()
         try loop.register(pair.near, for: [], recorder)
@@ -91,23 +91,23 @@ import Testing
         #expect(recorder.events == [.writable])
     }
 
-    @Test func `does the work of a pass stage by stage, and each stage's in the order of registration`() throws {
+    @Test func `does the work of a pass phase by phase, in the order of registration within each`() throws {
         var order: [String] = []
         let pair = SocketPair()
         let recorder = Recorder()
         recorder.action = { order.append("event") }
         try loop.register(pair.near, for: .writable, recorder)
         loop.schedule(at: loop.now) { order.append("timer") }
-        loop.lastInPass { order.append("last") }
-        loop.atEndOfPass { order.append("first") }
-        loop.atEndOfPass { order.append("second") }
-        loop.afterEvents { order.append("behind") }
+        loop.onEachPass(.submitted) { order.append("submitted") }
+        loop.onEachPass(.gathered) { order.append("gathered, first") }
+        loop.onEachPass(.gathered) { order.append("gathered, second") }
+        loop.onEachPass(.received) { order.append("received") }
         try loop.pass(waitMilliseconds: 1000)
-        #expect(order == ["event", "behind", "timer", "first", "second", "last"])
+        #expect(order == ["event", "received", "timer", "gathered, first", "gathered, second", "submitted"])
     }
 
-    @Test func `gives every ready descriptor its turn, however many there are`() throws {
-        // More than one call to the kernel answers.
+    @Test func `handles every ready descriptor, however many there are`() throws {
+        // More than one call of epoll_wait returns.
         let pairs = (0..<600).map { _ in SocketPair() }
         let recorders = try pairs.map { pair in
             let recorder = Recorder()
@@ -120,7 +120,7 @@ import Testing
         #expect(recorders.allSatisfy { $0.events == [.readable] })
     }
 
-    @Test func `lets a handler deregister itself, and lets go of it then`() throws {
+    @Test func `lets a handler deregister itself, and releases it then`() throws {
         let pair = SocketPair()
         weak var kept: Recorder?
         do {
@@ -134,7 +134,7 @@ import Testing
         #expect(kept == nil)
     }
 
-    @Test func `has the clock of the beginning of the pass, all through it`() throws {
+    @Test func `keeps the time at which the pass began throughout the pass`() throws {
         var seen: [Instant] = []
         loop.schedule(at: loop.now) { [loop] in
             seen.append(loop.now)
@@ -157,7 +157,7 @@ import Testing
 
     @Test func `loses no wake-up, and needs only one pass for many`() throws {
         var passes = 0
-        loop.atEndOfPass { passes += 1 }
+        loop.onEachPass(.gathered) { passes += 1 }
         for _ in 0..<10 {
             let waker = loop.waker
             let threads = DispatchGroup()
@@ -174,9 +174,9 @@ import Testing
         #expect(passes == 10)
     }
 
-    @Test func `ends the pass in which it is stopped, and no earlier`() throws {
+    @Test func `finishes the pass in which it is stopped`() throws {
         var ended = 0
-        loop.atEndOfPass { ended += 1 }
+        loop.onEachPass(.gathered) { ended += 1 }
         loop.schedule(at: loop.now) { [loop] in loop.stop() }
         var ran = false
         loop.schedule(at: loop.now) { ran = true }

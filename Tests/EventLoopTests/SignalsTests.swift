@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct `A signal` {
     @Test func `is delivered as an event, and ends nothing`() async {
-        // On a thread of its own, and directed at it: signals to the process would meet the other tests' threads.
+        // On a thread of its own, to which they are directed: signals to the process would reach other tests' threads.
         let seen = await withCheckedContinuation { continuation in
             Thread.detachNewThread { continuation.resume(returning: Self.signalsSeen()) }
         }

@@ -1,7 +1,7 @@
 import EventLoop
 import Glibc
 
-/// Two connected descriptors, closed with it.
+/// Two connected descriptors, closed when it is released.
 final class SocketPair {
     let near: Int32
     let far: Int32
@@ -19,14 +19,14 @@ final class SocketPair {
 
     func send() { _ = write(far, "x", 1) }
 
-    /// Takes what was sent.
+    /// Reads what was sent.
     func drain() {
         var byte: UInt8 = 0
         while read(near, &byte, 1) == 1 {}
     }
 }
 
-/// Records what it is told, and does something about it.
+/// Records what its descriptor is ready for, and then runs `action`.
 final class Recorder: EventHandler {
     private(set) var events: [Readiness] = []
     var action: () -> Void = {}

@@ -10,7 +10,7 @@ private final class Clock {
 @Suite struct `A timer` {
     private let loop = try! EventLoop()
 
-    @Test func `runs what is due in order of time, and in order of setting at one instant`() throws {
+    @Test func `runs in order of time, and at one instant in the order of setting`() throws {
         var order: [Int] = []
         let past = Instant(nanoseconds: loop.now.nanoseconds - 1000)
         loop.schedule(at: past) { order.append(1) }
@@ -23,7 +23,7 @@ private final class Clock {
         #expect(order == [0, 1, 2])
     }
 
-    @Test func `wakes up again for an instant that it has woken up for before`() throws {
+    @Test func `wakes the loop again for an instant for which it has woken it before`() throws {
         let past = loop.now
         for _ in 0..<2 {
             var ran = false
@@ -33,14 +33,14 @@ private final class Clock {
         }
     }
 
-    @Test func `wakes up for a timer, however long it would have waited`() throws {
+    @Test func `wakes the loop, however long it would have waited`() throws {
         var ran = false
         loop.schedule(afterMilliseconds: 5) { ran = true }
         for _ in 0..<100 where !ran { try loop.pass(waitMilliseconds: 60_000) }
         #expect(ran)
     }
 
-    @Test func `a timer that sets itself anew, due at once, runs once a pass`() throws {
+    @Test func `that sets itself again, due at once, runs once per pass`() throws {
         var runs = 0
         func again() {
             runs += 1
@@ -65,7 +65,7 @@ private final class Clock {
         }
     }
 
-    @Test func `at a distance that no clock reaches is at the clock's end, or at its beginning`() {
+    @Test func `beyond the clock's range is at its end, or at its beginning`() {
         let now = Instant(nanoseconds: 5)
         #expect(now.advanced(milliseconds: .max).nanoseconds == .max)
         #expect(now.advanced(milliseconds: Int(UInt64.max / 1_000_000)).nanoseconds > UInt64.max - 1_000_000)
@@ -113,7 +113,7 @@ private final class Clock {
         var random = SeededRandom()
         let clock = Clock()
         let loop = try EventLoop(clock: { clock.now })
-        // What must run, by deadline and then by number; what has run.
+        // What is due to run, by deadline and then by number; and what has run.
         var waiting: [(deadline: Int, number: Int, id: TimerID)] = []
         var time = 0
         var number = 0

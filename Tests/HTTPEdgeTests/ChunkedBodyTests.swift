@@ -7,9 +7,9 @@ import Testing
 private let head = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
 private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 
-/// What the tables of cases can't say: how chunked bodies come in over time, and beside other requests.
+/// What the tables of cases can't express: chunked bodies that arrive over time, and beside other requests.
 @Suite struct `A chunked body` {
-    @Test func `may come in pieces, and requests behind it are requests`() throws {
+    @Test func `may arrive in pieces, and other requests may follow it`() throws {
         let edge = try EdgeUnderTest()
         let client = try edge.connect()
         for piece in [head, "5\r", "\nhe", "llo", "\r\n3;x=\"", "y\"\r\n", "you\r\n0\r\n"] {
@@ -22,12 +22,12 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         #expect(edge.bodies == ["helloyou", "", "!", ""])
     }
 
-    @Test func `that waits behind a request under way is read when that has its answer`() throws {
+    @Test func `that was pipelined is read when the request before it has been answered`() throws {
         let edge = try EdgeUnderTest()
         edge.defers = true
         let client = try edge.connect()
         client.send(get + head + "5\r\nhel")
-        #expect(try edge.turn { edge.deferred.count == 1 })
+        #expect(try edge.run { edge.deferred.count == 1 })
         edge.answer(edge.deferred[0], "ok")
         #expect(try client.responses(1).count == 1)
         edge.defers = false
@@ -53,12 +53,12 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         #expect(edge.bodies == [(0..<1024).map { "\($0 % 10)" }.joined()])
     }
 
-    @Test func `is asked for once where its client waits to be asked`() throws {
+    @Test func `is asked for once if its client expects 100 (Continue)`() throws {
         let edge = try EdgeUnderTest()
         let client = try edge.connect()
         client.send("POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n")
         #expect(
-            try edge.turn {
+            try edge.run {
                 client.receive()
                 return client.text == "HTTP/1.1 100 Continue\r\n\r\n"
             })
@@ -87,7 +87,7 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         #expect(edge.server.counters.timedOut == 1)
     }
 
-    @Test func `that goes wrong late is refused in the manner of its own request`() throws {
+    @Test func `that goes wrong late is refused as its own request demands`() throws {
         let edge = try EdgeUnderTest()
         let client = try edge.connect()
         client.send("HEAD / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel")
@@ -129,7 +129,7 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
                 clients[index].rest = clients[index].rest.dropFirst(piece.count)
                 try edge.loop.pass(waitMilliseconds: 0)
             }
-            #expect(try edge.turn { edge.handled.count == handled + 5 }, "seed \(random.seed)")
+            #expect(try edge.run { edge.handled.count == handled + 5 }, "seed \(random.seed)")
             #expect(edge.bodies.suffix(5).sorted() == bodies.sorted(), "seed \(random.seed)")
         }
     }

@@ -4,18 +4,18 @@ import HTTPEdge
 import TestSupport
 import Testing
 
-/// What one client says, and how far it has come.
+/// What one client sends, and how far it has got.
 private struct Conversation {
     let client: EdgeClient
     /// What has not been sent yet.
     var rest: ArraySlice<UInt8>
-    /// The handler's requests that it makes, in order.
+    /// The requests that reach the handler, in order.
     let requests: [String]
     /// The status of each answer.
     let statuses: [Int]
 }
 
-/// Many clients at once, in pieces of any size, answered at once or later, in any order between them.
+/// Many clients at once that send pieces of any size, and are answered at once or later, in any order between clients.
 @Suite struct `Whatever is said between clients and server` {
     private static func conversation(_ edge: EdgeUnderTest, _ name: Int, _ random: inout SeededRandom) throws
         -> Conversation
@@ -62,9 +62,9 @@ private struct Conversation {
             func isOver() -> Bool {
                 conversations.allSatisfy { $0.rest.isEmpty && $0.client.responses.count == $0.statuses.count }
             }
-            // Parsing all answers costs more than a turn: look now and then.
-            for turn in 0..<5000 {
-                if turn % 50 == 0, isOver() { break }
+            // Parsing all answers costs more than a step, so look only now and then.
+            for step in 0..<5000 {
+                if step % 50 == 0, isOver() { break }
                 edge.defers = Bool.random(using: &random)
                 let index = conversations.indices.randomElement(using: &random)!
                 let piece = conversations[index].rest.prefix(Int.random(in: 1...4000, using: &random))

@@ -6,29 +6,29 @@ import Testing
 
 private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 
-/// When an answer leaves.
+/// When answers are sent.
 @Suite struct `The answers of a pass` {
-    @Test func `leave behind what the pass asks of others`() throws {
+    @Test func `are sent after what the pass asks of others`() throws {
         let edge = try EdgeUnderTest()
         let client = try edge.connect()
         client.send(get)
         var hadAnswerAtEndOfPass: [Bool] = []
-        edge.loop.atEndOfPass { [unowned edge] in
+        edge.loop.onEachPass(.gathered) { [unowned edge] in
             client.receive()
             if edge.handled.count == 1 { hadAnswerAtEndOfPass.append(!client.text.isEmpty) }
         }
-        #expect(try edge.turn { edge.handled.count == 1 })
+        #expect(try edge.run { edge.handled.count == 1 })
         try edge.settle()
         #expect(hadAnswerAtEndOfPass.prefix(2) == [false, true])
     }
 
-    @Test func `leave before its end where they are too many to be kept`() throws {
+    @Test func `are sent before its end if there are too many to keep`() throws {
         let edge = try EdgeUnderTest()
         edge.defers = true
         edge.answerBytes = 100_000
         let clients = try (0..<6).map { _ in try edge.connect() }
         for client in clients { client.send(get) }
-        #expect(try edge.turn { edge.deferred.count == 6 })
+        #expect(try edge.run { edge.deferred.count == 6 })
         // The sixth makes them more than half a mebibyte.
         for (number, exchange) in edge.deferred.enumerated() {
             edge.answer(exchange, "\(number)")
@@ -38,7 +38,7 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         for client in clients { #expect(try client.responses(1).map(\.body.utf8.count) == [100_000]) }
     }
 
-    @Test func `are each as its own client asked, in whatever order they were given`() throws {
+    @Test func `suit each client's own request, in whatever order they are given`() throws {
         let edge = try EdgeUnderTest()
         edge.defers = true
         let asked = [
@@ -49,14 +49,14 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
             let client = try edge.connect()
             let before = edge.deferred.count
             client.send(request)
-            #expect(try edge.turn { edge.deferred.count == before + 1 })
+            #expect(try edge.run { edge.deferred.count == before + 1 })
             return client
         }
         for (number, exchange) in edge.deferred.enumerated().reversed() { edge.answer(exchange, "\(number).") }
         edge.defers = false
         for client in clients.dropLast() {
             #expect(
-                try edge.turn {
+                try edge.run {
                     client.receive()
                     return client.text.contains("\r\n\r\n")
                 })
@@ -68,23 +68,23 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         #expect(try clients[1].closes())
     }
 
-    @Test func `do not reach a client that has gone since, nor keep others from theirs`() throws {
+    @Test func `to a client that has gone don't keep others from theirs`() throws {
         let edge = try EdgeUnderTest(over: .tcp)
         edge.defers = true
         let gone = try edge.connect()
         gone.send(get)
-        #expect(try edge.turn { edge.deferred.count == 1 })
+        #expect(try edge.run { edge.deferred.count == 1 })
         let staying = try edge.connect()
         staying.send(get)
-        #expect(try edge.turn { edge.deferred.count == 2 })
+        #expect(try edge.run { edge.deferred.count == 2 })
         for exchange in edge.deferred { edge.answer(exchange, "ok") }
         gone.reset()
         #expect(try staying.responses(1).map(\.body) == ["ok"])
-        #expect(try edge.turn { edge.server.counters.open == 1 })
+        #expect(try edge.run { edge.server.counters.open == 1 })
     }
 }
 
-/// Answers given in another pass than the request came in, and what a client sends meanwhile.
+/// Answers given in a later pass than the request arrived in, and what a client sends meanwhile.
 @Suite struct `A deferred answer` {
     @Test func `answers pipelined requests in order, one at a time`() throws {
         let edge = try EdgeUnderTest()
@@ -92,7 +92,7 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         let client = try edge.connect()
         client.send((1...50).map { "GET /\($0) HTTP/1.1\r\nHost: h\r\n\r\n" }.joined())
         for number in 1...50 {
-            #expect(try edge.turn { edge.deferred.count == number })
+            #expect(try edge.run { edge.deferred.count == number })
             try edge.settle()
             #expect(edge.deferred.count == number, "a second request of the connection was handed on")
             edge.answer(edge.deferred[number - 1], "\(number)")
@@ -103,24 +103,24 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         #expect(edge.handled == (1...50).map { "get /\($0)" })
     }
 
-    @Test func `answers in the order of deciding, over many connections`() throws {
+    @Test func `can be given in any order over many connections`() throws {
         let edge = try EdgeUnderTest()
         edge.defers = true
         let clients = try (0..<20).map { _ in try edge.connect() }
         for client in clients { client.send(get) }
-        #expect(try edge.turn { edge.deferred.count == 20 })
+        #expect(try edge.run { edge.deferred.count == 20 })
         for (number, exchange) in edge.deferred.enumerated().reversed() { edge.answer(exchange, "\(number)") }
         for client in clients { #expect(try client.responses(1).count == 1) }
     }
 
-    @Test func `answers a client that has finished sending, and closes then`() throws {
+    @Test func `reaches a client that has finished sending, and then the connection closes`() throws {
         let edge = try EdgeUnderTest()
         edge.defers = true
         let client = try edge.connect()
         client.send(get + get)
         client.finishSending()
         for number in 1...2 {
-            #expect(try edge.turn { edge.deferred.count == number })
+            #expect(try edge.run { edge.deferred.count == number })
             try edge.settle()
             edge.answer(edge.deferred[number - 1], "\(number)")
         }
@@ -133,12 +133,12 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         edge.defers = true
         let gone = try edge.connect()
         gone.send(get)
-        #expect(try edge.turn { edge.deferred.count == 1 })
+        #expect(try edge.run { edge.deferred.count == 1 })
         gone.disconnect()
-        #expect(try edge.turn { edge.server.counters.open == 0 })
+        #expect(try edge.run { edge.server.counters.open == 0 })
         let other = try edge.connect()
         other.send(get)
-        #expect(try edge.turn { edge.deferred.count == 2 })
+        #expect(try edge.run { edge.deferred.count == 2 })
         edge.answer(edge.deferred[0], "for the one that has gone")
         try edge.settle()
         other.receive()
@@ -147,17 +147,17 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         #expect(try other.responses(1).map(\.body) == ["ok"])
     }
 
-    @Test func `given at the very end of a pass does not keep waiting what was pipelined behind it`() throws {
+    @Test func `given at the end of a pass does not delay what was pipelined after it`() throws {
         let edge = try EdgeUnderTest(clockAheadMilliseconds: 3_600_000)
         edge.defers = true
         let client = try edge.connect()
         client.send(get + get)
         try edge.correctClock()
-        // As a batch is refused that can't be sent.
-        edge.loop.atEndOfPass { [unowned edge] in
+        // As happens to a batch that can't be sent.
+        edge.loop.onEachPass(.gathered) { [unowned edge] in
             if edge.deferred.count == 1 { edge.answer(edge.deferred[0], "ok") }
         }
-        #expect(try edge.turn { edge.deferred.count == 1 })
+        #expect(try edge.run { edge.deferred.count == 1 })
         // Nothing but the answer itself can wake the loop for the second request.
         let start = Instant.now
         try edge.loop.pass(waitMilliseconds: 20_000)
@@ -174,7 +174,7 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         let client = try edge.connect()
         client.send(get + get + get)
         client.finishSending()
-        #expect(try edge.turn { edge.deferred.count == 1 })
+        #expect(try edge.run { edge.deferred.count == 1 })
         try edge.settle()
         // The first answer comes late, the others at once.
         edge.defers = false
@@ -189,7 +189,7 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         edge.defers = true
         let client = try edge.connect()
         client.send(get + get)
-        #expect(try edge.turn { edge.deferred.count == 1 })
+        #expect(try edge.run { edge.deferred.count == 1 })
         edge.defers = false
         // Answered between two passes, so that the end of input is the next thing that the loop sees.
         edge.answer(edge.deferred[0], "1")
@@ -198,16 +198,16 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         #expect(client.responses.count == 2)
     }
 
-    @Test func `lets those who were answered first have their next request first`() throws {
+    @Test func `given first has its client's next request handled first`() throws {
         let edge = try EdgeUnderTest()
         edge.defers = true
         let clients = try (0..<5).map { _ in try edge.connect() }
         for (number, client) in clients.enumerated() {
             client.send(get + "GET /\(number) HTTP/1.1\r\nHost: h\r\n\r\n")
-            #expect(try edge.turn { edge.deferred.count == number + 1 })
+            #expect(try edge.run { edge.deferred.count == number + 1 })
         }
         for exchange in edge.deferred { edge.answer(exchange, "ok") }
-        #expect(try edge.turn { edge.handled.count == 10 })
+        #expect(try edge.run { edge.handled.count == 10 })
         #expect(edge.handled.suffix(5) == (0..<5).map { "get /\($0)" })
     }
 
@@ -216,7 +216,7 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         edge.defers = true
         let waiting = try edge.connect()
         waiting.send(get + "POST /behind HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nabcd")
-        #expect(try edge.turn { edge.deferred.count == 1 })
+        #expect(try edge.run { edge.deferred.count == 1 })
         edge.defers = false
         edge.whileHandling = { edge in
             edge.whileHandling = nil

@@ -7,7 +7,7 @@ import Testing
 
 private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 
-/// Sockets that this process has open. The test library opens descriptors of other kinds when it likes.
+/// The sockets that this process has open. The test library may open descriptors of other kinds at any time.
 private func sockets() throws -> Int {
     let directory = "/proc/self/fd"
     return try FileManager.default.contentsOfDirectory(atPath: directory).count {
@@ -15,7 +15,7 @@ private func sockets() throws -> Int {
     }
 }
 
-/// In processes of their own, where nobody else opens a descriptor.
+/// In processes of their own, where nothing else opens a descriptor.
 @Suite struct `The server's descriptors` {
     @Test func `are all given back, however their connections ended`() async {
         await #expect(processExitsWith: .success) {
@@ -26,10 +26,10 @@ private func sockets() throws -> Int {
                 for (index, client) in clients.enumerated() {
                     client.send([get, "GET / HT", "nonsense\r\n", ""][index % 4])
                 }
-                #expect(try edge.turn { edge.server.counters.open == 100 })
+                #expect(try edge.run { edge.server.counters.open == 100 })
                 if round % 2 == 0 { for client in clients { client.reset() } }
                 clients = []
-                #expect(try edge.turn { edge.server.counters.open == 0 })
+                #expect(try edge.run { edge.server.counters.open == 0 })
             }
             let after = try sockets()
             #expect(after == before)
@@ -50,7 +50,7 @@ private func sockets() throws -> Int {
             none.rlim_cur = 0
             setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &none)
             try edge.settle()
-            // The listener is ready all the time; a loop that looked at it again and again would not wait at all.
+            // The listener stays ready; a loop that kept watching it would not wait at all.
             let start = Instant.now
             try edge.loop.pass(waitMilliseconds: 100)
             #expect(Instant.now.microseconds(since: start) > 90_000, "the loop spins")

@@ -4,13 +4,13 @@ import Glibc
 import Shared
 import TestSupport
 
-/// A client that sends what it likes.
+/// A client that may send any bytes.
 final class EdgeClient {
     private(set) var descriptor: Int32
     private let edge: EdgeUnderTest
     private(set) var received: [UInt8] = []
     private(set) var isClosed = false
-    /// Whether the server's end came as a reset, which may cost a client answers that it hasn't read.
+    /// Whether the server reset the connection, which may cost a client answers that it hasn't read.
     private(set) var wasReset = false
 
     init(_ address: SocketAddress, _ edge: EdgeUnderTest) throws {
@@ -32,23 +32,23 @@ final class EdgeClient {
         descriptor = -1
     }
 
-    /// Goes without a goodbye, as a client whose machine lost its power and came back.
+    /// Resets the connection, as a client does whose machine lost its power and came back.
     func reset() {
         var now = linger(l_onoff: 1, l_linger: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &now, socklen_t(MemoryLayout<linger>.size))
         disconnect()
     }
 
-    /// Has the kernel hold as little of what comes in as it may, 2 KiB.
+    /// Makes the kernel buffer as little input as it can, 2 KiB.
     func keepLittle() {
         var least: Int32 = 1
         setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &least, 4)
     }
 
-    /// No more is sent; answers are still read.
+    /// Sends no more; answers are still read.
     func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
 
-    /// Sends as much as the socket takes, and answers how much that was; a server that is done reading takes none.
+    /// Sends as much as the socket takes, and returns how much that was. A server that has stopped reading takes none.
     @discardableResult
     func send(_ bytes: [UInt8]) -> Int {
         var sent = 0
@@ -64,7 +64,7 @@ final class EdgeClient {
         return sent
     }
 
-    /// Sends what the socket takes at once; a server that is done reading takes all, for all the client can tell.
+    /// Sends what the socket takes at once. For a server that has stopped reading, it returns that all was sent.
     func offer(_ bytes: [UInt8]) -> Int {
         let count = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
         return count >= 0 ? count : errno == EAGAIN ? 0 : bytes.count
@@ -73,8 +73,8 @@ final class EdgeClient {
     @discardableResult
     func send(_ text: String) -> Int { send(Array(text.utf8)) }
 
-    /// Waits until all that was sent has reached the server's end, where it may wait to be read. A Unix socket's is there
-    /// when `send` returns; the kernel may carry a TCP segment a little later. False where there is no room for it.
+    /// Waits until everything sent has reached the server's end, read or not. Over a Unix socket it has when `send`
+    /// returns; the kernel may deliver a TCP segment a little later. False if there is no room for it.
     @discardableResult
     func awaitDelivery() -> Bool {
         guard case .tcp = edge.address else { return true }
@@ -84,7 +84,7 @@ final class EdgeClient {
         }
     }
 
-    /// Takes in what has arrived.
+    /// Receives what has arrived.
     func receive() {
         var chunk = [UInt8](repeating: 0, count: 65_536)
         while !isClosed {
@@ -100,25 +100,25 @@ final class EdgeClient {
     /// The responses that have arrived whole.
     var responses: [Response] { Response.all(in: text) }
 
-    /// Turns the loop until there are `count` responses, and answers them.
+    /// Runs the loop until there are `count` responses, and returns them.
     func responses(_ count: Int) throws -> [Response] {
-        try edge.turn {
+        try edge.run {
             receive()
             return responses.count >= count || isClosed
         }
         return responses
     }
 
-    /// Turns the loop until the server has closed; false where it doesn't.
+    /// Runs the loop until the server has closed the connection; false if it doesn't.
     func closes() throws -> Bool {
-        try edge.turn {
+        try edge.run {
             receive()
             return isClosed
         }
     }
 }
 
-/// A response as it was sent.
+/// A response as sent.
 struct Response {
     let status: Int
     let fields: [String: String]

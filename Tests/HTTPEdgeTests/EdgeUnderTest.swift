@@ -4,7 +4,7 @@ import HTTPEdge
 import Shared
 import TestSupport
 
-/// A server on a loop that the test turns by hand, on a clock that the test moves, and what its handler saw.
+/// A server whose loop the test runs pass by pass, and whose clock it moves; and what the handler saw.
 final class EdgeUnderTest: HTTPHandler {
     enum Transport: CaseIterable { case unix, tcp }
 
@@ -21,7 +21,7 @@ final class EdgeUnderTest: HTTPHandler {
     /// Requests that reached the handler: method and path.
     private(set) var handled: [String] = []
     private(set) var bodies: [String] = []
-    /// Exchanges that wait, where the handler defers its answers.
+    /// Exchanges that wait for an answer, if the handler defers.
     var deferred: [Exchange] = []
     var defers = false
     /// Runs in the handler before it looks at its request.
@@ -29,7 +29,7 @@ final class EdgeUnderTest: HTTPHandler {
     /// Bytes of each answer's body.
     var answerBytes = 2
 
-    /// With a clock that is ahead, no timer of the server's own ever wakes the loop.
+    /// With a clock that is ahead, the server's own timers never wake the loop.
     init(
         over transport: Transport = .unix, clockAheadMilliseconds: Int = 0,
         _ change: (inout EdgeLimits) -> Void = { _ in }
@@ -46,10 +46,10 @@ final class EdgeUnderTest: HTTPHandler {
             case .unix: .unix(path: directory.path("edge.sock"))
             case .tcp: .tcp(host: "127.0.0.1", port: 0)
             }
-        server = HTTPServer(loop: loop, limits: limits, handler: self)
+        server = HTTPServer(loop: loop, limits: limits)
         let listener = try Listener(address)
         if let port = listener.port { address = .tcp(host: "127.0.0.1", port: port) }
-        try server.serve(listener)
+        try server.serve(listener, handler: self)
     }
 
     func handle(_ request: borrowing Request, _ exchange: Exchange) {
@@ -59,7 +59,7 @@ final class EdgeUnderTest: HTTPHandler {
         if defers { deferred.append(exchange) } else { answer(exchange, "\(handled.count)") }
     }
 
-    /// Answers with `text`, filled up to `answerBytes`.
+    /// Answers with `text`, padded to `answerBytes`.
     func answer(_ exchange: Exchange, _ text: String) {
         server.respond(exchange, .ok) {
             $0.append(text)
@@ -67,9 +67,9 @@ final class EdgeUnderTest: HTTPHandler {
         }
     }
 
-    /// Turns the loop until `condition` holds; false where that takes more than ten seconds of nothing.
+    /// Runs the loop until `condition` holds; false if that takes more than ten seconds without events.
     @discardableResult
-    func turn(until condition: () -> Bool) throws -> Bool {
+    func run(until condition: () -> Bool) throws -> Bool {
         for _ in 0..<2000 {
             try loop.pass(waitMilliseconds: 5)
             if condition() { return true }
@@ -77,16 +77,16 @@ final class EdgeUnderTest: HTTPHandler {
         return false
     }
 
-    /// Turns the loop a few times: whatever would happen at once has happened then.
+    /// Runs the loop a few times, so that whatever can happen at once has happened.
     func settle() throws { for _ in 0..<10 { try loop.pass(waitMilliseconds: 0) } }
 
-    /// Lets time go by, and the server look at its clock.
+    /// Moves the clock, and runs a pass.
     func advance(milliseconds: Int) throws {
         clock.now = clock.now.advanced(milliseconds: milliseconds)
         try loop.pass(waitMilliseconds: 0)
     }
 
-    /// Sets a clock that is ahead right: from here on, what is due at once wakes the loop at once.
+    /// Sets a clock that was ahead to the right time: from now on, what is due at once wakes the loop at once.
     func correctClock() throws {
         clock.now = .now
         try loop.pass(waitMilliseconds: 0)
@@ -94,10 +94,10 @@ final class EdgeUnderTest: HTTPHandler {
 
     func connect() throws -> EdgeClient { try EdgeClient(address, self) }
 
-    /// Lets go of the server, as a program would that ends.
+    /// Releases the server, as a program does at its end.
     func dropServer() { server = nil }
 
-    /// Sends a message on a connection of its own, and answers what came back until the server closed or has answered.
+    /// Sends a message on a new connection, and receives until the server has answered or closed.
     func exchange(_ bytes: [UInt8], byteByByte: Bool = false) throws -> EdgeClient {
         let client = try connect()
         if byteByByte {
@@ -109,7 +109,7 @@ final class EdgeUnderTest: HTTPHandler {
         } else {
             client.send(bytes)
         }
-        try turn {
+        try run {
             client.receive()
             return client.isClosed || client.text.contains("\r\n\r\n")
         }

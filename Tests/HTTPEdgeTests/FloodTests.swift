@@ -7,13 +7,13 @@ import Testing
 
 private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 
-/// Clients by the thousand, of which none is up to any good; and one who is, and waits beside them. How long that one waits
-/// is counted in passes of the loop, and in what the others were given meanwhile: no clock decides.
+/// Thousands of hostile clients, and an honest one beside them. How long the honest one waits is measured in passes of
+/// the loop, and in what the others got meanwhile, not by a clock.
 @Suite(.serialized) struct `In a flood` {
-    /// Each connection takes a descriptor at either end.
+    /// Each connection takes a descriptor at both ends.
     init() { Program.raiseDescriptorLimit(to: 4096) }
 
-    /// Passes of the loop until an honest client, who asks now, has its answer.
+    /// Sends a request of an honest client, and returns after how many passes of the loop it has its answer.
     private func passes(for client: EdgeClient, _ edge: EdgeUnderTest) throws -> Int {
         let before = client.responses.count
         client.send(get)
@@ -26,13 +26,13 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         return .max
     }
 
-    /// Clients who have said `text`, and an honest one.
+    /// Clients that have sent `text`, and an honest one.
     private func flood(
         _ edge: EdgeUnderTest, of count: Int, saying text: String
     ) throws -> (others: [EdgeClient], honest: EdgeClient) {
         let honest = try edge.connect()
         let others = try (0..<count).map { _ in try edge.connect() }
-        #expect(try edge.turn { edge.server.counters.open == count + 1 })
+        #expect(try edge.run { edge.server.counters.open == count + 1 })
         for client in others { client.send(text) }
         return (others, honest)
     }
@@ -43,12 +43,12 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         var handled = 0
         for _ in 0..<20 {
             #expect(try passes(for: honest, edge) <= 2)
-            // One request of each when they are first read, and then that of whose turn it is.
+            // One request of each client when they are first read, and then those that are resumed.
             #expect(edge.handled.count - handled < 200)
             handled = edge.handled.count
         }
         #expect(edge.handled.count < 2000)
-        #expect(try edge.turn { edge.handled.count == 100 * 100 + 20 })
+        #expect(try edge.run { edge.handled.count == 100 * 100 + 20 })
         for client in others { #expect(try client.responses(100).count == 100) }
     }
 
@@ -57,7 +57,7 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         let (others, honest) = try flood(
             edge, of: 1, saying: (0..<1000).map { "GET /\($0) HTTP/1.1\r\nHost: h\r\n\r\n" }.joined())
         #expect(try passes(for: honest, edge) <= 2)
-        #expect(try edge.turn { edge.handled.count == 1001 })
+        #expect(try edge.run { edge.handled.count == 1001 })
         let inOrder = edge.handled.filter { $0 != "get /" } == (0..<1000).map { "get /\($0)" }
         #expect(inOrder)
         #expect(try others[0].responses(1000).count == 1000)
@@ -74,7 +74,7 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         let edge = try EdgeUnderTest()
         let (others, honest) = try flood(edge, of: 1000, saying: text)
         defer { withExtendedLifetime(others) {} }
-        // Until each has had its turn, and what it sent behind a request too.
+        // Until each client's input has been handled, and what it pipelined too.
         for _ in 0..<10 { try edge.settle() }
         try edge.advance(milliseconds: milliseconds - 1000)
         #expect(try passes(for: honest, edge) == 1)
@@ -83,7 +83,7 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         #expect(edge.server.counters.open >= 900)
         #expect(try passes(for: honest, edge) == 1)
         #expect(edge.server.counters.open > 1)
-        #expect(try edge.turn { edge.server.counters.open == 1 })
+        #expect(try edge.run { edge.server.counters.open == 1 })
         #expect(edge.server.counters.timedOut == (text.isEmpty ? 0 : 1000))
     }
 
@@ -99,7 +99,7 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         let accepted = edge.server.counters.accepted
         #expect(try passes(for: honest, edge) == 1)
         #expect(edge.server.counters.accepted - accepted < 100)
-        #expect(try edge.turn { edge.server.counters.accepted == 1001 && edge.server.counters.open == 1 })
+        #expect(try edge.run { edge.server.counters.accepted == 1001 && edge.server.counters.open == 1 })
         #expect(try passes(for: honest, edge) == 1)
     }
 
@@ -111,7 +111,7 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         for client in others { #expect(try client.closes()) }
         #expect(others.allSatisfy { $0.responses.map(\.status) == [431] })
         try edge.advance(milliseconds: 1500)
-        #expect(try edge.turn { edge.server.counters.open == 1 })
+        #expect(try edge.run { edge.server.counters.open == 1 })
         #expect(edge.server.counters.malformed == 50)
     }
 
@@ -119,7 +119,7 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         let edge = try EdgeUnderTest(over: .tcp)
         let (others, honest) = try flood(edge, of: 10, saying: "nonsense\r\n")
         for client in others { #expect(try client.closes()) }
-        // No more than fits into a window at once, so that nothing of it waits at the client's end.
+        // No more than fits into a TCP window, so that none of it waits at the client's end.
         let piece = Array(repeating: UInt8(ascii: "x"), count: 30_000)
         for sent in stride(from: piece.count, through: 1 << 20, by: piece.count) {
             for client in others { #expect(client.offer(piece) == piece.count, "after \(sent) bytes") }
@@ -127,9 +127,9 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
             #expect(try passes(for: honest, edge) == 1)
         }
         #expect(edge.server.counters.open == 11)
-        // The megabyte is full.
+        // The megabyte is used up.
         for client in others { #expect(client.offer(piece) == piece.count) }
-        #expect(try edge.turn { edge.server.counters.open == 1 })
+        #expect(try edge.run { edge.server.counters.open == 1 })
     }
 
     @Test func `of clients who read nothing, each is given little, and goes after ten seconds`() throws {
@@ -145,7 +145,7 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         #expect(edge.handled.count < 10 * 500)
         #expect(try passes(for: honest, edge) <= 2)
         try edge.advance(milliseconds: 10_500)
-        #expect(try edge.turn { edge.server.counters.open == 1 })
+        #expect(try edge.run { edge.server.counters.open == 1 })
         #expect(edge.server.counters.timedOut == 10)
     }
 

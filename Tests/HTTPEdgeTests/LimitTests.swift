@@ -9,7 +9,7 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
     @Test func `one connection more than it holds is closed at once`() throws {
         let edge = try EdgeUnderTest { $0.connections = 3 }
         let clients = try (0..<3).map { _ in try edge.connect() }
-        #expect(try edge.turn { edge.server.counters.open == 3 })
+        #expect(try edge.run { edge.server.counters.open == 3 })
         let late = try edge.connect()
         #expect(try late.closes())
         #expect(edge.server.counters.overflowed == 1)
@@ -18,7 +18,7 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
             #expect(try client.responses(1).count == 1)
         }
         clients[0].disconnect()
-        #expect(try edge.turn { edge.server.counters.open == 2 })
+        #expect(try edge.run { edge.server.counters.open == 2 })
         let next = try edge.connect()
         next.send(get)
         #expect(try next.responses(1).count == 1)
@@ -34,10 +34,10 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         try edge.settle()
         #expect(sent < flood.utf8.count, "\(sent) bytes were taken")
         #expect(edge.handled.count == 1)
-        // It goes on where it stopped, one request after the other.
+        // It continues where it stopped, one request after the other.
         edge.defers = false
         edge.answer(edge.deferred[0], "1")
-        try edge.turn {
+        try edge.run {
             client.receive()
             return edge.handled.count >= 1000
         }

@@ -10,7 +10,7 @@ import Testing
     private let directory = try! TemporaryDirectory()
     private var path: String { directory.path("edge.sock") }
 
-    /// Binds a socket of `type` to the path, and leaves the file behind when it is closed.
+    /// Binds a socket of `type` to the path. The file stays when the socket is closed.
     private func bindSocket(_ type: __socket_type) -> Int32 {
         let descriptor = socket(AF_UNIX, Int32(type.rawValue | SOCK_CLOEXEC.rawValue), 0)
         _ = SocketAddress.unix(path: path).withSockaddr { bind(descriptor, $0, $1) }
@@ -22,14 +22,14 @@ import Testing
         _ = try Listener(.unix(path: path))
     }
 
-    @Test func `leaves a Unix socket alone that somebody serves`() throws {
+    @Test func `leaves alone a Unix socket that somebody serves`() throws {
         let first = try EdgeUnderTest()
         #expect(throws: SystemError.self) { _ = try Listener(first.address) }
         let client = try first.exchange(Array("GET / HTTP/1.1\r\nHost: h\r\n\r\n".utf8))
         #expect(client.responses.map(\.status) == [200])
     }
 
-    @Test func `leaves a Unix socket alone whose server has no time to accept`() throws {
+    @Test func `leaves alone a Unix socket whose server is too busy to accept`() throws {
         let busy = bindSocket(SOCK_STREAM)
         defer { close(busy) }
         listen(busy, 0)
@@ -37,7 +37,7 @@ import Testing
         let waiting = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0)
         defer { close(waiting) }
         _ = address.withSockaddr { connect(waiting, $0, $1) }
-        // The backlog is full: a connect that waited for its turn would wait for ever.
+        // The backlog is full: a blocking connect would wait forever.
         #expect(throws: SystemError.self) { _ = try Listener(address) }
     }
 
@@ -68,18 +68,18 @@ import Testing
         #expect(listener.port != nil)
     }
 
-    @Test func `can have a port again at once whose connections are still being forgotten`() throws {
+    @Test func `can reuse a port at once while its old connections are in TIME_WAIT`() throws {
         let first = try EdgeUnderTest(over: .tcp)
-        // The server closes first, so its end is the one that stays in TIME_WAIT.
+        // The server closes first, so its end stays in TIME_WAIT.
         let client = try first.exchange(Array("GET / HTTP/1.0\r\n\r\n".utf8))
         #expect(try client.closes())
         client.disconnect()
-        #expect(try first.turn { first.server.counters.open == 0 })
+        #expect(try first.run { first.server.counters.open == 0 })
         first.dropServer()
         _ = try Listener(first.address)
     }
 
-    @Test func `says which port it can't have`() throws {
+    @Test func `reports which port it can't have`() throws {
         let first = try EdgeUnderTest(over: .tcp)
         let error = #expect(throws: SystemError.self) { _ = try Listener(first.address) }
         #expect(error?.code == EADDRINUSE)

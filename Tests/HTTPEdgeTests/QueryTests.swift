@@ -31,7 +31,7 @@ import Testing
             ("/o?buyer=%C3%bc", "ü"), ("/o?buyer=", ""), ("/o", nil), ("/o?buyer=a%", nil), ("/o?buyer=a%4", nil),
             ("/o?buyer=%4g", nil), ("/o?buyer=%FF", nil),
         ] as [(String, String?)])
-    func `has its texts read with their percent-encoding undone`(_ target: String, _ text: String?) {
+    func `has its texts read with their percent-encoding decoded`(_ target: String, _ text: String?) {
         #expect(read(target) { $0.queryText("buyer") } == .some(text))
     }
 }

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 @Suite struct `What a pass receives` {
-    @Test func `is all received before any of it is understood`() throws {
+    @Test func `is all received before any of it is parsed`() throws {
         let edge = try EdgeUnderTest()
         let clients = try (0..<3).map { _ in try edge.connect() }
         try edge.settle()
@@ -18,10 +18,10 @@ import Testing
         #expect(unread.allSatisfy { $0 == 0 })
     }
 
-    @Test func `is understood in the order in which it came, be it more than is kept at once`() throws {
+    @Test func `is parsed in the order of arrival, even if it is more than is kept at once`() throws {
         let edge = try EdgeUnderTest()
         edge.answerBytes = 1
-        // 64 messages of 16 KiB are a mebibyte, twice of what is kept.
+        // 64 messages of 16 KiB are a mebibyte, twice what is kept.
         let clients = try (0..<64).map { _ in try edge.connect() }
         try edge.settle()
         let filling = String(repeating: "f", count: 16_000)
@@ -35,7 +35,7 @@ import Testing
         }
     }
 
-    @Test func `goes behind what its connection holds, beside others' that is whole`() throws {
+    @Test func `is put after what its connection holds, between whole requests of others`() throws {
         let edge = try EdgeUnderTest()
         let slow = try (0..<3).map { _ in try edge.connect() }
         let quick = try (0..<3).map { _ in try edge.connect() }
@@ -52,7 +52,7 @@ import Testing
         #expect(edge.bodies == ["abcd0f", "q0", "abcd1f", "q1", "abcd2f", "q2"])
     }
 
-    @Test func `stays whole beside what a client sends that is not listened to any more`() throws {
+    @Test func `is not disturbed by a client that is no longer listened to`() throws {
         let edge = try EdgeUnderTest()
         let leaving = try edge.connect()
         let staying = try edge.connect()
@@ -64,7 +64,7 @@ import Testing
         #expect(edge.bodies == ["", "safe"])
     }
 
-    /// What the server has not read of what a client has sent.
+    /// How many bytes sent by a client the server has not read.
     private func unreadBytes(of client: EdgeClient) -> Int32 {
         var count: Int32 = -1
         #expect(ioctl(client.descriptor, UInt(TIOCOUTQ), &count) == 0)

@@ -4,11 +4,11 @@ import Testing
 
 @testable import HTTPEdge
 
-/// A writer that tests can keep: `#expect` takes nothing that can't be copied.
+/// A writer that tests can keep, because `#expect` takes only copyable values.
 private final class Writer {
     private var writer = ResponseWriter()
 
-    /// Composes an answer behind those before it, and answers its text.
+    /// Composes an answer after the earlier ones, and returns its text.
     func compose(
         _ status: Status = .ok, _ contentType: ContentType = .json,
         persistence: ResponseWriter.Persistence = .implied, withoutBody: Bool = false,
@@ -55,7 +55,7 @@ private final class Writer {
         (ResponseWriter.Persistence.implied, nil), (.keepAlive, "Connection: keep-alive\r\n"),
         (.close, "Connection: close\r\n"),
     ])
-    func `says what becomes of the connection where that needs saying`(
+    func `has a Connection field only if one is needed`(
         _ persistence: ResponseWriter.Persistence, _ line: String?
     ) {
         let text = writer.compose(persistence: persistence)
@@ -69,7 +69,7 @@ private final class Writer {
         #expect(text.hasSuffix("\r\n\r\n"))
     }
 
-    @Test func `that nothing was modified has neither a body nor its length`() {
+    @Test func `of 304 has neither a body nor its length`() {
         let text = writer.compose(.notModified, .none, body: { _ in })
         #expect(text.hasPrefix("HTTP/1.1 304 Not Modified\r\n"))
         #expect(!text.contains("Content-"))

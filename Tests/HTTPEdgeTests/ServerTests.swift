@@ -17,7 +17,7 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         #expect(edge.server.counters.accepted == 1)
     }
 
-    @Test func `takes a body that comes in pieces`() throws {
+    @Test func `accepts a body that arrives in pieces`() throws {
         let edge = try EdgeUnderTest()
         let client = try edge.connect()
         client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n01234")
@@ -28,12 +28,12 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         #expect(edge.bodies == ["0123456789", ""])
     }
 
-    @Test func `asks for a body that waits to be asked for, once`() throws {
+    @Test func `sends 100 (Continue) once to a client that expects it`() throws {
         let edge = try EdgeUnderTest()
         let client = try edge.connect()
         client.send("POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n")
         #expect(
-            try edge.turn {
+            try edge.run {
                 client.receive()
                 return client.text == "HTTP/1.1 100 Continue\r\n\r\n"
             })
@@ -44,7 +44,7 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         #expect(edge.bodies == ["body"])
     }
 
-    @Test func `does not ask a client of HTTP/1.0, which would not understand`() throws {
+    @Test func `sends no 100 (Continue) to a client of HTTP/1.0`() throws {
         let edge = try EdgeUnderTest()
         let client = try edge.connect()
         client.send("POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n")
@@ -76,7 +76,7 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
     @Test(arguments: [
         ("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", "close"), ("GET / HTTP/1.0\r\n\r\n", "close"),
     ])
-    func `closes when the client wants that, or knows no better`(_ request: String, _ field: String) throws {
+    func `closes if the client asks for it, or speaks HTTP/1.0`(_ request: String, _ field: String) throws {
         let edge = try EdgeUnderTest()
         let client = try edge.connect()
         client.send(request)
@@ -84,7 +84,7 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         #expect(client.responses.map { $0.fields["connection"] } == [field])
     }
 
-    @Test func `keeps a connection of HTTP/1.0 that asks for it, and says so`() throws {
+    @Test func `keeps a connection of HTTP/1.0 open if asked to, and says so`() throws {
         let edge = try EdgeUnderTest()
         let client = try edge.connect()
         for number in 1...2 {

@@ -15,7 +15,7 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         let idle = try edge.connect()
         let busy = try edge.connect()
         busy.send(get)
-        #expect(try edge.turn { edge.deferred.count == 1 && edge.server.counters.open == 2 })
+        #expect(try edge.run { edge.deferred.count == 1 && edge.server.counters.open == 2 })
         var drained = false
         edge.server.drain { drained = true }
         #expect(try idle.closes())
@@ -25,10 +25,10 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         #expect(try busy.responses(1).first?.fields["connection"] == "close")
         #expect(try busy.closes())
         busy.disconnect()
-        #expect(try edge.turn { drained })
+        #expect(try edge.run { drained })
     }
 
-    @Test func `takes a request that was half received, and is done when the last answer is out`() throws {
+    @Test func `answers a request that was half received, and is done when the last answer is sent`() throws {
         let edge = try EdgeUnderTest()
         let client = try edge.connect()
         client.send("GET / HTTP/1.1\r\nHo")
@@ -40,11 +40,11 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         #expect(client.responses.map { $0.fields["connection"] } == ["close"])
         #expect(edge.handled.count == 1)
         client.disconnect()
-        #expect(try edge.turn { drained })
+        #expect(try edge.run { drained })
     }
 
     @Test(arguments: EdgeUnderTest.Transport.allCases)
-    func `takes a request that has arrived but was not read yet`(_ transport: EdgeUnderTest.Transport) throws {
+    func `answers a request that has arrived but was not read yet`(_ transport: EdgeUnderTest.Transport) throws {
         let edge = try EdgeUnderTest(over: transport)
         let client = try edge.connect()
         client.send(get)
@@ -58,7 +58,7 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
     }
 
     @Test(arguments: EdgeUnderTest.Transport.allCases)
-    func `takes a client that has connected but was not accepted yet`(_ transport: EdgeUnderTest.Transport) throws {
+    func `answers a client that has connected but was not accepted yet`(_ transport: EdgeUnderTest.Transport) throws {
         let edge = try EdgeUnderTest(over: transport)
         let client = try edge.connect()
         client.send(get)
@@ -69,10 +69,10 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         #expect(try client.closes())
         #expect(client.responses.map { $0.fields["connection"] } == ["close"])
         client.disconnect()
-        #expect(try edge.turn { drained })
+        #expect(try edge.run { drained })
     }
 
-    @Test func `does not wait for another request behind an answer that was going out`() throws {
+    @Test func `does not wait for another request after an answer that was being sent`() throws {
         let edge = try EdgeUnderTest()
         edge.answerBytes = 3_000_000
         let client = try edge.connect()
@@ -83,24 +83,24 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         #expect(try client.closes())
         #expect(client.responses.map(\.body.utf8.count) == [3_000_000])
         client.disconnect()
-        #expect(try edge.turn { drained })
+        #expect(try edge.run { drained })
     }
 
-    @Test func `answers every request that was pipelined behind one under way only as far as it has said so`() throws {
+    @Test func `ends after the request under way, and looks at nothing that was pipelined after it`() throws {
         let edge = try EdgeUnderTest()
         edge.defers = true
         let client = try edge.connect()
         client.send(get + get)
-        #expect(try edge.turn { edge.deferred.count == 1 })
+        #expect(try edge.run { edge.deferred.count == 1 })
         edge.server.drain {}
         edge.answer(edge.deferred[0], "ok")
         #expect(try client.closes())
-        // "close" says that nothing behind it was looked at: the client may send it again elsewhere.
+        // "close" means that nothing after it was looked at: the client may send that again elsewhere.
         #expect(client.responses.map { $0.fields["connection"] } == ["close"])
         #expect(edge.handled.count == 1)
     }
 
-    @Test func `is done at once where nobody is connected`() throws {
+    @Test func `is done at once if nobody is connected`() throws {
         let edge = try EdgeUnderTest()
         var drained = false
         edge.server.drain { drained = true }
@@ -108,7 +108,7 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
     }
 
     @Test(arguments: EdgeUnderTest.Transport.allCases)
-    func `a server that is let go of closes what it holds`(_ transport: EdgeUnderTest.Transport) throws {
+    func `a released server closes its connections`(_ transport: EdgeUnderTest.Transport) throws {
         let edge = try EdgeUnderTest(over: transport)
         let client = try edge.connect()
         client.send(get)
@@ -132,7 +132,7 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         var drained = false
         edge.server.retire(afterMilliseconds: 5000) { drained = true }
         try edge.settle()
-        // A proxy sends on the connection that it has kept: it must not find it closed.
+        // A proxy sends a request on the connection that it has kept: it must not find it closed.
         kept.send(get)
         #expect(try kept.closes())
         #expect(kept.responses.map { $0.fields["connection"] } == [nil, "close"])
@@ -145,7 +145,7 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         #expect(new.responses.map { $0.fields["connection"] } == ["close"])
         #expect(!drained)
         for client in [kept, new, other] { client.disconnect() }
-        #expect(try edge.turn { drained })
+        #expect(try edge.run { drained })
     }
 
     @Test func `closes no connection that an answer of the same pass left open`() throws {
@@ -153,7 +153,7 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         edge.defers = true
         let client = try edge.connect()
         client.send(get)
-        #expect(try edge.turn { edge.deferred.count == 1 })
+        #expect(try edge.run { edge.deferred.count == 1 })
         edge.answer(edge.deferred[0], "ok")
         edge.server.retire(afterMilliseconds: 5000) {}
         edge.defers = false
@@ -164,7 +164,7 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         #expect(client.responses.map { $0.fields["connection"] } == [nil, "close"])
     }
 
-    @Test func `takes no more after its time, and waits a second for what was taken last`() throws {
+    @Test func `accepts no more after its time, and waits a second for what it accepted last`() throws {
         let edge = try EdgeUnderTest()
         let idle = try edge.connect()
         try edge.settle()
@@ -184,17 +184,17 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         #expect(!idle.isClosed && !drained)
         try edge.advance(milliseconds: 1001)
         #expect(try idle.closes())
-        #expect(try edge.turn { drained })
+        #expect(try edge.run { drained })
     }
 
-    @Test func `is done at once where nobody is connected`() throws {
+    @Test func `is done at once if nobody is connected`() throws {
         let edge = try EdgeUnderTest()
         var drained = false
         edge.server.retire(afterMilliseconds: 5000) { drained = true }
         #expect(drained)
     }
 
-    @Test func `takes who has connected and was not accepted yet, although nobody else is connected`() throws {
+    @Test func `answers a client that was not accepted yet, although nobody else is connected`() throws {
         let edge = try EdgeUnderTest()
         let client = try edge.connect()
         client.send(get)
@@ -205,6 +205,6 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         #expect(try client.closes())
         #expect(client.responses.map { $0.fields["connection"] } == ["close"])
         client.disconnect()
-        #expect(try edge.turn { drained })
+        #expect(try edge.run { drained })
     }
 }

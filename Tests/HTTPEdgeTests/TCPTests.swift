@@ -5,14 +5,14 @@ import Testing
 
 private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 
-/// What a TCP connection does that a Unix socket doesn't.
+/// What happens on a TCP connection and not on a Unix socket.
 @Suite struct `Over TCP, the server` {
-    @Test func `handles the request of a client that is gone before the answer`() throws {
+    @Test func `handles the request of a client that has gone before the answer`() throws {
         let edge = try EdgeUnderTest(over: .tcp)
         let client = try edge.connect()
         client.send(get)
         client.disconnect()
-        #expect(try edge.turn { edge.handled.count == 1 && edge.server.counters.open == 0 })
+        #expect(try edge.run { edge.handled.count == 1 && edge.server.counters.open == 0 })
     }
 
     @Test func `drops a client that resets its connection`() throws {
@@ -20,9 +20,9 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         edge.defers = true
         let client = try edge.connect()
         client.send(get)
-        #expect(try edge.turn { edge.deferred.count == 1 })
+        #expect(try edge.run { edge.deferred.count == 1 })
         client.reset()
-        #expect(try edge.turn { edge.server.counters.open == 0 })
+        #expect(try edge.run { edge.server.counters.open == 0 })
         edge.answer(edge.deferred[0], "too late")
     }
 
@@ -37,7 +37,7 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         #expect(!client.wasReset)
         #expect(client.responses.map(\.status) == [413])
         client.disconnect()
-        #expect(try edge.turn { edge.server.counters.open == 0 })
+        #expect(try edge.run { edge.server.counters.open == 0 })
     }
 
     @Test func `does not listen for ever to a client that goes on sending behind its last answer`() throws {
@@ -46,7 +46,7 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         client.send("nonsense\r\n")
         let megabyte = Array(repeating: UInt8(ascii: "x"), count: 1 << 20)
         #expect(
-            try edge.turn {
+            try edge.run {
                 client.send(megabyte)
                 return edge.server.counters.open == 0
             })

@@ -6,7 +6,7 @@ import Testing
 
 private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 
-/// Time is the test's: the server looks for what has waited too long twice a second of it.
+/// The test moves the clock: by it, the server looks twice a second for what has waited too long.
 @Suite struct `The server's patience` {
     private static let sweep = 500
 
@@ -32,7 +32,7 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         #expect(edge.server.counters.timedOut == (bytes.isEmpty ? 0 : 1))
     }
 
-    @Test func `begins anew with every request`() throws {
+    @Test func `starts again with every request`() throws {
         let edge = try EdgeUnderTest()
         let client = try edge.connect()
         for number in 1...5 {
@@ -42,7 +42,7 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         }
     }
 
-    /// A client that sends a byte now and then, each in time.
+    /// Sends a byte a second, and returns how many were sent before the server closed.
     private func trickle(_ bytes: [UInt8], to client: EdgeClient, _ edge: EdgeUnderTest) throws -> Int {
         for (sent, byte) in bytes.enumerated() {
             client.send([byte])
@@ -74,15 +74,15 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         #expect(edge.handled.isEmpty)
     }
 
-    @Test func `is no longer with a head that was begun behind another request`() throws {
+    @Test func `is no longer with a head that was begun after another request`() throws {
         let edge = try EdgeUnderTest()
         edge.defers = true
         let client = try edge.connect()
         client.send(get + "GET / HT")
-        #expect(try edge.turn { edge.deferred.count == 1 })
+        #expect(try edge.run { edge.deferred.count == 1 })
         edge.answer(edge.deferred[0], "ok")
         #expect(try client.responses(1).count == 1)
-        // The head's time runs from when it has its turn, behind the answer.
+        // The head's time starts when it is first parsed, after the answer.
         try edge.settle()
         try edge.advance(milliseconds: 10_000 + Self.sweep)
         #expect(try client.closes())
@@ -93,7 +93,7 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         edge.defers = true
         let client = try edge.connect()
         client.send(get)
-        #expect(try edge.turn { edge.deferred.count == 1 })
+        #expect(try edge.run { edge.deferred.count == 1 })
         for _ in 0..<10 { try edge.advance(milliseconds: 100_000) }
         edge.answer(edge.deferred[0], "ok")
         #expect(try client.responses(1).map(\.body) == ["ok"])

@@ -289,7 +289,7 @@ private final class Operator {
         for (index, token) in tokens.enumerated() {
             let token = ByteBuffer(text: String(token))
             #expect(try verifier.withSubject(of: token.bytes, nowSeconds: now) { $0.string } == "s\(index + 1)")
-            #expect(throws: TokenVerifier.Refusal.expired) {
+            #expect(throws: JWTRefusal.expired) {
                 try verifier.withSubject(of: token.bytes, nowSeconds: now + 340) { _ in }
             }
         }

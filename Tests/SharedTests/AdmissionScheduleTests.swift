@@ -5,11 +5,11 @@ import Testing
 @Suite struct `An admission schedule` {
     private typealias Segment = AdmissionSchedule.Segment
 
-    /// What a schedule should say, as slowly and plainly as possible: it counts, millisecond by millisecond.
+    /// What a schedule should give, computed as plainly as possible: it counts, millisecond by millisecond.
     private struct Model {
         let schedule: AdmissionSchedule
 
-        /// Tickets that a segment has admitted after `elapsed` milliseconds.
+        /// How many tickets a segment has admitted after `elapsed` milliseconds.
         private func count(_ segment: Segment, _ elapsed: Int) -> Int {
             segment.isPaused ? 0 : elapsed * segment.rate / 1000
         }
@@ -31,7 +31,7 @@ import Testing
         }
     }
 
-    /// A schedule of a few changes, each at the place that the one before has come to by then.
+    /// A schedule of a few changes, each at the position that the segment before has reached by then.
     private func random(_ random: inout SeededRandom) -> AdmissionSchedule {
         var from = 1000
         var text = "1000 0 \(Int.random(in: 1...3000, using: &random))"
@@ -96,21 +96,21 @@ import Testing
         #expect(schedule.admitted(at: UnixMilliseconds(10_000)) == 0)
     }
 
-    @Test func `leaves the turns that a change did not reach as they were`() {
+    @Test func `leaves turns that a change did not reach as they were`() {
         let before = AdmissionSchedule("1000 0 1000")!
         let after = AdmissionSchedule("1000 0 1000;1500 500 10")!
         for position in 1...500 { #expect(after.turn(of: position) == before.turn(of: position)) }
         #expect(after.turn(of: 501) == .at(UnixMilliseconds(1600)))
     }
 
-    @Test func `knows no turn while admission is paused, and has forgotten those it dropped`() {
+    @Test func `has no turns while admission is paused, nor any that it dropped`() {
         let schedule = AdmissionSchedule("1000 40 10;2000 50 10 paused")!
         #expect(schedule.turn(of: 51) == .unknown)
         #expect(schedule.turn(of: 40) == .forgotten)
         #expect(schedule.admitted(at: UnixMilliseconds(900_000)) == 50)
     }
 
-    @Test func `counts with the largest numbers that it is read from`() {
+    @Test func `counts with the largest numbers that it accepts`() {
         for text in ["0 0 1000000", "100000000000000 1000000000000 1000000", "0 0 1"] {
             let schedule = AdmissionSchedule(text)!
             for position in [1, Limits.ticketPositionMax] { _ = schedule.turn(of: position) }

@@ -9,7 +9,7 @@ import Testing
         output.append("kept")
         let valid = text.withBytes { Base64URL.decode($0, into: &output) }
         let bytes = output.withUnsafeBytes { Array($0) }
-        // Whatever was there stays, and a refused text adds nothing.
+        // What was there before stays, and a refused text adds nothing.
         guard bytes.starts(with: "kept".utf8), valid || bytes.count == 4 else {
             Issue.record("the output was damaged by \(text)")
             return nil
@@ -23,7 +23,7 @@ import Testing
         return output.string
     }
 
-    @Test func `gives back what was encoded, and agrees with Foundation`() {
+    @Test func `decodes what it encoded, and agrees with Foundation`() {
         var random = SeededRandom()
         for count in 0..<200 {
             let bytes = (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
@@ -36,12 +36,12 @@ import Testing
     }
 
     @Test(arguments: ["YQ==", "YWI=", "YQ=", "YW+_", "YW/_", "Y Q", "YQ\n", "A", "AAAAA", "YQ\u{0}", "ÄÄ", "Y.Q"])
-    func `takes no padding, no other alphabet, no white space and no impossible length`(_ text: String) {
+    func `accepts no padding, no other alphabet, no white space and no impossible length`(_ text: String) {
         #expect(decode(text) == nil)
     }
 
     @Test func `has exactly one text for every value`() {
-        // Two characters hold 12 bits for one byte, three hold 18 for two: the bits to spare must be zero.
+        // Two characters hold 12 bits for one byte, three hold 18 for two bytes: the spare bits must be zero.
         let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
         for first in alphabet {
             for last in alphabet {

@@ -59,7 +59,7 @@ import Testing
         }
     }
 
-    @Test func `repairs bytes that are no UTF-8 when read as text`() {
+    @Test func `replaces bytes that are not UTF-8 when read as text`() {
         var buffer = ByteBuffer()
         buffer.append([0x61, 0xFF, 0x62].span)
         #expect(buffer.string == "a\u{FFFD}b")
@@ -93,7 +93,7 @@ import Testing
         #expect(buffer.string == #"{"n":-1,"text":"{","yes":true,"when":"1970-01-01T00:00:00.001Z","never":null}"#)
     }
 
-    @Test func `dropping more than there is is a bug, and ends the process`() async {
+    @Test func `removing more bytes than there are ends the process`() async {
         await #expect(processExitsWith: .failure) {
             var buffer = ByteBuffer()
             buffer.append("ab")
@@ -113,13 +113,13 @@ import Testing
         #expect(text.withBytes { $0.decimal } == value)
     }
 
-    @Test func `comparing in any case means ASCII letters only`() {
+    @Test func `are compared without case only if they are ASCII letters`() {
         #expect("BeaReR".withBytes { $0.equalsIgnoringCase("bearer") })
         #expect("[".withBytes { !$0.equalsIgnoringCase("{") })
         #expect("bearer ".withBytes { !$0.equalsIgnoringCase("bearer") })
     }
 
-    @Test func `are compared in any case byte by byte, however many there are`() {
+    @Test func `are compared without case at every byte, whatever the length`() {
         let names: [StaticString] = ["te", "expect", "if-match", "connection", "authorization", "transfer-encoding"]
         for name in names {
             let bytes = Array("\(name)".utf8)
@@ -135,13 +135,13 @@ import Testing
         }
     }
 
-    @Test func `a prefix longer than the bytes is no prefix`() {
+    @Test func `don't start with more bytes than there are`() {
         #expect("ab".withBytes { $0.starts(with: "ab") && $0.starts(with: "") && !$0.starts(with: "abc") })
         #expect("abcabc".withBytes { $0.firstIndex(of: UInt8(ascii: "c"), from: 3) } == 5)
         #expect("ab".withBytes { $0.firstIndex(of: UInt8(ascii: "c")) } == nil)
     }
 
-    @Test func `puts a NUL behind its bytes for C, without counting it, whatever was there before`() {
+    @Test func `can be followed by a NUL for C that is not counted, whatever was there before`() {
         var buffer = ByteBuffer(capacity: 16)
         buffer.append("0123456789abcde$")
         buffer.removeAll()

@@ -13,21 +13,25 @@ import Testing
         }
     }
 
-    @Test func `an empty variable counts as unset, and a default stands in`() throws {
+    @Test func `an empty variable counts as unset, so the default applies`() throws {
         let environment = Environment(["SALE_LISTEN": "", "SALE_JWT_ISSUER": ""])
         #expect(environment[.listen] == "127.0.0.1:8101")
         #expect(environment[.jwtIssuer] == nil)
-        #expect(environment.explicit(.listen) == nil)
-        #expect(Environment(["SALE_LISTEN": "unix:/x"]).explicit(.listen) == "unix:/x")
+        #expect(Environment(["SALE_LISTEN": "unix:/x"])[.listen] == "unix:/x")
     }
 
-    @Test func `a required one that is not set is named, with what it is for`() {
+    @Test func `a default that is only described is no value, and is shown in the help`() {
+        #expect(Environment([:])[.workerName] == nil)
+        #expect(Setting.table([.workerName]).hasPrefix("  SALE_WORKER_NAME  (default host name)\n"))
+    }
+
+    @Test func `a required one that is not set is named, with its meaning`() {
         let message = problem { () throws(ConfigurationError) in _ = try Environment([:]).keySet() }
         #expect(message?.hasPrefix("SALE_JWT_JWKS_FILE is not set: ") == true)
     }
 
     @Test(arguments: ["99", "60001", "-1", "2.5", "1s", " 100", "x", "99999999999999999999"])
-    func `a number out of range is named, quoted and told its range`(_ text: String) {
+    func `a number out of range is refused with its name, its value and the range`(_ text: String) {
         let message = problem { () throws(ConfigurationError) in
             _ = try Environment(["SALE_DEADLINE_MS": text]).integer(.deadline, in: 100...60_000)
         }
@@ -57,7 +61,7 @@ import Testing
         #expect(problem(read) == "SALE_JWT_JWKS_FILE names \(path), which can't be read: File too large")
     }
 
-    @Test func `every one of them is in the help with its default`() {
+    @Test func `each is in the help with its default`() {
         let table = Setting.table([.listen, .jwksFile])
         #expect(table.contains("SALE_LISTEN  (default 127.0.0.1:8101)"))
         #expect(table.contains("SALE_JWT_JWKS_FILE  (no default)"))
@@ -91,7 +95,7 @@ import Testing
         "unix:///s?database=1", "redis+sentinel://h:26379", "redis+sentinel://h:26379/", "redis+sentinel:///m",
         "redis+sentinel://h,,g/m", "redis+sentinel://h/m/x", "redis+sentinel://h/m/0/0", "redis://h/0/0",
     ])
-    func `that is none is quoted, with an example`(_ url: String) {
+    func `that can't be read is quoted, with an example`(_ url: String) {
         #expect {
             _ = try RedisEndpoint(url: url)
         } throws: {
@@ -111,7 +115,7 @@ import Testing
     }
 
     @Test(arguments: ["hunter2", "hunter2\n", "hunter2\r\n", "\nhunter2\n"])
-    func `has its password from the first line of a file`(_ content: String) throws {
+    func `gets its password from the first line of a file`(_ content: String) throws {
         let directory = try TemporaryDirectory()
         let path = directory.path("password")
         try content.write(toFile: path, atomically: true, encoding: .utf8)
@@ -121,7 +125,7 @@ import Testing
         #expect(endpoint.user == "api")
     }
 
-    @Test func `whose password file is missing or empty is refused by name`() throws {
+    @Test func `whose password file is missing or empty is refused`() throws {
         let directory = try TemporaryDirectory()
         let path = directory.path("password")
         let environment = Environment(["SALE_REDIS_PASSWORD_FILE": path])
@@ -157,7 +161,7 @@ import Testing
         #expect(SocketAddress("unix:/" + String(repeating: "x", count: 107)) == nil)
     }
 
-    @Test func `with a name that is no numeric address is not looked up`() {
+    @Test func `with a host name is not looked up`() {
         #expect(SocketAddress("example.com:80")?.withSockaddr { _, _ in true } == nil)
     }
 }

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 @Suite struct `An Ed25519 key` {
-    @Test func `signs and is named as RFC 8037 shows`() throws {
+    @Test func `has the signature and the id of RFC 8037`() throws {
         // Appendix A.4.
         let message = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc"
         #expect(
@@ -40,7 +40,7 @@ import Testing
         #expect(Ed25519PublicKey([]) == nil)
     }
 
-    @Test func `comes back from its PEM text`() throws {
+    @Test func `is read back from its PEM text`() throws {
         let key = Ed25519PrivateKey()
         let text = key.pem + key.publicKey.pem
         let blocks = try text.withBytes { try Ed25519PEM.blocks($0) }
@@ -55,7 +55,7 @@ import Testing
         #expect(ReceiptForge.privateKey.publicKey.pem == ReceiptForge.publicPEM)
     }
 
-    @Test func `is a new one each time`() {
+    @Test func `is different each time`() {
         #expect(Set((0..<20).map { _ in Ed25519PrivateKey().publicKey.keyID }).count == 20)
     }
 }

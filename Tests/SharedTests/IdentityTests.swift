@@ -35,7 +35,7 @@ import Testing
     ])
     func `is not taken from anything else`(_ traceparent: String) { #expect(text(traceparent) == nil) }
 
-    @Test func `of ours is never one that we made before`() {
+    @Test func `that we make is never one that we made before`() {
         var generator = TraceIDGenerator()
         var seen: Set<String> = []
         for _ in 0..<10_000 {
@@ -59,14 +59,14 @@ import Testing
 }
 
 @Suite struct `Hashes and MACs` {
-    @Test func `are those of the standards`() {
+    @Test func `match the standards`() {
         #expect("abc".withBytes { Crypto.sha1Hex($0) } == "a9993e364706816aba3e25717850c26c9cd0d89d")
         #expect(
             "abc".withBytes { Crypto.sha256Hex($0) }
                 == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
     }
 
-    /// RFC 4231's test cases 1, 2, 6 and 7, and two at the edges of a block, from Python's hmac.
+    /// Test cases 1, 2, 6 and 7 of RFC 4231, and two at the edges of a block, from Python's hmac.
     @Test(arguments: [
         (
             [UInt8](repeating: 0x0B, count: 20), "Hi There",
@@ -92,7 +92,7 @@ import Testing
             "8b059b2d9407087766cb94a6a0bd72fcabcabf26190712bd17e1e24221b2b14a"
         ),
     ])
-    func `a MAC under a key is the standard's, each time`(_ key: [UInt8], _ message: String, _ expected: String) {
+    func `a MAC matches the standard, each time`(_ key: [UInt8], _ message: String, _ expected: String) {
         let hmac = HMACSHA256(key: key)
         for _ in 0..<2 {
             var mac = ByteBuffer()

@@ -21,7 +21,7 @@ import Testing
         #"{"keys":[\#(key)]}"#, #"{"comment":[1,{"x":2}],"keys":[\#(key)]}"#,
         #"{"keys":[{"use":"sig","alg":"HS256","key_ops":["verify"],"kty":"oct","kid":"a","k":"\#(k)"}]}"#,
     ])
-    func `takes oct keys with a name`(_ json: String) { #expect(problem(json) == nil) }
+    func `accepts oct keys with an id`(_ json: String) { #expect(problem(json) == nil) }
 
     @Test(arguments: [
         ("", "it is not a complete JSON key set"), ("{}", "it has no keys"), (#"{"keys":[]}"#, "it has no keys"),

@@ -9,7 +9,7 @@ private final class LogPipe {
 
     var writing: Int32 { pipe.fileHandleForWriting.fileDescriptor }
 
-    /// Everything that is in the pipe now, line by line.
+    /// Everything in the pipe now, as lines.
     func lines() -> [String] {
         var bytes = [UInt8](repeating: 0, count: 1 << 20)
         var poller = pollfd(fd: pipe.fileHandleForReading.fileDescriptor, events: Int16(POLLIN), revents: 0)
@@ -20,7 +20,7 @@ private final class LogPipe {
 }
 
 @Suite struct `The log` {
-    @Test func `is one valid JSON object a line, whatever it is told`() throws {
+    @Test func `is one valid JSON object per line, whatever is logged`() throws {
         let pipe = LogPipe()
         let log = Log(program: "test", descriptor: pipe.writing)
         log.write(.error, "odd") {
@@ -40,7 +40,7 @@ private final class LogPipe {
         #expect((line["at"] as? String).flatMap { UnixMilliseconds(rfc3339: $0) } != nil)
     }
 
-    @Test func `tells the journal how grave a line is, and nobody else`() {
+    @Test func `gives a line's priority to the journal, and to nobody else`() {
         let pipe = LogPipe()
         var status = stat()
         fstat(pipe.writing, &status)
@@ -53,7 +53,7 @@ private final class LogPipe {
         #expect(begins == ["<7>", "<6>", "<4>", "<3>"] + Array(repeating: "", count: 8))
     }
 
-    @Test func `says nothing below its level`() {
+    @Test func `writes nothing below its level`() {
         let pipe = LogPipe()
         let log = Log(program: "test", level: .warning, descriptor: pipe.writing)
         log.write(.debug, "no")
@@ -63,7 +63,7 @@ private final class LogPipe {
         #expect(pipe.lines().count == 1)
     }
 
-    @Test func `does not block on a pipe that nobody reads, and says afterwards what was lost`() {
+    @Test func `does not block on a pipe that nobody reads, and reports afterwards what was lost`() {
         let pipe = LogPipe()
         let log = Log(program: "test", descriptor: pipe.writing)
         // About 3 MB: the pipe takes 64 KiB and the log holds a megabyte.
@@ -77,12 +77,12 @@ private final class LogPipe {
             lines += pipe.lines()
             log.flush()
         }
-        // A read may end in mid-line; the last line is whole.
+        // A read may end in the middle of a line; the last line is whole.
         #expect(lines.last?.contains("\"event\":\"log_lines_dropped\",\"lines\":") == true)
         #expect(lines.count < 2000)
     }
 
-    @Test func `counts what a full disk has cost, and says so when there is room again`() throws {
+    @Test func `counts the lines lost to a full disk, and reports them when there is room again`() throws {
         let descriptor = open("/dev/full", O_WRONLY)
         defer { close(descriptor) }
         let log = Log(program: "test", descriptor: descriptor)

@@ -28,7 +28,7 @@ import Testing
         }
     }
 
-    @Test func `that tells of an order is understood`() throws {
+    @Test func `about an order is read`() throws {
         let expected = Order(
             id: OrderID(sale: Self.sale, position: 7), buyer: "b1", quantity: 2, key: "k-1",
             trace: "0af7651916cd43dd8448eb211c80319c", securedAt: UnixMilliseconds(1_700_000_000_000), epoch: 3)
@@ -36,7 +36,7 @@ import Testing
         #expect(try read(Self.order.merging(["more": "of a later release"]) { $1 }) == .order(expected))
     }
 
-    @Test func `that tells of a new sale is understood, 0 standing for an unset time`() throws {
+    @Test func `about a new sale is read; 0 stands for an unset time`() throws {
         guard case .create(let record) = try read(Self.create) else {
             Issue.record("not a create event")
             return
@@ -50,7 +50,7 @@ import Testing
         #expect(record.createdAt == UnixMilliseconds(5))
     }
 
-    @Test func `that tells of a waiting room has its schedule and its window`() throws {
+    @Test func `about a waiting room has its schedule and its window`() throws {
         let fields = ["admission": "5 0 2000;9 8 1 paused", "turn_window_ms": "120000"]
         let room = WaitingRoom(admission: "5 0 2000;9 8 1 paused", turnWindow: 120_000)
         guard case .create(let record) = try read(Self.create.merging(fields) { $1 }) else {
@@ -68,7 +68,7 @@ import Testing
                 == "field admission is not a schedule")
     }
 
-    @Test func `that begins a stream anew says whether the sale is paused`() throws {
+    @Test func `that starts a stream again says whether the sale is paused`() throws {
         guard case .create(let record) = try read(Self.create.merging(["paused": "1"]) { $1 }) else {
             Issue.record("not a create event")
             return
@@ -76,7 +76,7 @@ import Testing
         #expect(record.settings.paused)
     }
 
-    @Test func `that archives a sale, or changes its stock, is understood`() throws {
+    @Test func `that archives a sale, or changes its stock, is read`() throws {
         #expect(try read(["v": "1", "kind": "archive", "at_ms": "7"]) == .archive(at: UnixMilliseconds(7)))
         #expect(
             try read(["v": "1", "kind": "restock", "units": "-3", "at_ms": "7"])
@@ -84,7 +84,7 @@ import Testing
     }
 
     @Test(arguments: ["v", "kind", "order", "position", "buyer", "quantity", "key", "trace", "at_ms", "epoch"])
-    func `of an order that lacks a field names it`(_ field: String) {
+    func `about an order without one of its fields is refused, naming the field`(_ field: String) {
         #expect(problem(Self.order.filter { $0.key != field }) == "field \(field) is missing")
         #expect(problem(Self.order.merging([field: ""]) { $1 }) == "field \(field) is empty")
     }
@@ -92,7 +92,7 @@ import Testing
     @Test(arguments: [
         "uuid", "title", "stock", "max_per_buyer", "opens_at", "closes_at", "pseudonym_key", "at_ms", "epoch",
     ])
-    func `of a sale that lacks a field names it`(_ field: String) {
+    func `about a sale without one of its fields is refused, naming the field`(_ field: String) {
         #expect(problem(Self.create.filter { $0.key != field }) == "field \(field) is missing")
     }
 
@@ -100,7 +100,7 @@ import Testing
         ("position", "0"), ("position", "-7"), ("position", "7.0"), ("position", "x"), ("quantity", "0"),
         ("quantity", "100"), ("quantity", "1e1"), ("at_ms", "-1"), ("at_ms", "now"), ("epoch", "0"), ("v", "one"),
     ])
-    func `with a number that is none, or out of range, names the field`(_ field: String, _ value: String) {
+    func `with a number malformed or out of range is refused, naming the field`(_ field: String, _ value: String) {
         let message = problem(Self.order.merging([field: value]) { $1 })
         #expect(message.hasPrefix("field \(field) is not an integer from "), "\(message)")
     }
@@ -112,10 +112,15 @@ import Testing
         ("buyer", "Zoë", "field buyer is not printable ASCII of up to 128 bytes"),
         ("buyer", String(repeating: "x", count: 129), "field buyer is not printable ASCII of up to 128 bytes"),
         ("key", "a b", "field key is not an idempotency key"),
+        ("trace", "0af7", "field trace is not 32 hexadecimal digits in lower case"),
+        (
+            "trace", "0AF7651916CD43DD8448EB211C80319C",
+            "field trace is not 32 hexadecimal digits in lower case"
+        ),
         ("v", "2", "schema version 2 is not 1, the one this release reads"),
         ("kind", "refund", "kind refund is unknown to this release"),
     ])
-    func `that is not understood says why`(_ field: String, _ value: String, _ message: String) {
+    func `that can't be read is refused with the reason`(_ field: String, _ value: String, _ message: String) {
         #expect(problem(Self.order.merging([field: value]) { $1 }) == message)
     }
 
@@ -124,7 +129,7 @@ import Testing
         #expect(throws: OrderEvent.Malformed.self) { try OrderEvent(sale: Self.sale, fields: fields) }
     }
 
-    @Test func `of an unknown kind is quoted only in part, as nobody bounds it`() {
+    @Test func `of an unknown kind is quoted only in part, because it may be long`() {
         let message = problem(Self.order.merging(["kind": String(repeating: "x", count: 10_000)]) { $1 })
         #expect(message.utf8.count < 100)
     }

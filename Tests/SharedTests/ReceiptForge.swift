@@ -1,8 +1,8 @@
 import Shared
 
-/// Keys and receipts as tests want them, also those that ReceiptSigner never makes.
+/// Keys and receipts for tests, including some that ReceiptSigner never makes.
 enum ReceiptForge {
-    /// The private key of RFC 8037 appendix A.1, and so of nobody.
+    /// The private key of RFC 8037 appendix A.1, which nobody uses.
     static let pem = """
         -----BEGIN PRIVATE KEY-----
         MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g
@@ -30,7 +30,7 @@ enum ReceiptForge {
 
     static var privateKey: Ed25519PrivateKey {
         guard case .privateKey(let key)? = try? pem.withBytes({ try Ed25519PEM.blocks($0) }).first else {
-            preconditionFailure("the test's key is one")
+            preconditionFailure("the test's key can't be read")
         }
         return key
     }
@@ -49,7 +49,7 @@ enum ReceiptForge {
         return text.string
     }
 
-    /// A text with this header and these claims, as they are given, signed with the key of `pem`.
+    /// A text with exactly this header and these claims, signed with the key of `pem`.
     static func text(header: String = header, claims: String = claims) -> String {
         let signed = "\(Forge.encode(Array(header.utf8))).\(Forge.encode(Array(claims.utf8)))"
         return "\(signed).\(Forge.encode(signature(of: signed)))"

@@ -36,40 +36,40 @@ import Testing
     @Test(arguments: [
         ("", "it has no keys"), ("nothing\n", "it has no keys"),
         (ReceiptForge.publicPEM, "block 1 is a public key; the key that signs comes first"),
-        (foreign, "block 1 (PRIVATE KEY) is no Ed25519 key in PKCS#8 or SubjectPublicKeyInfo form"),
-        (pem + foreign, "block 2 (PRIVATE KEY) is no Ed25519 key in PKCS#8 or SubjectPublicKeyInfo form"),
+        (foreign, "block 1 (PRIVATE KEY) is not an Ed25519 key in PKCS#8 or SubjectPublicKeyInfo form"),
+        (pem + foreign, "block 2 (PRIVATE KEY) is not an Ed25519 key in PKCS#8 or SubjectPublicKeyInfo form"),
         (
             pem.replacingOccurrences(of: " PRIVATE", with: " EC PRIVATE"),
-            "block 1 (EC PRIVATE KEY) is no Ed25519 key in PKCS#8 or SubjectPublicKeyInfo form"
+            "block 1 (EC PRIVATE KEY) is not an Ed25519 key in PKCS#8 or SubjectPublicKeyInfo form"
         ),
         (
             pem.replacingOccurrences(of: "MC4C", with: "MC4D"),
-            "block 1 (PRIVATE KEY) is no Ed25519 key in PKCS#8 or SubjectPublicKeyInfo form"
+            "block 1 (PRIVATE KEY) is not an Ed25519 key in PKCS#8 or SubjectPublicKeyInfo form"
         ),
-        (pem + ReceiptForge.publicPEM, "blocks 1 and 2 are of the same key"),
-        ("- mine -\n" + pem, "a block in it is not whole, or a line outside of any begins with -"),
+        (pem + ReceiptForge.publicPEM, "blocks 1 and 2 have the same key"),
+        ("- mine -\n" + pem, "a block is incomplete, or a line outside a block begins with -"),
         (
             pem.replacingOccurrences(of: "END", with: "ENDE"),
-            "a block in it is not whole, or a line outside of any begins with -"
+            "a block is incomplete, or a line outside a block begins with -"
         ),
     ])
     func `are refused whole, with a sentence for the person who edits the file`(_ pem: String, _ message: String) {
         #expect(problem(pem) == message)
     }
 
-    @Test func `that were written half way are never accepted without the missing one`() {
+    @Test func `that were half written are never accepted without the missing one`() {
         let whole = Array((Self.pem + Ed25519PrivateKey().publicKey.pem).utf8)
         let first = Self.pem.utf8.count
         for length in 0..<whole.count {
             let keys = try? ReceiptKeys(pem: whole.span.extracting(0..<length))
-            // With or without its last line feed, the first block alone is a file that somebody may have meant.
+            // The first block alone, with or without its last line feed, is a valid file.
             if length == first - 1 || length == first { continue }
-            // The same goes for the last line feed of the second.
+            // So is the whole text without its last line feed.
             #expect(keys == nil || length == whole.count - 1, "\(length) bytes")
         }
     }
 
-    @Test func `rotate: a new one signs, and of the old ones the public half stays`() {
+    @Test func `rotate: a new one signs, and only the public half of the old ones stays`() {
         let before = ReceiptForge.keys(Self.pem)
         let old = ReceiptForge.sign(ReceiptForge.receipt, before)
         let once = before.rotatedPEM()

@@ -42,7 +42,7 @@ import Testing
         #expect(verdict(unsigned) == .failure(.badSignature))
     }
 
-    @Test func `with any one byte changed does not count`() {
+    @Test func `with any one byte changed is refused`() {
         var random = SeededRandom()
         let verifier = Self.verifier
         let bytes = Array(Self.text.utf8)
@@ -80,7 +80,7 @@ import Testing
             (#""alg":1"#, .wrongAlgorithm), (#""x":"EdDSA""#, .wrongAlgorithm),
             (#""alg":"EdDSA","alg":"EdDSA""#, .malformed), (#""alg":"EdDSA","crit":["exp"]"#, .malformed),
         ] as [(String, Receipt.Refusal)])
-    func `is signed with EdDSA, whatever its header says, even where the signature fits`(
+    func `must be signed with EdDSA, even if another signature fits its header`(
         _ algorithm: String, _ refusal: Receipt.Refusal
     ) {
         let header = ReceiptForge.header.replacingOccurrences(of: #""alg":"EdDSA""#, with: algorithm)
@@ -113,7 +113,7 @@ import Testing
         (#""quantity":3"#, #""quantity":3,"quantity":3"#), ("00112233", "0011223"), ("aabb", "AABB"),
         (#".123Z""#, #"""#), (#".123Z"}"#, #".123Z""#), (#".123Z"}"#, #".123Z"}{}"#),
     ])
-    func `makes sense, even where it is signed`(_ original: String, _ damaged: String) {
+    func `that makes no sense is refused, even if it is signed`(_ original: String, _ damaged: String) {
         #expect(ReceiptForge.claims.contains(original))
         let claims = ReceiptForge.claims.replacingOccurrences(of: original, with: damaged)
         #expect(verdict(ReceiptForge.text(claims: claims)) == .failure(.malformed))

@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct `Names of sales and orders` {
     @Test(arguments: ["a", "0", "-", "drop-2026-11-26", String(repeating: "z", count: 32)])
-    func `a sale's name is read and written alike`(_ text: String) throws {
+    func `a sale's name is written as it is read`(_ text: String) throws {
         let sale = try #require(SaleID(text))
         #expect(sale.description == text)
         #expect(SaleID(text) == sale)
@@ -17,7 +17,7 @@ import Testing
     }
 
     @Test(arguments: ["", "A", "a_b", "a b", "a/b", "ä", "a\u{0}", "a.b", "{a}", String(repeating: "z", count: 33)])
-    func `anything else is no sale's name`(_ text: String) { #expect(SaleID(text) == nil) }
+    func `anything else is not a sale's name`(_ text: String) { #expect(SaleID(text) == nil) }
 
     @Test func `names that differ in one byte are different sales`() {
         let names = ["a", "aa", "a-", String(repeating: "a", count: 31), String(repeating: "a", count: 32), "b", "0"]
@@ -57,7 +57,7 @@ import Testing
         "k", "k 1 1 1", "k 1 1 1 1;", ";k 1 1 1 1", "k x 1 1 1", "k 1 1 1 1 1", "k  1 1 1 1", "k 1 1 1.0 1",
         "k 1 1 1 1 ", " 1 1 1 1", "k +1 1 1 1", "k 1 1 -1 1", "k 0 1 1 1", "k 1 1 1 0", "k 1 1 1 1;;k 2 1 1 1", ";",
     ])
-    func `are not guessed from another text`(_ text: String) { #expect(Win.parse(text) == nil) }
+    func `are not read from any other text`(_ text: String) { #expect(Win.parse(text) == nil) }
 }
 
 @Suite struct `A sale's state` {
@@ -92,8 +92,8 @@ import Testing
         #expect(UnixMilliseconds(rfc3339: text) == UnixMilliseconds(value))
     }
 
-    @Test func `is the calendar's on each day of four centuries`() {
-        // Read by timegm of the C library, which knows nothing of how it was written.
+    @Test func `agrees with the C library on each day of four centuries`() {
+        // timegm of the C library reads it, independently of how it was written.
         let wrong = (0..<160_000).first { day in
             let time = UnixMilliseconds((day * 86_400 + day * 7919 % 86_400) * 1000 + day % 1000)
             return UnixMilliseconds(rfc3339: time.rfc3339) != time
@@ -119,7 +119,7 @@ import Testing
         "2026-11-26T20:00:00Zx", "2026-11-26T20:00:00+01:00x", "26-11-26T20:00:00Z", "2026-11-26X20:00:00Z",
         "2026-11-26T20:00:00,5Z", "+026-11-26T20:00:00Z", "1969-12-31T23:59:59Z", "1970-01-01T00:00:00+01:00",
     ])
-    func `is not guessed from any other text, and is never before 1970`(_ text: String) {
+    func `is not read from any other text, and is never before 1970`(_ text: String) {
         #expect(UnixMilliseconds(rfc3339: text) == nil)
     }
 }

@@ -12,7 +12,7 @@ import Testing
         return text.string
     }
 
-    /// What purchase.lua is told of it.
+    /// What purchase.lua receives for it.
     private func claim(
         _ ticket: String, _ verifier: TicketVerifier, buyer: String = "b1", sale: SaleID = sale
     ) -> String {
@@ -70,7 +70,7 @@ import Testing
         var mint = TokenMint(keys: keys)
         let token = mint.token(subject: "b1", issuedAt: 0, expiresAt: 5000)
         #expect(claim(token, TicketVerifier(keys: keys)) == "forged")
-        // Not even where its header and claims are a ticket's: its key is another.
+        // Not even if its header and claims are a ticket's, because its key is another.
         let header = #"{"alg":"HS256","typ":"ticket+jwt","kid":"k1"}"#
         let claims = #"{"sale":"demo","uuid":"u-1","epoch":3,"sub":"b1","position":1,"exp":5000}"#
         #expect(claim(Forge.token(header: header, claims: claims), TicketVerifier(keys: keys)) == "forged")
@@ -82,7 +82,7 @@ import Testing
         #"{"alg":"none","typ":"ticket+jwt","kid":"k1"}"#, #"{"alg":"HS256","typ":"ticket+jwt","kid":"k2"}"#,
         #"{"alg":"HS256","typ":"ticket+jwt","typ":"ticket+jwt","kid":"k1"}"#,
     ])
-    func `has its own type, algorithm and key, even where the signature fits`(_ header: String) {
+    func `has its own type, algorithm and key, even if the signature fits`(_ header: String) {
         let keys = Forge.keys("k1")
         #expect(claim(signed(header, Self.claims), TicketVerifier(keys: keys)) == "forged")
     }
@@ -116,7 +116,7 @@ import Testing
         #expect(claim(text, TicketVerifier(keys: Forge.keys("k2"))) == "forged")
     }
 
-    /// Any header and claims, signed with the key of tickets.
+    /// Any header and claims, signed with the key for tickets.
     private func signed(_ header: String, _ claims: String) -> String {
         var text = ByteBuffer()
         text.append("\(Forge.encode(Array(header.utf8))).\(Forge.encode(Array(claims.utf8)))")

@@ -64,8 +64,8 @@ import Testing
     @Test(
         arguments: [
             (2029, nil), (2030, .expired), (2031, .expired), (0, nil),
-        ] as [(Int, TokenVerifier.Refusal?)])
-    func `exp ends a token thirty seconds late`(_ now: Int, _ refusal: TokenVerifier.Refusal?) {
+        ] as [(Int, JWTRefusal?)])
+    func `exp ends a token thirty seconds late`(_ now: Int, _ refusal: JWTRefusal?) {
         let verdict = verdict(Forge.token(claims: #"{"sub":"b","exp":2000}"#), now: now)
         #expect(verdict == refusal.map { .failure($0) } ?? .success("b"))
     }
@@ -73,8 +73,8 @@ import Testing
     @Test(
         arguments: [
             (969, .notYetValid), (970, nil), (1000, nil),
-        ] as [(Int, TokenVerifier.Refusal?)])
-    func `nbf begins a token thirty seconds early`(_ now: Int, _ refusal: TokenVerifier.Refusal?) {
+        ] as [(Int, JWTRefusal?)])
+    func `nbf begins a token thirty seconds early`(_ now: Int, _ refusal: JWTRefusal?) {
         let verdict = verdict(Forge.token(claims: #"{"sub":"b","exp":2000,"nbf":1000}"#), now: now)
         #expect(verdict == refusal.map { .failure($0) } ?? .success("b"))
     }
@@ -107,8 +107,8 @@ import Testing
             (#""aud":"shops","iss":"login""#, .wrongAudience), (#""aud":"shop""#, .wrongIssuer),
             (#""aud":"shop","iss":"Login""#, .wrongIssuer), (#""aud":1,"iss":"login""#, .malformed),
             (#""aud":["shop",1],"iss":"login""#, .malformed), (#""aud":"shop","iss":["login"]"#, .malformed),
-        ] as [(String, TokenVerifier.Refusal?)])
-    func `aud and iss must be ours where they are set`(_ members: String, _ refusal: TokenVerifier.Refusal?) {
+        ] as [(String, JWTRefusal?)])
+    func `aud and iss must be ours where they are set`(_ members: String, _ refusal: JWTRefusal?) {
         let token = Forge.token(claims: #"{"sub":"b","exp":2000,\#(members)}"#)
         let strict = TokenVerifier(keys: Forge.keys("k1"), audience: "shop", issuer: "login")
         #expect(verdict(token, strict) == refusal.map { .failure($0) } ?? .success("b"))
@@ -135,7 +135,7 @@ import Testing
         func token(padding: Int) -> String {
             Forge.token(claims: #"{"sub":"b","exp":2000,"x":"\#(String(repeating: "x", count: padding))"}"#)
         }
-        let largest = (0..<1024).last { token(padding: $0).utf8.count <= TokenVerifier.tokenBytesMax }!
+        let largest = (0..<1024).last { token(padding: $0).utf8.count <= Limits.tokenBytesMax }!
         #expect(verdict(token(padding: largest)) == .success("b"))
         #expect(verdict(token(padding: largest + 3)) == .failure(.malformed))
     }
@@ -143,7 +143,7 @@ import Testing
     @Test func `keys rotate: a token counts as long as its key is in the set`() {
         var old = TokenMint(keys: Forge.keys("k1"))
         let token = old.token(subject: "b", issuedAt: 0, expiresAt: 2000)
-        // The second key of a set has another secret, so the order of both sets is what tells them apart.
+        // The second key of a set has another secret, so the sets differ by the order of their keys.
         let both = TokenVerifier(keys: Forge.keys("k1", "k2"))
         #expect(verdict(token, both) == .success("b"))
         #expect(verdict(token, TokenVerifier(keys: Forge.keys("k2"))) == .failure(.unknownKey))

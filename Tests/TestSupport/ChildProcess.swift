@@ -1,22 +1,22 @@
 package import Foundation
 import Glibc
 
-/// A program that a test started: ended by its id when the test is done with it, whatever happened.
+/// A program that a test started. It is ended by its id when the test releases it, whatever happened.
 package final class ChildProcess: @unchecked Sendable {
-    // Not Sendable by itself: each child is driven by the one test that started it.
+    // Unchecked, because only the test that started it uses it.
     package let id: pid_t
-    /// What `wait` answers, once the child has been waited for: from then on its id may be another's.
+    /// The result of `wait`, once the child has been waited for. From then on its id may belong to another process.
     private var ending: Int32?
-    /// Where the child's stderr goes, for assertions and for the reader of a failed test.
+    /// Where the child's stderr goes, for assertions and for whoever reads a failed test.
     package let errorLog: URL
 
-    /// What every child has besides its own environment: PATH, and how a sanitizer is to behave where the tests run under one.
+    /// What every child gets besides its own environment: PATH, and the sanitizer's options if the tests run under one.
     private static let shared: [String: String] = {
         let options = ProcessInfo.processInfo.environment.filter { ["ASAN_OPTIONS", "TSAN_OPTIONS"].contains($0.key) }
         return options.merging(["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"]) { _, path in path }
     }()
 
-    /// Starts `program` with exactly this environment (and what all children share).
+    /// Starts `program` with exactly this environment, and what all children get.
     package init(
         _ program: URL, _ arguments: [String] = [], environment: [String: String] = [:], errorLog: URL,
         input: FileHandle? = nil, output: FileHandle? = nil
@@ -38,12 +38,12 @@ package final class ChildProcess: @unchecked Sendable {
         return ending == nil
     }
 
-    /// Sends a signal, SIGTERM where none is named; to a child that has been waited for, nothing.
+    /// Sends a signal, by default SIGTERM. A child that has been waited for gets none.
     package func signal(_ number: Int32 = SIGTERM) {
         if ending == nil { kill(id, number) }
     }
 
-    /// Waits for the end: the exit code, or the negative number of the signal that ended it.
+    /// Waits for the end, and returns the exit code, or the negative number of the signal that ended it.
     @discardableResult
     package func wait() -> Int32 {
         while ending == nil { reap(0) }
@@ -53,7 +53,7 @@ package final class ChildProcess: @unchecked Sendable {
     private func reap(_ options: Int32) {
         var status: Int32 = 0
         guard waitpid(id, &status, options) == id else { return }
-        // <sys/wait.h>: the low 7 bits are the signal that ended it, or 0 and the exit code is in the next 8.
+        // <sys/wait.h>: the low 7 bits are the signal that ended it; if they are 0, the exit code is in bits 8 to 15.
         let signal = status & 0x7f
         ending = signal == 0 ? (status >> 8) & 0xff : -signal
     }
@@ -67,7 +67,7 @@ package final class ChildProcess: @unchecked Sendable {
             .appendingPathComponent(name)
     }
 
-    /// Runs a program to its end: its exit code, output and errors.
+    /// Runs a program to its end, and returns its exit code, output and errors.
     package static func run(
         _ program: URL, _ arguments: [String], environment: [String: String] = [:]
     ) throws -> (code: Int32, output: String, errors: String) {
@@ -82,11 +82,12 @@ package final class ChildProcess: @unchecked Sendable {
     }
 }
 
-/// How many times as long as usual a test waits for programs: they are slower under a sanitizer (`script/test --sanitize`).
+/// How many times longer than usual tests wait for programs, which are slower under a sanitizer (`script/test
+/// --sanitize`).
 package let patience = ProcessInfo.processInfo.environment["SALE_TEST_PATIENCE"].flatMap { Int($0) } ?? 1
 
-/// Polls until `condition` holds; false after `seconds`. For things that another process does in its own time: the
-/// bound only keeps a broken test from hanging, it decides nothing about speed.
+/// Polls until `condition` holds; false after `seconds`. For what another process does in its own time: the bound only
+/// keeps a broken test from hanging, and says nothing about speed.
 package func eventually(seconds: Double = 20, _ condition: () throws -> Bool) rethrows -> Bool {
     let end = Date(timeIntervalSinceNow: seconds * Double(patience))
     while Date() < end {

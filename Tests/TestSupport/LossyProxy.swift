@@ -1,8 +1,8 @@
 import Shared
 import Synchronization
 
-/// Stands between a client and a server on Unix sockets, and loses a reply when told to: the server has done what was
-/// asked, and the client never learns.
+/// A proxy between a client and a server on Unix sockets that loses a reply on demand: the server has done what was
+/// asked, and the client never learns of it.
 package final class LossyProxy: Sendable {
     private final class State: Sendable {
         let losing = Atomic(false)
@@ -18,7 +18,7 @@ package final class LossyProxy: Sendable {
         self.state = state
         relay = try Relay(.unix(path: path), to: .unix(path: target)) { direction, piece in
             guard direction == .toClient else { return true }
-            // At the front, or behind the reply to something else.
+            // At the start, or after the reply to something else.
             let starts =
                 [piece.first == UInt8(ascii: "*")] + zip(piece, piece.dropFirst()).map { $0 == 10 && $1 == 42 }
             let lose = starts.contains(true) && state.losing.exchange(false, ordering: .acquiringAndReleasing)
@@ -27,10 +27,10 @@ package final class LossyProxy: Sendable {
         }
     }
 
-    /// Loses the next reply to a script that decides, which is an array, and the connection with it. What sale-api writes
-    /// by itself meanwhile is answered by a number.
+    /// Loses the next reply that is an array, which is that of a deciding script, and closes the connection. Replies to
+    /// what sale-api writes by itself meanwhile are numbers.
     package func loseNextReply() { state.losing.store(true, ordering: .releasing) }
 
-    /// Replies lost so far.
+    /// How many replies were lost so far.
     package var lost: Int { state.lost.load(ordering: .relaxed) }
 }

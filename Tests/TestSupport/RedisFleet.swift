@@ -5,8 +5,8 @@ import Shared
 
 /// A primary, two replicas and three Sentinels, all real, on loopback TCP.
 package final class RedisFleet: @unchecked Sendable {
-    // One test drives it.
-    /// The name under which the Sentinels watch the primary.
+    // Unchecked, because only one test uses it.
+    /// The name by which the Sentinels know the primary.
     private static let name = "sale"
 
     /// The servers; the first was the primary at the start.
@@ -15,7 +15,7 @@ package final class RedisFleet: @unchecked Sendable {
     private let directory: TemporaryDirectory
     private var ports: [UInt16] = []
 
-    /// Starts all; a primary counts as down after `downAfterMilliseconds`. `settings` are for the servers.
+    /// Starts all of them. A primary counts as down after `downAfterMilliseconds`. `settings` are for the servers.
     package init(_ settings: [String] = [], downAfterMilliseconds: Int = 1000) throws {
         let settings = ["--min-replicas-to-write", "1", "--repl-backlog-size", "64mb"] + settings
         let primary = try RedisServer(RedisServer.followed() + settings)
@@ -59,7 +59,7 @@ package final class RedisFleet: @unchecked Sendable {
         sentinels = []
     }
 
-    /// Starts them again, each when `edit` has had its file.
+    /// Starts them again, each after `edit` has been called with the path of its file.
     package func startSentinels(after edit: (String) throws -> Void) throws {
         for index in ports.indices {
             try edit(sentinelFile(index))
@@ -67,25 +67,25 @@ package final class RedisFleet: @unchecked Sendable {
         }
     }
 
-    /// For SALE_REDIS_URL.
+    /// The value for SALE_REDIS_URL.
     package var url: String {
         "redis+sentinel://\(ports.map { "127.0.0.1:\($0)" }.joined(separator: ","))/\(Self.name)"
     }
 
-    /// A connection to whoever is the primary now.
+    /// Connects to the current primary.
     package func connect() throws -> BlockingRedis { try BlockingRedis(RedisEndpoint(url: url), name: "test") }
 
-    /// The server that is the primary now; nil while none is.
+    /// The current primary; nil while there is none.
     package func primary() -> RedisServer? {
         guard let connection = try? connect() else { return nil }
         return servers.first { "\(connection.address)".hasSuffix(":\($0.port)") }
     }
 
-    /// SIGSTOP and SIGCONT to a Sentinel.
+    /// Stops and continues a Sentinel (SIGSTOP, SIGCONT).
     package func pauseSentinel(_ index: Int) { sentinels[index].signal(SIGSTOP) }
     package func resumeSentinel(_ index: Int) { sentinels[index].signal(SIGCONT) }
 
-    /// Has nobody hear what these Sentinels announce.
+    /// Keeps everybody from hearing what these Sentinels announce.
     package func muteSentinels(_ indices: ClosedRange<Int> = 0...2) throws {
         for port in ports[indices] {
             let answer = try Self.cli(port, ["ACL", "SETUSER", "default", "-subscribe"])
@@ -93,19 +93,19 @@ package final class RedisFleet: @unchecked Sendable {
         }
     }
 
-    /// Has the first Sentinel promote a replica.
+    /// Makes the first Sentinel promote a replica.
     package func failOver() throws {
         let answer = try Self.cli(ports[0], ["SENTINEL", "FAILOVER", Self.name])
         guard answer == "OK\n" else { throw NSError(domain: "SENTINEL FAILOVER: \(answer)", code: 1) }
     }
 
-    /// SIGKILL to a Sentinel, and waits for the end.
+    /// Kills a Sentinel, and waits for its end.
     package func crashSentinel(_ index: Int) {
         sentinels[index].signal(SIGKILL)
         sentinels[index].wait()
     }
 
-    /// Whether every Sentinel says this of both replicas.
+    /// Whether every Sentinel reports this fact for both replicas.
     package func sentinelsSay(_ name: String, _ value: String) throws -> Bool {
         try ports.allSatisfy { port in
             let facts = try Self.cli(port, ["SENTINEL", "REPLICAS", Self.name])
@@ -113,7 +113,7 @@ package final class RedisFleet: @unchecked Sendable {
         }
     }
 
-    /// Whether somebody listens to what these Sentinels announce.
+    /// Whether each of these Sentinels has a subscriber.
     package func isListenedTo(_ indices: ClosedRange<Int> = 0...2) throws -> Bool {
         try ports[indices].allSatisfy { try Self.cli($0, ["CLIENT", "LIST"]).contains(" sub=2 ") }
     }

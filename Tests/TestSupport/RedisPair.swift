@@ -3,18 +3,18 @@ import Glibc
 package import RedisClient
 import Shared
 
-/// A primary and its replica behind one address: whoever is the primary is found at `url`, as behind an address that moves.
+/// A primary and its replica behind one address: `url` always leads to the current primary, like an address that moves.
 package final class RedisPair: @unchecked Sendable {
-    // One test drives it.
+    // Unchecked, because only one test uses it.
     package private(set) var primary: RedisServer
     package private(set) var replica: RedisServer
-    /// The settings of each, but for whom it follows.
+    /// The settings of each, without the primary that it follows.
     private var primarySettings: [String]
     private var replicaSettings: [String]
     private let directory: TemporaryDirectory
 
     package init() throws {
-        // There is no other replica to come: by default a first copy waits five seconds for one to share it with.
+        // By default, a first copy waits five seconds for another replica to share it, and there is none.
         let settings = ["--min-replicas-to-write", "1", "--repl-diskless-sync-delay", "0"]
         primarySettings = RedisServer.followed() + settings
         replicaSettings = RedisServer.followed() + settings
@@ -24,13 +24,13 @@ package final class RedisPair: @unchecked Sendable {
         try pointAtPrimary()
     }
 
-    /// For SALE_REDIS_URL.
+    /// The value for SALE_REDIS_URL.
     package var url: String { "unix://\(directory.path("primary.sock"))" }
 
-    /// A connection to whoever is the primary now.
+    /// Connects to the current primary.
     package func connect() throws -> BlockingRedis { try BlockingRedis(RedisEndpoint(url: url), name: "test") }
 
-    /// Loses the primary, and starts the replica anew to take its place: what it has not read by now it will never have.
+    /// Kills the primary, and restarts the replica as the new primary: what it has not received by now it never will.
     /// The old primary comes back as its replica.
     package func failOver() throws {
         primary.crash()

@@ -3,23 +3,23 @@ import Glibc
 package import RedisClient
 import Shared
 
-/// A real redis-server of one test, on a Unix socket in a directory of its own.
+/// A real redis-server for one test, on a Unix socket in a directory of its own.
 package final class RedisServer: @unchecked Sendable {
-    // One test drives it.
+    // Unchecked, because only one test uses it.
     package let directory: TemporaryDirectory
     private var process: ChildProcess
     private var settings: [String]
-    /// The test's own login, where the server has users.
+    /// The test's own login, if the server has users.
     private let login: String?
 
-    /// The settings that strict durability asks for, and the one that a sale is delivered with.
+    /// The settings that strict durability requires, and the one that we deliver with a sale.
     package static let strict = [
         "--appendonly", "yes", "--appendfsync", "always", "--no-appendfsync-on-rewrite", "no", "--maxmemory-policy",
         "noeviction", "--save", "", "--auto-aof-rewrite-percentage", "0",
     ]
 
-    /// Starts a server; `settings` come after the strict ones and so override them. `users` is the text of a file of users, in
-    /// which the test gets a line of its own.
+    /// Starts a server. `settings` come after the strict ones and so override them. `users` is the text of an ACL file,
+    /// to which a user for the test is added.
     package init(_ settings: [String] = [], users: String? = nil) throws {
         // hiredis writes to a connection that Redis has closed.
         signal(SIGPIPE, SIG_IGN)
@@ -35,16 +35,16 @@ package final class RedisServer: @unchecked Sendable {
         try awaitReady()
     }
 
-    /// The settings of a server that replicas can follow: replication knows only TCP.
+    /// The settings of a server that replicas can follow: replication works only over TCP.
     package static func followed() -> [String] { ["--bind", "127.0.0.1", "--port", "\(freePort())"] }
 
-    /// The TCP port of a server whose settings are `followed`.
+    /// The TCP port of a server whose settings include `followed`.
     package var port: String {
         guard let at = settings.firstIndex(of: "--port") else { preconditionFailure("nobody can follow this server") }
         return settings[at + 1]
     }
 
-    /// Starts a replica of this server, whose settings must be `followed`, and waits until both say that it follows.
+    /// Starts a replica of this server, whose settings must include `followed`, and waits until both servers report it.
     package func replica(_ settings: [String] = []) throws -> RedisServer {
         let redis = try connect()
         let others = try redis.replicas().count
@@ -54,14 +54,15 @@ package final class RedisServer: @unchecked Sendable {
         return replica
     }
 
-    /// Whether a primary that wants replicas for its writes has taken note of these, as it does once a second: it takes none before.
+    /// Whether a primary that requires replicas for writes has counted these, which it does once a second: before that,
+    /// it refuses writes.
     private func isCounted(_ replicas: Int, by redis: BlockingRedis) throws -> Bool {
         let info = try redis.command(["INFO", "replication"])
         let text = info.value.string ?? ""
         return !text.contains("min_slaves_good_slaves") || text.contains("min_slaves_good_slaves:\(replicas)")
     }
 
-    /// A port that nobody listens on just now.
+    /// A port that nobody listens on at the moment.
     package static func freePort() -> UInt16 {
         let descriptor = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
@@ -80,24 +81,24 @@ package final class RedisServer: @unchecked Sendable {
 
     /// The socket's path.
     package var socket: String { directory.path("redis.sock") }
-    /// For SALE_REDIS_URL.
+    /// The value for SALE_REDIS_URL.
     package var url: String { "unix://\(socket)" }
     package var id: Int32 { process.id }
 
-    /// A blocking connection.
+    /// Makes a blocking connection.
     package func connect() throws -> BlockingRedis {
         var endpoint = try RedisEndpoint(url: url)
         (endpoint.user, endpoint.password) = (login, login)
         return try BlockingRedis(endpoint, name: "test")
     }
 
-    /// SIGKILL, and waits for the end.
+    /// Kills the server, and waits for its end.
     package func crash() {
         process.signal(SIGKILL)
         process.wait()
     }
 
-    /// Starts the server again on the same data, after `crash`; with other settings, where they are given.
+    /// Starts the server again on the same data after `crash`, with other settings if they are given.
     package func restart(_ settings: [String]? = nil) throws {
         if let settings { self.settings = settings }
         unlink(socket)
@@ -126,7 +127,7 @@ package final class RedisServer: @unchecked Sendable {
 }
 
 extension RedisServer {
-    /// Bytes that have been written to the append-only file: unchanged where nothing was written.
+    /// The size of the append-only file in bytes: unchanged if nothing was written.
     package func bytesAppended(_ redis: BlockingRedis) throws -> Int {
         let reply = try redis.command(["INFO", "persistence"])
         let info = reply.value.string ?? ""

@@ -2,16 +2,16 @@ import Foundation
 import Glibc
 package import Shared
 
-/// Stands between clients and a server, and forwards what somebody lets pass.
+/// A relay between clients and a server that forwards what its gate lets pass.
 package final class Relay: Sendable {
     package enum Direction: Sendable { case toServer, toClient }
 
-    /// Is shown each piece; false ends the connection it came by, and the piece is lost.
+    /// Called with each piece. If it returns false, the piece is lost and its connection ends.
     package typealias Gate = @Sendable (Direction, ArraySlice<UInt8>) -> Bool
 
     private let listener: Int32
 
-    /// Listens on `address` until it is let go of, and forwards to `target`.
+    /// Listens on `address` until it is released, and forwards to `target`.
     package init(_ address: SocketAddress, to target: SocketAddress, _ passes: @escaping Gate) throws {
         let listener = Self.streamSocket(address)
         self.listener = listener
@@ -43,7 +43,7 @@ package final class Relay: Sendable {
         socket(address.family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     }
 
-    /// Forwards both ways until either side closes; the thread of replies closes both descriptors.
+    /// Forwards both ways until either side closes. The thread for replies closes both descriptors.
     private static func forward(_ client: Int32, _ server: Int32, _ passes: @escaping Gate) {
         let requests = DispatchSemaphore(value: 0)
         Thread.detachNewThread {

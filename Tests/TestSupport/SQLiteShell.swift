@@ -1,12 +1,12 @@
 import Foundation
 
-/// Debian's sqlite3: somebody else's hand on the file.
+/// Debian's sqlite3: another program that accesses the file.
 package enum SQLiteShell {
     package struct Failed: Error {
         package let message: String
     }
 
-    /// Runs SQL and answers its lines.
+    /// Runs SQL and returns the lines of its output.
     package static func run(_ path: String, _ sql: String) throws -> [String] {
         let result = try ChildProcess.run(URL(fileURLWithPath: "/usr/bin/sqlite3"), [path, sql])
         guard result.code == 0 else { throw Failed(message: result.errors) }
@@ -14,7 +14,7 @@ package enum SQLiteShell {
     }
 }
 
-/// A shell that holds the database's write lock, or only reads it as of one instant, until it is released.
+/// A shell that holds the database's write lock, or only a read transaction, until it is released.
 package final class SQLiteLock {
     private let directory: TemporaryDirectory
     private let shell: ChildProcess
@@ -26,10 +26,11 @@ package final class SQLiteLock {
         shell = try ChildProcess(
             URL(fileURLWithPath: "/usr/bin/sqlite3"), [path], errorLog: directory.url.appendingPathComponent("err"),
             input: input.fileHandleForReading, output: output.fileHandleForWriting)
-        // The shell has its own of these two: where it ends, we are told.
+        // The shell has its own copies of these two. We close ours, so that we notice when it ends.
         try input.fileHandleForReading.close()
         try output.fileHandleForWriting.close()
-        // Somebody may be writing at this very moment; and after an error the shell would skip the rest of the line in silence.
+        // Another program may be writing at this moment, so there is a timeout. Each statement has its own line,
+        // because after an error the shell silently skips the rest of the line.
         let begin = readOnly ? "BEGIN;\nSELECT count(*) FROM sales;\n" : "BEGIN IMMEDIATE;\nSELECT 'locked';\n"
         input.fileHandleForWriting.write(Data(".timeout 60000\n\(begin)".utf8))
         _ = output.fileHandleForReading.availableData  // its word that it has the lock

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A repeatable source of randomness: a failed test prints the seed, and SALE_TEST_SEED runs it again.
+/// A repeatable source of randomness: it prints its seed, and SALE_TEST_SEED runs a test again with it.
 package struct SeededRandom: RandomNumberGenerator {
     package let seed: UInt64
     private var state: UInt64

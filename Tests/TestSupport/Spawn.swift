@@ -2,11 +2,11 @@ import CLinux
 import Foundation
 import Glibc
 
-/// Starts a program with these three descriptors, and no other, open (nil is /dev/null); answers its id.
+/// Starts a program with only these three descriptors open (nil is /dev/null), and returns its id.
 ///
-/// Not Foundation's `Process`: it hands down what the thread it is called on has blocked, and a thread of Dispatch blocks
-/// SIGTERM, which a Redis started so never hears; and it leaves a run loop on that thread, whose end the thread sanitizer
-/// doesn't survive.
+/// It doesn't use Foundation's `Process`, for two reasons. The child would inherit the calling thread's blocked
+/// signals: a thread of Dispatch blocks SIGTERM, and a Redis started there would never receive it. And `Process` leaves
+/// a run loop on that thread, and the thread sanitizer crashes when it ends.
 func spawn(
     _ program: String, _ arguments: [String], environment: [String: String], standard descriptors: [FileHandle?]
 ) throws -> pid_t {
@@ -41,5 +41,5 @@ func spawn(
     return id
 }
 
-/// As `argv` and `envp` want them: each to be freed, and a nil at the end.
+/// The form of `argv` and `envp`: C strings that the caller must free, and a nil at the end.
 private func cStrings(_ texts: [String]) -> [UnsafeMutablePointer<CChar>?] { texts.map { strdup($0) } + [nil] }

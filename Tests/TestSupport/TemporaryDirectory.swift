@@ -1,11 +1,11 @@
 package import Foundation
 
-/// A directory of one test, removed with it.
+/// A directory for one test, removed when it is released.
 package final class TemporaryDirectory: Sendable {
     package let url: URL
 
     package init() throws {
-        // Short, for Unix sockets in it: sun_path holds 107 bytes.
+        // The name is short, because the directory holds Unix sockets: sun_path holds 107 bytes.
         url = FileManager.default.temporaryDirectory.appendingPathComponent("sale-\(UInt32.random(in: 0...(.max)))")
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
     }

@@ -1,9 +1,9 @@
 package import RedisClient
 package import Shared
 
-/// Sales as tests make and use them, through the real scripts.
+/// Sales for tests, made and used through the real scripts.
 package enum TestSale {
-    /// Makes a sale and answers its name.
+    /// Makes a sale and returns its name.
     @discardableResult
     package static func create(
         _ redis: BlockingRedis, _ name: String = "demo", stock: Int = 10, maxPerBuyer: Int = 1,
@@ -24,7 +24,7 @@ package enum TestSale {
         package var buyer: String
         package var key: String
         package var quantity: Int
-        /// What the API makes of a ticket, as purchase.lua reads it behind the quantity; "" for none.
+        /// What the API passes to purchase.lua for a ticket, after the quantity; "" for none.
         package var ticket: String
 
         package init(buyer: String, key: String, quantity: Int = 1, ticket: String = "") {
@@ -35,7 +35,7 @@ package enum TestSale {
         }
     }
 
-    /// What purchase.lua said, letter by letter, with the details where a letter brings one.
+    /// The reply of purchase.lua: a letter for each purchase, and a detail for those letters that have one.
     package struct Reply: Equatable, Sendable {
         package var epoch: Int
         package var left: Int
@@ -74,7 +74,7 @@ package enum TestSale {
             codes: value[5].string ?? "", details: details)
     }
 
-    /// What join.lua said.
+    /// The reply of join.lua.
     package struct Joined: Equatable, Sendable {
         package var codes: String
         package var epoch: Int

@@ -2,32 +2,32 @@ import Foundation
 import Glibc
 import Shared
 
-/// An HTTP answer as it came: nothing is repaired on the way.
+/// An HTTP answer exactly as received.
 package struct HTTPAnswer: Sendable {
     package var status: Int
     package var headers: [(name: String, value: String)]
     package var body: String
 
-    /// A field's value, where it occurs exactly once; `name` in any case.
+    /// A field's value if the field occurs exactly once; `name` in any case.
     package subscript(_ name: String) -> String? {
         let found = headers.filter { $0.name.lowercased() == name.lowercased() }
         return found.count == 1 ? found[0].value : nil
     }
 
-    /// The body as a JSON object; empty where it is none.
+    /// The body as a JSON object; empty if it is not one.
     package var json: [String: Any] {
         ((try? JSONSerialization.jsonObject(with: Data(body.utf8))) as? [String: Any]) ?? [:]
     }
 
-    /// The last segment of a problem's type, as in `sold-out`.
+    /// The last segment of a problem's type, such as `sold-out`.
     package var problem: String? {
         guard let type = json["type"] as? String, type.hasPrefix("/problems/") else { return nil }
         return String(type.dropFirst("/problems/".count))
     }
 }
 
-/// One connection to a server on a Unix socket. It sends bytes as given and reads answers strictly, so that a test sees
-/// what a client would.
+/// One connection to a server on a Unix socket. It sends bytes as given and parses answers strictly, so that a test
+/// sees what a client would.
 package final class UnixHTTPClient {
     package struct Failure: Error, CustomStringConvertible {
         package let description: String
@@ -38,7 +38,7 @@ package final class UnixHTTPClient {
     private let descriptor: Int32
     private var received: [UInt8] = []
 
-    /// Connects; a server that doesn't answer within `timeoutSeconds` fails the test instead of hanging it.
+    /// Connects. A server that doesn't answer within `timeoutSeconds` fails the test instead of hanging it.
     package init(_ path: String, timeoutSeconds: Int = 20) throws {
         descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var limit = timeval(tv_sec: timeoutSeconds, tv_usec: 0)
@@ -47,10 +47,11 @@ package final class UnixHTTPClient {
         guard connected == 0 else { throw Failure("can't connect to \(path): \(String(cString: strerror(errno)))") }
     }
 
-    /// Of one that could not connect as well: by then all of it is there. Closed twice, it would be another test's the second time.
+    /// Also runs if `init` throws, because all properties are set by then. So `init` must not close it: the second
+    /// close could hit another test's descriptor.
     deinit { close(descriptor) }
 
-    /// Sends a request, its length included, and does not wait for the answer.
+    /// Sends a request, with its Content-Length, and does not wait for the answer.
     package func send(
         _ method: String, _ target: String, headers: [(String, String)] = [], body: String? = nil
     ) throws {
@@ -108,7 +109,7 @@ package final class UnixHTTPClient {
         return answer
     }
 
-    /// Whether the server has closed the connection, with nothing more sent.
+    /// Whether the server has closed the connection without sending anything more.
     package func isClosed() -> Bool {
         do {
             try receive()

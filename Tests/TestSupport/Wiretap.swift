@@ -2,7 +2,7 @@ import Foundation
 import Shared
 import Synchronization
 
-/// Stands between a client and a server on loopback TCP, and keeps what passes either way.
+/// A relay between a client and a server on loopback TCP that records what passes in both directions.
 package final class Wiretap: Sendable {
     private final class Heard: Sendable {
         let bytes = Mutex<[UInt8]>([])
@@ -24,7 +24,7 @@ package final class Wiretap: Sendable {
     /// How many bytes have passed.
     package var count: Int { heard.bytes.withLock { $0.count } }
 
-    /// Whether this text has passed, in one piece.
+    /// Whether this text has passed.
     package func hears(_ text: String) -> Bool {
         heard.bytes.withLock { Data($0).range(of: Data(text.utf8)) != nil }
     }

@@ -1,20 +1,20 @@
-"""Holds docs/openapi.yaml against running servers.
+"""Checks running servers against docs/openapi.yaml.
 
 usage: check_openapi.py DOCUMENT SCENE
 
-Asks for every operation and every answer that the document gives it, and judges each answer by the document: status,
-content type, header fields, body. Prints one line for each answer that is not documented, and for each documented one
-that never came (but for those marked x-not-provoked). SCENE is a JSON file:
+Provokes every documented answer of every operation, and checks each answer by the document: status, content type,
+header fields, body. Prints one line for each answer that is not documented, and for each documented one that never came
+(except those marked x-not-provoked). SCENE is a JSON file:
 
-  sockets   "ready", "down" and "ledger": Unix sockets of a server that sells, of one that has no Redis, and of the
+  sockets   "ready", "down" and "ledger": the Unix sockets of a server that sells, of one without Redis, and of the
             worker's ledger listener
   tokens    "buyer", "other" and "waiting": three buyers' tokens
   tickets   of the buyer "waiting": "good", "outdated", "early" and "missed" for room, "foreign" for another sale
 
-The server that sells has the sales open (max_per_buyer 50), one-left, sold-out, scheduled, paused, ended, and stuck, whose
-script fails; and with a waiting room: room, room-sold-out and room-ended.
+The server that sells has the sales open (max_per_buyer 50), one-left, sold-out, scheduled, paused, ended, and stuck,
+whose script fails; and with a waiting room: room, room-sold-out and room-ended.
 
-Exit code: 0 where document and servers agree, 1 where they don't.
+Exit code: 0 if document and servers agree, 1 if they don't.
 """
 
 import json
@@ -25,7 +25,7 @@ import uuid
 import yaml
 from jsonschema import Draft202012Validator, RefResolver
 
-# What HTTP itself puts on an answer; the document need not say it.
+# Fields that HTTP itself adds to an answer; they need not be documented.
 OF_HTTP = {"date", "content-length", "content-type", "connection"}
 
 
@@ -50,7 +50,7 @@ class Answer:
 
 
 def ask(path, raw, to_head=False):
-    """Sends one message that asks for the connection to be closed, and reads all that comes."""
+    """Sends one message with `Connection: close`, and reads everything that comes."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(20)
         connection.connect(path)
@@ -93,7 +93,7 @@ class Document:
         return {status: self.resolve(r) for status, r in self.operations[operation_id][2]["responses"].items()}
 
     def kinds(self, response):
-        """Each kind of body of a response, as content type and schema; (None, {}) where it has no body."""
+        """Each kind of body of a response, as content type and schema; (None, {}) if it has no body."""
         kinds = []
         for content_type, media in response.get("content", {}).items():
             for schema in media["schema"].get("oneOf", [media["schema"]]):
@@ -119,7 +119,7 @@ class Check:
         self.problems = []
 
     def judge(self, operation_id, answer):
-        """Holds an answer against the document; a kind of body counts as seen where nothing is wrong with it."""
+        """Checks an answer by the document; its kind of body counts as seen if nothing is wrong with it."""
         found = self.faults(operation_id, answer)
         self.problems += [f"{operation_id} {answer.status}: {fault}" for fault in found]
 
@@ -165,7 +165,7 @@ class Check:
         for name, header in documented.items():
             value = answer.get(name)
             required = header.get("required", False) or name in brought
-            # A field that an answer may bring or not, as its description says.
+            # An optional field, as its description says.
             if name == "link" and (value is None or not self.document.errors(header["schema"], value)):
                 continue
             if value is None and (required or name in [field.lower() for field in answer.names]):
@@ -198,12 +198,12 @@ def targets(document):
 
 
 def server_of(check, operation_id, sockets):
-    """The socket of a server that has this operation."""
+    """The socket of the server that has this operation."""
     return sockets["ledger" if "ledger" in check.document.operations[operation_id][2]["tags"] else "ready"]
 
 
-def ask_what_no_operation_takes(check, sockets):
-    """What the edge refuses, whatever the operation."""
+def ask_what_no_operation_accepts(check, sockets):
+    """Sends what the edge refuses whatever the operation."""
     many = [(f"X-{index}", "1") for index in range(100)]
     for operation_id, method, target in targets(check.document):
         server = server_of(check, operation_id, sockets)
@@ -339,7 +339,7 @@ def ask_without_redis(check, down, tokens):
 
 
 def compare_heads(check, sockets, tokens):
-    """HEAD has the head of GET: the same fields, in the same order."""
+    """Checks that HEAD has the head of GET: the same fields, in the same order."""
     headers = [("Authorization", f"Bearer {tokens['buyer']}")]
     for operation_id, method, target in targets(check.document):
         server = server_of(check, operation_id, sockets)
@@ -367,7 +367,7 @@ def main():
     ask_for_purchases(check, sockets["ready"], tokens)
     ask_for_queue(check, sockets["ready"], tokens, scene["tickets"])
     ask_for_ledger(check, sockets["ledger"])
-    ask_what_no_operation_takes(check, sockets)
+    ask_what_no_operation_accepts(check, sockets)
     ask_without_redis(check, sockets["down"], tokens)
     compare_heads(check, sockets, tokens)
     for problem in check.problems + list(check.unseen()):

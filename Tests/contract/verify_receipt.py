@@ -1,11 +1,11 @@
-"""Verifies a receipt as any shop's back office would: with PyJWT, by the published keys alone.
+"""Verifies a receipt as any shop's back office would: with PyJWT, and only the published keys.
 
 usage: verify_receipt.py JWKS RECEIPT
 
-JWKS and RECEIPT are files: what /.well-known/jwks.json answers, and the member `receipt` of an order. Prints the
+JWKS and RECEIPT are files: the body of /.well-known/jwks.json, and the member `receipt` of an order. Prints the
 header and the claims as one JSON object, {"header":…,"claims":…}.
 
-Exit code: 0 where the receipt is true, 1 where it is not, with the reason on stderr.
+Exit code: 0 if the receipt is valid; 1 if it is not, with the reason on stderr.
 """
 
 import base64
@@ -17,7 +17,7 @@ import jwt
 
 
 def thumbprint(key):
-    """RFC 7638, of an OKP key (RFC 8037)."""
+    """The RFC 7638 thumbprint of an OKP key (RFC 8037)."""
     members = json.dumps({name: key[name] for name in ["crv", "kty", "x"]}, separators=(",", ":"))
     return base64.urlsafe_b64encode(hashlib.sha256(members.encode()).digest()).rstrip(b"=").decode()
 

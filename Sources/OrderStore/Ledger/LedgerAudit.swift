@@ -147,9 +147,8 @@ private struct EntryFacts {
 
     init(_ json: Span<UInt8>) throws(JSONReader.Failure) {
         var reader = JSONReader(json)
-        var first = true
         try reader.beginObject()
-        while let name = try reader.member(first: &first) {
+        while let name = try reader.member() {
             let name = json.extracting(name.range).string
             switch try reader.peek() {
             case .string:

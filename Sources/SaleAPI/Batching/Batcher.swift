@@ -43,7 +43,7 @@ final class Batcher {
         self.limiter = limiter
         self.metrics = metrics
         lanes = Lanes(context, pendingMax: Self.pendingMax)
-        loop.atEndOfPass { [weak self] in self?.sendBatches() }
+        loop.onEachPass(.gathered) { [weak self] in self?.sendBatches() }
         tick()
     }
 

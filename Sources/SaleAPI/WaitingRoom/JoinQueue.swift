@@ -36,7 +36,7 @@ final class JoinQueue {
         self.limiter = limiter
         self.metrics = metrics
         lanes = Lanes(context, pendingMax: Self.pendingMax)
-        loop.atEndOfPass { [weak self] in self?.sendBatches() }
+        loop.onEachPass(.gathered) { [weak self] in self?.sendBatches() }
         tick()
     }
 

@@ -27,9 +27,9 @@ struct JoinReply {
     /// Reads the reply to `count` buyers; nil if it does not have the form that join.lua promises.
     init?(_ reply: borrowing RedisValue, count: Int) {
         guard reply.count >= Self.positionsStart, let epoch = reply[1].integer,
-            let now = UnixMilliseconds(told: reply[2].integer),
+            let now = UnixMilliseconds(validating: reply[2].integer),
             let uuid = reply[3].string, let admission = reply[4].string, let window = reply[5].integer,
-            let since = UnixMilliseconds(told: reply[6].integer), let codes = reply[0].bytes, codes.count == count
+            let since = UnixMilliseconds(validating: reply[6].integer), let codes = reply[0].bytes, codes.count == count
         else { return nil }
         self.epoch = epoch
         self.now = now
@@ -59,6 +59,6 @@ struct JoinReply {
     /// When a position's turn begins and ends; nil while nobody knows.
     func turn(of position: Int) -> (at: UnixMilliseconds, expires: UnixMilliseconds)? {
         guard let room, case .at(let turn) = room.schedule.turn(of: position) else { return nil }
-        return (turn, UnixMilliseconds(max(turn, turnsSince).value + room.turnWindowMilliseconds))
+        return (turn, room.expiry(of: turn, turnsSince: turnsSince))
     }
 }

@@ -10,7 +10,7 @@ final class LedgerService: HTTPHandler {
 
     private let store: StoreReader
     private let log: Log
-    private var server: HTTPServer!
+    private let server: HTTPServer
 
     init(store: StoreReader, loop: EventLoop, log: Log) {
         self.store = store
@@ -18,10 +18,10 @@ final class LedgerService: HTTPHandler {
         var limits = EdgeLimits()
         // nginx is the client; its cache asks for each page once.
         limits.connections = 64
-        server = HTTPServer(loop: loop, limits: limits, handler: self)
+        server = HTTPServer(loop: loop, limits: limits)
     }
 
-    func serve(_ listener: Listener) throws(SystemError) { try server.serve(listener) }
+    func serve(_ listener: Listener) throws(SystemError) { try server.serve(listener, handler: self) }
 
     func handle(_ request: borrowing Request, _ exchange: Exchange) {
         guard let (sale, isHead) = Self.route(request.path) else { return server.respond(exchange, .notFound) }

@@ -16,7 +16,7 @@ final class OperatorService: HTTPHandler {
     private let loop: EventLoop
     private let log: Log
     private var gate: OperatorGate
-    private var server: HTTPServer!
+    private let server: HTTPServer
 
     /// - Parameter perform: does an operation, and answers its result as JSON.
     init(
@@ -33,10 +33,10 @@ final class OperatorService: HTTPHandler {
         // A few operators, their scripts, and Prometheus.
         limits.connections = 64
         limits.bodyBytes = Operation.bytesMax
-        server = HTTPServer(loop: loop, limits: limits, handler: self)
+        server = HTTPServer(loop: loop, limits: limits)
     }
 
-    func serve(_ listener: Listener) throws(SystemError) { try server.serve(listener) }
+    func serve(_ listener: Listener) throws(SystemError) { try server.serve(listener, handler: self) }
 
     func handle(_ request: borrowing Request, _ exchange: Exchange) {
         guard let route = OperatorRoute(path: request.path) else { return server.respond(exchange, .notFound) }

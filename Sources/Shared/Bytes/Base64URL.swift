@@ -1,10 +1,10 @@
-/// Base64 for URLs without padding (RFC 4648 section 5), strictly: one text for every value, or none.
+/// Base64url without padding (RFC 4648 section 5), strictly: each value has exactly one text.
 package enum Base64URL {
 
-    /// Appends what `text` encodes to `output`.
+    /// Decodes `text` and appends the bytes to `output`.
     ///
-    /// - Returns: false, with `output` as it was, for padding, any other alphabet, white space, an impossible length,
-    ///   or leftover bits that aren't zero (two texts for one value would let a signature be altered unnoticed).
+    /// - Returns: false, with `output` unchanged, for padding, another alphabet, white space, an impossible length, or
+    ///   leftover bits that aren't zero: two texts for one value would let a signature be altered unnoticed.
     package static func decode(_ text: Span<UInt8>, into output: inout ByteBuffer) -> Bool {
         let count = text.count
         let remainder = count & 3
@@ -15,7 +15,8 @@ package enum Base64URL {
                 text.withUnsafeBufferPointer { text in
                     var read = 0
                     var wrote = 0
-                    // A value above 63 marks a foreign character; they are gathered and judged once at the end.
+                    // A value above 63 marks a character outside the alphabet. All values are combined, and checked once
+                    // at the end.
                     var seen: UInt8 = 0
                     while read + 4 <= count {
                         let a = table[Int(text[read])]

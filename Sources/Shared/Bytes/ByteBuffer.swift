@@ -1,16 +1,17 @@
-/// A growable run of bytes that its owner frees: what responses, script arguments and log lines are composed in.
+/// A growable buffer of bytes that its owner frees. Answers, script arguments and log lines are composed in it.
 ///
 /// `removeAll()` keeps the memory, so a buffer that has reached its working size never allocates again.
 ///
-/// `@usableFromInline`, because the compiler hands over the bodies of a package type's inlinable members for no other.
+/// It is `@usableFromInline`, because otherwise the compiler does not inline a package type's members into other
+/// modules.
 @usableFromInline package struct ByteBuffer: ~Copyable {
     @usableFromInline var base: UnsafeMutablePointer<UInt8>
-    /// Bytes that there is room for.
+    /// Bytes that fit.
     @usableFromInline package private(set) var capacity: Int
     /// Bytes held.
     @usableFromInline package private(set) var count: Int
 
-    /// What the smallest block of malloc holds anyway.
+    /// The smallest block that malloc gives.
     private static let capacityMin = 16
 
     /// An empty buffer with room for `capacity` bytes.
@@ -24,7 +25,7 @@
 
     @inlinable package var isEmpty: Bool { count == 0 }
 
-    /// The bytes held, valid until the next change.
+    /// The bytes held; valid until the next change.
     package var bytes: Span<UInt8> {
         @_lifetime(borrow self)
         borrowing get {
@@ -33,23 +34,23 @@
         }
     }
 
-    /// Calls `body` with the bytes: for a buffer that a class owns, whose span can't outlive one expression.
+    /// Calls `body` with the bytes. For a buffer that a class owns: its span can't outlive one expression.
     @inlinable package borrowing func withBytes<R, E: Error>(_ body: (Span<UInt8>) throws(E) -> R) throws(E) -> R {
         try body(Span(_unsafeStart: UnsafePointer(base), count: count))
     }
 
-    /// Calls `body` with the bytes as C wants them; the pointer is valid only inside.
+    /// Calls `body` with a pointer to the bytes, for C. It is valid only inside.
     @inlinable package func withUnsafeBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
         try body(UnsafeRawBufferPointer(start: base, count: count))
     }
 
-    /// Makes room for `extra` bytes, hands them to `body`, and keeps as many as it says it wrote.
+    /// Makes room for `extra` bytes, passes it to `body`, and keeps as many bytes as `body` returns that it wrote.
     @inlinable package mutating func append(
         upTo extra: Int, _ body: (UnsafeMutableRawBufferPointer) -> Int
     ) {
         reserve(extra)
         let written = body(UnsafeMutableRawBufferPointer(start: base + count, count: extra))
-        precondition(written >= 0 && written <= extra, "wrote past the room that was asked for")
+        precondition(written >= 0 && written <= extra, "wrote more bytes than there was room for")
         count += written
     }
 
@@ -58,7 +59,8 @@
         if count + extra > capacity { grow(extra) }
     }
 
-    /// Makes room for `extra` more bytes; a buffer that grows for them doesn't grow beyond `most`, if that is enough.
+    /// Makes room for `extra` more bytes. If the buffer has to grow, it grows to no more than `most`, unless that is
+    /// too little.
     package mutating func reserve(_ extra: Int, atMost most: Int) {
         if count + extra > capacity { grow(extra, atMost: most) }
     }
@@ -72,16 +74,16 @@
         capacity = larger
     }
 
-    /// Puts a NUL behind the bytes, not counted among them: for C that reads a little further than it is told.
+    /// Puts a NUL after the bytes without counting it, for C code that reads one byte too far.
     package mutating func terminate() {
         reserve(1)
         base[count] = 0
     }
 
-    /// Forgets the bytes and keeps the memory.
+    /// Removes the bytes and keeps the memory.
     @inlinable package mutating func removeAll() { count = 0 }
 
-    /// Forgets the bytes and gives the memory back, but for what `init(capacity: 0)` holds.
+    /// Removes the bytes and frees the memory, except what `init(capacity: 0)` allocates.
     package mutating func release() {
         count = 0
         guard capacity > Self.capacityMin else { return }
@@ -90,16 +92,16 @@
         capacity = Self.capacityMin
     }
 
-    /// Drops the first `dropped` bytes and moves the rest to the front.
+    /// Removes the first `dropped` bytes and moves the rest to the front.
     package mutating func removeFirst(_ dropped: Int) {
-        precondition(dropped >= 0 && dropped <= count, "dropping more than there is")
+        precondition(dropped >= 0 && dropped <= count, "removing more bytes than there are")
         (UnsafeMutableRawPointer(base)).copyMemory(from: base + dropped, byteCount: count - dropped)
         count -= dropped
     }
 
-    /// Drops the last `dropped` bytes.
+    /// Removes the last `dropped` bytes.
     package mutating func removeLast(_ dropped: Int) {
-        precondition(dropped >= 0 && dropped <= count, "dropping more than there is")
+        precondition(dropped >= 0 && dropped <= count, "removing more bytes than there are")
         count -= dropped
     }
 
@@ -109,7 +111,7 @@
         count += 1
     }
 
-    // Inlined, so that what is copied is of a known length: a few moves, where there was a call of memcpy.
+    // Inlined, so that the length is known: the copy is a few moves instead of a call to memcpy.
     @inlinable @inline(__always) package mutating func append(_ text: StaticString) {
         append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
@@ -129,8 +131,8 @@
         append(UnsafeRawBufferPointer(start: other.base, count: other.count))
     }
 
-    /// Appends text that is made at run time. A literal is taken for a `StaticString` rather than for this: its bytes are copied
-    /// from where they are, and nothing is counted.
+    /// Appends text that is made at run time. Disfavoured, so that a literal is taken for a `StaticString`: its bytes
+    /// are copied from where they are, without reference counting.
     @_disfavoredOverload
     package mutating func append(_ text: String) {
         var text = text
@@ -158,9 +160,10 @@
         } while magnitude != 0
     }
 
-    /// Appends `value`, which is not negative, in decimal, filled with zeros to `width` digits.
+    /// Appends `value`, which must not be negative, in decimal, padded with zeros to `width` digits.
     ///
-    /// Inlined, since the width is a literal there: the loop is unrolled, and a time takes 500 instructions less.
+    /// Inlined, because the width is a literal at each call: the loop is unrolled, and formatting a time takes 500
+    /// instructions less.
     @inlinable @inline(__always) package mutating func append(decimal value: Int, width: Int) {
         reserve(width)
         var rest = UInt(value)
@@ -173,43 +176,8 @@
         if rest == 0 { count += width } else { append(decimal: value) }
     }
 
-    /// Appends `bytes` as lower-case hexadecimal.
-    package mutating func append(hex bytes: Span<UInt8>) {
-        reserve(bytes.count * 2)
-        for index in bytes.indices {
-            append(lowerHexDigit(bytes[index] >> 4))
-            append(lowerHexDigit(bytes[index] & 15))
-        }
-    }
-
-    /// Appends `word` as 16 lower-case hexadecimal digits.
-    package mutating func append(hex word: UInt64) {
-        reserve(16)
-        let place = UnsafeMutableRawPointer(base + count)
-        place.storeBytes(of: lowerHexDigits(word >> 32).bigEndian, as: UInt64.self)
-        (place + 8).storeBytes(of: lowerHexDigits(word & 0xFFFF_FFFF).bigEndian, as: UInt64.self)
-        count += 16
-    }
-
-    /// The bytes as text; invalid UTF-8 is repaired with U+FFFD.
+    /// The bytes as text; invalid UTF-8 is replaced by U+FFFD.
     package var string: String {
         String(decoding: UnsafeBufferPointer(start: base, count: count), as: UTF8.self)
     }
-}
-
-/// The eight lower-case hexadecimal digits of a value below 2^32, the first in the highest byte: all at once, as ids are
-/// written three times for each request.
-private func lowerHexDigits(_ value: UInt64) -> UInt64 {
-    // Four bits into each byte.
-    var nibbles = (value << 16 | value) & 0x0000_FFFF_0000_FFFF
-    nibbles = (nibbles << 8 | nibbles) & 0x00FF_00FF_00FF_00FF
-    nibbles = (nibbles << 4 | nibbles) & 0x0F0F_0F0F_0F0F_0F0F
-    // 1 in each byte from 10 on: 6 carries it over 15. From "9" to "a" are 40 in ASCII, where from 9 to 10 is 1.
-    let letters = (nibbles &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
-    return nibbles &+ 0x3030_3030_3030_3030 &+ letters &* 39
-}
-
-/// The lower-case hexadecimal digit of a value below 16.
-@inlinable package func lowerHexDigit(_ value: UInt8) -> UInt8 {
-    value < 10 ? UInt8(ascii: "0") &+ value : UInt8(ascii: "a") &+ (value &- 10)
 }

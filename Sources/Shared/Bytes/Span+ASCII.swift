@@ -1,6 +1,6 @@
 import Glibc
 
-/// Reading ASCII in place: the comparisons and numbers that HTTP, JSON and Redis text share.
+/// Reading ASCII in place: the comparisons and numbers that HTTP, JSON and Redis' replies need.
 extension Span<UInt8> {
     /// Whether the bytes are exactly `text`.
     @inlinable @inline(__always) package func equals(_ text: StaticString) -> Bool {
@@ -11,7 +11,7 @@ extension Span<UInt8> {
         return true
     }
 
-    /// Whether the bytes are `text` in any case; `text` is given in lower case.
+    /// Whether the bytes are `text` in any case. `text` must be in lower case.
     @inlinable @inline(__always) package func equalsIgnoringCase(_ text: StaticString) -> Bool {
         let length = text.utf8CodeUnitCount
         guard count == length else { return false }
@@ -32,7 +32,7 @@ extension Span<UInt8> {
         return true
     }
 
-    /// The value of a run of 1–18 decimal digits and nothing else; nil otherwise, so it can't overflow.
+    /// The value of 1 to 18 decimal digits; nil for anything else. With that many it can't overflow.
     @inlinable package var decimal: Int? {
         guard count >= 1, count <= 18 else { return nil }
         var value = 0
@@ -48,13 +48,13 @@ extension Span<UInt8> {
     package func firstIndex(of byte: UInt8, from start: Int = 0) -> Int? {
         withUnsafeBytes { bytes in
             guard let base = bytes.baseAddress, start < bytes.count else { return nil }
-            // The C library looks at 32 bytes and more at once.
+            // memchr looks at 32 bytes or more at once.
             guard let found = memchr(base + start, Int32(byte), bytes.count - start) else { return nil }
             return UnsafeRawPointer(found) - base
         }
     }
 
-    /// The bytes as text; invalid UTF-8 is repaired with U+FFFD.
+    /// The bytes as text; invalid UTF-8 is replaced by U+FFFD.
     package var string: String {
         withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
     }

@@ -1,4 +1,5 @@
-/// A command line, read by what its command declares: `--name value`, `--name=value`, flags, and words in between.
+/// A parsed command line: `--name value` or `--name=value` options, flags, and words. The command declares which it
+/// knows.
 package struct Arguments: Sendable {
     /// What is wrong with a command line, in one sentence. Programs print it and exit with `ExitCode.usage`.
     package struct UsageError: Error, Equatable, CustomStringConvertible {
@@ -7,7 +8,7 @@ package struct Arguments: Sendable {
         package init(_ description: String) { self.description = description }
     }
 
-    /// The words that are no options, in order.
+    /// The arguments that are not options, in order.
     package let words: [String]
     private var values: [String: [String]] = [:]
     private var flags: Set<String> = []
@@ -15,7 +16,7 @@ package struct Arguments: Sendable {
     /// - Parameters:
     ///   - options: the options that take a value.
     ///   - flags: the options that take none.
-    ///   - words: how many words there may be.
+    ///   - words: how many words are allowed.
     package init(
         _ line: some Sequence<String>, options: Set<String>, flags: Set<String> = [], words: ClosedRange<Int> = 0...0
     ) throws(UsageError) {
@@ -45,18 +46,18 @@ package struct Arguments: Sendable {
             }
         }
         guard rest.count <= words.upperBound else {
-            throw UsageError("\"\(rest[words.upperBound])\" is one word too many")
+            throw UsageError("unexpected argument \"\(rest[words.upperBound])\"")
         }
-        guard rest.count >= words.lowerBound else { throw UsageError("something is missing") }
+        guard rest.count >= words.lowerBound else { throw UsageError("an argument is missing") }
         self.words = rest
     }
 
     package func has(_ flag: String) -> Bool { flags.contains(flag) }
 
-    /// Every value that an option was given, in order.
+    /// Every value given for an option, in order.
     package func all(_ option: String) -> [String] { values[option] ?? [] }
 
-    /// The value of an option that may be given once.
+    /// The value of an option that may be given at most once.
     package func value(_ option: String) throws(UsageError) -> String? {
         let given = all(option)
         guard given.count <= 1 else { throw UsageError("\(option) is given twice") }
@@ -81,32 +82,16 @@ package struct Arguments: Sendable {
     package func duration(_ option: String) throws(UsageError) -> Int? {
         guard let text = try value(option) else { return nil }
         guard let milliseconds = DurationText.milliseconds(text), milliseconds > 0 else {
-            throw UsageError("\(option) must be a duration, of a year (8760h) at most: 250ms, 30s, 5m or 2h")
+            throw UsageError("\(option) must be a duration, of a year (8760h) at most, such as 250ms, 30s, 5m or 2h")
         }
         return milliseconds
     }
 
-    /// The sale that a word or an option names.
+    /// The sale named by a word or an option.
     package static func sale(_ text: String) throws(UsageError) -> SaleID {
         guard let sale = SaleID(text) else {
-            throw UsageError("\"\(text)\" is no sale's name: 1 to 32 of a-z, 0-9 and -")
+            throw UsageError("\"\(text)\" is not a sale name: 1 to 32 characters from a-z, 0-9 and -")
         }
         return sale
-    }
-}
-
-/// Durations as people write them.
-package enum DurationText {
-    private static let units = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)]
-    /// A year. In nanoseconds that is 2^55, and in seconds it fits 32 bits: what is reckoned from it does not overflow.
-    private static let millisecondsMax = 365 * 86_400_000
-
-    /// The milliseconds of `250ms`, `30s`, `5m` or `2h`, up to a year; nil for anything else.
-    package static func milliseconds(_ text: String) -> Int? {
-        guard let (suffix, scale) = units.first(where: { text.hasSuffix($0.0) }),
-            let number = String(text.dropLast(suffix.count)).withBytes({ $0.decimal }),
-            number <= millisecondsMax / scale
-        else { return nil }
-        return number * scale
     }
 }

@@ -1,6 +1,6 @@
 extension String {
-    /// Its words in lines of at most `columns` characters, those after the first indented by `indent`: what `--help` prints is read on
-    /// a terminal.
+    /// The text wrapped for a terminal, for `--help`: lines of at most `columns` characters, all but the first indented
+    /// by `indent`.
     package func wrapped(to columns: Int = 118, indent: Int) -> String {
         var lines = [""]
         for word in split(separator: " ") {

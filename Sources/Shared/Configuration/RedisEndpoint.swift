@@ -1,8 +1,8 @@
-/// Which Redis to talk to, and as whom.
+/// Which Redis to connect to, and as which user.
 package struct RedisEndpoint: Equatable, Sendable {
     package enum Location: Equatable, Sendable, CustomStringConvertible {
         case server(SocketAddress)
-        /// Whichever server these Sentinels say is the primary of that name.
+        /// The server that these Sentinels name as the primary of this name.
         case primary(name: String, sentinels: [SocketAddress])
 
         package var description: String {
@@ -57,7 +57,7 @@ package struct RedisEndpoint: Equatable, Sendable {
             self.init(location: .server(address), database: database)
             return
         }
-        // Looked for before anything else is: no other sentence about the URL may then repeat a password.
+        // Checked first, so that no other message about the URL can repeat a password.
         var rest = url.firstRange(of: "://").map { url[$0.upperBound...] } ?? url[...]
         if let at = rest.lastIndex(of: "@"), rest[..<at].contains(":") {
             throw ConfigurationError(
@@ -93,7 +93,7 @@ package struct RedisEndpoint: Equatable, Sendable {
         self.init(location: location, database: Int(text) ?? 0, user: user)
     }
 
-    /// One server itself, whatever its role, with the same login.
+    /// One particular server, whatever its role, with the same login.
     package func at(_ address: SocketAddress) -> RedisEndpoint {
         RedisEndpoint(location: .server(address), database: database, user: user, password: password)
     }

@@ -1,193 +1,102 @@
-/// One environment variable that our programs read: the one place that names it, its default and its meaning.
+/// An environment variable that our programs read. Its name, its default and its meaning are only here.
 package struct Setting: Sendable {
+    /// What applies if the variable is not set.
+    package enum Default: Sendable {
+        case value(String)
+        /// The program finds a value by itself; `--help` describes it with this text.
+        case described(String)
+        case none
+    }
+
     package let name: String
-    /// Shown in `--help`; nil where there is none.
-    package let defaultText: String?
+    package let `default`: Default
     package let meaning: String
 
-    private init(_ name: String, default defaultText: String?, _ meaning: String) {
+    private init(_ name: String, default: Default, _ meaning: String) {
         self.name = name
-        self.defaultText = defaultText
+        self.default = `default`
         self.meaning = meaning
     }
 
     package static let redisURL = Setting(
-        "SALE_REDIS_URL", default: "redis://127.0.0.1:6379/0",
-        "the Redis primary; also redis://user@host:port/db, unix:///path/to.sock?db=0, or Sentinels that name it: "
-            + "redis+sentinel://h1:26379,h2:26379,h3:26379/mymaster/db. Hosts are addresses: a name is looked up at each connection, "
-            + "and everything waits for that")
+        "SALE_REDIS_URL", default: .value("redis://127.0.0.1:6379/0"),
+        "the Redis primary; also redis://user@host:port/db, unix:///path/to.sock?db=0, or the Sentinels that name it: "
+            + "redis+sentinel://h1:26379,h2:26379,h3:26379/mymaster/db. Use addresses, not names: a name is looked up "
+            + "for each connection, and everything waits for that")
     package static let redisPasswordFile = Setting(
-        "SALE_REDIS_PASSWORD_FILE", default: nil, "file with the password of that user")
+        "SALE_REDIS_PASSWORD_FILE", default: .none, "file that holds the password of that user")
     package static let redisReplicas = Setting(
-        "SALE_REDIS_REPLICAS", default: "0",
-        "replicas that must have a decision before it is told (WAIT); min-replicas-to-write must be the same")
+        "SALE_REDIS_REPLICAS", default: .value("0"),
+        "replicas that must acknowledge a decision (WAIT) before the buyer is answered; set Redis' min-replicas-to-write "
+            + "to the same number")
     package static let durability = Setting(
-        "SALE_DURABILITY", default: "strict",
-        "strict: sell only on a Redis that answers after its fsync; relaxed: sell anyway (development)")
+        "SALE_DURABILITY", default: .value("strict"),
+        "strict: sell only on a Redis that answers after its fsync; relaxed: sell on any (for development)")
     package static let listen = Setting(
-        "SALE_LISTEN", default: "127.0.0.1:8101",
-        "where to listen: host:port, unix:/path, or a socket handed over by systemd")
+        "SALE_LISTEN", default: .value("127.0.0.1:8101"),
+        "address to listen on: host:port or unix:/path; a socket handed over by systemd is used instead")
     package static let jwksFile = Setting(
-        "SALE_JWT_JWKS_FILE", default: nil, "keys that sign buyers' tokens: RFC 7517 set of oct keys; SIGHUP rereads it"
-    )
+        "SALE_JWT_JWKS_FILE", default: .none,
+        "file with the keys that sign buyers' tokens: an RFC 7517 set of oct keys; SIGHUP rereads it")
     package static let jwtAudience = Setting(
-        "SALE_JWT_AUDIENCE", default: nil, "the aud a token must have, where set")
-    package static let jwtIssuer = Setting("SALE_JWT_ISSUER", default: nil, "the iss a token must have, where set")
+        "SALE_JWT_AUDIENCE", default: .none, "the aud that a token must have; unset: any")
+    package static let jwtIssuer = Setting(
+        "SALE_JWT_ISSUER", default: .none, "the iss that a token must have; unset: any")
     package static let receiptKeyFile = Setting(
-        "SALE_RECEIPT_KEY_FILE", default: nil,
-        "PEM file of Ed25519 keys: the private one that signs receipts, then retired ones, which are only published; "
+        "SALE_RECEIPT_KEY_FILE", default: .none,
+        "PEM file of Ed25519 keys: the private key that signs receipts, then retired keys, which are only published; "
             + "unset: no receipts; SIGHUP rereads it")
     package static let rateLimit = Setting(
-        "SALE_RATE_LIMIT", default: "20/10s",
-        "purchases that one buyer may send at once, and again in each such time; exact within a process")
+        "SALE_RATE_LIMIT", default: .value("20/10s"),
+        "purchases that one buyer may send at once, and the period in which as many again are allowed; exact within a "
+            + "process")
     package static let deadline = Setting(
-        "SALE_DEADLINE_MS", default: "2500", "milliseconds until a purchase is answered 202 (if sent) or 503 (if not)")
+        "SALE_DEADLINE_MS", default: .value("2500"),
+        "milliseconds until a purchase is answered 202 (if sent) or 503 (if not)")
     package static let drain = Setting(
-        "SALE_DRAIN_MS", default: "5000",
-        "milliseconds that a process goes on after SIGTERM, while anyone is connected: as long as nginx may use an idle "
-            + "connection (upstream keepalive_timeout)")
+        "SALE_DRAIN_MS", default: .value("5000"),
+        "milliseconds that a process keeps serving after SIGTERM while anyone is connected: as long as nginx may use an "
+            + "idle connection (upstream keepalive_timeout)")
     package static let maxConnections = Setting(
-        "SALE_MAX_CONNECTIONS", default: "12000", "client connections one process holds; more are closed at once")
+        "SALE_MAX_CONNECTIONS", default: .value("12000"),
+        "client connections that one process holds; any more are closed at once")
     package static let batchMax = Setting(
-        "SALE_BATCH_MAX", default: "512", "purchases in one script call, 1 to 1000")
-    package static let database = Setting("SALE_DATABASE", default: "sale.db", "the SQLite file")
+        "SALE_BATCH_MAX", default: .value("512"), "purchases in one script call, 1 to 1000")
+    package static let database = Setting("SALE_DATABASE", default: .value("sale.db"), "the SQLite file")
     package static let opsListen = Setting(
-        "SALE_OPS_LISTEN", default: "127.0.0.1:8201",
-        "where operators and Prometheus ask the worker: host:port or unix:/path; never routed to the public")
+        "SALE_OPS_LISTEN", default: .value("127.0.0.1:8201"),
+        "address for operators and Prometheus: host:port or unix:/path; never expose it to the public")
     package static let opsTokenFile = Setting(
-        "SALE_OPS_TOKEN_FILE", default: nil,
-        "file with the operators' token; unset: only /livez, /readyz and /metrics are answered there")
+        "SALE_OPS_TOKEN_FILE", default: .none,
+        "file with the operators' token; unset: only /livez, /readyz and /metrics are served")
     package static let ledgerListen = Setting(
-        "SALE_LEDGER_LISTEN", default: "127.0.0.1:8202",
-        "where the public ledgers are read: host:port or unix:/path")
+        "SALE_LEDGER_LISTEN", default: .value("127.0.0.1:8202"),
+        "address for the public ledgers: host:port or unix:/path")
     package static let workerName = Setting(
-        "SALE_WORKER_NAME", default: "host name", "consumer name; stable, so a restart drains its own pending entries")
+        "SALE_WORKER_NAME", default: .described("host name"),
+        "consumer name; keep it stable, so that after a restart the worker finds its own pending entries")
     package static let edgeCache = Setting(
-        "SALE_EDGE_CACHE", default: "on", "on: a sale that is sold out is answered from memory; off: always by Redis")
-    package static let logLevel = Setting("SALE_LOG_LEVEL", default: "info", "debug, info, warning or error")
+        "SALE_EDGE_CACHE", default: .value("on"),
+        "on: answer purchases of a sold-out sale from memory; off: always ask Redis")
+    package static let logLevel = Setting("SALE_LOG_LEVEL", default: .value("info"), "debug, info, warning or error")
 
     #if DEBUG
-        // For tests only; a release build does not know them.
+        // For tests only; not in a release build.
         package static let failpoint = Setting(
-            "SALE_WORKER_FAILPOINT", default: nil, "the step at which the worker kills itself")
-        package static let plantedBug = Setting("SALE_PLANTED_BUG", default: nil, "a bug that is wanted (`PlantedBug`)")
+            "SALE_WORKER_FAILPOINT", default: .none, "the step at which the worker kills itself")
+        package static let plantedBug = Setting(
+            "SALE_PLANTED_BUG", default: .none, "the bug to plant (`PlantedBug`)")
     #endif
 
-    /// The table that `--help` prints: of each setting a line with its default, and what it means.
+    /// The table that `--help` prints: for each setting a line with its default, and its meaning.
     package static func table(_ settings: [Setting]) -> String {
         settings.map { setting in
-            let value = setting.defaultText.map { "default \($0)" } ?? "no default"
+            let value =
+                switch setting.default {
+                case .value(let text), .described(let text): "default \(text)"
+                case .none: "no default"
+                }
             return "  \(setting.name)  (\(value))\n      \(setting.meaning.wrapped(indent: 6))"
         }.joined(separator: "\n")
-    }
-}
-
-/// A setting that can't be used: one sentence that names it. Programs print it and exit with `ExitCode.config`.
-package struct ConfigurationError: Error, Equatable, CustomStringConvertible {
-    package let description: String
-
-    package init(_ setting: Setting, _ problem: String) { description = "\(setting.name) \(problem)" }
-}
-
-/// The environment, read setting by setting.
-package struct Environment: Sendable {
-    private let values: [String: String]
-
-    package init(_ values: [String: String]) { self.values = values }
-
-    /// The setting's text, or its default; an empty variable counts as unset.
-    package subscript(_ setting: Setting) -> String? {
-        if let value = values[setting.name], !value.isEmpty { return value }
-        return setting.defaultText
-    }
-
-    /// The setting's text where somebody set it.
-    package func explicit(_ setting: Setting) -> String? { values[setting.name].flatMap { $0.isEmpty ? nil : $0 } }
-
-    /// A setting that must be there.
-    package func required(_ setting: Setting) throws(ConfigurationError) -> String {
-        guard let value = self[setting] else { throw ConfigurationError(setting, "is not set: \(setting.meaning)") }
-        return value
-    }
-
-    /// A whole number within `range`.
-    package func integer(_ setting: Setting, in range: ClosedRange<Int>) throws(ConfigurationError) -> Int {
-        let text = try required(setting)
-        guard let value = Int(text), range.contains(value) else {
-            throw ConfigurationError(
-                setting, "is \"\(text)\"; it must be a whole number from \(range.lowerBound) to \(range.upperBound)")
-        }
-        return value
-    }
-
-    /// How many replicas are asked; more than a few would only add chances to wait.
-    package func redisReplicas() throws(ConfigurationError) -> Int { try integer(.redisReplicas, in: 0...5) }
-
-    /// A setting that is on or off.
-    package func isOn(_ setting: Setting) throws(ConfigurationError) -> Bool {
-        let text = try required(setting)
-        guard text == "on" || text == "off" else {
-            throw ConfigurationError(setting, "is \"\(text)\"; it must be on or off")
-        }
-        return text == "on"
-    }
-
-    /// Where to listen.
-    package func address(_ setting: Setting) throws(ConfigurationError) -> SocketAddress {
-        let text = try required(setting)
-        guard let address = SocketAddress(text) else {
-            throw ConfigurationError(setting, "is \"\(text)\"; it must be host:port or unix:/path")
-        }
-        return address
-    }
-
-    /// The operators' token, from the file that SALE_OPS_TOKEN_FILE names; nil where it names none.
-    package func operatorToken() throws(ConfigurationError) -> [UInt8]? {
-        guard let path = self[.opsTokenFile] else { return nil }
-        var token = try file(path, of: .opsTokenFile, limit: 1024)
-        while let last = token.last, last == UInt8(ascii: "\n") || last == UInt8(ascii: "\r") { token.removeLast() }
-        // 16 random bytes in hexadecimal are the least that can't be guessed.
-        guard token.count >= 32, token.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
-            throw ConfigurationError(.opsTokenFile, "names \(path), which is not 32 printable bytes or more")
-        }
-        return token
-    }
-
-    package func logLevel() throws(ConfigurationError) -> Log.Level {
-        let text = try required(.logLevel)
-        guard let level = Log.Level.allCases.first(where: { "\($0)" == text }) else {
-            throw ConfigurationError(.logLevel, "is \"\(text)\"; it must be debug, info, warning or error")
-        }
-        return level
-    }
-
-    /// The buyers' keys, from the file that SALE_JWT_JWKS_FILE names.
-    package func keySet() throws(ConfigurationError) -> KeySet {
-        let path = try required(.jwksFile)
-        let bytes = try file(path, of: .jwksFile, limit: 1 << 20)
-        do throws(KeySet.Malformed) {
-            return try KeySet(json: bytes.span)
-        } catch {
-            throw ConfigurationError(.jwksFile, "names \(path), which is not usable: \(error.message)")
-        }
-    }
-
-    /// The keys of receipts, from the file that SALE_RECEIPT_KEY_FILE names; nil where it names none.
-    package func receiptKeys() throws(ConfigurationError) -> ReceiptKeys? {
-        guard let path = self[.receiptKeyFile] else { return nil }
-        let bytes = try file(path, of: .receiptKeyFile, limit: ReceiptKeys.fileBytesMax)
-        do throws(ReceiptKeys.Malformed) {
-            return try ReceiptKeys(pem: bytes.span)
-        } catch {
-            throw ConfigurationError(.receiptKeyFile, "names \(path), which is not usable: \(error.message)")
-        }
-    }
-
-    private func file(_ path: String, of setting: Setting, limit: Int) throws(ConfigurationError) -> [UInt8] {
-        do throws(FileError) {
-            return try File.read(path, limit: limit)
-        } catch {
-            throw ConfigurationError(setting, "names \(path), which can't be read: \(error)")
-        }
     }
 }

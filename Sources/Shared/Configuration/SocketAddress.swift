@@ -1,10 +1,10 @@
 package import Glibc
 
-/// Where a server listens or a client connects.
+/// The address that a server listens on or a client connects to.
 package enum SocketAddress: Equatable, Sendable, CustomStringConvertible {
     /// A numeric IPv4 or IPv6 address, or `localhost`.
     case tcp(host: String, port: UInt16)
-    /// A Unix socket's path.
+    /// The path of a Unix socket.
     case unix(path: String)
 
     /// Reads `host:port`, `[v6]:port` or `unix:/path`; nil for anything else.
@@ -35,7 +35,7 @@ package enum SocketAddress: Equatable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// Calls `body` with the address as the socket calls take it; nil where the host is not a numeric address.
+    /// Calls `body` with the address in the form that the socket calls take; nil if the host is not a numeric address.
     package func withSockaddr<R>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> R) -> R? {
         switch self {
         case .unix(let path):

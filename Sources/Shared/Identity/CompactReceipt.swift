@@ -1,26 +1,25 @@
-/// A receipt's text, taken apart: what it says, by which key, and nothing yet about whether that is true.
+/// A parsed receipt: what it says and which key signed it. The signature is not verified yet.
 struct CompactReceipt {
-    /// Bytes a receipt may have: header 120, claims 300, signature 86, and room for members that a later release adds.
+    /// Bytes that a receipt may have: header 120, claims 300, signature 86, and room for members that a later release
+    /// adds.
     private static let textBytesMax = 2048
 
     let keyID: String
     let receipt: Receipt
     let signature: [UInt8]
-    /// How many of the text's bytes the signature is over: all before its second point.
-    let signedBytes: Int
+    /// The part of the text that the signature is over.
+    let signed: Range<Int>
 
     init(_ text: Span<UInt8>) throws(Receipt.Refusal) {
-        guard text.count <= Self.textBytesMax, let firstDot = text.firstIndex(of: UInt8(ascii: ".")),
-            let secondDot = text.firstIndex(of: UInt8(ascii: "."), from: firstDot + 1),
-            // Decoding refuses a third point.
-            let header = Self.decode(text.extracting(0..<firstDot)),
-            let claims = Self.decode(text.extracting(firstDot + 1..<secondDot)),
-            let signature = Self.decode(text.extracting(secondDot + 1..<text.count))
+        guard text.count <= Self.textBytesMax, let parts = CompactJWS(text),
+            let header = Self.decode(text.extracting(parts.header)),
+            let claims = Self.decode(text.extracting(parts.payload)),
+            let signature = Self.decode(text.extracting(parts.signature))
         else { throw .malformed }
         keyID = try Self.keyID(header.span)
         receipt = try Receipt(claims: claims.span)
         self.signature = signature
-        signedBytes = secondDot
+        signed = parts.signed
     }
 
     private static func decode(_ text: Span<UInt8>) -> [UInt8]? {
@@ -29,19 +28,19 @@ struct CompactReceipt {
         return bytes.withUnsafeBytes { Array($0) }
     }
 
-    /// The key that the header names. Which algorithm counts is for us to say, not for the header (RFC 8725 section 3.1).
+    /// The key that the header names. The algorithm is ours to choose, not the header's (RFC 8725 section 3.1).
     private static func keyID(_ json: Span<UInt8>) throws(Receipt.Refusal) -> String {
         let members = try Members(json)
         guard members.string("alg") == "\(ReceiptSigner.algorithm)" else { throw .wrongAlgorithm }
         guard members.string("typ") == "\(ReceiptSigner.type)" else { throw .wrongType }
-        // An extension that its signer wants understood, and that we don't (RFC 7515 section 4.1.11).
+        // `crit` names extensions that must be understood, and we know none (RFC 7515 section 4.1.11).
         guard !members.has("crit"), let id = members.string("kid") else { throw .malformed }
         return id
     }
 }
 
 extension Receipt {
-    /// Reads a receipt's claims; what a later release may have added is passed over.
+    /// Reads a receipt's claims, and ignores members that a later release may have added.
     fileprivate init(claims json: Span<UInt8>) throws(Refusal) {
         let members = try Members(json)
         guard let sale = members.string("sale").flatMap({ SaleID($0) }),
@@ -60,7 +59,7 @@ extension Receipt {
 
 /// The members of a small JSON object.
 private struct Members {
-    /// The numbers among them; any other may be of a form that we don't read.
+    /// The members to read as numbers. Other members may hold numbers in forms that we don't read.
     private static let numberNames: Set<String> = ["epoch", "position", "quantity"]
 
     private var strings: [String: String] = [:]
@@ -71,15 +70,14 @@ private struct Members {
         do throws(JSONReader.Failure) {
             var reader = JSONReader(json)
             try reader.beginObject()
-            var first = true
-            while let text = try reader.member(first: &first) {
+            while let text = try reader.member() {
                 let name = json.extracting(text.range).string
-                // Two of one name: which one counts would depend on the reader.
+                // If two members had the same name, it would depend on the reader which one counts.
                 guard names.insert(name).inserted else { throw .malformed }
                 switch try reader.peek() {
                 case .string:
                     let value = try reader.string()
-                    // None of ours needs an escape, and an escaped string has more than one text.
+                    // None of our strings needs an escape, and with escapes a string has more than one text.
                     if !value.escaped { strings[name] = json.extracting(value.range).string }
                 case .number where Self.numberNames.contains(name): numbers[name] = try reader.naturalNumber()
                 default: try reader.skip()

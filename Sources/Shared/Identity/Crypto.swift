@@ -1,6 +1,6 @@
 internal import CCrypto
 
-/// Hashes and randomness from libcrypto.
+/// Hashes and random bytes from libcrypto.
 package enum Crypto {
     /// The SHA-1 of `bytes` in hexadecimal: how Redis names a script (EVALSHA).
     package static func sha1Hex(_ bytes: Span<UInt8>) -> String { hex(bytes, EVP_sha1()) }
@@ -13,7 +13,7 @@ package enum Crypto {
         append(bytes, EVP_sha256(), to: &output)
     }
 
-    /// Whether both are the same bytes, in a time that only depends on how many there are (CRYPTO_memcmp).
+    /// Whether both are the same bytes. The time it takes depends only on their number (CRYPTO_memcmp).
     package static func isEqual(_ one: Span<UInt8>, _ other: Span<UInt8>) -> Bool {
         guard one.count == other.count else { return false }
         return one.withUnsafeBytes { one in

@@ -1,15 +1,15 @@
 /// Ed25519 keys as JSON Web Keys (RFC 8037).
 extension Ed25519PublicKey {
-    /// The key's name: its RFC 7638 thumbprint, so that whoever has the key can tell that the name is its own.
+    /// The key's id: its RFC 7638 thumbprint, so that anyone who has the key can check that the id belongs to it.
     package var keyID: String {
-        // The required members alone, in the order of their names, without white space (RFC 7638 section 3.2).
+        // Only the required members, ordered by name, without white space (RFC 7638 section 3.2).
         let canonical = #"{"crv":"Ed25519","kty":"OKP","x":"\#(base64URL)"}"#
         var hash = ByteBuffer(capacity: 64)
         canonical.withBytes { Crypto.appendSHA256($0, to: &hash) }
         return Base64URL.text(hash.bytes)
     }
 
-    /// The key's bytes as the member `x` has them.
+    /// The key's bytes as the member `x` holds them.
     fileprivate var base64URL: String {
         let bytes = bytes
         return Base64URL.text(bytes.span)
@@ -17,7 +17,7 @@ extension Ed25519PublicKey {
 }
 
 extension ByteBuffer {
-    /// Appends a key as anyone may have it.
+    /// Appends a public key as a JWK.
     package mutating func append(jwk key: Ed25519PublicKey) {
         append("{")
         appendMember("kty", "OKP")

@@ -5,18 +5,18 @@ package enum Ed25519PEM {
     package enum Block {
         case privateKey(Ed25519PrivateKey)
         case publicKey(Ed25519PublicKey)
-        /// No Ed25519 key in one of these two forms; with its label, as in `EC PRIVATE KEY`.
+        /// Anything other than an Ed25519 key in one of these two forms; with its label, such as `EC PRIVATE KEY`.
         case foreign(String)
     }
 
-    /// The text has a block that is not whole.
+    /// The text has an incomplete block.
     package struct Broken: Error {}
 
-    /// Every block of the text, in order. What stands between blocks is for people, and is passed over.
+    /// Every block of the text, in order. Text between blocks is for people, and is ignored.
     package static func blocks(_ text: Span<UInt8>) throws(Broken) -> [Block] {
         guard text.count > 0 else { return [] }
         let blocks = text.withUnsafeBytes { text -> [Block]? in
-            // Reads the text where it lies; it is only as long as Int32 says, and our files have a few kilobytes.
+            // Reads the text in place. Its length must fit Int32; our files have a few kilobytes.
             guard let memory = BIO_new_mem_buf(text.baseAddress, Int32(text.count)) else { return nil }
             defer { BIO_free(memory) }
             var blocks: [Block] = []
@@ -24,7 +24,7 @@ package enum Ed25519PEM {
             defer { ERR_clear_error() }
             return ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE ? blocks : nil
         }
-        // A first line that broke off is no first line to libcrypto, and its key would be missing without a word.
+        // libcrypto ignores a first line that is cut off, and its key would be missing silently.
         guard let blocks, text.linesBeginning(with: UInt8(ascii: "-")) == 2 * blocks.count else { throw Broken() }
         return blocks
     }
@@ -54,14 +54,14 @@ private func pemText(_ write: (OpaquePointer) -> Int32) -> String {
     return text.string
 }
 
-/// One block, as libcrypto read it.
+/// One block as libcrypto reads it.
 private struct PEMBlock: ~Copyable {
     private var label: UnsafeMutablePointer<CChar>?
     private var header: UnsafeMutablePointer<CChar>?
     private var content: UnsafeMutablePointer<UInt8>?
     private var count = 0
 
-    /// nil where there is no further one, or it is broken; the error queue tells which.
+    /// nil if there are no more blocks, or the next one is broken; the error queue tells which.
     init?(from memory: OpaquePointer) {
         ERR_clear_error()
         guard PEM_read_bio(memory, &label, &header, &content, &count) == 1 else { return nil }
@@ -70,7 +70,7 @@ private struct PEMBlock: ~Copyable {
     deinit {
         CRYPTO_free(label, nil, 0)
         CRYPTO_free(header, nil, 0)
-        // Maybe a private key: it is overwritten before its memory is given back.
+        // It may be a private key, so it is overwritten before it is freed.
         CRYPTO_clear_free(content, count, nil, 0)
     }
 
@@ -86,7 +86,7 @@ private struct PEMBlock: ~Copyable {
         case "PUBLIC KEY":
             guard let key = d2i_PUBKEY(nil, &start, count) else { return .foreign(label) }
             defer { EVP_PKEY_free(key) }
-            guard let own = Ed25519PublicKey(halfOf: key) else { return .foreign(label) }
+            guard let own = Ed25519PublicKey(publicHalfOf: key) else { return .foreign(label) }
             return .publicKey(own)
         default: return .foreign(label)
         }

@@ -1,6 +1,6 @@
 internal import CCrypto
 
-/// An Ed25519 public key (RFC 8032): tells whether a signature is of its private key.
+/// An Ed25519 public key (RFC 8032). It verifies signatures of its private key.
 package final class Ed25519PublicKey {
     /// Bytes of a public key.
     package static let size = 32
@@ -8,7 +8,7 @@ package final class Ed25519PublicKey {
     package let bytes: [UInt8]
     let key: OpaquePointer
 
-    /// nil where these are not 32 bytes.
+    /// nil unless there are 32 bytes.
     package init?(_ bytes: [UInt8]) {
         guard bytes.count == Self.size,
             let key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nil, bytes, bytes.count)
@@ -17,8 +17,8 @@ package final class Ed25519PublicKey {
         self.key = key
     }
 
-    /// The public half of a key of libcrypto's; nil where it is of another kind.
-    convenience init?(halfOf key: OpaquePointer) {
+    /// The public half of a libcrypto key; nil if it is of another kind.
+    convenience init?(publicHalfOf key: OpaquePointer) {
         var bytes = [UInt8](repeating: 0, count: Self.size)
         var count = bytes.count
         guard EVP_PKEY_get_id(key) == EVP_PKEY_ED25519, EVP_PKEY_get_raw_public_key(key, &bytes, &count) == 1 else {
@@ -29,11 +29,11 @@ package final class Ed25519PublicKey {
 
     deinit { EVP_PKEY_free(key) }
 
-    /// Whether `signature` is this key's of `message`.
+    /// Whether `signature` is this key's signature of `message`.
     package func isValid(_ signature: Span<UInt8>, for message: Span<UInt8>) -> Bool {
         guard let context = EVP_MD_CTX_new() else { preconditionFailure("libcrypto has no memory for a signature") }
         defer { EVP_MD_CTX_free(context) }
-        // Ed25519 hashes for itself: naming a digest is an error (EVP_SIGNATURE-ED25519(7)).
+        // Ed25519 does its own hashing: naming a digest is an error (EVP_SIGNATURE-ED25519(7)).
         precondition(EVP_DigestVerifyInit(context, nil, nil, nil, key) == 1, "libcrypto lacks Ed25519")
         let verdict = signature.withUnsafeBufferPointer { signature in
             message.withUnsafeBufferPointer { message in
@@ -45,8 +45,8 @@ package final class Ed25519PublicKey {
     }
 }
 
-/// An Ed25519 private key. Its signature of a message is always the same one (RFC 8032 section 5.1.6): no randomness goes
-/// into it.
+/// An Ed25519 private key. Its signature of a message is always the same, because there is no randomness in it (RFC
+/// 8032 section 5.1.6).
 package final class Ed25519PrivateKey {
     /// Bytes of a signature.
     package static let signatureSize = 64
@@ -54,9 +54,9 @@ package final class Ed25519PrivateKey {
     package let publicKey: Ed25519PublicKey
     let key: OpaquePointer
 
-    /// Takes over a key of libcrypto's; nil, with the key freed, where it is of another kind.
+    /// Takes ownership of a libcrypto key; if it is of another kind, frees it and returns nil.
     init?(owning key: OpaquePointer) {
-        guard let publicKey = Ed25519PublicKey(halfOf: key) else {
+        guard let publicKey = Ed25519PublicKey(publicHalfOf: key) else {
             EVP_PKEY_free(key)
             return nil
         }
@@ -64,7 +64,7 @@ package final class Ed25519PrivateKey {
         self.key = key
     }
 
-    /// A new key.
+    /// Makes a new key.
     package convenience init() {
         guard let key = CCrypto_generate_ed25519() else { preconditionFailure("libcrypto lacks Ed25519") }
         self.init(owning: key)!
@@ -72,7 +72,7 @@ package final class Ed25519PrivateKey {
 
     deinit { EVP_PKEY_free(key) }
 
-    /// Appends the signature of `message` to `output`: 22 µs.
+    /// Appends the signature of `message` to `output`. Takes 22 µs.
     package func sign(_ message: Span<UInt8>, into output: inout ByteBuffer) {
         guard let context = EVP_MD_CTX_new() else { preconditionFailure("libcrypto has no memory for a signature") }
         defer { EVP_MD_CTX_free(context) }

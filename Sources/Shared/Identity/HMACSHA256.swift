@@ -2,23 +2,23 @@ internal import CCrypto
 
 /// HMAC-SHA256 under one key (RFC 2104), on libcrypto's SHA-256.
 ///
-/// Both of the key's padded blocks are hashed once; what is left for a message are its own blocks and one more. libcrypto's
-/// own HMAC copies its contexts for each message, and allocates: 0.27 µs for a 180-byte token instead of 0.17
-/// (docs/decisions/0007-hmac.md).
+/// The key's two padded blocks are hashed once, so that each message costs only its own blocks and one more.
+/// libcrypto's own HMAC copies its contexts for each message, and allocates: 0.27 µs for a 180-byte token instead of
+/// 0.17 (docs/decisions/0007-hmac.md).
 package final class HMACSHA256 {
     /// Bytes of a MAC.
     package static let size = 32
     private static let blockBytes = 64
 
-    /// SHA-256 of the block that the inner hash begins with, and of that of the outer one.
+    /// SHA-256 after the first block of the inner hash, and after that of the outer one.
     private let inner: SHA256_CTX
     private let outer: SHA256_CTX
 
     package init(key: [UInt8]) {
         let short = key.count <= Self.blockBytes ? key : Self.hash(key)
         let block = short + [UInt8](repeating: 0, count: Self.blockBytes - short.count)
-        inner = Self.begun(with: block.map { $0 ^ 0x36 })
-        outer = Self.begun(with: block.map { $0 ^ 0x5C })
+        inner = Self.context(after: block.map { $0 ^ 0x36 })
+        outer = Self.context(after: block.map { $0 ^ 0x5C })
     }
 
     /// Appends the MAC of `message` to `output`.
@@ -38,7 +38,7 @@ package final class HMACSHA256 {
         }
     }
 
-    /// libcrypto's functions of SHA-256 answer 1 whatever they are given: there is no failure to look for.
+    /// libcrypto's SHA-256 functions always return 1, so there is no failure to check for.
     private func compute(_ message: UnsafeRawBufferPointer, _ output: UnsafeMutableRawBufferPointer) {
         let digest = output.baseAddress?.assumingMemoryBound(to: UInt8.self)
         var context = inner
@@ -49,7 +49,7 @@ package final class HMACSHA256 {
         SHA256_Final(digest, &context)
     }
 
-    private static func begun(with block: [UInt8]) -> SHA256_CTX {
+    private static func context(after block: [UInt8]) -> SHA256_CTX {
         var context = SHA256_CTX()
         SHA256_Init(&context)
         SHA256_Update(&context, block, block.count)

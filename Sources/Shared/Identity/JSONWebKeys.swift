@@ -1,23 +1,20 @@
-/// A JSON Web Key Set (RFC 7517) as it was written, before anybody has judged its keys.
+/// A JSON Web Key Set (RFC 7517) as written, before its keys are checked.
 enum JSONWebKeys {
-    /// The string members of each element of `keys`; strings still escaped.
+    /// The string members of each element of `keys`. Strings are still escaped.
     static func entries(_ json: Span<UInt8>) throws(JSONReader.Failure) -> [[String: String]] {
         var entries: [[String: String]] = []
         var reader = JSONReader(json)
         try reader.beginObject()
-        var first = true
-        while let name = try reader.member(first: &first) {
+        while let name = try reader.member() {
             guard json.extracting(name.range).equals("keys") else {
                 try reader.skip()
                 continue
             }
             try reader.beginArray()
-            var firstKey = true
-            while try reader.element(first: &firstKey) {
+            while try reader.element() {
                 var entry: [String: String] = [:]
                 try reader.beginObject()
-                var firstMember = true
-                while let member = try reader.member(first: &firstMember) {
+                while let member = try reader.member() {
                     let kind = try reader.peek()
                     if kind == .string {
                         let value = try reader.string()

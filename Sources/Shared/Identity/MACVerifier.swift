@@ -1,15 +1,16 @@
-/// Takes JWTs (RFC 7519) apart that are signed with HS256, and nothing else, under one of our keys: what tokens and
-/// tickets have in common.
+/// Verifies JWTs (RFC 7519) signed with HS256, and no other algorithm, under one of our keys: what the verifiers of
+/// tokens and of tickets share.
 ///
-/// The algorithm is the verifier's, not the text's (RFC 8725 section 3.1). Nothing is allocated per text.
+/// The verifier chooses the algorithm, not the text (RFC 8725 section 3.1). Nothing is allocated per text.
 final class MACVerifier {
     private let keys: KeySet
-    /// The `typ` that a header must have; nil: any, or none.
+    /// The `typ` that a header must have; nil: any or none.
     private let type: String?
     private var header = ByteBuffer(capacity: 256)
     private var claims = ByteBuffer(capacity: 1024)
     private var signature = ByteBuffer(capacity: 64)
-    /// The last header seen and the key it named: an issuer sends one header for as long as it uses one key.
+    /// The last valid header and the key that it named: an issuer uses the same header for as long as it uses the same
+    /// key.
     private var knownHeader = ByteBuffer(capacity: 256)
     private var knownKey: Int?
 
@@ -20,30 +21,25 @@ final class MACVerifier {
 
     /// Verifies `text` and calls `body` with its decoded claims, which are valid only inside.
     func withClaims<R>(
-        of text: Span<UInt8>, _ body: (Span<UInt8>) throws(TokenVerifier.Refusal) -> R
-    ) throws(TokenVerifier.Refusal) -> R {
-        guard text.count <= TokenVerifier.tokenBytesMax, let firstDot = text.firstIndex(of: UInt8(ascii: ".")),
-            let secondDot = text.firstIndex(of: UInt8(ascii: "."), from: firstDot + 1),
-            text.firstIndex(of: UInt8(ascii: "."), from: secondDot + 1) == nil
-        else { throw .malformed }
+        of text: Span<UInt8>, _ body: (Span<UInt8>) throws(JWTRefusal) -> R
+    ) throws(JWTRefusal) -> R {
+        guard text.count <= Limits.tokenBytesMax, let parts = CompactJWS(text) else { throw .malformed }
 
-        let key = try key(for: text.extracting(0..<firstDot))
+        let key = try key(for: text.extracting(parts.header))
         signature.removeAll()
-        guard Base64URL.decode(text.extracting(secondDot + 1..<text.count), into: &signature) else {
-            throw .malformed
-        }
-        guard key.hmac.isValid(signature.bytes, for: text.extracting(0..<secondDot)) else { throw .badSignature }
+        guard Base64URL.decode(text.extracting(parts.signature), into: &signature) else { throw .malformed }
+        guard key.hmac.isValid(signature.bytes, for: text.extracting(parts.signed)) else { throw .badSignature }
 
         claims.removeAll()
-        guard Base64URL.decode(text.extracting(firstDot + 1..<secondDot), into: &claims) else { throw .malformed }
+        guard Base64URL.decode(text.extracting(parts.payload), into: &claims) else { throw .malformed }
         return try claims.withBytes(body)
     }
 
-    private func key(for headerText: Span<UInt8>) throws(TokenVerifier.Refusal) -> KeySet.Key {
+    private func key(for headerText: Span<UInt8>) throws(JWTRefusal) -> KeySet.Key {
         if let knownKey, knownHeader.bytes.equals(headerText) { return keys.keys[knownKey] }
         header.removeAll()
         guard Base64URL.decode(headerText, into: &header) else { throw .malformed }
-        let found = try header.withBytes { (header) throws(TokenVerifier.Refusal) -> Int in try keyIndex(in: header) }
+        let found = try header.withBytes { (header) throws(JWTRefusal) -> Int in try keyIndex(in: header) }
         knownHeader.removeAll()
         knownHeader.append(headerText)
         knownKey = found
@@ -51,17 +47,16 @@ final class MACVerifier {
     }
 
     /// The key that the decoded header names.
-    private func keyIndex(in json: Span<UInt8>) throws(TokenVerifier.Refusal) -> Int {
+    private func keyIndex(in json: Span<UInt8>) throws(JWTRefusal) -> Int {
         var algorithm: JSONReader.Text?
         var keyID: JSONReader.Text?
         var critical = false
-        // Without a type that is asked for, whatever the header says of it is passed over.
+        // If no type is required, the header's is ignored.
         var typeMatches = type == nil
         do throws(JSONReader.Failure) {
             var reader = JSONReader(json)
             try reader.beginObject()
-            var first = true
-            while let name = try reader.member(first: &first) {
+            while let name = try reader.member() {
                 let name = json.extracting(name.range)
                 if name.equals("alg") {
                     guard algorithm == nil else { throw .malformed }

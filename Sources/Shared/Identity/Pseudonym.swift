@@ -1,8 +1,9 @@
-/// Names the buyers of one sale in public: the same buyer always alike, and nobody can tell who it is, or compute the name
-/// from the buyer's, without the sale's key.
+/// The public names of the buyers of one sale. A buyer always has the same one; without the sale's key, nobody can tell
+/// who it is, or compute it from the buyer's name.
 ///
-/// HMAC-SHA-256 over the buyer's bytes, keyed with the 32 bytes of `pseudonym_key`; its first 16 bytes in hexadecimal: that
-/// two of a million buyers get the same one has a chance of 10^-27. The key is set up once, not for each buyer.
+/// It is HMAC-SHA-256 over the buyer's bytes, keyed with the 32 bytes of `pseudonym_key`; the first 16 bytes of it in
+/// hexadecimal. The chance that two of a million buyers get the same one is 10^-27. The key is set up once, not per
+/// buyer.
 package struct Pseudonym {
     /// Bytes of a pseudonym's text.
     package static let textBytes = 32
@@ -10,13 +11,13 @@ package struct Pseudonym {
 
     private let hmac: HMACSHA256
 
-    /// nil where `key` is not 32 bytes in hexadecimal: what create makes, and Redis and SQLite keep.
+    /// nil unless `key` is 32 bytes in hexadecimal, as `salectl create` makes it and Redis and SQLite keep it.
     package init?(key: String) {
         guard let bytes = [UInt8](hex: key), bytes.count == Self.keyBytes else { return nil }
         hmac = HMACSHA256(key: bytes)
     }
 
-    /// The name of `buyer`: 32 lower-case hexadecimal digits.
+    /// The pseudonym of `buyer`: 32 lower-case hexadecimal digits.
     package func of(_ buyer: Span<UInt8>) -> String {
         var mac = ByteBuffer(capacity: HMACSHA256.size)
         hmac.authenticate(buyer, into: &mac)
@@ -28,22 +29,5 @@ package struct Pseudonym {
     package func of(_ buyer: String) -> String { buyer.withBytes { of($0) } }
 
     /// Whether `text` has the form of a pseudonym.
-    static func isValid(_ text: Span<UInt8>) -> Bool {
-        guard text.count == textBytes else { return false }
-        for index in text.indices where hexValue(text[index]).map(lowerHexDigit) != text[index] { return false }
-        return true
-    }
-}
-
-extension [UInt8] {
-    /// The bytes that `hex` spells, in digits of either case; nil where it spells none.
-    package init?(hex: String) {
-        let digits = hex.utf8.map(hexValue)
-        guard digits.count % 2 == 0 else { return nil }
-        self.init()
-        for index in stride(from: 0, to: digits.count, by: 2) {
-            guard let high = digits[index], let low = digits[index + 1] else { return nil }
-            append(high << 4 | low)
-        }
-    }
+    static func isValid(_ text: Span<UInt8>) -> Bool { text.count == textBytes && text.isLowerHex }
 }

@@ -1,17 +1,17 @@
-/// What a buyer can show anyone: this order was secured. A value; `ReceiptSigner` signs it, `ReceiptVerifier` tells whether
-/// one is true.
+/// Proof of an order that a buyer can show anyone. This is the value; `ReceiptSigner` signs it, and `ReceiptVerifier`
+/// checks a signed one.
 ///
 /// On the wire it is a JWT (RFC 7519) in compact form. Its claims are these members, always in this order and without
-/// white space, so that one order has one text: sale, uuid, epoch, order, position, quantity, buyer, secured_at.
+/// white space, so that each order has one text: sale, uuid, epoch, order, position, quantity, buyer, secured_at.
 package struct Receipt: Equatable, Sendable {
     /// The sale and the position in it.
     package var order: OrderID
-    /// The sale's own, as a name may be used again.
+    /// The sale's UUID, because a name may be used again.
     package var uuid: String
-    /// The order's: that of the Redis that decided it.
+    /// The order's epoch: that of the Redis that decided it.
     package var epoch: Int
     package var quantity: Int
-    /// A pseudonym (`Pseudonym`): a receipt that is shown around doesn't say who bought.
+    /// A pseudonym (`Pseudonym`), so that a receipt doesn't show who bought.
     package var buyer: String
     package var securedAt: UnixMilliseconds
 
@@ -26,21 +26,21 @@ package struct Receipt: Equatable, Sendable {
         self.securedAt = securedAt
     }
 
-    /// Why a text is no receipt that counts.
+    /// Why a text is not accepted as a receipt.
     package enum Refusal: Error, Equatable, Sendable {
-        /// Not three strict base64url parts, or a header or claims of another form.
+        /// Not three strict base64url parts, or a header or claims in another form.
         case malformed
-        /// Signed, or not signed at all, with another algorithm than EdDSA.
+        /// The algorithm is not EdDSA, or none at all.
         case wrongAlgorithm
-        /// A JWT, but no receipt: its `typ` is another.
+        /// A JWT of another `typ`.
         case wrongType
         /// The key that it names is not in the set.
         case unknownKey
-        /// One of its bytes is not what was signed.
+        /// The signature doesn't match the text.
         case badSignature
     }
 
-    /// Reads a receipt as it was handed out. Whether it is true, only `ReceiptVerifier` says.
+    /// Reads a receipt without verifying its signature, which `ReceiptVerifier` does.
     package init(parsing text: Span<UInt8>) throws(Refusal) {
         self = try CompactReceipt(text).receipt
     }

@@ -1,16 +1,16 @@
-/// Signs receipts, and what a ticket says: JWS in compact form (RFC 7515) with EdDSA (RFC 8037).
+/// Signs receipts and the proofs of tickets: JWS in compact form (RFC 7515) with EdDSA (RFC 8037).
 package final class ReceiptSigner {
-    /// The header's `typ`. A type of its own (RFC 8725 section 3.11) keeps a receipt from passing for another JWT whose
-    /// issuer has the same key, and the other way round; the form `…+jwt`, without `application/`, is the one advised
-    /// there.
+    /// The header's `typ`. A type of its own (RFC 8725 section 3.11) keeps a receipt from passing for another JWT
+    /// signed with the same key, and the other way round. That section also advises the form `…+jwt`, without
+    /// `application/`.
     package static let type: StaticString = "receipt+jwt"
-    /// RFC 9864 renames it Ed25519, but the libraries of today's distributions know only this name.
+    /// RFC 9864 renames it to Ed25519, but the libraries in today's distributions know only this name.
     package static let algorithm: StaticString = "EdDSA"
 
     private let key: Ed25519PrivateKey
-    /// The protected header in base64url and its point, the same for every receipt.
+    /// The protected header in base64url and the dot after it, the same for every receipt.
     private var header = ByteBuffer(capacity: 160)
-    /// Likewise, for the proof of a ticket.
+    /// The same for the proof of a ticket.
     private var proofHeader = ByteBuffer(capacity: 160)
     private var claims = ByteBuffer(capacity: 320)
     private var signature = ByteBuffer(capacity: Ed25519PrivateKey.signatureSize)
@@ -21,7 +21,7 @@ package final class ReceiptSigner {
         proofHeader.append(headerOf: TicketProof.type, key)
     }
 
-    /// Appends the receipt, signed. The same receipt under the same key is the same text for ever, as Ed25519 has no
+    /// Appends the signed receipt. The same receipt under the same key always has the same text, because Ed25519 has no
     /// randomness.
     package func append(_ receipt: Receipt, to output: inout ByteBuffer) {
         claims.removeAll()
@@ -31,7 +31,7 @@ package final class ReceiptSigner {
         sign(from: start, &output)
     }
 
-    /// Appends the proof of a ticket, signed; likewise always the same text.
+    /// Appends the signed proof of a ticket, which always has the same text too.
     package func append(_ proof: TicketProof, to output: inout ByteBuffer) {
         claims.removeAll()
         claims.append(claims: proof)
@@ -40,7 +40,7 @@ package final class ReceiptSigner {
         sign(from: start, &output)
     }
 
-    /// Appends the claims, and the signature over all from `start` on.
+    /// Appends the claims, and the signature of everything from `start` on.
     private func sign(from start: Int, _ output: inout ByteBuffer) {
         claims.withBytes { Base64URL.encode($0, into: &output) }
         signature.removeAll()
@@ -51,15 +51,12 @@ package final class ReceiptSigner {
 }
 
 extension ByteBuffer {
-    /// Appends the protected header of a JWS of this type, in base64url, and its point.
+    /// Appends the protected header of a JWS of this type in base64url, and the dot after it.
     fileprivate mutating func append(headerOf type: StaticString, _ key: Ed25519PrivateKey) {
-        var json = ByteBuffer(capacity: 128)
-        json.append("{")
-        json.appendMember("alg", "\(ReceiptSigner.algorithm)")
-        json.appendMember("kid", key.publicKey.keyID)
-        json.appendMember("typ", "\(type)")
-        json.append("}")
-        Base64URL.encode(json.bytes, into: &self)
-        append(".")
+        append(jwsHeader: {
+            $0.appendMember("alg", "\(ReceiptSigner.algorithm)")
+            $0.appendMember("kid", key.publicKey.keyID)
+            $0.appendMember("typ", "\(type)")
+        })
     }
 }

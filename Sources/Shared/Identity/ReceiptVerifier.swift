@@ -1,13 +1,13 @@
-/// Tells whether a receipt is true, by the public keys of /.well-known/jwks.json.
+/// Verifies receipts with the public keys from /.well-known/jwks.json.
 package struct ReceiptVerifier {
-    /// Why a set can't be used, in a sentence.
+    /// Why a key set can't be used, in a sentence.
     package struct Malformed: Error, Equatable {
         package let message: String
     }
 
     private let keys: [String: Ed25519PublicKey]
 
-    /// Reads a JSON Web Key Set. Keys of other kinds are passed over (RFC 7517 section 5).
+    /// Reads a JSON Web Key Set. Keys of other kinds are ignored (RFC 7517 section 5).
     package init(jwks json: Span<UInt8>) throws(Malformed) {
         guard let entries = try? JSONWebKeys.entries(json) else {
             throw Malformed(message: "it is not a complete JSON key set")
@@ -23,11 +23,11 @@ package struct ReceiptVerifier {
         self.keys = keys
     }
 
-    /// The receipt that `text` is, once its signature has been verified.
+    /// Verifies the signature of a receipt and returns what it says.
     package func receipt(_ text: Span<UInt8>) throws(Receipt.Refusal) -> Receipt {
         let compact = try CompactReceipt(text)
         guard let key = keys[compact.keyID] else { throw .unknownKey }
-        guard key.isValid(compact.signature.span, for: text.extracting(0..<compact.signedBytes)) else {
+        guard key.isValid(compact.signature.span, for: text.extracting(compact.signed)) else {
             throw .badSignature
         }
         return compact.receipt

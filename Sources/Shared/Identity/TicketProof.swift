@@ -1,16 +1,16 @@
-/// What anyone can check of a ticket: that this position in a sale's waiting room was given to this buyer. A ticket
-/// itself only we can verify; what is signed with the key of receipts can't be denied.
+/// What anyone can verify of a ticket: that this position in a sale's waiting room was given to this buyer. Only we can
+/// verify a ticket itself; this is signed with the receipt key, so we can't deny it.
 ///
 /// Its claims are these members, always in this order and without white space: sale, uuid, epoch, position, buyer.
 package struct TicketProof: Equatable, Sendable {
-    /// The header's `typ`, which keeps it from passing for a receipt.
+    /// The header's `typ`, which keeps a proof from passing for a receipt.
     package static let type: StaticString = "ticket-proof+jwt"
 
     package var sale: SaleID
     package var uuid: String
     package var epoch: Int
     package var position: Int
-    /// A pseudonym (`Pseudonym`), the same as in receipts and the ledger.
+    /// A pseudonym (`Pseudonym`), the same as in receipts and in the ledger.
     package var buyer: String
 
     package init(sale: SaleID, uuid: String, epoch: Int, position: Int, buyer: String) {

@@ -1,11 +1,11 @@
-/// Tells what a ticket says, once its signature has been verified.
+/// Verifies tickets.
 package final class TicketVerifier {
     private let verifier: MACVerifier
 
-    /// - Parameter keys: the buyers' own; those of tickets are derived from them.
+    /// - Parameter keys: the buyers' own; the keys for tickets are derived from them.
     package init(keys: KeySet) { verifier = MACVerifier(keys: Ticket.keys(from: keys), type: "\(Ticket.type)") }
 
-    /// The claims, by their places in the decoded text.
+    /// The claims; texts as ranges of the decoded JSON.
     private struct Claims {
         let sale: SaleID
         let uuid: Range<Int>
@@ -14,14 +14,14 @@ package final class TicketVerifier {
         let position: Int
     }
 
-    /// Appends what purchase.lua is told of a ticket that `buyer` shows for `sale`: `POSITION EPOCH UUID`, or the
+    /// Appends what purchase.lua receives for a ticket that `buyer` shows for `sale`: `POSITION EPOCH UUID`, or the
     /// fault's word. Nothing is allocated.
     package func append(
         claimOf ticket: Span<UInt8>, sale: SaleID, buyer: Span<UInt8>, to output: inout ByteBuffer
     ) {
         let start = output.count
-        do throws(TokenVerifier.Refusal) {
-            try verifier.withClaims(of: ticket) { (json) throws(TokenVerifier.Refusal) in
+        do throws(JWTRefusal) {
+            try verifier.withClaims(of: ticket) { (json) throws(JWTRefusal) in
                 let claims = try Self.claims(json)
                 guard claims.sale == sale else { return output.append("foreign") }
                 guard json.extracting(claims.buyer).equals(buyer) else { return output.append("other") }
@@ -37,10 +37,10 @@ package final class TicketVerifier {
         }
     }
 
-    /// The ticket that `text` is.
+    /// Verifies a ticket and returns what it says.
     package func ticket(_ text: Span<UInt8>) throws(Ticket.Fault) -> Ticket {
-        do throws(TokenVerifier.Refusal) {
-            return try verifier.withClaims(of: text) { (json) throws(TokenVerifier.Refusal) in
+        do throws(JWTRefusal) {
+            return try verifier.withClaims(of: text) { (json) throws(JWTRefusal) in
                 let claims = try Self.claims(json)
                 return Ticket(
                     sale: claims.sale, uuid: json.extracting(claims.uuid).string, epoch: claims.epoch,
@@ -51,9 +51,8 @@ package final class TicketVerifier {
         }
     }
 
-    /// Whatever is signed with this key we have written, so that anything but these five claims, each once, is nobody's
-    /// ticket.
-    private static func claims(_ json: Span<UInt8>) throws(TokenVerifier.Refusal) -> Claims {
+    /// Only we sign with this key, so anything other than these five claims, each exactly once, is refused.
+    private static func claims(_ json: Span<UInt8>) throws(JWTRefusal) -> Claims {
         var sale: SaleID?
         var uuid: JSONReader.Text?
         var buyer: JSONReader.Text?
@@ -62,8 +61,7 @@ package final class TicketVerifier {
         do throws(JSONReader.Failure) {
             var reader = JSONReader(json)
             try reader.beginObject()
-            var first = true
-            while let name = try reader.member(first: &first) {
+            while let name = try reader.member() {
                 let name = json.extracting(name.range)
                 if sale == nil, name.equals("sale") {
                     let value = try reader.string()

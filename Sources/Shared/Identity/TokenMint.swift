@@ -1,24 +1,16 @@
-/// Issues the tokens that `TokenVerifier` accepts: for salectl, the load client and tests. The shop has its own.
+/// Issues tokens that `TokenVerifier` accepts, for salectl, the load client and tests. In production the shop issues
+/// them.
 package struct TokenMint: ~Copyable {
-    private let key: KeySet.Key
+    private var signer: MACSigner
     private let audience: String?
     private let issuer: String?
-    private var header = ByteBuffer(capacity: 128)
     private var claims = ByteBuffer(capacity: 512)
-    private var mac = ByteBuffer(capacity: 32)
 
-    /// A mint that signs with the set's first key.
+    /// Makes a mint that signs with the set's first key.
     package init(keys: KeySet, audience: String? = nil, issuer: String? = nil) {
-        key = keys.keys[0]
+        signer = MACSigner(key: keys.keys[0], type: "JWT")
         self.audience = audience
         self.issuer = issuer
-        var json = ByteBuffer()
-        json.append(UInt8(ascii: "{"))
-        json.appendMember("alg", "HS256")
-        json.appendMember("typ", "JWT")
-        json.appendMember("kid", key.id)
-        json.append(UInt8(ascii: "}"))
-        Base64URL.encode(json.bytes, into: &header)
     }
 
     /// Appends a token for `subject`, valid from `issuedAt` until `expiresAt` (seconds since 1970).
@@ -33,15 +25,7 @@ package struct TokenMint: ~Copyable {
         if let audience { claims.appendMember("aud", audience) }
         if let issuer { claims.appendMember("iss", issuer) }
         claims.append(UInt8(ascii: "}"))
-
-        let start = output.count
-        output.append(header)
-        output.append(UInt8(ascii: "."))
-        Base64URL.encode(claims.bytes, into: &output)
-        mac.removeAll()
-        key.hmac.authenticate(output.bytes.extracting(start..<output.count), into: &mac)
-        output.append(UInt8(ascii: "."))
-        Base64URL.encode(mac.bytes, into: &output)
+        signer.append(claims, to: &output)
     }
 
     /// A token for `subject`.

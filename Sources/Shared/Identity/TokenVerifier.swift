@@ -1,24 +1,7 @@
-/// Tells who sent a request: the subject of a JWT (RFC 7519) that is signed under one of our keys (`MACVerifier`).
-/// Nothing is allocated per token.
+/// Authenticates buyers: verifies a JWT (RFC 7519) signed with one of our keys (`MACVerifier`), and returns its
+/// subject. Nothing is allocated per token.
 package final class TokenVerifier {
-    /// Why a token does not count.
-    package enum Refusal: Error, Equatable, Sendable {
-        /// Not three strict base64url parts of JSON within the size bound, or a claim of the wrong type.
-        case malformed
-        /// Another algorithm, an extension we would have to understand (`crit`), or a key that isn't ours.
-        case unknownKey
-        case badSignature
-        case expired
-        case notYetValid
-        case wrongAudience
-        case wrongIssuer
-        /// `sub` is not 1–128 bytes of printable ASCII without space.
-        case badSubject
-    }
-
-    /// Bytes a token may have. Ours have about 180; a kilobyte leaves room for another issuer's claims.
-    package static let tokenBytesMax = 1024
-    /// Seconds that an issuer's clock may differ from ours, either way.
+    /// Seconds by which an issuer's clock may differ from ours, either way.
     package static let clockSkewSeconds = 30
 
     private let verifier: MACVerifier
@@ -34,29 +17,28 @@ package final class TokenVerifier {
     /// Verifies `token` and calls `body` with its subject, which is valid only inside.
     package func withSubject<R>(
         of token: Span<UInt8>, nowSeconds: Int, _ body: (Span<UInt8>) -> R
-    ) throws(Refusal) -> R {
-        try verifier.withClaims(of: token) { (claims) throws(Refusal) -> R in
+    ) throws(JWTRefusal) -> R {
+        try verifier.withClaims(of: token) { (claims) throws(JWTRefusal) -> R in
             let subject = try checkedSubject(in: claims, nowSeconds: nowSeconds)
             return body(claims.extracting(subject))
         }
     }
 
-    /// The range of `sub` in the decoded claims, once every claim has been judged.
-    private func checkedSubject(in json: Span<UInt8>, nowSeconds: Int) throws(Refusal) -> Range<Int> {
+    /// Checks every claim, and returns the range of `sub` in the decoded claims.
+    private func checkedSubject(in json: Span<UInt8>, nowSeconds: Int) throws(JWTRefusal) -> Range<Int> {
         var subject: JSONReader.Text?
         var expires: Int?
         var notBefore: Int?
-        // nil: the claim has not occurred.
+        // nil: the claim has not occurred yet.
         var audienceMatches: Bool?
         var issuerMatches: Bool?
         do throws(JSONReader.Failure) {
             var reader = JSONReader(json)
             try reader.beginObject()
-            var first = true
-            while let name = try reader.member(first: &first) {
+            while let name = try reader.member() {
                 let name = json.extracting(name.range)
                 if name.equals("sub") {
-                    // Two of one claim: which one counts would depend on the reader (RFC 8725 section 2.4).
+                    // If a claim occurred twice, it would depend on the reader which one counts (RFC 8725 section 2.4).
                     guard subject == nil else { throw .malformed }
                     subject = try reader.string()
                 } else if name.equals("exp") {
@@ -71,8 +53,7 @@ package final class TokenVerifier {
                     let kind = try reader.peek()
                     if kind == .array {
                         try reader.beginArray()
-                        var firstElement = true
-                        while try reader.element(first: &firstElement) {
+                        while try reader.element() {
                             let element = try reader.string()
                             if Self.equal(json.extracting(element.range), audience) { matches = true }
                         }
@@ -98,15 +79,11 @@ package final class TokenVerifier {
         if let notBefore, nowSeconds < notBefore - Self.clockSkewSeconds { throw .notYetValid }
         if audience != nil, audienceMatches != true { throw .wrongAudience }
         if issuer != nil, issuerMatches != true { throw .wrongIssuer }
-        guard let subject, !subject.escaped, Self.isBuyer(json.extracting(subject.range)) else { throw .badSubject }
+        guard let subject, !subject.escaped, BuyerName.isValid(json.extracting(subject.range)) else {
+            throw .badSubject
+        }
         return subject.range
     }
 
     private static func equal(_ bytes: Span<UInt8>, _ text: String) -> Bool { text.withBytes { $0.equals(bytes) } }
-
-    private static func isBuyer(_ text: Span<UInt8>) -> Bool {
-        guard text.count >= 1, text.count <= Limits.buyerBytesMax else { return false }
-        for index in text.indices where text[index] <= 0x20 || text[index] >= 0x7F { return false }
-        return true
-    }
 }

@@ -1,5 +1,15 @@
-/// A W3C trace-id (Trace Context section 3.2.2.3): 16 bytes, not all zero, that name one request from end to end.
+/// A W3C trace-id (Trace Context section 3.2.2.3): 16 bytes, not all zero, that identify one request from end to end.
 package struct TraceID: Equatable, Sendable {
+    /// Bytes of a trace-id's text.
+    private static let textBytes = 32
+    /// The text that stands for an order's trace-id if it is not known. No request has it.
+    package static let unknown = String(repeating: "0", count: textBytes)
+
+    /// Whether `text` is 32 hexadecimal digits in lower case; `unknown` is too.
+    package static func isValid(_ text: Span<UInt8>) -> Bool { text.count == textBytes && text.isLowerHex }
+
+    package static func isValid(_ text: String) -> Bool { text.withBytes { isValid($0) } }
+
     package let high: UInt64
     package let low: UInt64
 
@@ -8,9 +18,9 @@ package struct TraceID: Equatable, Sendable {
         self.low = low
     }
 
-    /// The trace-id of a valid `traceparent` header; nil where the header is not valid (it is then ignored).
+    /// The trace-id of a `traceparent` header; nil if the header is not valid, and so must be ignored.
     package init?(traceparent: Span<UInt8>) {
-        // version "-" trace-id "-" parent-id "-" flags; version 00 has exactly 55 bytes, later ones at least.
+        // version "-" trace-id "-" parent-id "-" flags. Version 00 has exactly 55 bytes, later ones at least 55.
         guard traceparent.count >= 55, traceparent[2] == UInt8(ascii: "-"), traceparent[35] == UInt8(ascii: "-"),
             traceparent[52] == UInt8(ascii: "-"), let version = Self.hex(traceparent, 0, 2), version != 0xFF,
             version != 0 || traceparent.count == 55,
@@ -33,7 +43,7 @@ package struct TraceID: Equatable, Sendable {
     }
 }
 
-/// Makes trace ids: a random start and a mixed counter, so that an id costs nanoseconds, not a system call.
+/// Makes trace-ids from a random start and a mixed counter, so that an id costs nanoseconds, not a system call.
 package struct TraceIDGenerator {
     private let high: UInt64
     private var counter: UInt64
@@ -44,10 +54,10 @@ package struct TraceIDGenerator {
         counter = random.next()
     }
 
-    /// The next id; ids of one generator repeat after 2^64.
+    /// The next id. The ids of one generator repeat after 2^64.
     package mutating func next() -> TraceID {
         counter &+= 1
-        // splitmix64's finaliser is a bijection: distinct counters give distinct ids that share no visible order.
+        // splitmix64's finaliser is a bijection: distinct counters give distinct ids without visible order.
         var mixed = counter &* 0x9E37_79B9_7F4A_7C15
         mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
         mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB

@@ -1,4 +1,4 @@
-/// Writing JSON (RFC 8259) member by member, without an object tree in between.
+/// Writing JSON (RFC 8259) member by member, without building an object tree.
 extension ByteBuffer {
     /// Appends `text` as a JSON string.
     package mutating func append(json text: String) {
@@ -6,7 +6,7 @@ extension ByteBuffer {
         text.withUTF8 { append(json: $0.span) }
     }
 
-    /// Appends valid UTF-8 as a JSON string: quotes, backslashes and control characters are escaped.
+    /// Appends valid UTF-8 as a JSON string, with quotes, backslashes and control characters escaped.
     package mutating func append(json text: Span<UInt8>) {
         append(UInt8(ascii: "\""))
         for index in text.indices {
@@ -27,7 +27,7 @@ extension ByteBuffer {
         append(UInt8(ascii: "\""))
     }
 
-    /// Appends `"name":` after a comma where one is due: at the start of an object none is.
+    /// Appends `"name":`, after a comma unless it is at the start of an object.
     package mutating func appendMember(_ name: StaticString) {
         if let last = bytes.indices.last, bytes[last] != UInt8(ascii: "{") { append(UInt8(ascii: ",")) }
         append(UInt8(ascii: "\""))
@@ -54,7 +54,7 @@ extension ByteBuffer {
         appendMember(name, each: values) { $0.append(json: $1) }
     }
 
-    /// An array; `body` appends one element.
+    /// Appends a member that is an array; `body` appends one element.
     package mutating func appendMember<T>(
         _ name: StaticString, each elements: some Sequence<T>, _ body: (inout ByteBuffer, T) -> Void
     ) {
@@ -69,7 +69,7 @@ extension ByteBuffer {
         append(UInt8(ascii: "]"))
     }
 
-    /// A time as RFC 3339 text, or null where it is unset.
+    /// Appends a member that is a time, as RFC 3339 text, or null if it is nil.
     package mutating func appendMember(_ name: StaticString, time: UnixMilliseconds?) {
         appendMember(name)
         guard let time else { return append("null") }

@@ -1,33 +1,35 @@
-/// A strict, allocation-free reader of one JSON text (RFC 8259), for the few shapes this system takes from outside.
+/// A strict, allocation-free reader of one JSON text (RFC 8259), for the few shapes that this system accepts.
 ///
-/// The caller says what it expects next; anything else throws. Strings are returned as ranges into the text, still
-/// escaped. Depth is bounded by the caller's own recursion and, for what is skipped, by `depthLimit`.
+/// The caller asks for what it expects next, and anything else throws. Strings are returned as ranges of the text,
+/// still escaped. Nesting is bounded by the caller's own recursion and, for skipped values, by `depthLimit`.
 package struct JSONReader: ~Escapable {
     package enum Failure: Error, Equatable {
         case malformed
         case tooDeep
     }
 
-    /// What value comes next.
+    /// The kind of a value.
     package enum Kind { case object, array, string, number, literal }
 
     /// A string's bytes between its quotes.
     package struct Text {
         package let range: Range<Int>
-        /// Whether a backslash occurs; without one the bytes are the value.
+        /// Whether it contains a backslash. Without one, the bytes are the value.
         package let escaped: Bool
     }
 
-    /// Nesting that `skip` follows; our own documents nest three deep.
+    /// How deep `skip` follows nesting; our own documents nest three deep.
     private static let depthLimit = 16
 
     private let bytes: Span<UInt8>
     private var offset = 0
+    /// An object or array has just been entered: there is no comma before its first member or element.
+    private var isAtFirst = false
 
     @_lifetime(copy bytes)
     package init(_ bytes: Span<UInt8>) { self.bytes = bytes }
 
-    /// What kind of value comes next.
+    /// The kind of the next value.
     @_lifetime(self: copy self)
     package mutating func peek() throws(Failure) -> Kind {
         skipSpace()
@@ -41,32 +43,36 @@ package struct JSONReader: ~Escapable {
         }
     }
 
-    /// Enters an object; follow with `member`.
+    /// Enters an object. Call `member` next.
     @_lifetime(self: copy self)
-    package mutating func beginObject() throws(Failure) { try expect(UInt8(ascii: "{")) }
+    package mutating func beginObject() throws(Failure) {
+        try expect(UInt8(ascii: "{"))
+        isAtFirst = true
+    }
 
-    /// The name of the next member, its value being next; nil where the object ends.
-    ///
-    /// - Parameter first: true until a member has been returned; it is set to false then.
+    /// The name of the next member, whose value comes next; nil at the end of the object.
     @_lifetime(self: copy self)
-    package mutating func member(first: inout Bool) throws(Failure) -> Text? {
-        if try ends(with: UInt8(ascii: "}"), first: &first) { return nil }
+    package mutating func member() throws(Failure) -> Text? {
+        if try ends(with: UInt8(ascii: "}")) { return nil }
         let name = try string()
         try expect(UInt8(ascii: ":"))
         return name
     }
 
-    /// Enters an array; follow with `element`.
+    /// Enters an array. Call `element` next.
     @_lifetime(self: copy self)
-    package mutating func beginArray() throws(Failure) { try expect(UInt8(ascii: "[")) }
-
-    /// Whether another element comes; false where the array ends.
-    @_lifetime(self: copy self)
-    package mutating func element(first: inout Bool) throws(Failure) -> Bool {
-        try !ends(with: UInt8(ascii: "]"), first: &first)
+    package mutating func beginArray() throws(Failure) {
+        try expect(UInt8(ascii: "["))
+        isAtFirst = true
     }
 
-    /// A string.
+    /// Whether another element follows; false at the end of the array.
+    @_lifetime(self: copy self)
+    package mutating func element() throws(Failure) -> Bool {
+        try !ends(with: UInt8(ascii: "]"))
+    }
+
+    /// Reads a string.
     @_lifetime(self: copy self)
     package mutating func string() throws(Failure) -> Text {
         try expect(UInt8(ascii: "\""))
@@ -89,7 +95,7 @@ package struct JSONReader: ~Escapable {
         throw .malformed
     }
 
-    /// An integer written without fraction, exponent or sign, at most 18 digits; anything else is malformed.
+    /// Reads an integer without fraction, exponent or sign, of at most 18 digits; anything else is malformed.
     @_lifetime(self: copy self)
     package mutating func naturalNumber() throws(Failure) -> Int {
         let range = try number()
@@ -98,8 +104,8 @@ package struct JSONReader: ~Escapable {
         return value
     }
 
-    /// The whole seconds of a JSON number of seconds (RFC 7519's NumericDate may have a fraction); a sign or an exponent
-    /// is malformed: nobody dates that way, and dropping an exponent would read another time.
+    /// Reads a number of seconds and returns the whole ones (RFC 7519's NumericDate may have a fraction). A sign or an
+    /// exponent is malformed: nobody writes a date that way, and dropping an exponent would give another time.
     @_lifetime(self: copy self)
     package mutating func numericDate() throws(Failure) -> Int {
         let range = try number()
@@ -109,7 +115,7 @@ package struct JSONReader: ~Escapable {
         return value
     }
 
-    /// `true` or `false`.
+    /// Reads `true` or `false`.
     @_lifetime(self: copy self)
     package mutating func boolean() throws(Failure) -> Bool {
         skipSpace()
@@ -119,11 +125,11 @@ package struct JSONReader: ~Escapable {
         return bytes[start] == UInt8(ascii: "t")
     }
 
-    /// Passes over the next value, whatever it is.
+    /// Skips the next value, whatever it is.
     @_lifetime(self: copy self)
     package mutating func skip() throws(Failure) { try skip(depth: 0) }
 
-    /// Nothing but white space is left.
+    /// Checks that nothing but white space is left.
     @_lifetime(self: copy self)
     package mutating func end() throws(Failure) {
         skipSpace()
@@ -136,12 +142,10 @@ package struct JSONReader: ~Escapable {
         switch try peek() {
         case .object:
             try beginObject()
-            var first = true
-            while try member(first: &first) != nil { try skip(depth: depth + 1) }
+            while try member() != nil { try skip(depth: depth + 1) }
         case .array:
             try beginArray()
-            var first = true
-            while try element(first: &first) { try skip(depth: depth + 1) }
+            while try element() { try skip(depth: depth + 1) }
         case .string: _ = try string()
         case .number: _ = try number()
         case .literal: try literal()
@@ -149,20 +153,21 @@ package struct JSONReader: ~Escapable {
     }
 
     @_lifetime(self: copy self)
-    private mutating func ends(with closing: UInt8, first: inout Bool) throws(Failure) -> Bool {
+    private mutating func ends(with closing: UInt8) throws(Failure) -> Bool {
+        // Whether a member, an element or the end comes next: what follows that needs a comma.
+        defer { isAtFirst = false }
         skipSpace()
         guard offset < bytes.count else { throw .malformed }
         if bytes[offset] == closing {
             offset += 1
             return true
         }
-        if !first { try expect(UInt8(ascii: ",")) }
-        first = false
+        if !isAtFirst { try expect(UInt8(ascii: ",")) }
         skipSpace()
         return false
     }
 
-    /// A number by RFC 8259 section 6: -? int frac? exp?
+    /// Reads a number by RFC 8259 section 6: -? int frac? exp?
     @_lifetime(self: copy self)
     private mutating func number() throws(Failure) -> Range<Int> {
         skipSpace()
@@ -236,19 +241,9 @@ package struct JSONReader: ~Escapable {
 }
 
 extension Span<UInt8> {
-    /// Whether the end of a number, from its point on, is a fraction and no exponent.
+    /// Whether the rest of a number, from its point on, is a fraction without an exponent.
     fileprivate var isFraction: Bool {
         for index in indices where index > 0 && self[index] &- UInt8(ascii: "0") >= 10 { return false }
         return true
-    }
-}
-
-/// The value of a hexadecimal digit, of either case.
-package func hexValue(_ digit: UInt8) -> UInt8? {
-    switch digit {
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
-    case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
-    case UInt8(ascii: "A")...UInt8(ascii: "F"): digit - UInt8(ascii: "A") + 10
-    default: nil
     }
 }

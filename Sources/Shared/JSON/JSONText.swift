@@ -1,5 +1,5 @@
 extension JSONReader {
-    /// A string, its escapes resolved; malformed where it is no text: half a surrogate pair, or bytes that are not UTF-8.
+    /// Reads a string and resolves its escapes. Half a surrogate pair, or bytes that are not UTF-8, are malformed.
     @_lifetime(self: copy self)
     package mutating func text(in bytes: Span<UInt8>) throws(Failure) -> String {
         let text = try string()
@@ -9,7 +9,7 @@ extension JSONReader {
 }
 
 extension JSONReader.Text {
-    /// The string's value, its escapes resolved; nil where it is no text.
+    /// The string's value, with its escapes resolved; nil if it has half a surrogate pair, or is not UTF-8.
     ///
     /// - Parameter bytes: the JSON text that it was read from.
     package func value(in bytes: Span<UInt8>) -> String? {
@@ -40,7 +40,7 @@ extension JSONReader.Text {
         return String(validating: units, as: UTF8.self)
     }
 
-    /// The scalar of `\uXXXX`, or of two of them that are a surrogate pair; `index` is behind the `u`.
+    /// The scalar of `\uXXXX`, or of a surrogate pair of two of them; `index` is after the `u`.
     private static func scalar(_ raw: Span<UInt8>, _ index: inout Int) -> Unicode.Scalar? {
         let first = unit(raw, index)
         index += 4
@@ -54,7 +54,7 @@ extension JSONReader.Text {
         return Unicode.Scalar(0x10000 + (first - 0xD800) << 10 + (second - 0xDC00))
     }
 
-    /// Four digits that the reader has seen to be hexadecimal.
+    /// The value of four digits; the reader has checked that they are hexadecimal.
     private static func unit(_ raw: Span<UInt8>, _ start: Int) -> UInt32 {
         var value: UInt32 = 0
         for index in start..<start + 4 { value = value << 4 | UInt32(hexValue(raw[index]) ?? 0) }

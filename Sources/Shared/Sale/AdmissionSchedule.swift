@@ -1,16 +1,17 @@
-/// When whose turn is in a waiting room: a pure function of the position, known as soon as the ticket is.
+/// When each turn in a waiting room begins: a pure function of the position, known as soon as the ticket is given.
 ///
-/// It is a list of segments, each saying "from this time on, after this position, so many tickets a second". A change
-/// of the rate ends the last segment where it has come to, and begins another: whoever was admitted stays admitted, and
-/// only later turns move. The scripts know the same arithmetic; `text` is how Redis, the stream and SQLite hold it.
+/// It is a list of segments, each saying "from this time on, after this position, this many tickets a second". Changing
+/// the rate ends the last segment at the position it has reached, and begins another: whoever was admitted stays
+/// admitted, and only later turns move. The scripts use the same arithmetic; Redis, the stream and SQLite hold the
+/// schedule as `text`.
 package struct AdmissionSchedule: Hashable, Sendable {
     package struct Segment: Hashable, Sendable {
         package var from: UnixMilliseconds
-        /// The last position that belongs to the segment before.
+        /// The last position of the segment before.
         package var after: Int
         /// Tickets a second.
         package var rate: Int
-        /// Nobody is admitted; the rate is that at which it will go on.
+        /// Nobody is admitted; the rate is the one at which admission will resume.
         package var isPaused: Bool
 
         package init(from: UnixMilliseconds, after: Int, rate: Int, isPaused: Bool = false) {
@@ -24,29 +25,31 @@ package struct AdmissionSchedule: Hashable, Sendable {
     /// When a position's turn begins.
     package enum Turn: Equatable, Sendable {
         case at(UnixMilliseconds)
-        /// Admission is paused: nobody knows yet.
+        /// Admission is paused, so it is not known yet.
         case unknown
-        /// So long ago that the schedule has forgotten it (admit.lua).
+        /// It was so long ago that the schedule no longer has it (admit.lua).
         case forgotten
     }
 
-    /// A changed rate takes one; at the bound, admit.lua drops the oldest once no turn in it can be valid any more.
+    /// Each change of the rate adds one. At this limit, admit.lua drops the oldest once no turn in it can still be
+    /// valid.
     package static let segmentsMax = 64
 
     package let segments: [Segment]
 
-    /// The segment that goes on.
+    /// The segment in which later positions are.
     package var last: Segment { segments[segments.count - 1] }
 
     package init(_ first: Segment) { segments = [first] }
 
-    /// Reads `from after rate` segments, `;` between them, a paused one with a fourth word; nil for anything else.
+    /// Reads segments `from after rate`, separated by `;`, a paused one with the fourth word `paused`; nil for anything
+    /// else.
     package init?(_ text: String) {
         var segments: [Segment] = []
         for part in text.split(separator: ";", omittingEmptySubsequences: false) {
             let words = part.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
             guard words.count == 3 || words.count == 4 && words[3] == "paused",
-                let from = UnixMilliseconds(told: words[0].withBytes { $0.decimal }),
+                let from = UnixMilliseconds(validating: words[0].withBytes { $0.decimal }),
                 let after = words[1].withBytes({ $0.decimal }), after <= Limits.ticketPositionMax,
                 let rate = words[2].withBytes({ $0.decimal }), (1...Limits.admissionRateMax).contains(rate),
                 segments.last.map({ $0.from <= from && $0.after <= after }) ?? true
@@ -63,17 +66,17 @@ package struct AdmissionSchedule: Hashable, Sendable {
             .joined(separator: ";")
     }
 
-    /// When the turn of a ticket begins: the last segment that begins below its position decides.
+    /// When the turn of a ticket begins. The last segment that begins before its position decides.
     package func turn(of position: Int) -> Turn {
         guard let segment = segments.last(where: { $0.after < position }) else { return .forgotten }
         if segment.isPaused { return .unknown }
-        // Whole seconds apart from the rest, as in the scripts: a product of all would leave Lua's 53 bits.
+        // Whole seconds and the rest are computed apart, as in the scripts: one product would exceed Lua's 53 bits.
         let (seconds, rest) = (position - segment.after).quotientAndRemainder(dividingBy: segment.rate)
         return .at(
             UnixMilliseconds(segment.from.value + seconds * 1000 + (rest * 1000 + segment.rate - 1) / segment.rate))
     }
 
-    /// The last position whose turn has begun, whether anybody holds it or not.
+    /// The last position whose turn has begun, whether or not anybody holds it.
     package func admitted(at now: UnixMilliseconds) -> Int {
         for index in segments.indices.reversed() where segments[index].from <= now {
             let segment = segments[index]
@@ -83,28 +86,5 @@ package struct AdmissionSchedule: Hashable, Sendable {
             return index + 1 < segments.count ? min(admitted, segments[index + 1].after) : admitted
         }
         return segments[0].after
-    }
-}
-
-/// How a sale lets buyers in.
-package struct WaitingRoom: Hashable, Sendable {
-    package var schedule: AdmissionSchedule
-    /// How long a turn lasts.
-    package var turnWindowMilliseconds: Int
-
-    /// Two minutes: time for somebody on a slow phone to see that it is their turn, and to press.
-    package static let turnWindowDefault = 120_000
-    /// A second to a day.
-    package static let turnWindowRange = 1000...86_400_000
-
-    package init(schedule: AdmissionSchedule, turnWindowMilliseconds: Int) {
-        self.schedule = schedule
-        self.turnWindowMilliseconds = turnWindowMilliseconds
-    }
-
-    /// Reads the two fields of a sale or an event; nil where they are not of that form.
-    package init?(admission: String, turnWindow: Int) {
-        guard let schedule = AdmissionSchedule(admission), Self.turnWindowRange.contains(turnWindow) else { return nil }
-        self.init(schedule: schedule, turnWindowMilliseconds: turnWindow)
     }
 }

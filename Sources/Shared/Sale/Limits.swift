@@ -1,37 +1,23 @@
-/// Sizes that the contract fixes, in one place for the edge, the scripts' callers and the worker.
+/// Sizes that the contract fixes, shared by the edge, the scripts' callers and the worker.
 package enum Limits {
-    /// Units one purchase may ask for.
+    /// Units that one purchase may ask for.
     package static let quantityMax = 99
     /// Bytes of a buyer's name, the `sub` of its token.
     package static let buyerBytesMax = 128
+    /// Bytes of a buyer's token, or of a ticket. Ours have about 180; a kilobyte leaves room for another issuer's
+    /// claims.
+    package static let tokenBytesMax = 1024
     /// Bytes of an Idempotency-Key.
     package static let keyBytesMax = 64
     /// Bytes of a sale's name.
     package static let saleBytesMax = 32
-    /// Units of one sale. Lua numbers are exact to 2^53; a billion leaves all of that to spare.
+    /// Units of one sale. Lua numbers are exact up to 2^53, far above a billion.
     package static let stockMax = 1_000_000_000
-    /// Tickets a second that a waiting room may admit. With a million seconds' worth of them Lua is still exact.
+    /// Tickets a second that a waiting room may admit. Lua is still exact after a million seconds of them.
     package static let admissionRateMax = 1_000_000
-    /// The highest position of a waiting room: a thousand times more than anybody will give, and in milliseconds at one a
-    /// second still far from what 64 bits hold.
+    /// The highest position in a waiting room: a thousand times more than will ever be given, and at one a second its
+    /// turn in milliseconds still fits 64 bits easily.
     package static let ticketPositionMax = 1_000_000_000_000
     /// Bytes of a sale's title.
     package static let titleBytesMax = 200
-}
-
-/// The name a client gives one purchase, so that a retry is known as one: `[A-Za-z0-9_-]{1,64}`.
-package enum IdempotencyKey {
-    package static func isValid(_ text: Span<UInt8>) -> Bool {
-        guard text.count >= 1, text.count <= Limits.keyBytesMax else { return false }
-        for index in text.indices {
-            let byte = text[index]
-            let allowed =
-                asciiLowercased(byte) &- UInt8(ascii: "a") < 26 || byte &- UInt8(ascii: "0") < 10
-                || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
-            guard allowed else { return false }
-        }
-        return true
-    }
-
-    package static func isValid(_ text: String) -> Bool { text.withBytes { isValid($0) } }
 }

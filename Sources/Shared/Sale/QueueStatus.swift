@@ -1,10 +1,10 @@
-/// A sale's waiting room at one instant, as queue.lua reads it.
+/// A sale's waiting room at one instant, as read by queue.lua.
 package struct QueueStatus: Equatable, Sendable {
     package var sale: SaleID
     package var uuid: String
     package var epoch: Int
     package var room: WaitingRoom
-    /// No window is counted from before this time: it begins anew where a pause or a fence of the sale has ended.
+    /// No turn's window is counted from before this time, when the sale's last pause or fence ended.
     package var turnsSince: UnixMilliseconds
     /// The last position given.
     package var lastPosition: Int
@@ -42,14 +42,14 @@ package struct QueueStatus: Equatable, Sendable {
         min(lastPosition, room.schedule.admitted(at: now))
     }
 
-    /// People whose turn comes before that of `position`. Positions above what is admitted have no gap: only turns that
-    /// passed without anybody there are ever left out (join.lua).
+    /// How many buyers have their turn before `position`. Positions above those admitted have no gaps: join.lua only
+    /// ever skips positions whose turn passed before anybody joined.
     package func ahead(of position: Int, at now: UnixMilliseconds) -> Int {
         max(0, position - 1 - room.schedule.admitted(at: now))
     }
 
     /// When a turn that begins at `turn` is over.
     package func expiry(of turn: UnixMilliseconds) -> UnixMilliseconds {
-        UnixMilliseconds(max(turn, turnsSince).value + room.turnWindowMilliseconds)
+        room.expiry(of: turn, turnsSince: turnsSince)
     }
 }

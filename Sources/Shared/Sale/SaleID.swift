@@ -1,12 +1,12 @@
-/// A sale's name: `[a-z0-9-]{1,32}`, held inline so that routing a request allocates nothing.
+/// A sale's name: `[a-z0-9-]{1,32}`, stored inline so that routing a request allocates nothing.
 package struct SaleID: Hashable, Sendable, CustomStringConvertible {
     private var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
     /// Bytes of the name.
     package let count: Int
 
-    /// nil where `text` is no sale name.
+    /// nil if `text` is not a sale name.
     package init?(_ text: Span<UInt8>) {
-        guard text.count >= 1, text.count <= 32 else { return nil }
+        guard text.count >= 1, text.count <= Limits.saleBytesMax else { return nil }
         count = text.count
         for index in text.indices {
             let byte = text[index]
@@ -23,7 +23,7 @@ package struct SaleID: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// nil where `text` is no sale name.
+    /// nil if `text` is not a sale name.
     package init?(_ text: String) {
         guard let id = text.withBytes({ SaleID($0) }) else { return nil }
         self = id
@@ -50,34 +50,4 @@ package struct SaleID: Hashable, Sendable, CustomStringConvertible {
 extension ByteBuffer {
     /// Appends a sale's name.
     package mutating func append(_ sale: SaleID) { sale.append(to: &self) }
-
-    /// Appends an order's name, `{sale}-{position}`.
-    package mutating func appendOrderID(_ sale: SaleID, position: Int) {
-        append(sale)
-        append(UInt8(ascii: "-"))
-        append(decimal: position)
-    }
-}
-
-/// An order's name: `{sale}-{position}`.
-package struct OrderID: Hashable, Sendable, CustomStringConvertible {
-    package let sale: SaleID
-    package let position: Int
-
-    package init(sale: SaleID, position: Int) {
-        self.sale = sale
-        self.position = position
-    }
-
-    /// nil where `text` is not the one way to write an order of some sale.
-    package init?(_ text: Span<UInt8>) {
-        guard let dash = text.indices.last(where: { text[$0] == UInt8(ascii: "-") }),
-            let sale = SaleID(text.extracting(0..<dash))
-        else { return nil }
-        let digits = text.extracting(dash + 1..<text.count)
-        guard let position = digits.decimal, position >= 1, digits[0] != UInt8(ascii: "0") else { return nil }
-        self.init(sale: sale, position: position)
-    }
-
-    package var description: String { "\(sale)-\(position)" }
 }

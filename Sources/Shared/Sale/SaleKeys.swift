@@ -1,13 +1,13 @@
-/// The Redis keys of one sale. The braces are a hash tag: all of them live in one Cluster slot.
+/// The Redis keys of one sale. The braces are a hash tag: all keys are in one Cluster slot.
 package struct SaleKeys: Sendable {
     /// The set of all sale names.
     package static let sales = "sales"
-    /// The set of the names of all sales that were archived: free on Redis, and never used again.
+    /// The set of the names of all archived sales: freed on Redis, and never used again.
     package static let archived = "sales:archived"
     /// The consumer group of every orders stream.
     package static let group = "workers"
 
-    /// Hash: what the sale is and how it stands.
+    /// Hash: the sale's settings and state.
     package let sale: String
     /// Integer: units left.
     package let stock: String
@@ -19,7 +19,7 @@ package struct SaleKeys: Sendable {
     package let orders: String
     /// Stream: dead letters; never trimmed.
     package let deadLetters: String
-    /// Hash: API process → the last position it told a buyer of, and the units left then.
+    /// Hash: API process → the last position that it confirmed to a buyer, and the units left then.
     package let witnesses: String
 
     /// Hash: buyer → its position in the waiting room.
@@ -27,7 +27,7 @@ package struct SaleKeys: Sendable {
     /// Integer: the last position that the waiting room has given.
     package let joined: String
 
-    /// All of them, in the order of free.lua.
+    /// All keys, in the order of free.lua.
     package var all: [String] {
         [sale, stock, position, buyers, orders, deadLetters, witnesses, tickets, joined]
     }

@@ -1,12 +1,12 @@
-/// A path below a sale, `/v1/sales/{sale}…`: what all listeners have in common.
+/// A path below a sale, `/v1/sales/{sale}…`, which all listeners share.
 package struct SalePath {
     private static let start: StaticString = "/v1/sales/"
 
     package let sale: SaleID
-    /// Where in the path stands what follows the name, its slash included; empty for the sale itself.
+    /// Where in the path the part after the name is, with its slash; empty for the sale itself.
     package let tail: Range<Int>
 
-    /// nil where the path is another, or names no sale.
+    /// nil if the path is another, or has no valid sale name.
     package init?(_ path: Span<UInt8>) {
         let nameStart = Self.start.utf8CodeUnitCount
         guard path.starts(with: Self.start) else { return nil }

@@ -1,4 +1,4 @@
-/// A sale as Redis shows it at one instant, read whole by status.lua.
+/// A sale at one instant, as read by status.lua.
 package struct SaleStatus: Equatable, Sendable {
     package var sale: SaleID
     package var uuid: String
@@ -19,9 +19,9 @@ package struct SaleStatus: Equatable, Sendable {
     package var persistedPosition: Int
     /// Redis' time when this was read.
     package var readAt: UnixMilliseconds
-    /// nil: whoever asks first is first.
+    /// nil: first come, first served.
     package var waitingRoom: WaitingRoom?
-    /// Whether the buyers are there, where there must be any.
+    /// Whether the buyers' key exists, if there must be buyers.
     package var hasBuyers = true
 
     package init(
@@ -46,12 +46,12 @@ package struct SaleStatus: Equatable, Sendable {
         self.waitingRoom = waitingRoom
     }
 
-    /// Whether stock, position and buyers are there; without one of them nothing is sold.
+    /// Whether stock, position and buyers all exist; without one of them nothing is sold.
     package var isWhole: Bool { remaining >= 0 && position >= 0 && hasBuyers }
 
     package enum State: String, Sendable { case ended, scheduled, soldOut = "sold_out", paused, open }
 
-    /// The first that holds of ended, scheduled, sold_out, paused, open.
+    /// The first of ended, scheduled, sold_out, paused, open that applies.
     package var state: State {
         if let closesAt, readAt >= closesAt { return .ended }
         if let opensAt, readAt < opensAt { return .scheduled }

@@ -1,21 +1,21 @@
 import Glibc
 
-/// A wall-clock time: milliseconds since 1970-01-01T00:00:00Z. Times order nothing here; positions do.
+/// A wall-clock time: milliseconds since 1970-01-01T00:00:00Z. Times are never used for ordering; positions are.
 package struct UnixMilliseconds: Hashable, Comparable, Sendable {
     package var value: Int
 
     package init(_ value: Int) { self.value = value }
 
-    /// The last time that is taken for one, in the year 5138: with it, no sum or difference leaves 64 bits.
+    /// The last time that is accepted, in the year 5138: no sum or difference with it overflows 64 bits.
     package static let last = UnixMilliseconds(100_000_000_000_000)
 
-    /// A time that somebody else has said; nil where it is none, or before 1970, or after `last`.
-    package init?(told value: Int?) {
+    /// A time that came from outside; nil if it is missing, before 1970, or after `last`.
+    package init?(validating value: Int?) {
         guard let value, (0...Self.last.value).contains(value) else { return nil }
         self.init(value)
     }
 
-    /// The host's clock now.
+    /// The current time by the host's clock.
     package static var now: UnixMilliseconds {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
@@ -24,15 +24,15 @@ package struct UnixMilliseconds: Hashable, Comparable, Sendable {
 
     package static func < (left: UnixMilliseconds, right: UnixMilliseconds) -> Bool { left.value < right.value }
 
-    /// RFC 3339 text in UTC with milliseconds, as in `2026-11-26T20:00:00.000Z`.
+    /// RFC 3339 text in UTC with milliseconds, such as `2026-11-26T20:00:00.000Z`.
     package var rfc3339: String {
         var buffer = ByteBuffer(capacity: 24)
         buffer.append(rfc3339: self)
         return buffer.string
     }
 
-    /// Reads RFC 3339 text with any offset and up to nine fractional digits; nil for anything else, and for
-    /// times before 1970: no sale is older, and Redis keeps a time as digits.
+    /// Reads RFC 3339 text with any offset and up to nine fractional digits; nil for anything else, and for times
+    /// before 1970: no sale is older, and Redis keeps a time as digits.
     package init?(rfc3339 text: String) {
         let read: Int? = text.withBytes { bytes in
             func field(_ start: Int, _ count: Int) -> Int? {
@@ -79,7 +79,7 @@ package struct UnixMilliseconds: Hashable, Comparable, Sendable {
             parts.tm_min = Int32(minute)
             parts.tm_sec = Int32(second)
             let seconds = timegm(&parts)
-            // timegm carries 31 February over into March; a date that moved was never one.
+            // timegm turns 31 February into a date in March; a date that it changed was not valid.
             guard parts.tm_mday == Int32(day) else { return nil }
             return (seconds - offsetMinutes * 60) * 1000 + milliseconds
         }
@@ -89,7 +89,7 @@ package struct UnixMilliseconds: Hashable, Comparable, Sendable {
 }
 
 extension ByteBuffer {
-    /// Appends `time`, which is not before 1970, as RFC 3339 text in UTC with milliseconds: 24 bytes.
+    /// Appends `time`, which must not be before 1970, as RFC 3339 text in UTC with milliseconds: 24 bytes.
     package mutating func append(rfc3339 time: UnixMilliseconds) {
         let seconds = time.value / 1000
         let date = civilDate(days: seconds / 86_400)
@@ -110,10 +110,11 @@ extension ByteBuffer {
     }
 }
 
-/// The date that is `days`, 0 or more, after 1970-01-01 in the Gregorian calendar; month and day count from 1.
+/// The Gregorian date `days` (0 or more) after 1970-01-01; month and day count from 1.
 ///
-/// Years are counted from March here, so that a leap day is the last day of one (H. Hinnant, chrono-Compatible Low-Level Date
-/// Algorithms, civil_from_days). gmtime_r, with its lock and its table of time zones, is 700 instructions, twice for each win.
+/// Years are counted from March, so that a leap day is the last day of its year (H. Hinnant, chrono-Compatible
+/// Low-Level Date Algorithms, civil_from_days). gmtime_r, with its lock and its table of time zones, takes 700
+/// instructions, twice per win.
 private func civilDate(days: Int) -> (year: Int, month: Int, day: Int) {
     // From 0000-03-01; an era has 400 years, of 146,097 days.
     let days = days + 719_468

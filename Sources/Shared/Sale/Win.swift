@@ -1,6 +1,6 @@
-/// One purchase that won, as the `buyers` hash of a sale remembers it.
+/// One purchase that won, as stored in the `buyers` hash of a sale.
 ///
-/// A buyer's field holds `key position quantity at_ms epoch`, joined by `;` where the buyer has several.
+/// A buyer's field holds `key position quantity at_ms epoch`; several wins are joined by `;`.
 package struct Win: Equatable, Sendable {
     package var key: String
     package var position: Int
@@ -16,13 +16,13 @@ package struct Win: Equatable, Sendable {
         self.epoch = epoch
     }
 
-    /// The win as it stands in the field.
+    /// The win as it is written in the field.
     package var text: String { "\(key) \(position) \(quantity) \(securedAt.value) \(epoch)" }
 
-    /// All wins of one buyer's field; nil where the text is not of that form.
+    /// All wins in one buyer's field; nil if the text is malformed.
     package static func parse(_ text: String) -> [Win]? { text.withBytes { parse($0) } }
 
-    /// The same of bytes, without any text made of them but the keys: when a sale is sold out, an API process reads all of its
+    /// The same for bytes, making no String except for the keys: when a sale is sold out, an API process reads all its
     /// winners while everybody else presses.
     package static func parse(_ text: Span<UInt8>) -> [Win]? {
         var wins: [Win] = []
@@ -31,14 +31,14 @@ package struct Win: Equatable, Sendable {
             let end = text.firstIndex(of: UInt8(ascii: ";"), from: start) ?? text.count
             guard let win = Win(text.extracting(start..<end)) else { return nil }
             wins.append(win)
-            // Behind a semicolon stands another win.
+            // A semicolon must be followed by another win.
             guard end + 1 != text.count else { return nil }
             start = end + 1
         }
         return wins
     }
 
-    /// Five words, and a space between each and the next.
+    /// Reads five words with a space between them.
     private init?(_ text: Span<UInt8>) {
         var start = 0
         func word() -> Range<Int>? {

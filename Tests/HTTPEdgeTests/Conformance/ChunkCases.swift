@@ -1,5 +1,5 @@
-/// Chunked bodies (RFC 9112 section 7.1): what is not exactly a chunk is nothing, as the next request begins where the last
-/// chunk ends.
+/// Chunked bodies (RFC 9112 section 7.1). Only what is exactly a chunk is accepted, because the next request begins
+/// where the last chunk ends.
 extension RequestCase {
     static let chunks = chunkSizes + chunkData + chunkExtensions + trailers
 
@@ -71,8 +71,8 @@ extension RequestCase {
         RequestCase(400, "two bytes of anything behind the data", chunked("5\r\nhelloXX0\r\n\r\n")),
     ]
 
-    /// Ignored, whatever they say (section 7.1.1: a recipient MUST ignore those that it does not know); not skipped to the
-    /// end of the line, which two servers may see in different places.
+    /// Ignored, whatever they say (section 7.1.1: a recipient MUST ignore those that it does not know). They are
+    /// parsed, not skipped to the end of the line, which two servers may see in different places.
     private static let chunkExtensions = [
         RequestCase(nil, "an extension", chunked("5;a=b\r\nhello\r\n0\r\n\r\n"), body: "hello"),
         RequestCase(nil, "an extension without a value", chunked("5;a\r\nhello\r\n0\r\n\r\n"), body: "hello"),
@@ -104,12 +104,12 @@ extension RequestCase {
             chunked(String(repeating: "1;abcdefg=hij\r\nx\r\n", count: 600) + "0\r\n\r\n")),
     ]
 
-    /// Read as the field lines that they are, and dropped (section 7.1.2).
+    /// Parsed as field lines, and dropped (section 7.1.2).
     private static let trailers = [
         RequestCase(nil, "a trailer", chunked("5\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\n"), body: "hello"),
         RequestCase(nil, "trailers", chunked("5\r\nhello\r\n0\r\nA: b\r\nC:\r\n\r\n"), body: "hello"),
         RequestCase(
-            nil, "trailers that frame nothing any more", chunked("0\r\nContent-Length: 9\r\nHost: x\r\n\r\n"), body: ""),
+            nil, "trailers that look like framing", chunked("0\r\nContent-Length: 9\r\nHost: x\r\n\r\n"), body: ""),
         RequestCase(400, "a trailer without a colon", chunked("0\r\nX\r\n\r\n")),
         RequestCase(400, "a trailer without a name", chunked("0\r\n: x\r\n\r\n")),
         RequestCase(400, "a trailer with a space before its colon", chunked("0\r\nX : y\r\n\r\n")),
@@ -131,7 +131,7 @@ extension RequestCase {
     private static func bytes(_ count: Int) -> String { String(repeating: "x", count: count) }
 }
 
-/// Messages that are cut off: nothing is wrong with them so far, and nothing is ever answered (RFC 9112 section 8).
+/// Messages that are cut off: nothing is wrong with them so far, and they are never answered (RFC 9112 section 8).
 extension RequestCase {
     static let unfinished = [
         "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhell", post(coding), post(coding, "5"),

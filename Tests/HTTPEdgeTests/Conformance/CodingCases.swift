@@ -1,4 +1,4 @@
-/// Transfer codings (RFC 9112 section 6.1): who might read the framing otherwise is not let in.
+/// Transfer codings (RFC 9112 section 6.1): framing that another server might read differently is refused.
 extension RequestCase {
     static let codings = [
         RequestCase(400, "both framings", post("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n")),

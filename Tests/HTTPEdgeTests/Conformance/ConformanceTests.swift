@@ -3,14 +3,15 @@ import Foundation
 import HTTPEdge
 import Testing
 
-/// The same tables over a socket: the whole of the edge comes to the verdict of its parser, and acts on it.
+/// The same tables over a socket: the whole edge comes to its parser's verdict, and acts on it.
 @Suite struct `The edge` {
-    @Test func `is held to two hundred cases and more, each a sentence of its own`() {
+    @Test func `has more than two hundred cases, each with a description of its own`() {
         #expect(RequestCase.all.count >= 200)
         #expect(Set(RequestCase.all.map(\.what)).count == RequestCase.all.count)
     }
 
-    /// A fourth of the tables: the parser's own tests cut every message. (An answer to HEAD has no end that shows.)
+    /// A fourth of the tables, because the parser's own tests cut every message. (The end of an answer to HEAD can't be
+    /// seen.)
     @Test(arguments: RequestCase.all.filter { !$0.message.hasPrefix("HEAD") && $0.bytes.count < 300 }.everyFourth)
     func `comes to the same verdict wherever a message is cut in two`(_ example: RequestCase) throws {
         let edge = try EdgeUnderTest()
@@ -28,7 +29,7 @@ import Testing
     }
 
     @Test(arguments: RequestCase.unfinished)
-    func `does not answer what a client leaves unfinished, and hands nothing on`(_ message: String) throws {
+    func `neither answers nor handles what a client leaves unfinished`(_ message: String) throws {
         let edge = try EdgeUnderTest()
         let client = try edge.connect()
         client.send(message)
@@ -55,10 +56,10 @@ import Testing
     func `refuses a bad one, and nothing that is hidden behind it is looked at`(
         _ example: RequestCase, _ byteByByte: Bool
     ) throws {
-        // A megabyte byte by byte shows nothing that 17,000 bytes don't.
+        // A megabyte, byte by byte, shows nothing that 17,000 bytes don't.
         if byteByByte, example.bytes.count > 30_000 { return }
         let edge = try EdgeUnderTest()
-        // What is cut off before its end needs no request hidden behind it to be refused.
+        // A message that is refused before its end needs no request hidden after it.
         let client = try edge.exchange(example.bytes + Self.hidden, byteByByte: byteByByte)
         let answer = try #require(client.responses.first)
         #expect(answer.status == example.status)

@@ -1,4 +1,4 @@
-/// Whom a request is for (RFC 9112 section 3.2).
+/// Which host a request is for (RFC 9112 section 3.2).
 extension RequestCase {
     static let hosts = [
         RequestCase(nil, "a host with a port", get("Host: shop.example:8101\r\n")),
@@ -31,7 +31,7 @@ extension RequestCase {
         RequestCase(400, "a host with something behind its bracket", get("Host: [::1]80\r\n")),
         RequestCase(400, "a host with a byte above ASCII", get("Host: shöp.example\r\n")),
         RequestCase(400, "a host with a character that no name has", get("Host: shop|example\r\n")),
-        // Section 3.2.2 makes an origin server ignore Host where absolute-form names one, as nginx does.
+        // Section 3.2.2 makes an origin server ignore Host if absolute-form names a host, as nginx does.
         RequestCase(nil, "another host than absolute-form's", "GET http://other.example/ HTTP/1.1\r\n\(host)\r\n"),
         RequestCase(
             nil, "absolute-form with the port that Host leaves out",

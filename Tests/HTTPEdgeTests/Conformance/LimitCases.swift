@@ -1,6 +1,6 @@
-/// How much of anything there may be (RFC 9112 sections 3 and 5, RFC 9110 section 5.4).
+/// Limits of size and number (RFC 9112 sections 3 and 5, RFC 9110 section 5.4).
 extension RequestCase {
-    /// A request whose head has so many bytes.
+    /// A request whose head has this many bytes.
     private static func head(of bytes: Int) -> String {
         let rest = get(host + "X: \r\n").utf8.count
         return get(host + "X: \(String(repeating: "a", count: bytes - rest))\r\n")

@@ -5,12 +5,12 @@ import Shared
 import TestSupport
 import Testing
 
-/// Every case through a real nginx: two servers in a row that would disagree about where a message ends are what smuggling
-/// lives on. nginx says in its log what it passed on; the edge must have seen exactly that many requests.
+/// Sends every case through a real nginx: smuggling depends on two servers in a row that disagree about where a message
+/// ends. nginx logs what it passes on, and the edge must have seen exactly that many requests.
 @Suite struct `Behind nginx` {
-    /// A real nginx in front of an edge, on a Unix socket, with connections to the edge that are used again and again.
+    /// A real nginx in front of an edge, on a Unix socket, with persistent connections to the edge.
     ///
-    /// One process, so that it ends with the test and may use the edge's socket, whoever the test's user is.
+    /// It is one process, so that it ends with the test and may use the edge's socket, whichever user runs the test.
     private final class Ingress {
         let edge: EdgeUnderTest
         private let nginx: ChildProcess
@@ -35,7 +35,7 @@ import Testing
             guard answers else { throw UnixHTTPClient.Failure("nginx does not start: \(nginx.errors)") }
         }
 
-        /// As deploy/nginx/sale.conf has it, but for the routes, and with timeouts that end what is cut off.
+        /// Like deploy/nginx/sale.conf except for the routes, and with timeouts that end messages that are cut off.
         private static func configuration(_ directory: String, upstream: String) -> String {
             """
             daemon off;
@@ -69,19 +69,19 @@ import Testing
             """
         }
 
-        /// How often nginx has sent a request on.
+        /// How many requests nginx has passed on.
         var passed: Int {
             let log =
                 (try? String(contentsOf: directory.url.appendingPathComponent("passed.log"), encoding: .utf8)) ?? ""
             return log.split(separator: "\n").flatMap { $0.split(separator: ",") }.count { $0.contains("unix:") }
         }
 
-        /// How many requests the edge has taken or refused.
+        /// How many requests the edge has accepted or refused.
         var seen: Int { edge.server.counters.requests + edge.server.counters.malformed }
 
         var isRunning: Bool { nginx.isRunning }
 
-        /// Sends a message, and then whatever nginx makes of it, until it closes.
+        /// Sends a message, and receives until nginx closes.
         func exchange(_ bytes: [UInt8]) throws -> EdgeClient {
             let client = try EdgeClient(address, edge)
             client.send(bytes)
@@ -99,8 +99,9 @@ import Testing
         for example in RequestCase.all {
             let client = try ingress.exchange(example.bytes + Self.last)
             answered += client.responses.count { $0.status == 200 }
-            // nginx writes its log when it is done with a request, a moment after the client may be.
-            let agree = try ingress.edge.turn { ingress.passed == ingress.seen }
+            // nginx writes its log when it has finished a request, which may be a moment after the client has its
+            // answer.
+            let agree = try ingress.edge.run { ingress.passed == ingress.seen }
             #expect(agree, "\(example.what): nginx passed on \(ingress.passed), the edge saw \(ingress.seen)")
             guard agree else { return }
         }
@@ -115,7 +116,7 @@ import Testing
         for example in RequestCase.chunks where example.status == nil && example.message.utf8.count < 500 {
             let handled = ingress.edge.handled.count
             _ = try ingress.exchange(example.bytes + Self.last)
-            // nginx is stricter here and there, and then nothing comes.
+            // nginx is stricter in some cases, and then nothing arrives.
             guard ingress.edge.handled.count > handled, let body = example.body else { continue }
             #expect(ingress.edge.bodies[handled] == body, "\(example.what)")
         }

@@ -1,13 +1,13 @@
 import Testing
 
-/// A message, and what a strict server makes of it. The tables beside this file are the specification of the edge: each
-/// is about one part of RFC 9112 and RFC 9110.
+/// A message, and how a strict server treats it. The tables beside this file are the specification of the edge; each
+/// covers one part of RFC 9112 and RFC 9110.
 struct RequestCase: Sendable, CustomTestStringConvertible {
-    /// The status of a refusal; nil where the request goes to the handler.
+    /// The status of a refusal; nil if the request goes to the handler.
     let status: Int?
     let what: String
     let message: String
-    /// What the handler sees of the body, where that is what the case is about.
+    /// The body that the handler sees, if the case is about that.
     let body: String?
 
     init(_ status: Int?, _ what: String, _ message: String, body: String? = nil) {
@@ -24,7 +24,7 @@ struct RequestCase: Sendable, CustomTestStringConvertible {
 extension RequestCase {
     static let all = requestLines + hosts + fields + lengths + codings + chunks + connections + smuggling + limits
 
-    // The words that the tables are written with.
+    // Helpers for the tables.
 
     static let host = "Host: shop.example\r\n"
 

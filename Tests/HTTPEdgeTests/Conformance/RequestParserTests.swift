@@ -6,7 +6,7 @@ import Testing
 @testable import HTTPEdge
 
 @Suite struct `The request parser` {
-    /// What it makes of bytes, as a status: 0 incomplete, 200 a head.
+    /// The outcome for these bytes as a status: 0 for an incomplete head, 200 for a complete one.
     private func verdict(_ bytes: ArraySlice<UInt8>) -> Int {
         var parser = RequestParser(limits: EdgeLimits())
         let bytes = Array(bytes)
@@ -40,14 +40,14 @@ import Testing
     func `comes to no other verdict wherever the bytes are cut`(_ example: RequestCase) {
         let bytes = example.bytes
         let whole = example.status ?? 200
-        // Long messages are cut at a sample of places; what matters happens within the first 600 and the last 20 bytes.
+        // Long messages are cut only at some places; what matters is within the first 600 and the last 20 bytes.
         let cuts = (0..<bytes.count).filter { $0 < 600 || $0 % 97 == 0 || $0 > bytes.count - 20 }
         let otherwise = cuts.filter { ![0, whole].contains(verdict(bytes[..<$0])) }
         #expect(otherwise.isEmpty, "cut at these places")
     }
 
     @Test(arguments: RequestCase.all)
-    func `comes to no other verdict whatever follows`(_ example: RequestCase) {
+    func `comes to the same verdict whatever follows`(_ example: RequestCase) {
         for rest in ["\0", "GET / HTTP/1.1\r\n\r\n", String(repeating: "x", count: 20_000)] {
             #expect(verdict(example.bytes[...] + Array(rest.utf8)) == example.status ?? 200, "\(rest.prefix(20))")
         }
@@ -58,7 +58,7 @@ import Testing
         ("/?", "/", ""), ("http://h/a?b", "/a", "b"), ("https://h/a/b", "/a/b", ""), ("HTTP://H/a", "/a", ""),
         ("/http://other/", "/http://other/", ""), ("//other/a", "//other/a", ""),
     ])
-    func `divides a target into path and query`(_ target: String, _ path: String, _ query: String) {
+    func `splits a target into path and query`(_ target: String, _ path: String, _ query: String) {
         var parser = RequestParser(limits: EdgeLimits())
         let bytes = Array("GET \(target) HTTP/1.1\r\nHost: h\r\n\r\n".utf8)
         let outcome = parser.parse(bytes.span)
@@ -84,7 +84,7 @@ import Testing
         #expect(early.isEmpty, "cut at these places")
     }
 
-    @Test func `says where a request's parts stand`() throws {
+    @Test func `finds the parts of a request`() throws {
         let text = "POST /v1/sales/x/purchases?a=b HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nX:  y \r\n\r\n{}GET"
         var parser = RequestParser(limits: EdgeLimits())
         let bytes = Array(text.utf8)
@@ -110,7 +110,7 @@ import Testing
         ("HTTP/1.0", "Connection: close\r\nConnection: keep-alive\r\n", false),
         ("HTTP/1.1", "Connection: close\r\nConnection: keep-alive\r\n", false),
     ])
-    func `knows whether the connection is to go on`(_ version: String, _ fields: String, _ goesOn: Bool) {
+    func `knows whether the connection stays open`(_ version: String, _ fields: String, _ goesOn: Bool) {
         var parser = RequestParser(limits: EdgeLimits())
         let bytes = Array("GET / \(version)\r\nHost: h\r\n\(fields)\r\n".utf8)
         let outcome = parser.parse(bytes.span)

@@ -1,7 +1,7 @@
-/// Shapes by which a request is hidden from one of two servers in a row: each makes them disagree about where the message
-/// ends or whom it is for, so each is refused, and the connection closed with whatever stands behind it.
+/// Messages that hide a request from one of two servers in a row: each makes them disagree about where the message ends
+/// or which host it is for. So each is refused, and the connection is closed with whatever follows.
 ///
-/// The tests append another request to every one of them.
+/// The tests append another request to each of them.
 extension RequestCase {
     static let smuggling = framingsInDisguise + linesThatEndElsewhere + targetsInDisguise + requestsInBodies
 
@@ -81,7 +81,7 @@ extension RequestCase {
         RequestCase(400, "a request line in a request line", "GET / HTTP/1.1 /hidden HTTP/1.1\r\n\(host)\r\n"),
     ]
 
-    /// A request that is the body of another, and so nothing but bytes.
+    /// A request that is the body of another, and so only bytes.
     private static let requestsInBodies = [
         RequestCase(nil, "a request in a POST's body", post(length(inner.utf8.count), inner), body: inner),
         RequestCase(

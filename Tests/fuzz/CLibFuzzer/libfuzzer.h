@@ -1,4 +1,4 @@
-// What libFuzzer offers to a program that has a main of its own; it comes with the toolchain and without a header.
+// libFuzzer's entry point for a program with its own main. The toolchain has the library without a header.
 // https://llvm.org/docs/LibFuzzer.html#using-libfuzzer-as-a-library
 #include <stddef.h>
 #include <stdint.h>

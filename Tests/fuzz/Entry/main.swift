@@ -4,8 +4,8 @@ import Shared
 
 @testable import OrderStore
 
-/// Any bytes as what is kept of a dead letter, and any fields as an entry of the stream: the bytes between NULs. What is
-/// understood must obey the contract.
+/// Any bytes as a packed dead letter, and any fields (the bytes between NULs) as an entry of the stream. Whatever is
+/// parsed must obey the contract.
 let sale = SaleID("demo")!
 
 func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> Int32 {
@@ -33,7 +33,7 @@ func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> Int32 {
     return 0
 }
 
-/// Whatever schedule is understood is written as it was read, and can be counted with.
+/// Whatever schedule is parsed is written as it was read, and its arithmetic doesn't overflow.
 func check(_ room: WaitingRoom?) {
     guard let schedule = room?.schedule else { return }
     precondition(AdmissionSchedule(schedule.text) == schedule, "another schedule once it was written")

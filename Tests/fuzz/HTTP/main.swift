@@ -4,8 +4,8 @@ import Shared
 
 @testable import HTTPEdge
 
-/// Any bytes as a message: read whole, and again cut in two where the first byte says. The verdict must be the same, and
-/// every part of a request must lie within it.
+/// Any bytes as a message, parsed whole, and again cut in two at the place that the first byte says. The verdict must
+/// be the same, and every part of a request must be within it.
 enum Verdict: Equatable {
     case incomplete
     case refused(Int)
@@ -47,7 +47,7 @@ func verdict(_ message: [UInt8], cut: Int) -> Verdict {
     }
 }
 
-/// Decodes the chunks behind a head in two pieces.
+/// Decodes the chunks after a head in two pieces.
 func dechunk(_ bytes: inout [UInt8], _ head: RequestHead, cut: Int) -> ChunkedBody.Step {
     var chunks = ChunkedBody()
     let body = bytes[head.bytes...]
@@ -55,7 +55,7 @@ func dechunk(_ bytes: inout [UInt8], _ head: RequestHead, cut: Int) -> ChunkedBo
     var piece = Array(body.prefix(first))
     var span = piece.mutableSpan
     guard case .incomplete(let before) = chunks.decode(&span, from: 0, limits: limits) else {
-        // It ended, or went wrong, within the first piece: then so it does where all of it is there.
+        // It ended, or went wrong, within the first piece; so it must when all of it is there.
         chunks = ChunkedBody()
         var whole = bytes.mutableSpan
         return chunks.decode(&whole, from: head.bytes, limits: limits)

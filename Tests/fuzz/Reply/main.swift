@@ -5,8 +5,8 @@ import Shared
 
 @testable import RedisClient
 
-/// Any bytes as Redis' answer to purchase.lua, read by hiredis and then by us, as the answer to as many purchases as the
-/// first byte says. Where its form is found good, every purchase has a decision or is refused; nothing reads past it.
+/// Any bytes as Redis' reply to purchase.lua, parsed by hiredis and then by us, for as many purchases as the first byte
+/// says. If its form is valid, every purchase has a decision or is refused; nothing reads past the end.
 func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> Int32 {
     guard let data, size > 1, !announcesMuch(UnsafeBufferPointer(start: data, count: size)),
         let reader = redisReaderCreate()
@@ -25,8 +25,9 @@ func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> Int32 {
     return 0
 }
 
-/// Whether an array of 10,000 elements or more is announced: hiredis 0.14 allocates what is announced before it comes, and a
-/// Redis that lies about that can do worse. What we find would be that, over and over.
+/// Whether an array of 10,000 elements or more is announced. hiredis 0.14 allocates an array's announced size before
+/// the elements arrive; a Redis that lies about it can do worse harm, and the fuzzer would find only that, over and
+/// over.
 func announcesMuch(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
     var digits: Int?
     for byte in bytes {

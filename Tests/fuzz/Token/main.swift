@@ -2,10 +2,9 @@ import CLibFuzzer
 import Glibc
 import Shared
 
-/// Any bytes as a token, or as a ticket of a waiting room; and, so that it gets past the signature, any bytes as the
-/// header and the claims of one that is signed with our key. The first byte says which. Whoever comes out must be a
-/// buyer by the contract, and what purchase.lua is told of a ticket one of its words, or a position, an epoch and a
-/// uuid.
+/// Any bytes as a token, or as a ticket for a waiting room; and, to get past the signature, any bytes as the header and
+/// the claims of one signed with our key. The first byte says which. The subject must be a valid buyer's name, and what
+/// purchase.lua receives for a ticket must be one of its words, or a position, an epoch and a uuid.
 let secret = [UInt8](repeating: 0x5A, count: 32)
 
 func base64(_ bytes: [UInt8]) -> [UInt8] {
@@ -24,7 +23,7 @@ let ticketHeader = Array(#"{"alg":"HS256","typ":"ticket+jwt","kid":"k1"}"#.utf8)
 nonisolated(unsafe) let tokenMAC = keys.keys[0].hmac
 nonisolated(unsafe) let ticketMAC = Ticket.keys(from: keys).keys[0].hmac
 
-/// A text of `header` and `claims`, signed.
+/// A signed text of `header` and `claims`.
 func forged(_ header: [UInt8], _ claims: [UInt8], _ hmac: HMACSHA256 = tokenMAC) -> [UInt8] {
     var text = ByteBuffer()
     text.append((base64(header) + [UInt8(ascii: ".")] + base64(claims)).span)
@@ -44,7 +43,7 @@ func judge(_ token: [UInt8], _ verifier: TokenVerifier) -> Bool {
     return true
 }
 
-/// What purchase.lua is told; false where the ticket is nobody's.
+/// Checks what purchase.lua receives; false if the ticket is refused.
 func claim(_ ticket: [UInt8], _ verifier: TicketVerifier) -> Bool {
     var claim = ByteBuffer()
     "b".withBytes { verifier.append(claimOf: ticket.span, sale: SaleID("s")!, buyer: $0, to: &claim) }
@@ -89,7 +88,7 @@ func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> Int32 {
     default:
         let cut = rest.firstIndex(of: 0) ?? rest.count
         let token = forged(Array(rest[..<cut]), Array(rest[cut...].dropFirst()))
-        // Once more: a header that has been seen takes a shorter way.
+        // Twice, because a header that has been seen before takes a shorter path.
         precondition(judge(token, verifier) == judge(token, verifier), "the same token, another verdict")
     }
     return 0

@@ -40,7 +40,7 @@ package struct MetricsText: ~Copyable {
         samples(name, label, values) { $0.seconds($1 * 1000) }
     }
 
-    /// Which release this is, as the label of a gauge that is always 1.
+    /// Appends the release, as the label of a gauge that is always 1.
     package mutating func build() {
         gauges("sale_build_info", "The release that runs.", label: "version", [(Release.version, 1)])
     }
@@ -63,12 +63,12 @@ package struct MetricsText: ~Copyable {
 
     /// A distribution of seconds.
     package mutating func histogram(_ name: StaticString, _ help: StaticString, _ histogram: LatencyHistogram) {
-        distribution(name, help, histogram.inBuckets, LatencyHistogram.boundsMicroseconds) { $0.seconds($1) }
+        distribution(name, help, histogram.buckets, LatencyHistogram.boundsMicroseconds) { $0.seconds($1) }
     }
 
     /// A distribution of counts.
     package mutating func histogram(_ name: StaticString, _ help: StaticString, _ histogram: SizeHistogram) {
-        distribution(name, help, histogram.inBuckets, SizeHistogram.bounds) { $0.buffer.append(decimal: $1) }
+        distribution(name, help, histogram.buckets, SizeHistogram.bounds) { $0.buffer.append(decimal: $1) }
     }
 
     private mutating func distribution(
@@ -124,48 +124,4 @@ package struct MetricsText: ~Copyable {
         buffer.append(decimal: value)
         buffer.append("\n")
     }
-}
-
-/// Observations counted into fixed buckets: recording is two additions and allocates nothing.
-struct Buckets: Sendable {
-    /// By bucket; the last holds what is above every bound.
-    private(set) var counts: [Int]
-    private(set) var total = 0
-    private(set) var sum = 0
-
-    init(_ bounds: Int) { counts = [Int](repeating: 0, count: bounds + 1) }
-
-    mutating func record(_ value: Int, _ bounds: [Int]) {
-        var bucket = 0
-        while bucket < bounds.count, value > bounds[bucket] { bucket += 1 }
-        counts[bucket] += 1
-        total += 1
-        sum += value
-    }
-}
-
-/// Latencies.
-package struct LatencyHistogram {
-    /// Upper bounds, from half a millisecond to the three seconds of the promise.
-    package static let boundsMicroseconds = [
-        500, 1000, 2500, 5000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 3_000_000,
-    ]
-
-    private(set) var inBuckets = Buckets(boundsMicroseconds.count)
-
-    package init() {}
-
-    package mutating func record(microseconds: Int) { inBuckets.record(microseconds, Self.boundsMicroseconds) }
-}
-
-/// How many there were at once.
-package struct SizeHistogram {
-    /// Upper bounds, up to the largest batch.
-    package static let bounds = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000]
-
-    private(set) var inBuckets = Buckets(bounds.count)
-
-    package init() {}
-
-    package mutating func record(_ size: Int) { inBuckets.record(size, Self.bounds) }
 }
