@@ -46,7 +46,7 @@ let package = Package(
             resources: [
                 .embedInCode("purchase.lua"), .embedInCode("create.lua"), .embedInCode("control.lua"),
                 .embedInCode("status.lua"), .embedInCode("lookup.lua"), .embedInCode("stamp.lua"),
-                .embedInCode("settle.lua"), .embedInCode("deadletter.lua"), .embedInCode("repair.lua"),
+                .embedInCode("acknowledge.lua"), .embedInCode("deadletter.lua"), .embedInCode("repair.lua"),
                 .embedInCode("witness.lua"), .embedInCode("release.lua"), .embedInCode("erase.lua"),
                 .embedInCode("replace.lua"),
                 .embedInCode("restock.lua"), .embedInCode("set.lua"), .embedInCode("archive.lua"),

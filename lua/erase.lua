@@ -1,17 +1,19 @@
 #!lua
--- erase.lua: puts the erased name of a buyer in the place of the real one, once the sale has ended.
+-- erase.lua: replaces a buyer's name by the erased one, once the sale has ended.
 --
 -- KEYS   1 sale (hash)  2 buyers (hash)
--- ARGV   1 buyer  2 the name that stands for it  3 the buyer's field as it was read  4 what the other one's shall be
+-- ARGV   1 buyer  2 the erased name  3 the buyer's field as it was read  4 the field to write under the erased name
 -- Reply  1 done; 0 nothing done: the field is not as it was read; -1 nothing done: the sale has not ended
 --
--- Not before the end: until then the field is what answers the buyer's retries and holds its limit.
+-- Until the sale ends the field answers the buyer's retries and holds its limit.
 
+local sale_key, buyers_key = unpack(KEYS)
+local buyer, erased_name, expected, replacement = unpack(ARGV)
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
-local closes_at = tonumber(redis.call('HGET', KEYS[1], 'closes_at')) or 0
+local closes_at = tonumber(redis.call('HGET', sale_key, 'closes_at')) or 0
 if closes_at == 0 or now_ms < closes_at then return -1 end
-if redis.call('HGET', KEYS[2], ARGV[1]) ~= ARGV[3] then return 0 end
-redis.call('HSET', KEYS[2], ARGV[2], ARGV[4])
-redis.call('HDEL', KEYS[2], ARGV[1])
+if redis.call('HGET', buyers_key, buyer) ~= expected then return 0 end
+redis.call('HSET', buyers_key, erased_name, replacement)
+redis.call('HDEL', buyers_key, buyer)
 return 1

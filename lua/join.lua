@@ -5,47 +5,52 @@
 -- ARGV   1 run_id of the Redis that the caller is connected to
 --        2 … one buyer each
 -- Reply  { codes, epoch, now_ms, uuid, admission, turn_window_ms, turns_since_ms, position … }
---        codes has one letter a buyer; two of them bring a position each, in order:
---          N new           it has just been given
---          A already       the buyer has it: it joined before, and its turn has not been missed
---        the others are of the whole batch:
+--        codes has one letter for each buyer; two of them bring a position each, in order:
+--          N new           the position has just been given
+--          A already       the buyer has joined before, and its turn has not been missed
+--        the others apply to the whole batch:
 --          E ended         -
 --          O sold out      -  nobody queues for nothing
 --          W no waiting room  -
 --          U unknown sale  -
 --          F fenced        -  this Redis has not been reconciled, or lacks a part of the sale
 --
--- A position is a turn of the schedule (AdmissionSchedule.swift). The next one given is the first behind all that were
--- given and all whose turn has begun: a turn that passes while nobody is there is left out, so nobody is ever given
--- one that is over, and no more are admitted in a second than the rate says. Everything is validated before the first
--- write; a batch that gives nothing writes nothing.
+-- A position is a turn of the schedule (AdmissionSchedule.swift). The next one follows all that were given and all
+-- whose turn has begun. A turn that passes while nobody is there is skipped, so nobody gets one that is over, and no
+-- more buyers are admitted in a second than the rate allows. Everything is validated before the first write; a batch
+-- that gives no position writes nothing.
 
+local sale_key, stock_key, tickets_key, joined_key = unpack(KEYS)
+local run_id = ARGV[1]
 local count = #ARGV - 1
-local saved = redis.call('HMGET', KEYS[1], 'epoch', 'serving_run_id', 'uuid', 'closes_at', 'admission',
-    'turn_window_ms', 'turns_since_ms')
+local epoch, serving_run_id, uuid, closes_at, admission, turn_window_ms, turns_since_ms = unpack(redis.call('HMGET',
+    sale_key, 'epoch', 'serving_run_id', 'uuid', 'closes_at', 'admission', 'turn_window_ms', 'turns_since_ms'), 1, 7)
+turn_window_ms, turns_since_ms = tonumber(turn_window_ms) or 0, tonumber(turns_since_ms) or 0
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
-local reply = { '', tonumber(saved[1]) or 0, now_ms, saved[3] or '', saved[5] or '', tonumber(saved[6]) or 0,
-    tonumber(saved[7]) or 0 }
+
+-- The codes come first, and the positions follow these seven.
+local reply = { '', tonumber(epoch) or 0, now_ms, uuid or '', admission or '', turn_window_ms, turns_since_ms }
+local header_count = #reply
 
 local function all(code)
     reply[1] = string.rep(code, count)
     return reply
 end
 
-if not saved[1] then return all('U') end
-local left, last = tonumber(redis.call('GET', KEYS[2])), tonumber(redis.call('GET', KEYS[4]))
+if not epoch then return all('U') end
+local left, last = tonumber(redis.call('GET', stock_key)), tonumber(redis.call('GET', joined_key))
 -- Without its counter, positions that others hold would be given again.
-local is_whole = left and (last or redis.call('EXISTS', KEYS[3]) == 0)
-if saved[2] ~= ARGV[1] or not is_whole then return all('F') end
-if not saved[5] then return all('W') end
-local closes_at = tonumber(saved[4]) or 0
+local is_whole = left and (last or redis.call('EXISTS', tickets_key) == 0)
+if serving_run_id ~= run_id or not is_whole then return all('F') end
+if not admission then return all('W') end
+closes_at = tonumber(closes_at) or 0
 if closes_at > 0 and now_ms >= closes_at then return all('E') end
 if left <= 0 then return all('O') end
 
 -- From the last segment to the first.
 local segments = {}
-for from, after, rate, state in string.gmatch(saved[5], '(%d+) (%d+) (%d+) ?(%l*)') do
+for from, after, rate, state in string.gmatch(admission, '(%d+) (%d+) (%d+) ?(%l*)') do
     table.insert(segments, 1, { from = tonumber(from), after = tonumber(after), rate = tonumber(rate),
         paused = state == 'paused' })
 end
@@ -78,7 +83,7 @@ local function is_missed(position)
             local seconds = math.floor((position - segment.after) / segment.rate)
             local rest = position - segment.after - seconds * segment.rate
             local turn_at = segment.from + seconds * 1000 + math.ceil(rest * 1000 / segment.rate)
-            return now_ms > math.max(turn_at, reply[7]) + reply[6]
+            return now_ms > math.max(turn_at, turns_since_ms) + turn_window_ms
         end
     end
     return true
@@ -86,7 +91,7 @@ end
 
 local buyers = {}
 for i = 1, count do buyers[i] = ARGV[i + 1] end
-local fields = redis.call('HMGET', KEYS[3], unpack(buyers))
+local fields = redis.call('HMGET', tickets_key, unpack(buyers))
 last = math.max(last or 0, admitted())
 local codes, given, written = {}, {}, {}
 for i = 1, count do
@@ -102,11 +107,11 @@ for i = 1, count do
         written[#written + 1] = buyer
         written[#written + 1] = string.format('%d', position)
     end
-    reply[7 + i] = position
+    reply[header_count + i] = position
 end
 if #written > 0 then
-    redis.call('HSET', KEYS[3], unpack(written))
-    redis.call('SET', KEYS[4], string.format('%d', last))
+    redis.call('HSET', tickets_key, unpack(written))
+    redis.call('SET', joined_key, string.format('%d', last))
 end
 reply[1] = table.concat(codes)
 return reply

@@ -4,85 +4,87 @@
 -- KEYS   1 sale (hash)  2 stock (integer)  3 position (integer)  4 buyers (hash)  5 orders (stream)  6 tickets (hash)
 -- ARGV   1 run_id of the Redis that the caller is connected to
 --        2 the sale's name
---        then four for each purchase: buyer, idempotency key, quantity, trace-id. Behind the quantity stands what the
---        caller makes of a ticket, where one was shown: "1 POSITION EPOCH UUID" of one that is signed by us, for this
---        sale and this buyer, else "1 WORD", the reason. A sale without a waiting room does not look at it.
+--        then four for each purchase: buyer, idempotency key, quantity, trace-id. If a ticket was shown, the quantity
+--        is followed by what the caller makes of it: "1 POSITION EPOCH UUID" for one that we have signed, for this
+--        sale and this buyer, else "1 WORD", the reason. A sale without a waiting room ignores it.
 -- Reply  { epoch, units left, now_ms, secured_at_ms, opens_at_ms, codes, uuid, detail … }
---        codes has one letter a purchase; these letters bring a detail each, in order:
+--        codes has one letter for each purchase; these letters bring a detail each, in order:
 --          S secured       its position
---          R replayed      "position at_ms": this buyer and key have won before, with this quantity
+--          R replayed      "position at_ms": this buyer and key have won before, with the same quantity
 --          K key reused    -  this buyer and key have won before, with another quantity
 --          E ended         -
 --          N not open      -  opens_at_ms is in the reply
---          L over limit    "position,position": what the buyer has won so far, maybe nothing
+--          L over limit    "position,position": what the buyer has won so far; may be empty
 --          O sold out      -
 --          P paused        -
 --          I insufficient  units left at that moment
 --          Q queue first   -  the sale has a waiting room, and no ticket was shown
---          X no ticket     the reason: WORD, or "outdated": of another sale of the name, or of a position that has
---                          been lost with its epoch
+--          X no ticket     the reason: WORD, or "outdated": it is for another sale of this name, or for a position that
+--                          was lost with its epoch
 --          T not yet       when the ticket's turn begins, in ms; 0 while admission is paused
---          M missed        when it began; 0 where nobody knows any more
+--          M missed        when it began; 0 if that is no longer known
 --          U unknown sale  -  (all of the batch)
 --          F fenced        -  (all of the batch) this Redis has not been reconciled, or lacks a part of the sale
 --
--- The checks of one purchase come in the order F U R/K E N L O P I S; with a waiting room in the order F U R/K E L O
--- Q X T M N P I S, as a turn never begins before the sale opens, and who waits learns of its end. Only wins are
--- remembered: any other answer is judged afresh when the purchase comes again. Everything is validated before the
+-- The checks of one purchase are made in the order F U R/K E N L O P I S; with a waiting room in the order F U R/K E L
+-- O Q X T M N P I S, because a turn never begins before the sale opens, and buyers who wait must learn that it is over.
+-- Only wins are remembered: any other purchase is decided again when it is repeated. Everything is validated before the
 -- first write, and the #!lua line makes Redis refuse (read-only, out of memory, too few replicas) before line 1 or not
--- at all: a batch is done whole or not done. A batch without a win writes nothing. Error replies carry no byte from a
--- buyer.
+-- at all: a batch is done whole or not at all. A batch without a win writes nothing. Error replies carry no byte from
+-- a buyer.
 
+local sale_key, stock_key, position_key, buyers_key, orders_key, tickets_key = unpack(KEYS)
+local run_id, sale_name = ARGV[1], ARGV[2]
 local count = (#ARGV - 2) / 4
-local saved = redis.call('HMGET', KEYS[1], 'epoch', 'serving_run_id', 'max_per_buyer', 'opens_at', 'closes_at',
-    'paused', 'last_at_ms', 'uuid', 'admission', 'buyerless_position')
+local epoch, serving_run_id, max_per_buyer, opens_at, closes_at, paused, last_at_ms, sale_uuid, admission,
+    buyerless_position = unpack(redis.call('HMGET', sale_key, 'epoch', 'serving_run_id', 'max_per_buyer', 'opens_at',
+        'closes_at', 'paused', 'last_at_ms', 'uuid', 'admission', 'buyerless_position'), 1, 10)
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local function all(code)
-    return { tonumber(saved[1]) or 0, 0, now_ms, now_ms, 0, string.rep(code, count), '' }
+    return { tonumber(epoch) or 0, 0, now_ms, now_ms, 0, string.rep(code, count), '' }
 end
 
-if not saved[1] then return all('U') end
-if saved[2] ~= ARGV[1] then return all('F') end
-local numbers = redis.call('MGET', KEYS[2], KEYS[3])
-local left, position = tonumber(numbers[1]), tonumber(numbers[2])
-local max_per_buyer = tonumber(saved[3])
-if not left or not position or not max_per_buyer or redis.call('TYPE', KEYS[5]).ok ~= 'stream' then return all('F') end
--- Without its buyers every retry would be another win (repair.lua has buyerless_position).
-if position > (tonumber(saved[10]) or 0) and redis.call('EXISTS', KEYS[4]) == 0 then return all('F') end
+if not epoch then return all('U') end
+if serving_run_id ~= run_id then return all('F') end
+local left, position = unpack(redis.call('MGET', stock_key, position_key), 1, 2)
+left, position, max_per_buyer = tonumber(left), tonumber(position), tonumber(max_per_buyer)
+if not left or not position or not max_per_buyer then return all('F') end
+if redis.call('TYPE', orders_key).ok ~= 'stream' then return all('F') end
+-- Without the buyers every retry would be another win (repair.lua explains buyerless_position).
+if position > (tonumber(buyerless_position) or 0) and redis.call('EXISTS', buyers_key) == 0 then return all('F') end
 
-local epoch = saved[1]
-local opens_at, closes_at = tonumber(saved[4]) or 0, tonumber(saved[5]) or 0
-local ended = closes_at > 0 and now_ms >= closes_at
+opens_at, closes_at = tonumber(opens_at) or 0, tonumber(closes_at) or 0
+local has_ended = closes_at > 0 and now_ms >= closes_at
 local not_open = opens_at > 0 and now_ms < opens_at
-local paused = saved[6] == '1'
--- A clock that was set back must not let a later win look earlier. Positions order wins; this only keeps them tidy.
-local secured_at_ms = math.max(now_ms, tonumber(saved[7]) or 0)
+local is_paused = paused == '1'
+-- If the clock is set back, a later win must not look earlier. Positions order wins; this only keeps the times tidy.
+local secured_at_ms = math.max(now_ms, tonumber(last_at_ms) or 0)
 local at_ms = string.format('%d', secured_at_ms)
 
--- One call for the whole batch: calling Redis from Lua costs more than the look-up.
+-- One call for the whole batch: a call from Lua costs more than the look-up itself.
 local buyers = {}
 for i = 1, count do buyers[i] = ARGV[i * 4 - 1] end
-local fields = redis.call('HMGET', KEYS[4], unpack(buyers))
+local fields = redis.call('HMGET', buyers_key, unpack(buyers))
 
--- The waiting room: what keeps a ticket from buying now, as a code and its detail; nothing where it is its turn.
+-- The waiting room: why a ticket may not buy now, as a code and its detail; nothing if it is its turn.
 local turn
-if saved[9] then
-    local room = redis.call('HMGET', KEYS[1], 'turn_window_ms', 'turns_since_ms')
-    local window_ms, since_ms = tonumber(room[1]) or 0, tonumber(room[2]) or 0
+if admission then
+    local window_ms, since_ms = unpack(redis.call('HMGET', sale_key, 'turn_window_ms', 'turns_since_ms'), 1, 2)
+    window_ms, since_ms = tonumber(window_ms) or 0, tonumber(since_ms) or 0
     -- From the last segment of the schedule to the first (AdmissionSchedule.swift).
     local segments = {}
-    for from, after, rate, state in string.gmatch(saved[9], '(%d+) (%d+) (%d+) ?(%l*)') do
+    for from, after, rate, state in string.gmatch(admission, '(%d+) (%d+) (%d+) ?(%l*)') do
         table.insert(segments, 1, { tonumber(from), tonumber(after), tonumber(rate), state == 'paused' })
     end
     turn = function(buyer, ticket)
         if not ticket then return 'Q' end
         local text, of_epoch, uuid = string.match(ticket, '^(%d+) (%d+) (.+)$')
         if not text then return 'X', ticket end
-        if uuid ~= saved[8] then return 'X', 'outdated' end
-        -- A ticket of another epoch counts where the position it tells of has survived.
-        if of_epoch ~= saved[1] and redis.call('HGET', KEYS[6], buyer) ~= text then return 'X', 'outdated' end
+        if uuid ~= sale_uuid then return 'X', 'outdated' end
+        -- A ticket of another epoch counts if its position has survived.
+        if of_epoch ~= epoch and redis.call('HGET', tickets_key, buyer) ~= text then return 'X', 'outdated' end
         local ticket_position = tonumber(text)
         for s = 1, #segments do
             local from, after, rate = segments[s][1], segments[s][2], segments[s][3]
@@ -100,7 +102,7 @@ if saved[9] then
     end
 end
 
--- What the wins of this batch will write: the buyers' fields, whose those are, and the orders.
+-- What the wins of this batch will write: the buyers' fields, the buyers in the order of their first win, the orders.
 local field_of, winners, events = {}, {}, {}
 local sold = 0
 
@@ -119,7 +121,7 @@ local function decide(i, buyer, key, quantity, trace, ticket)
             positions[#positions + 1] = at_position
         end
     end
-    if ended then return 'E' end
+    if has_ended then return 'E' end
     if not_open and not turn then return 'N' end
     if bought + quantity > max_per_buyer then return 'L', positions and table.concat(positions, ',') or '' end
     if left <= 0 then return 'O' end
@@ -128,13 +130,13 @@ local function decide(i, buyer, key, quantity, trace, ticket)
         if code then return code, detail end
         if not_open then return 'N' end
     end
-    if paused then return 'P' end
+    if is_paused then return 'P' end
     if quantity > left then return 'I', left end
 
     left = left - quantity
     sold = sold + quantity
     position = position + 1
-    -- As text at once: a number that is handed to Redis, or joined to a text, goes through printf's %.17g each time.
+    -- Formatted once: a number passed to Redis, or concatenated, goes through printf's %.17g each time.
     local position_text, quantity_text = string.format('%d', position), string.format('%d', quantity)
     local win = key .. ' ' .. position_text .. ' ' .. quantity_text .. ' ' .. at_ms .. ' ' .. epoch
     if not field_of[buyer] then winners[#winners + 1] = buyer end
@@ -143,7 +145,7 @@ local function decide(i, buyer, key, quantity, trace, ticket)
     return 'S', position
 end
 
-local reply = { tonumber(epoch), left, now_ms, secured_at_ms, opens_at, '', saved[8] or '' }
+local reply = { tonumber(epoch), left, now_ms, secured_at_ms, opens_at, '', sale_uuid or '' }
 local codes = {}
 for i = 1, count do
     local at = i * 4 - 1
@@ -159,18 +161,18 @@ for i = 1, count do
 end
 
 if sold > 0 then
-    redis.call('DECRBY', KEYS[2], sold)
-    redis.call('INCRBY', KEYS[3], #events)
-    redis.call('HSET', KEYS[1], 'last_at_ms', at_ms)
+    redis.call('DECRBY', stock_key, sold)
+    redis.call('INCRBY', position_key, #events)
+    redis.call('HSET', sale_key, 'last_at_ms', at_ms)
     local pairs_of_buyers = {}
     for i = 1, #winners do
         pairs_of_buyers[i * 2 - 1] = winners[i]
         pairs_of_buyers[i * 2] = field_of[winners[i]]
     end
-    redis.call('HSET', KEYS[4], unpack(pairs_of_buyers))
+    redis.call('HSET', buyers_key, unpack(pairs_of_buyers))
     for i = 1, #events do
         local event = events[i]
-        redis.call('XADD', KEYS[5], '*', 'v', '1', 'kind', 'order', 'order', ARGV[2] .. '-' .. event[5],
+        redis.call('XADD', orders_key, '*', 'v', '1', 'kind', 'order', 'order', sale_name .. '-' .. event[5],
             'position', event[5], 'buyer', event[1], 'quantity', event[3], 'key', event[2], 'trace', event[4],
             'at_ms', at_ms, 'epoch', epoch)
     end

@@ -3,18 +3,21 @@
 --
 -- KEYS   1 sale (hash)  2 stock  3 orders (stream)
 -- ARGV   1 run_id of this Redis
--- Reply  the units released; 0 where none are withheld; -1 nothing done: no such sale; -2 nothing done: it is fenced,
---        or being archived
+-- Reply  the units released; 0 if none are withheld; -1 nothing done: no such sale; -2 nothing done: it is fenced, or
+--        being archived
 
-local saved = redis.call('HMGET', KEYS[1], 'epoch', 'serving_run_id', 'withheld', 'archive_id')
-if not saved[1] then return -1 end
-if saved[2] ~= ARGV[1] or saved[4] or redis.call('TYPE', KEYS[3]).ok ~= 'stream' then return -2 end
-if not tonumber(redis.call('GET', KEYS[2])) then return -2 end
-local withheld = tonumber(saved[3]) or 0
-if withheld == 0 then return 0 end
+local sale_key, stock_key, orders_key = unpack(KEYS)
+local run_id = ARGV[1]
+local epoch, serving_run_id, withheld, archive_id = unpack(redis.call('HMGET', sale_key, 'epoch', 'serving_run_id',
+    'withheld', 'archive_id'), 1, 4)
+if not epoch then return -1 end
+if serving_run_id ~= run_id or archive_id or redis.call('TYPE', orders_key).ok ~= 'stream' then return -2 end
+if not tonumber(redis.call('GET', stock_key)) then return -2 end
+local units = tonumber(withheld) or 0
+if units == 0 then return 0 end
 local time = redis.call('TIME')
-redis.call('INCRBY', KEYS[2], withheld)
-redis.call('HSET', KEYS[1], 'withheld', '0')
-redis.call('XADD', KEYS[3], '*', 'v', '1', 'kind', 'release', 'units', string.format('%d', withheld),
-    'at_ms', string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000)), 'epoch', saved[1])
-return withheld
+redis.call('INCRBY', stock_key, units)
+redis.call('HSET', sale_key, 'withheld', '0')
+redis.call('XADD', orders_key, '*', 'v', '1', 'kind', 'release', 'units', string.format('%d', units),
+    'at_ms', string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000)), 'epoch', epoch)
+return units

@@ -1,5 +1,5 @@
 #!lua
--- repair.lua: completes a sale that this Redis has forgotten, in part or whole, from what SQLite holds. The sale stays
+-- repair.lua: completes a sale that this Redis has lost, in part or whole, from what SQLite holds. The sale stays
 -- fenced: stamp.lua lifts that once both have been compared again.
 --
 -- KEYS   1 sale (hash)  2 stock  3 position  4 buyers  5 orders (stream)  6 sales (set)
@@ -7,23 +7,29 @@
 -- ARGV   1 run_id of this Redis  2 the sale's name  3 uuid  4 title  5 stock_total  6 max_per_buyer
 --        7 opens_at in ms or 0  8 closes_at in ms or 0  9 paused  10 pseudonym key  11 epoch  12 units left
 --        13 last position  14 persisted_position  15 last_at_ms  16 units withheld
---        17 18 the last stream id that SQLite has taken in: its milliseconds and its number
+--        17 18 the last stream id that SQLite has stored: its milliseconds and its number
 --        19 admission, "" without a waiting room  20 turn_window_ms
 --        21 … buyer and its wins, in pairs
 -- Reply  1 done; 0 nothing done: this Redis serves the sale, or has another sale of that name
 --
--- Called several times for many buyers; each call repeats the rest.
+-- If there are many buyers it is called several times; each call repeats everything else.
 
-local saved = redis.call('HMGET', KEYS[1], 'uuid', 'serving_run_id', 'buyerless_position')
-if saved[1] and saved[1] ~= ARGV[3] then return 0 end
--- A sale that lacks a part sells nothing, whoever serves it (purchase.lua).
+local sale_key, stock_key, position_key, buyers_key, orders_key, sales_key, tickets_key, joined_key = unpack(KEYS)
+local run_id, name, uuid, title, stock_total, max_per_buyer, opens_at, closes_at, paused, pseudonym_key, epoch, left,
+    last_position, persisted_position, last_at_ms, withheld, stored_id_ms, stored_id_number, admission,
+    turn_window_ms = unpack(ARGV, 1, 20)
+local first_buyer = 21
+local old_uuid, serving_run_id, buyerless_position = unpack(redis.call('HMGET', sale_key, 'uuid', 'serving_run_id',
+    'buyerless_position'), 1, 3)
+if old_uuid and old_uuid ~= uuid then return 0 end
+-- A sale that lacks a part sells nothing, even if this Redis serves it (purchase.lua).
 local function is_whole()
-    local numbers = redis.call('MGET', KEYS[2], KEYS[3])
-    local position = tonumber(numbers[2])
-    if not tonumber(numbers[1]) or not position or redis.call('EXISTS', KEYS[5]) == 0 then return false end
-    return redis.call('EXISTS', KEYS[4]) == 1 or position <= (tonumber(saved[3]) or 0)
+    local stock, position = unpack(redis.call('MGET', stock_key, position_key), 1, 2)
+    position = tonumber(position)
+    if not tonumber(stock) or not position or redis.call('EXISTS', orders_key) == 0 then return false end
+    return redis.call('EXISTS', buyers_key) == 1 or position <= (tonumber(buyerless_position) or 0)
 end
-if saved[2] == ARGV[1] and is_whole() then return 0 end
+if serving_run_id == run_id and is_whole() then return 0 end
 local kinds = { 'hash', 'string', 'string', 'hash', 'stream', 'set', 'hash', 'string' }
 for i = 1, 8 do
     local kind = redis.call('TYPE', KEYS[i]).ok
@@ -32,41 +38,42 @@ for i = 1, 8 do
     end
 end
 
-redis.call('HSET', KEYS[1], 'uuid', ARGV[3], 'title', ARGV[4], 'stock_total', ARGV[5], 'max_per_buyer', ARGV[6],
-    'opens_at', ARGV[7], 'closes_at', ARGV[8], 'paused', ARGV[9], 'pseudonym_key', ARGV[10], 'epoch', ARGV[11],
-    'schema', '1', 'serving_run_id', '', 'last_at_ms', ARGV[15], 'persisted_position', ARGV[14], 'withheld', ARGV[16])
+redis.call('HSET', sale_key, 'uuid', uuid, 'title', title, 'stock_total', stock_total, 'max_per_buyer', max_per_buyer,
+    'opens_at', opens_at, 'closes_at', closes_at, 'paused', paused, 'pseudonym_key', pseudonym_key, 'epoch', epoch,
+    'schema', '1', 'serving_run_id', '', 'last_at_ms', last_at_ms, 'persisted_position', persisted_position,
+    'withheld', withheld)
 local room = {}
-if ARGV[19] ~= '' then
-    room = { 'admission', ARGV[19], 'turn_window_ms', ARGV[20] }
-    redis.call('HSET', KEYS[1], unpack(room))
+if admission ~= '' then
+    room = { 'admission', admission, 'turn_window_ms', turn_window_ms }
+    redis.call('HSET', sale_key, unpack(room))
 else
-    redis.call('HDEL', KEYS[1], 'admission', 'turn_window_ms')
+    redis.call('HDEL', sale_key, 'admission', 'turn_window_ms')
 end
--- Positions whose counter is lost would be given again: they are forgotten with it, and their tickets are of an older
+-- Without the counter, positions would be given twice. So they are forgotten with it: their tickets are of an older
 -- epoch.
-if redis.call('EXISTS', KEYS[8]) == 0 then redis.call('UNLINK', KEYS[7]) end
-redis.call('SET', KEYS[2], ARGV[12])
-redis.call('SET', KEYS[3], ARGV[13])
-if #ARGV > 20 then redis.call('HSET', KEYS[4], unpack(ARGV, 21)) end
--- Where all that was won is lost, no buyer has a position: only of a later win the buyers can be missing.
-redis.call('HSET', KEYS[1], 'buyerless_position', redis.call('EXISTS', KEYS[4]) == 0 and ARGV[13] or '0')
+if redis.call('EXISTS', joined_key) == 0 then redis.call('UNLINK', tickets_key) end
+redis.call('SET', stock_key, left)
+redis.call('SET', position_key, last_position)
+if #ARGV >= first_buyer then redis.call('HSET', buyers_key, unpack(ARGV, first_buyer)) end
+-- If every win so far is lost, no buyer is missing yet: buyers can be missing only for later positions.
+redis.call('HSET', sale_key, 'buyerless_position', redis.call('EXISTS', buyers_key) == 0 and last_position or '0')
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
-local is_lost = redis.call('EXISTS', KEYS[5]) == 0
--- Where the clock was set back meanwhile, and the stream is lost or an older copy: ids at or below the last that SQLite
--- has taken in would be taken for entries that are known. They go on behind it.
+local is_lost = redis.call('EXISTS', orders_key) == 0
+-- The clock may have been set back, and the stream be lost or an older copy. Entries with ids up to the last one that
+-- SQLite has stored would be taken for known ones, so the stream continues after that id.
 local id = '*'
-if now_ms <= tonumber(ARGV[17]) then
-    local last = ARGV[17] .. '-' .. ARGV[18]
-    if #redis.call('XRANGE', KEYS[5], last, '+', 'COUNT', '1') == 0 then
-        id = ARGV[17] .. '-' .. string.format('%d', tonumber(ARGV[18]) + 1)
+if now_ms <= tonumber(stored_id_ms) then
+    local stored_id = stored_id_ms .. '-' .. stored_id_number
+    if #redis.call('XRANGE', orders_key, stored_id, '+', 'COUNT', '1') == 0 then
+        id = stored_id_ms .. '-' .. string.format('%d', tonumber(stored_id_number) + 1)
     end
 end
 if is_lost or id ~= '*' then
-    redis.call('XADD', KEYS[5], id, 'v', '1', 'kind', 'create', 'sale', ARGV[2], 'uuid', ARGV[3], 'title', ARGV[4],
-        'stock', ARGV[5], 'max_per_buyer', ARGV[6], 'opens_at', ARGV[7], 'closes_at', ARGV[8],
-        'paused', ARGV[9], 'pseudonym_key', ARGV[10], 'at_ms', string.format('%d', now_ms), 'epoch', ARGV[11],
+    redis.call('XADD', orders_key, id, 'v', '1', 'kind', 'create', 'sale', name, 'uuid', uuid, 'title', title,
+        'stock', stock_total, 'max_per_buyer', max_per_buyer, 'opens_at', opens_at, 'closes_at', closes_at,
+        'paused', paused, 'pseudonym_key', pseudonym_key, 'at_ms', string.format('%d', now_ms), 'epoch', epoch,
         unpack(room))
 end
-redis.call('SADD', KEYS[6], ARGV[2])
+redis.call('SADD', sales_key, name)
 return 1

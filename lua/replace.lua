@@ -1,11 +1,14 @@
 #!lua
--- replace.lua: takes an entry off a stream and puts another one at its end, in one step.
+-- replace.lua: deletes an entry of a stream and appends another one, in one step.
 --
 -- KEYS   1 stream
--- ARGV   1 consumer group  2 id of the entry  3 … fields and values of the other one; none: nothing takes its place
--- Reply  the other one's id; "" where nothing took its place, or the entry was not there and nothing is done
+-- ARGV   1 consumer group  2 id of the entry  3 … fields and values of the new entry; if there are none, nothing is
+--        appended
+-- Reply  the new entry's id; "" if nothing was appended, or if the entry was not there and nothing was done
 
-if redis.call('XDEL', KEYS[1], ARGV[2]) == 0 then return '' end
-redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
+local stream_key = KEYS[1]
+local group, id = unpack(ARGV, 1, 2)
+if redis.call('XDEL', stream_key, id) == 0 then return '' end
+redis.call('XACK', stream_key, group, id)
 if #ARGV < 4 then return '' end
-return redis.call('XADD', KEYS[1], '*', unpack(ARGV, 3))
+return redis.call('XADD', stream_key, '*', unpack(ARGV, 3))

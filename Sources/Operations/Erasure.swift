@@ -36,9 +36,7 @@ struct Erasure {
         try redis.command(["HDEL"] + ticket)
         if let wins { try replace(wins, by: erased, redis) }
         for trace in traces {
-            try redis.run(
-                .replace, keys: [trace.stream],
-                [RedisArgument(SaleKeys.group), RedisArgument(trace.id)] + trace.replacement.map { RedisArgument($0) })
+            try redis.replace(trace.id, of: trace.stream, by: trace.replacement)
         }
         return json(erased.name, counts)
     }
@@ -107,14 +105,9 @@ struct Erasure {
             win.key = ErasedBuyer.key(win.position)
             return win.text
         }
-        let keys = SaleKeys(sale)
-        let reply = try redis.run(
-            .erase, keys: [keys.sale, keys.buyers],
-            [
-                RedisArgument(buyer), RedisArgument(erased.name), RedisArgument(wins),
-                RedisArgument(replaced.joined(separator: ";")),
-            ])
-        guard reply.integer == 1 else {
+        let isDone = try redis.erase(
+            buyer, of: sale, as: erased.name, replacing: wins, by: replaced.joined(separator: ";"))
+        guard isDone else {
             throw RedisError(.unexpectedReply, "erase.lua", "the buyer's wins have changed meanwhile; run it again")
         }
     }

@@ -5,7 +5,7 @@ import Shared
 extension Operation.Letters {
     func redrive(_ store: OrderStore, _ redis: BlockingRedis) throws -> String {
         let (results, persisted) = try store.redrive(sale, ids, reason: reason, rehearsing: isRehearsal)
-        if !isRehearsal { try settle(results, persisted, redis) }
+        if !isRehearsal { try acknowledge(results, persisted, redis) }
         return LetterResults(results).json
     }
 
@@ -28,8 +28,7 @@ extension Operation.Letters {
         if let status = try redis.status(sale, allowingGaps: true) {
             return status.position >= 0 ? status.position : nil
         }
-        let archived = try redis.command(["SISMEMBER", RedisArgument(SaleKeys.archived), RedisArgument("\(sale)")])
-        return archived.integer == 1 ? Int.max : nil
+        return try redis.isArchived(sale) ? Int.max : nil
     }
 
     /// Whether SQLite has taken in the stream's last entry, and thereby all of them.
@@ -45,12 +44,7 @@ extension Operation.Letters {
 
     /// Has Redis follow: how far the sale is stored, and what is not pending any more. A letter that was redriven before is
     /// among them, in case Redis was away just then; one that is on no pending list changes nothing.
-    private func settle(_ results: [LetterResult], _ persisted: Int, _ redis: BlockingRedis) throws {
-        let stored = results.filter(\.isStored)
-        guard !stored.isEmpty else { return }
-        let keys = SaleKeys(sale)
-        try redis.run(
-            .settle, keys: [keys.sale, keys.orders],
-            [RedisArgument(SaleKeys.group), RedisArgument(persisted)] + stored.map { RedisArgument($0.id) })
+    private func acknowledge(_ results: [LetterResult], _ persisted: Int, _ redis: BlockingRedis) throws {
+        try redis.acknowledge(results.filter(\.isStored).map(\.id), of: sale, persisted: persisted)
     }
 }

@@ -6,17 +6,16 @@ extension BlockingRedis {
     /// Buyers that one call of repair.lua takes: two words each of Lua's stack of 8000.
     private static let fieldsMax = 1000
 
-    /// Whether every part of a sale is there; without one of them it sells nothing.
+    /// Whether every part of a sale is there; if one is missing, the sale sells nothing.
     package func isComplete(_ sale: SaleID) throws(RedisError) -> Bool {
         guard try status(sale, allowingGaps: true)?.isWhole == true else { return false }
-        let stream = try command(["EXISTS", RedisArgument(SaleKeys(sale).orders)])
-        return stream.integer == 1
+        return try hasStream(sale)
     }
 
-    /// The highest position that any API process has told a buyer of in the sale with this uuid; nil where none has. An API
-    /// process that has outlived another sale of the name still speaks of that one.
+    /// The highest position that any API process has confirmed to a buyer in the sale with this uuid; nil if there is
+    /// none. An API process that has outlived an earlier sale of this name still reports that one.
     package func witness(_ sale: SaleID, uuid: String) throws(RedisError) -> Witness? {
-        let reply = try command(["HVALS", RedisArgument(SaleKeys(sale).witnesses)])
+        let reply = try command(["HVALS", "\(SaleKeys(sale).witnesses)"])
         let values = reply.value.strings
         return values.compactMap { text -> Witness? in
             let words = text.split(separator: " ")
@@ -26,59 +25,64 @@ extension BlockingRedis {
         }.max { $0.position < $1.position }
     }
 
-    /// What the restocks add up to that a sale's stream has behind an entry.
+    /// The units of all restocks that follow an entry on a sale's stream.
     func restockedUnits(_ sale: SaleID, after id: StreamID) throws(RedisError) -> Int {
         var units = 0
         try forEachEntry(of: SaleKeys(sale).orders, after: "\(id)") { _, entry in
-            let words = entry.strings
-            let fields = stride(from: 0, to: words.count - 1, by: 2).map { (words[$0], words[$0 + 1]) }
+            let fields = entry.pairs
             if fields.contains(where: { $0 == ("kind", "restock") }) {
-                units += fields.first { $0.0 == "units" }.flatMap { Int($0.1) } ?? 0
+                units += fields.first { $0.name == "units" }.flatMap { Int($0.value) } ?? 0
             }
         }
         return units
     }
 
-    /// Carries a plan out, under a new epoch; false where Redis serves the sale meanwhile, or has another of its name. The
-    /// sale stays fenced.
+    /// Carries a plan out, under a new epoch; false if Redis has begun to serve the sale, or has another one of its
+    /// name. The sale stays fenced.
     package func repair(_ stored: StoredSale, by plan: RepairPlan, epoch: Int) throws(RedisError) -> Bool {
-        let record = stored.record
-        let keys = SaleKeys(record.sale)
-        let head: [RedisArgument] = [
-            RedisArgument(facts.runID), RedisArgument("\(record.sale)"), RedisArgument(record.uuid),
-            RedisArgument(record.title), RedisArgument(plan.stockTotal), RedisArgument(record.maxPerBuyer),
-            RedisArgument(record.settings.opensAt?.value ?? 0), RedisArgument(record.settings.closesAt?.value ?? 0),
-            RedisArgument(record.settings.paused ? 1 : 0), RedisArgument(record.pseudonymKey), RedisArgument(epoch),
-            RedisArgument(plan.remaining), RedisArgument(plan.position), RedisArgument(stored.persistedPosition),
-            RedisArgument(plan.lastAt.value), RedisArgument(plan.withheld),
-            RedisArgument(stored.lastStreamID.milliseconds), RedisArgument(stored.lastStreamID.number),
-            RedisArgument(record.settings.waitingRoom?.schedule.text ?? ""),
-            RedisArgument(record.settings.waitingRoom?.turnWindowMilliseconds ?? 0),
-        ]
         var start = 0
         repeat {
             let chunk = plan.fields[start..<min(start + Self.fieldsMax, plan.fields.count)]
-            let reply = try run(
-                .repair,
-                keys: [
-                    keys.sale, keys.stock, keys.position, keys.buyers, keys.orders, SaleKeys.sales, keys.tickets,
-                    keys.joined,
-                ],
-                head + chunk.flatMap { [RedisArgument($0.buyer), RedisArgument($0.wins)] })
-            guard reply.integer == 1 else { return false }
+            let call = ScriptCall.repair(stored, by: plan, chunk, epoch: epoch, runID: facts.runID)
+            guard try run(call).integer == 1 else { return false }
             start += chunk.count
         } while start < plan.fields.count
-        for order in plan.events { try append(order, to: keys.orders) }
+        for order in plan.events { try append(order, to: SaleKeys(stored.record.sale).orders) }
         return true
     }
 
     func append(_ order: Order, to stream: String) throws(RedisError) {
         try command([
-            "XADD", RedisArgument(stream), "*", "v", RedisArgument(OrderEvent.version), "kind", "order",
-            "order", RedisArgument("\(order.id)"), "position", RedisArgument(order.id.position),
-            "buyer", RedisArgument(order.buyer), "quantity", RedisArgument(order.quantity),
-            "key", RedisArgument(order.key), "trace", RedisArgument(order.trace),
-            "at_ms", RedisArgument(order.securedAt.value), "epoch", RedisArgument(order.epoch),
+            "XADD", "\(stream)", "*", "v", "\(OrderEvent.version)", "kind", "order", "order", "\(order.id)",
+            "position", "\(order.id.position)", "buyer", "\(order.buyer)", "quantity", "\(order.quantity)",
+            "key", "\(order.key)", "trace", "\(order.trace)", "at_ms", "\(order.securedAt.value)",
+            "epoch", "\(order.epoch)",
         ])
+    }
+}
+
+extension ScriptCall {
+    /// Completes a sale from what SQLite holds (repair.lua); `fields` are those of the buyers to write.
+    fileprivate static func repair(
+        _ stored: StoredSale, by plan: RepairPlan, _ fields: ArraySlice<RepairPlan.Field>, epoch: Int, runID: String
+    ) -> ScriptCall {
+        let record = stored.record
+        let settings = record.settings
+        let keys = SaleKeys(record.sale)
+        // Line by line as the script's header has them.
+        return ScriptCall(
+            .repair,
+            keys: [
+                keys.sale, keys.stock, keys.position, keys.buyers, keys.orders, SaleKeys.sales,
+                keys.tickets, keys.joined,
+            ],
+            [
+                runID, "\(record.sale)", record.uuid, record.title, "\(plan.stockTotal)", "\(record.maxPerBuyer)",
+                "\(settings.opensAt?.value ?? 0)", "\(settings.closesAt?.value ?? 0)", settings.paused ? "1" : "0",
+                record.pseudonymKey, "\(epoch)", "\(plan.remaining)",
+                "\(plan.position)", "\(stored.persistedPosition)", "\(plan.lastAt.value)", "\(plan.withheld)",
+                "\(stored.lastStreamID.milliseconds)", "\(stored.lastStreamID.number)",
+                settings.waitingRoom?.schedule.text ?? "", "\(settings.waitingRoom?.turnWindowMilliseconds ?? 0)",
+            ] + fields.flatMap { [$0.buyer, $0.wins] })
     }
 }

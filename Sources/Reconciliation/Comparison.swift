@@ -1,38 +1,38 @@
 package import OrderStore
 package import Shared
 
-/// Redis and SQLite, held against each other for one sale. A pure function of what was read from each.
+/// Compares what Redis and SQLite hold of one sale. A pure function of what was read from each.
 package struct Comparison: Sendable {
     package enum Difference: Equatable, Sendable {
         /// One of the two has no such sale.
         case notInRedis
         case notInSQLite
-        /// Redis has no stream of its orders.
+        /// Redis has no orders stream of it.
         case noStream
-        /// Redis has positions that were won, and no buyer.
+        /// Redis has positions that were won, and no buyers.
         case noBuyers
-        /// The same name, another sale.
+        /// Two different sales of one name.
         case uuid(redis: String, sqlite: String)
         case stockTotal(redis: Int, sqlite: Int)
-        /// Restocks that are on the stream and not stored: the worker's backlog.
+        /// Restocks that are on the stream and not stored yet: the worker's backlog.
         case restockNotInSQLite(units: Int)
         /// Title, opening time, closing time, pause or admission.
         case settings(redis: SaleSettings, sqlite: SaleSettings)
-        /// A win that is not stored: the worker's backlog, or a loss where it has none.
+        /// A win that is not stored: the worker's backlog or, if there is none, a loss.
         case orderNotInSQLite(position: Int)
         case orderNotInRedis(position: Int)
-        /// Both have the position, with other content.
+        /// Both have the position, with different content.
         case content(position: Int, redis: Content, sqlite: Content)
         /// Positions below the last that neither has.
         case gap(from: Int, through: Int)
         /// A buyer's field that can't be read, or a position that two fields claim.
         case unreadableBuyer(String)
-        /// More units in orders and dead letters than there are.
+        /// Orders and dead letters have more units than there are.
         case tooMany(units: Int)
-        /// Units left against those that the orders leave.
+        /// The units left differ from those that the orders leave.
         case unitsLeft(redis: Int, expected: Int)
         case lastPosition(redis: Int, expected: Int)
-        /// The sum that SQLite keeps against the sum of its rows.
+        /// The sum that SQLite keeps differs from the sum of its rows.
         case soldSum(kept: Int, counted: Int)
     }
 
@@ -53,7 +53,7 @@ package struct Comparison: Sendable {
         }
     }
 
-    /// One position, as either side has it.
+    /// One position, as each side has it.
     package struct Line: Equatable, Sendable {
         package var position: Int
         package var redis: Content?
@@ -74,7 +74,7 @@ package struct Comparison: Sendable {
 
     package var isEqual: Bool { differences.isEmpty }
 
-    /// Whether all that differs is that the worker has not stored the latest wins and restocks yet.
+    /// Whether the only difference is that the worker has not stored the latest wins and restocks yet.
     package var isOnlyBacklog: Bool {
         !isEqual
             && differences.allSatisfy {
@@ -136,11 +136,13 @@ package struct Comparison: Sendable {
                 position: position, redis: redis.wins[position].map { Content($0) },
                 sqlite: stored[position].map { Content($0) }, isDeadLetter: letters[position] != nil)
             lines.append(line)
-            // A dead letter whose buyer Redis has forgotten: its units stay sold.
+            // A dead letter whose buyer Redis has lost: its units stay sold.
             units += (line.sqlite ?? line.redis)?.quantity ?? letters[position] ?? 0
             switch (line.redis, line.sqlite) {
-            case (let ours?, let theirs?):
-                if ours != theirs { differences.append(.content(position: position, redis: ours, sqlite: theirs)) }
+            case (let redis?, let sqlite?):
+                if redis != sqlite {
+                    differences.append(.content(position: position, redis: redis, sqlite: sqlite))
+                }
             case (_?, nil):
                 if !line.isDeadLetter { differences.append(.orderNotInSQLite(position: position)) }
             case (nil, _?): differences.append(.orderNotInRedis(position: position))
@@ -159,7 +161,7 @@ package struct Comparison: Sendable {
         if status.position != last { differences.append(.lastPosition(redis: status.position, expected: last)) }
     }
 
-    /// Notes positions that neither has, but for those that are known to be lost.
+    /// Notes positions that neither has, except for those that are known to be lost.
     private mutating func addGap(from first: Int, through last: Int, _ losses: [StoredSale.Loss]) {
         var next = first
         for loss in losses where loss.positions.upperBound >= next && loss.positions.lowerBound <= last {

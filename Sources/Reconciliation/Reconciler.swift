@@ -2,20 +2,20 @@ package import OrderStore
 package import RedisClient
 package import Shared
 
-/// Compares one sale in both stores and, where Redis has forgotten something, completes it. For whoever holds the
-/// database's lock: the worker, or salectl while no worker runs.
+/// Compares one sale in both stores and, if Redis has lost something, completes it. For the holder of the database's
+/// lock: the worker, or salectl while no worker runs.
 package struct Reconciler {
-    /// What came of one look.
+    /// The outcome of one attempt.
     package enum Outcome: Equatable, Sendable {
         /// This Redis may sell it already.
         case served
-        /// Both tell the same story; the fence is lifted.
+        /// Both agree; the fence is lifted.
         case lifted(orders: Int)
-        /// Redis has been completed, under a new epoch; another look will lift the fence.
+        /// Redis has been completed, under a new epoch; the next attempt will lift the fence.
         case completed(RepairPlan, epoch: Int)
-        /// They contradict each other, or SQLite does not know the sale: it stays fenced. Each a sentence.
+        /// They contradict each other, or SQLite does not know the sale: it stays fenced. The reasons, each a sentence.
         case kept([String])
-        /// It changed while it was looked at.
+        /// It changed while it was read.
         case changed
     }
 
@@ -27,7 +27,7 @@ package struct Reconciler {
         self.store = store
     }
 
-    /// Looks at a sale whose stream has been read to its end.
+    /// Reconciles a sale whose stream has been read to its end.
     package func reconcile(_ sale: SaleID) throws -> Outcome {
         let status: SaleStatus?
         do throws(RedisError) {
@@ -48,12 +48,12 @@ package struct Reconciler {
         }
         if live == nil, let reason = try archived(stored) { return .kept([reason]) }
         if let live, live.status.uuid == stored.record.uuid, stored.persistedPosition < live.status.persistedPosition {
-            // The database is an older copy: what it had known as lost is no gap.
+            // The database is an older copy. Positions that were known to be lost are no gaps.
             for loss in Relearning(redis: live, sqlite: stored).losses { try store.record(loss, of: sale) }
             stored = try store.account(of: sale) ?? stored
         }
-        switch RepairPlan.make(redis: live, sqlite: stored, witness: try redis.witness(sale, uuid: stored.record.uuid))
-        {
+        let witness = try redis.witness(sale, uuid: stored.record.uuid)
+        switch RepairPlan.make(redis: live, sqlite: stored, witness: witness) {
         case .conflict(let differences): return .kept(differences.map(\.description))
         case .repair(let plan):
             let epoch = try store.beginEpoch(sale, above: live?.status.epoch ?? 0)
@@ -65,9 +65,9 @@ package struct Reconciler {
         }
     }
 
-    /// Teaches a database that is older than a sale's stream what neither has, and Redis still knows; nil where it is not older.
-    /// For a sale that Redis serves, and whose stream has been read to its end: it goes on selling meanwhile, and may be too
-    /// fast to be read (`SaleIsMoving`).
+    /// Gives a database that is older than a sale's stream what neither of them has, and Redis still knows; nil if it
+    /// is not older. For a sale that Redis serves, and whose stream has been read to its end. The sale goes on selling
+    /// meanwhile, and may be too fast to be read (`SaleIsMoving`).
     package func relearn(_ sale: SaleID) throws -> Relearning? {
         guard let status = try redis.status(sale, allowingGaps: true), let position = try store.storedPosition(sale),
             position < status.persistedPosition, let stored = try store.account(of: sale),
@@ -80,8 +80,8 @@ package struct Reconciler {
         return relearning
     }
 
-    /// Why a sale that Redis does not have must not be brought back. A database from before the archiving knows less than was
-    /// sold, and would sell it again.
+    /// Why a sale that Redis does not have must not be restored there; nil if it may. A database from before the
+    /// archiving knows fewer orders than there are, and would sell their units again.
     private func archived(_ stored: StoredSale) throws -> String? {
         if let at = stored.archivedAt { return "it was archived at \(at.rfc3339)" }
         guard try redis.isArchived(stored.record.sale) else { return nil }

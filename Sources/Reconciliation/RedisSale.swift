@@ -7,11 +7,11 @@ package struct RedisSale: Equatable, Sendable {
     package var status: SaleStatus
     /// By position: who won it, and with what.
     package var wins: [Int: BuyerWin]
-    /// Fields of the buyers hash that can't be read, or that say the same position twice.
+    /// Buyers whose field can't be read, or repeats a position.
     package var unreadableBuyers: [String]
     /// Whether its orders stream is there.
     package var hasStream: Bool
-    /// What the restocks add up to that are on the stream and not in SQLite yet.
+    /// Units of the restocks that are on the stream and not in SQLite yet.
     package var unstoredUnits = 0
 
     package struct BuyerWin: Equatable, Sendable {
@@ -31,21 +31,20 @@ package struct RedisSale: Equatable, Sendable {
         self.hasStream = hasStream
     }
 
-    /// Attempts at a reading that no win falls into.
+    /// Attempts to read a sale without a win in between.
     private static let attempts = 5
 
-    /// Reads a sale; nil where Redis has no such sale. `stored` is what SQLite had of it just before: where the stock
+    /// Reads a sale; nil if Redis has no such sale. `stored` is what SQLite had of it just before: if the stock
     /// differs, the stream is searched for the restocks that would explain it.
     ///
-    /// The wins are read a thousand buyers at a time. While it sells, a win may fall between two pages; the reading is
-    /// then repeated, and given up (`SaleIsMoving`) when each of five attempts met one.
+    /// The wins are read a thousand buyers at a time. While the sale sells, a win may come between two pages. Then it
+    /// is read again; after five attempts without success this throws `SaleIsMoving`.
     package static func read(
         _ sale: SaleID, from redis: BlockingRedis, beside stored: StoredSale?
     ) throws -> RedisSale? {
         for _ in 0..<attempts {
             guard let before = try redis.status(sale, allowingGaps: true) else { return nil }
-            let stream = try redis.command(["EXISTS", RedisArgument(SaleKeys(sale).orders)])
-            var result = RedisSale(status: before, wins: [:], hasStream: stream.integer == 1)
+            var result = RedisSale(status: before, wins: [:], hasStream: try redis.hasStream(sale))
             var seen: Set<String> = []
             try redis.forEachBuyer(of: sale) { buyer, text in
                 guard seen.insert(buyer).inserted else { return }
@@ -70,7 +69,7 @@ package struct RedisSale: Equatable, Sendable {
     }
 }
 
-/// The sale sells so fast that its numbers and its wins can't be read as of one instant.
+/// The sale sells so fast that its numbers and wins can't be read as of one instant.
 package struct SaleIsMoving: Error, CustomStringConvertible {
     package let sale: SaleID
 

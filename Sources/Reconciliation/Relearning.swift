@@ -1,15 +1,15 @@
 package import OrderStore
 package import Shared
 
-/// What a database that was restored from an older copy lacks, and the stream can't tell it any more, as it began anew
-/// meanwhile. A pure function of what both stores hold.
+/// What a database that was restored from an older copy lacks, and can't learn from the stream, which has begun again
+/// in the meantime. A pure function of what both stores hold.
 ///
-/// Redis knows how far an earlier database had everything (`persisted_position`): up to there each position is an order that
-/// a buyer still has on Redis, or was accounted for by what is lost, and its units are not on sale.
+/// Redis knows up to which position the earlier database had everything (`persisted_position`). Up to there each
+/// position is an order that a buyer still has on Redis, or was accounted for as lost, and its units are not on sale.
 package struct Relearning: Equatable, Sendable {
-    /// Orders to be put onto the stream again.
+    /// Orders to append to the stream again.
     package private(set) var orders: [Order] = []
-    /// Positions that nobody has.
+    /// Positions that neither store has.
     package private(set) var losses: [StoredSale.Loss] = []
 
     package init(redis: RedisSale, sqlite: StoredSale) {
@@ -32,7 +32,7 @@ package struct Relearning: Equatable, Sendable {
             next = position + 1
         }
         guard !losses.isEmpty else { return }
-        // Whatever is neither sold nor on sale was withheld for them.
+        // Units that are neither sold nor on sale were withheld for them.
         let total = sqlite.record.stockTotal + redis.unstoredUnits
         losses[0].units = max(0, total - units - sqlite.withheld - redis.status.remaining)
     }

@@ -1,32 +1,21 @@
 package import OrderStore
 package import Shared
 
-/// The last position that an API process told a buyer of, and the units left after it.
-package struct Witness: Equatable, Sendable {
-    package var position: Int
-    package var remaining: Int
-
-    package init(position: Int, remaining: Int) {
-        self.position = position
-        self.remaining = remaining
-    }
-}
-
-/// How a Redis that has forgotten something is completed. A pure function of what both stores hold.
+/// How to complete a Redis that has lost something. A pure function of what both stores hold.
 ///
-/// It is a union, never a replacement: every order that either of them has stays an order. Stock is what the union leaves,
-/// the position its highest. What neither has, but a buyer was told of, is recorded as lost and its units are withheld:
-/// nothing is ever sold twice to hide a loss.
+/// It is a union, never a replacement: every order that either store has stays an order. The stock is what the union
+/// leaves, the last position its highest. What neither store has, but was confirmed to a buyer, is recorded as lost
+/// and its units are withheld: nothing is ever sold twice to hide a loss.
 package struct RepairPlan: Equatable, Sendable {
     package enum Verdict: Equatable, Sendable {
-        /// Both tell the same story.
+        /// Both agree.
         case nothing
         case repair(RepairPlan)
-        /// They contradict each other: a person has to look.
+        /// They contradict each other: a person has to look at it.
         case conflict([Comparison.Difference])
     }
 
-    /// A field of the buyers hash, to be written whole.
+    /// A field of the buyers hash, written whole.
     package struct Field: Equatable, Sendable {
         package var buyer: String
         package var wins: String
@@ -37,15 +26,15 @@ package struct RepairPlan: Equatable, Sendable {
         }
     }
 
-    /// Buyers of whom Redis has forgotten a win.
+    /// The buyers of whom Redis has lost a win.
     package private(set) var fields: [Field] = []
-    /// Orders that SQLite has not heard of, to be put onto the stream again.
+    /// Orders that SQLite does not have, to append to the stream again.
     package private(set) var events: [Order] = []
     /// What neither has any more.
     package private(set) var loss: StoredSale.Loss?
     package private(set) var remaining = 0
-    /// Units in all: what SQLite holds, and the restocks that are still on the stream. A restock that is in neither was never
-    /// of use to anybody but Redis, and is forgotten with it: fewer units can't be sold twice.
+    /// Units in all: what SQLite holds, and the restocks that are still on the stream. A restock that is in neither was
+    /// known only to Redis and is lost with it: with fewer units none can be sold twice.
     package private(set) var stockTotal = 0
     package private(set) var position = 0
     package private(set) var lastAt = UnixMilliseconds(0)
@@ -54,7 +43,7 @@ package struct RepairPlan: Equatable, Sendable {
     /// What differed.
     package private(set) var differences: [Comparison.Difference] = []
 
-    /// - Parameter witness: the highest of what the API processes have told.
+    /// - Parameter witness: the highest position that the API processes have confirmed.
     package static func make(redis: RedisSale?, sqlite: StoredSale, witness: Witness?) -> Verdict {
         let comparison = Comparison(sqlite.record.sale, redis: redis, sqlite: sqlite)
         let conflicts = comparison.differences.filter { !$0.isRepairable }
@@ -98,8 +87,8 @@ package struct RepairPlan: Equatable, Sendable {
     private mutating func noteLoss(_ witness: Witness?, total: Int, units: Int, maxPerBuyer: Int) {
         guard let witness, witness.position > position else { return }
         let positions = position + 1...witness.position
-        // What had been sold by then and is not known now. An order has at least one unit, and at most what one buyer may have:
-        // what a restock has added since looks sold, too.
+        // What had been sold by then and is unknown now. An order has at least one unit, and at most what one buyer may
+        // have. The upper bound matters, because units that a restock has added since look sold, too.
         let missing = max(positions.count, total - witness.remaining - units - withheld)
         let most = min(positions.count, total) * maxPerBuyer
         let lost = max(0, min(missing, most, total - units - withheld))
@@ -110,16 +99,16 @@ package struct RepairPlan: Equatable, Sendable {
 
     /// The whole field of every buyer of whom Redis lacks a win.
     private static func fields(wins: [Int: RedisSale.BuyerWin], stored: [Int: Order]) -> [Field] {
-        let forgetful = Set(stored.values.filter { wins[$0.id.position] == nil }.map(\.buyer))
-        guard !forgetful.isEmpty else { return [] }
+        let incomplete = Set(stored.values.filter { wins[$0.id.position] == nil }.map(\.buyer))
+        guard !incomplete.isEmpty else { return [] }
         var union: [String: [Win]] = [:]
-        for (position, order) in stored where forgetful.contains(order.buyer) {
+        for (position, order) in stored where incomplete.contains(order.buyer) {
             union[order.buyer, default: []].append(
                 Win(
                     key: order.key, position: position, quantity: order.quantity, securedAt: order.securedAt,
                     epoch: order.epoch))
         }
-        for (position, win) in wins where stored[position] == nil && forgetful.contains(win.buyer) {
+        for (position, win) in wins where stored[position] == nil && incomplete.contains(win.buyer) {
             union[win.buyer, default: []].append(win.win)
         }
         return union.keys.sorted().map { buyer in
@@ -130,7 +119,7 @@ package struct RepairPlan: Equatable, Sendable {
 }
 
 extension Comparison.Difference {
-    /// Whether the union of both settles it.
+    /// Whether the union of both stores resolves it.
     fileprivate var isRepairable: Bool {
         switch self {
         case .notInRedis, .noStream, .noBuyers, .settings, .stockTotal, .restockNotInSQLite, .orderNotInSQLite,
@@ -142,7 +131,7 @@ extension Comparison.Difference {
 }
 
 extension Order {
-    /// The order that a win is. The trace of its request is not kept in Redis.
+    /// The order of a win. Redis does not keep the trace of its request.
     init(_ sale: SaleID, _ win: RedisSale.BuyerWin) {
         self.init(
             id: OrderID(sale: sale, position: win.win.position), buyer: win.buyer, quantity: win.win.quantity,

@@ -6,8 +6,7 @@ package import Shared
 /// Commands can be sent only while it is `ready`: nothing is queued for a Redis that isn't there, so a request that
 /// arrives meanwhile is refused at once instead of hanging.
 ///
-/// Whoever is told something, of a change, an answer or a confirmation, may call it from within: by then it stands where it
-/// says that it does.
+/// All callbacks, for changes, answers and confirmations, may call it: its state has changed before they are called.
 package final class AsyncRedis {
     package typealias Completion = (borrowing RedisAnswer) -> Void
 
@@ -17,27 +16,27 @@ package final class AsyncRedis {
         case down(String)
     }
 
-    /// Where the connection stands. There is one link at most: `fail` takes it out of here and closes it, and all that is
-    /// heard of a closed link is that its calls fail. So a reply is always one of the link that is here.
+    /// The stage of the connection. There is at most one link: `fail` removes it from here and closes it, and a closed
+    /// link only fails its calls. So every reply comes from the link that is here.
     private enum Stage {
         /// `connect` has not been called.
         case new
-        /// There is none, and the timer is when it is tried again.
+        /// There is no connection; the next attempt comes when the timer fires.
         case waiting(TimerID)
         /// The Sentinels are asked where the primary is.
         case searching(SentinelSurvey)
-        /// It is being made and the server asked what it is, until the timer goes off.
+        /// The connection is being made and the server asked what it is, until the timer fires.
         case greeting(RedisLink, timeout: TimerID)
-        /// The server is one to use, if the Sentinels say so now that it has answered.
+        /// The server may be used if the Sentinels still name it, now that it has answered.
         case vouching(RedisLink, SentinelSurvey)
-        /// The server is one to use, and too few replicas acknowledge, or it is not known yet: the gate is shut since then,
-        /// nothing new is sent, and they are asked until they do.
+        /// The server may be used, but too few replicas acknowledge, or how many do is not known yet. The gate has been
+        /// shut since then: nothing new is sent, and the replicas are asked until enough of them acknowledge.
         case probing(Session, since: Instant)
         /// Commands can be sent.
         case ready(Session)
     }
 
-    /// A connection to a server that has said what it is, and is one to use.
+    /// A connection to a server that has said what it is, and may be used.
     private final class Session {
         let link: RedisLink
         let facts: ServerFacts
@@ -52,11 +51,11 @@ package final class AsyncRedis {
 
     /// Milliseconds for a connection and its handshake.
     private static let connectMilliseconds = 1000
-    /// Milliseconds without any answer after which a connection counts as lost. Well below the 2.5 s in which a
+    /// Milliseconds without any answer after which a connection counts as lost: well below the 2.5 s in which a
     /// purchase is answered, so that its batch can be sent again on a new connection.
     private static let silenceMilliseconds = 1000
     private static let watchdogMilliseconds = 100
-    /// Milliseconds that the gate is shut before the Sentinels are asked again.
+    /// Milliseconds after which a shut gate makes us ask the Sentinels again.
     private static let gateMilliseconds = 1000
 
     private let endpoint: RedisEndpoint
@@ -67,12 +66,12 @@ package final class AsyncRedis {
     private let changed: (Status) -> Void
 
     private var stage = Stage.new
-    /// Why it is not ready, where it isn't.
+    /// Why it is not ready, if it isn't.
     private var reason = "not connected yet"
     private var backoff = Backoff()
     private var random = SystemRandomNumberGenerator()
     private var sentinelWatch: SentinelWatch?
-    /// The server that was tried last: that it is the new primary is no news.
+    /// The server that was tried last: hearing that it is the new primary is no news.
     private var triedLast: SocketAddress?
     private var command = ByteBuffer(capacity: 65_536)
     /// Connections that were lost after they had been ready.
@@ -80,8 +79,8 @@ package final class AsyncRedis {
 
     /// - Parameters:
     ///   - replicas: how many must have what a call rests on.
-    ///   - refusal: judges a server by what it says of itself; a phrase where it must not be used.
-    ///   - changed: is told of every change of `status`.
+    ///   - refusal: judges a server by what it says about itself; returns a phrase if it must not be used.
+    ///   - changed: is called with every new `status`.
     package init(
         _ endpoint: RedisEndpoint, loop: EventLoop, name: String, replicas: Int = 0,
         refusal: @escaping (ServerFacts) -> String?, changed: @escaping (Status) -> Void
@@ -98,19 +97,19 @@ package final class AsyncRedis {
 
     package var status: Status { if case .ready(let session) = stage { .ready(session.facts) } else { .down(reason) } }
 
-    /// The server's run_id; nil where there is none.
+    /// The server's run_id; nil while there is no connection.
     package var runID: String? { if case .ready(let session) = stage { session.facts.runID } else { nil } }
 
     /// Whether a command can be sent now.
     package var isReady: Bool { usable != nil }
 
-    /// What a command can be sent on now.
+    /// The session on which a command can be sent now.
     private var usable: Session? {
         guard case .ready(let session) = stage, !session.link.isEnding else { return nil }
         return session
     }
 
-    /// The connection to a server, in whatever state.
+    /// The link to a server, whatever the stage.
     private var link: RedisLink? {
         switch stage {
         case .new, .waiting, .searching: nil
@@ -121,10 +120,11 @@ package final class AsyncRedis {
 
     // MARK: Commands
 
-    /// Sends a script call: by its SHA, and by its text where Redis doesn't know it. `isReady` must hold.
+    /// Sends a script call: by its SHA-1, or with its text if Redis doesn't know it. `isReady` must hold.
     ///
-    /// - Parameter confirmed: is told, after a reply, whether what it rests on is safe. Nothing that depends on the reply
-    ///   may leave the process before. It is not called after a failure. nil: nothing depends on the reply.
+    /// - Parameter confirmed: is called after a reply, and says whether what it rests on is safe. Nothing that depends
+    ///   on the reply may leave the process before. It is not called after a failure. nil: nothing depends on the
+    ///   reply.
     package func run(
         _ call: ScriptCall, _ completion: @escaping Completion, confirmed: ((Confirmation) -> Void)? = nil
     ) {
@@ -145,7 +145,7 @@ package final class AsyncRedis {
             case .reply:
                 unconfirmed?.hasReply = true
                 completion(answer)
-                // Where no replica is asked for, there is nothing else to wait for.
+                // If no replica is asked for, there is nothing else to wait for.
                 if unconfirmed == nil { confirmed?(.confirmed) }
             }
         }
@@ -159,7 +159,8 @@ package final class AsyncRedis {
         session.link.send(&command, operation, completion)
     }
 
-    /// Writes what has been sent in this pass, but not from within an answer. Called at the end of every pass anyway.
+    /// Writes what has been sent in this pass; does nothing while an answer is being handled. The end of every pass
+    /// calls it anyway.
     package func flush() {
         switch stage {
         case .new, .waiting, .searching, .vouching: break
@@ -178,7 +179,7 @@ package final class AsyncRedis {
         case .server(let address): connect(to: address)
         case .primary(let name, let sentinels):
             if sentinelWatch == nil {
-                sentinelWatch = SentinelWatch(sentinels, name: name, loop: loop) { [weak self] in self?.heard($0) }
+                sentinelWatch = SentinelWatch(sentinels, name: name, loop: loop) { [weak self] in self?.handle($0) }
                 sentinelWatch?.start()
             }
             let survey = survey(name, sentinels) { [weak self] in self?.connect(to: $0) }
@@ -198,8 +199,8 @@ package final class AsyncRedis {
         }
     }
 
-    /// What a Sentinel announces.
-    private func heard(_ news: SentinelWatch.News) {
+    /// Handles what a Sentinel announces.
+    private func handle(_ news: SentinelWatch.News) {
         switch news {
         case .promoted(let primary):
             guard primary != triedLast else { return }
@@ -243,7 +244,7 @@ package final class AsyncRedis {
         if let reason = refusal(facts) { return fail(reason) }
         loop.cancel(timeout)
         guard case .primary(let name, let sentinels) = endpoint.location else { return use(link, facts) }
-        // What they said before the server answered may be old.
+        // What they said before the server answered may be out of date.
         let survey = survey(name, sentinels) { [weak self] primary in
             if primary == link.address { self?.use(link, facts) } else { self?.fail("\(primary) is the new primary") }
         }
@@ -251,7 +252,7 @@ package final class AsyncRedis {
         survey.start()
     }
 
-    /// Uses a server, when its replicas acknowledge.
+    /// Uses a server, once its replicas acknowledge.
     private func use(_ link: RedisLink, _ facts: ServerFacts) {
         let confirmations = ReplicaConfirmations(
             link, replicas: replicas,
@@ -259,7 +260,7 @@ package final class AsyncRedis {
             refused: { [weak self] in self?.fail($0.description) })
         let session = Session(link, facts, confirmations)
         guard replicas > 0 else { return becomeReady(session) }
-        // A primary that its replicas have left looks like any other until one is asked.
+        // A primary whose replicas have left it looks like any other until they are asked.
         enter(.probing(session, since: loop.now))
         probe(session)
     }
@@ -271,7 +272,8 @@ package final class AsyncRedis {
         enter(.ready(session))
     }
 
-    /// Too few replicas acknowledge: nothing new is sent until they do again, so that not every batch waits in vain.
+    /// Too few replicas acknowledge: nothing new is sent until enough do again, so that not every batch waits for
+    /// nothing.
     private func shutGate(acknowledged count: Int) {
         guard case .ready(let session) = stage else { return }
         enter(.probing(session, since: loop.now), because: complaint(acknowledged: count))
@@ -279,13 +281,13 @@ package final class AsyncRedis {
     }
 
     private func probe(_ session: Session) {
-        // A server may be given up between two questions, and whoever is told that the gate is shut may do so.
+        // The server may have been given up since the last question, also by a callback that heard of the shut gate.
         guard case .probing(let current, let since) = stage, current === session else { return }
         session.confirmations.probe { [weak self] count in
             guard let self else { return }
             if count >= replicas { return becomeReady(session) }
             let reason = complaint(acknowledged: count)
-            // There may be another primary by now, which this one has not heard of.
+            // By now there may be another primary that this one has not heard of.
             if case .primary = endpoint.location, loop.now > since.advanced(milliseconds: Self.gateMilliseconds) {
                 backoff.reset()
                 return fail(reason)
@@ -309,25 +311,25 @@ package final class AsyncRedis {
         loop.schedule(afterMilliseconds: Self.watchdogMilliseconds) { [weak self] in self?.watch() }
     }
 
-    /// Gives the connection up and makes a new one: it is not, or no longer, the Redis we want.
+    /// Gives the connection up and makes a new one: this is not, or no longer, the Redis we want.
     package func reconnect(because reason: String) { fail(reason) }
 
-    /// Ends the connection, if there is one, and sets out to make another.
+    /// Ends the connection, if there is one, and schedules another attempt.
     private func fail(_ reason: String) {
         let (ended, lost) = (stage, link)
         if case .ready = ended { losses += 1 }
         let retry = loop.schedule(afterMilliseconds: backoff.next(using: &random)) { [weak self] in self?.connect() }
         enter(.waiting(retry), because: reason)
-        // Calls that are unanswered fail here, after the status says that there is nothing to resend them on.
+        // Unanswered calls fail here. By then the status says that there is no connection to resend them on.
         lost?.close()
         switch ended {
-        case .new, .searching, .vouching: break  // A survey ends when it is let go.
+        case .new, .searching, .vouching: break  // A survey ends when it is released.
         case .waiting(let timer), .greeting(_, let timer): loop.cancel(timer)
-        case .probing(let session, _), .ready(let session): session.confirmations.lose()
+        case .probing(let session, _), .ready(let session): session.confirmations.connectionClosed()
         }
     }
 
-    /// Changes where the connection stands, and then, if that changes the status, says so: whoever is told may do anything.
+    /// Changes the stage and then, if that changes the status, calls `changed`, which may do anything.
     private func enter(_ stage: Stage, because reason: String? = nil) {
         let before = status
         self.stage = stage

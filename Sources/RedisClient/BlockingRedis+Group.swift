@@ -1,45 +1,39 @@
 package import Shared
 
-/// How far the workers have come with a sale's stream, as Redis says (XINFO GROUPS).
+/// How far the workers have read a sale's stream, according to Redis (XINFO GROUPS).
 package struct GroupProgress: Equatable, Sendable {
-    /// The last entry that the group has been given.
+    /// The last entry that was delivered to the group.
     package var lastDelivered: String
-    /// Entries that it was given, and has not acknowledged.
+    /// Entries that were delivered, and are not acknowledged.
     package var pending: Int
-    /// Entries that it was not given, by Redis' count of those that were read. nil where Redis has lost it: of a group that was set
-    /// back into the middle of its stream, until it has been given the last entry, and of a stream that has lost entries. Too high
-    /// for ever on a replica that was promoted, where XREADGROUP came as XCLAIM, which does not count (Redis 7.0.15).
+    /// Entries that were not delivered, by Redis' count of those that were read. nil if Redis has lost count: after a
+    /// group was set back into the middle of its stream, until its last entry is delivered, and after a stream has lost
+    /// entries. Permanently too high on a replica that was promoted, to which XREADGROUP is replicated as XCLAIM, which
+    /// does not count (Redis 7.0.15).
     package var lag: Int?
 }
 
 extension BlockingRedis {
-    /// How far the workers' group has come; nil where the stream has none.
+    /// How far the workers' group has read; nil if the stream has no group.
     package func progress(of sale: SaleID) throws(RedisError) -> GroupProgress? {
-        let reply = try command(["XINFO", "GROUPS", RedisArgument(SaleKeys(sale).orders)])
+        let reply = try command(["XINFO", "GROUPS", "\(SaleKeys(sale).orders)"])
         let groups = reply.value
         for index in 0..<groups.count {
-            let words = groups[index]
-            var numbers: [String: Int] = [:]
-            var texts: [String: String] = [:]
-            for at in stride(from: 0, to: words.count - 1, by: 2) {
-                let name = words[at].string ?? ""
-                numbers[name] = words[at + 1].integer
-                texts[name] = words[at + 1].string
-            }
-            guard texts["name"] == SaleKeys.group else { continue }
+            let group = groups[index].fields
+            guard group["name"] == SaleKeys.group else { continue }
             return GroupProgress(
-                lastDelivered: texts["last-delivered-id"] ?? "0-0", pending: numbers["pending"] ?? 0,
-                lag: numbers["lag"])
+                lastDelivered: group["last-delivered-id"] ?? "0-0",
+                pending: group["pending"].flatMap { Int($0) } ?? 0, lag: group["lag"].flatMap { Int($0) })
         }
         return nil
     }
 
-    /// Stream entries that the workers were not given, or have not acknowledged.
+    /// Stream entries that were not delivered to the workers, or are not acknowledged.
     ///
-    /// - Parameter max: with it Redis' own count is taken, as long as anything is there to be given; where Redis has none, no
-    ///   more than these are counted.
+    /// - Parameter max: if given, Redis' own count is used as long as there are entries to deliver; if Redis has lost
+    ///   count, no more than these are counted.
     package func unacknowledged(_ sale: SaleID, countingAtMost max: Int? = nil) throws(RedisError) -> Int {
-        guard try command(["EXISTS", RedisArgument(SaleKeys(sale).orders)]).integer == 1 else { return 0 }
+        guard try hasStream(sale) else { return 0 }
         let progress = try progress(of: sale) ?? GroupProgress(lastDelivered: "0-0", pending: 0)
         if max != nil, let lag = progress.lag, try count(sale, after: progress.lastDelivered, 1) > 0 {
             return progress.pending + lag

@@ -1,8 +1,8 @@
 package import Shared
 
 extension BlockingRedis {
-    /// Where the replicas that follow this server listen, as it sees them (ROLE); none of a server that is a replica itself, whose
-    /// answer names its primary.
+    /// The addresses of the replicas that follow this server, as it sees them (ROLE). None if it is a replica itself:
+    /// then ROLE names its primary.
     package func replicas() throws(RedisError) -> [SocketAddress] {
         let reply = try command(["ROLE"])
         let role = reply.value

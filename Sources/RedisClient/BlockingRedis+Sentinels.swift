@@ -1,22 +1,22 @@
 package import Shared
 
 extension BlockingRedis {
-    /// What one Sentinel holds of the primary of that name.
+    /// What one Sentinel knows about the primary of that name.
     package static func opinion(of sentinel: SocketAddress, on name: String) throws(RedisError) -> SentinelOpinion {
         let connection = try BlockingRedis(connectingTo: sentinel, timeoutMilliseconds: Sentinel.timeoutMilliseconds)
         let named = try connection.command(Sentinel.whoIsPrimary(name))
         let primary = try Sentinel.primary(named.value, name: name)
         let facts = try connection.command(Sentinel.facts(name))
-        return try SentinelOpinion(facts.value.strings, naming: primary)
+        return try SentinelOpinion(facts.value.fields, naming: primary)
     }
 
-    /// Asks one Sentinel after the other until one has an answer that `read` can use.
+    /// Asks one Sentinel after the other until one gives an answer that `read` accepts.
     package static func askSentinels<R>(
         _ sentinels: [SocketAddress], _ question: [RedisArgument],
         _ read: (borrowing RedisValue) throws(RedisError) -> R
     ) throws(RedisError) -> R {
         var failure = RedisError(.cannotConnect, "SENTINEL", "no Sentinel is named")
-        // In any order, so that one that does not answer is not always waited for.
+        // In random order, so that we don't always wait for one that is silent.
         for sentinel in sentinels.shuffled() {
             do throws(RedisError) {
                 let connection = try BlockingRedis(

@@ -1,9 +1,9 @@
 extension BlockingRedis {
-    /// Entries that are read at once, and all of a stream that is in memory: at 400 bytes an order, 400 KB.
+    /// Entries that are read at once, which is all that is in memory of a stream: at 400 bytes an order, 400 KB.
     private static let pageEntries = 1000
 
-    /// Calls `body` with each entry behind `id`, oldest first, up to `max` of them: with its id, and with its names and values in
-    /// turn, which are valid only during the call.
+    /// Calls `body` with each entry after `id`, oldest first, at most `max` of them: with its id, and its names and
+    /// values in turn, which are valid only during the call.
     package func forEachEntry(
         of stream: String, after id: String = "0-0", atMost max: Int = .max,
         _ body: (_ id: String, _ words: borrowing RedisValue) -> Void
@@ -11,9 +11,7 @@ extension BlockingRedis {
         var (last, left) = (id, max)
         while left > 0 {
             let asked = min(Self.pageEntries, left)
-            let reply = try command([
-                "XRANGE", RedisArgument(stream), RedisArgument("(\(last)"), "+", "COUNT", RedisArgument(asked),
-            ])
+            let reply = try command(["XRANGE", "\(stream)", "(\(last)", "+", "COUNT", "\(asked)"])
             let page = reply.value
             for index in 0..<page.count {
                 let entry = page[index]

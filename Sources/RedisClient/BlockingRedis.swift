@@ -2,23 +2,26 @@ internal import CHiredis
 import Glibc
 package import Shared
 
-/// A connection that waits for each answer: for the worker and the tools, which have nothing else to do meanwhile.
+/// A connection that waits for each reply: for the worker and the tools, which have nothing else to do meanwhile.
 ///
-/// It does not reconnect by itself: whoever holds it decides what a lost connection means, and makes another.
+/// It does not reconnect by itself: its owner decides what a lost connection means, and makes a new one.
 package final class BlockingRedis {
-    /// Milliseconds until a silent Redis counts as gone; more than `confirmationMilliseconds`, and as little as a page of a
-    /// thousand buyers allows: the worker answers nobody meanwhile.
+    /// Milliseconds after which a silent Redis counts as gone: more than `confirmationMilliseconds`, and no more than a
+    /// page of a thousand buyers needs, because the worker serves nobody meanwhile.
     package static let timeoutMilliseconds = 1500
 
     private let context: UnsafeMutablePointer<redisContext>
-    /// Who is at the other end.
+    /// The server at the other end.
     package let address: SocketAddress
-    /// Who answered when the connection was made.
+    /// What the server said about itself when the connection was made.
     package private(set) var facts: ServerFacts
-    /// nil where no Sentinels are named.
+    /// nil if no Sentinels are configured.
     private var finder: PrimaryFinder?
+    /// The command that is being sent, as it travels.
+    private var outgoing = ByteBuffer(capacity: 1024)
 
-    /// Connects, authenticates and asks the server who it is. Where Sentinels name the primary, they are asked before and after.
+    /// Connects, authenticates and asks the server who it is. If Sentinels name the primary, they are asked before and
+    /// after.
     package convenience init(_ endpoint: RedisEndpoint, name: String) throws(RedisError) {
         switch endpoint.location {
         case .server(let address):
@@ -28,11 +31,11 @@ package final class BlockingRedis {
             let finder = try PrimaryFinder(name: primary, sentinels: sentinels)
             try self.init(connectingTo: finder.find(), timeoutMilliseconds: Self.timeoutMilliseconds)
             try shakeHands(endpoint, name: name)
-            // For a while after a failover the Sentinels may still name the old primary.
+            // Just after a failover the Sentinels may still name the old primary.
             guard facts.role == "master" else {
                 throw RedisError(.readOnly, "INFO", "\(address) is no primary any more")
             }
-            // What they said before it answered may be old.
+            // What they said before the server answered may be out of date.
             try judge(finder.find())
             self.finder = finder
         }
@@ -43,15 +46,15 @@ package final class BlockingRedis {
         let info = try command(Handshake.info)
         let config = try command(Handshake.configuration)
         let replays = try replayAnswers()
-        guard let facts = ServerFacts(info: info.value.string ?? "", config: config.value.strings, replays: replays)
+        guard let facts = ServerFacts(info: info.value.string ?? "", config: config.value.fields, replays: replays)
         else {
             throw RedisError(.unexpectedReply, "INFO", "the server does not say what it is")
         }
         self.facts = facts
     }
 
-    /// Asks the Sentinels once a second, in passing; throws `replaced` where this is not the primary any more, or is about to be
-    /// none.
+    /// Asks the Sentinels, once a second and without waiting for slow ones; throws `replaced` if this server is no
+    /// longer the primary, or is about to be replaced.
     package func checkPrimary() throws(RedisError) {
         if let primary = try finder?.look() { try judge(primary) }
     }
@@ -79,7 +82,7 @@ package final class BlockingRedis {
         redisSetTimeout(made, limit)
     }
 
-    /// What it says to `replayChecks`; nothing where this user may not ask.
+    /// The server's answers to `replayChecks`; without those that this user may not ask.
     private func replayAnswers() throws(RedisError) -> [String: String] {
         var answers: [String: String] = [:]
         for (check, arguments) in zip(ServerFacts.replayChecks, Handshake.replays) {
@@ -95,68 +98,62 @@ package final class BlockingRedis {
 
     deinit { redisFree(context) }
 
-    /// Runs a command; an error reply is thrown.
+    /// Runs a command; throws an error reply.
     @discardableResult
     package func command(_ arguments: [RedisArgument]) throws(RedisError) -> RedisReply {
-        let operation = String(decoding: arguments[0].bytes, as: UTF8.self)
-        guard let raw = Self.call(context, arguments) else {
+        outgoing.removeAll()
+        outgoing.appendCommand(arguments)
+        return try send(String(decoding: arguments[0].bytes, as: UTF8.self))
+    }
+
+    /// Runs a script by its SHA-1, or with its text if Redis does not know it (NOSCRIPT means that nothing ran).
+    @discardableResult
+    package func run(_ call: ScriptCall) throws(RedisError) -> RedisReply {
+        do throws(RedisError) {
+            call.compose(asText: false, into: &outgoing)
+            return try send("EVALSHA")
+        } catch {
+            guard error.code == .noScript else { throw error }
+            call.compose(asText: true, into: &outgoing)
+            return try send("EVAL")
+        }
+    }
+
+    /// Sends the outgoing command and waits for the reply.
+    private func send(_ operation: String) throws(RedisError) -> RedisReply {
+        let queued = outgoing.withUnsafeBytes {
+            redisAppendFormattedCommand(context, $0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count)
+        }
+        precondition(queued == REDIS_OK, "hiredis: out of memory")
+        var raw: UnsafeMutableRawPointer?
+        guard redisGetReply(context, &raw) == REDIS_OK, let raw else {
             let timedOut = context.pointee.err == REDIS_ERR_IO && (errno == EAGAIN || errno == EINTR)
             throw RedisError(
                 timedOut ? .timedOut : .connectionLost, operation,
                 timedOut ? "no answer within \(Self.timeoutMilliseconds) ms" : Self.errorText(context))
         }
-        let message = RedisValue(raw).errorMessage
-        let reply = RedisReply(owning: raw)
+        let pointer = raw.assumingMemoryBound(to: redisReply.self)
+        let message = RedisValue(pointer).errorMessage
+        let reply = RedisReply(owning: pointer)
         if let message { throw RedisError(reply: message, to: operation) }
         return reply
-    }
-
-    /// Runs a script by its SHA, and by its text where Redis does not know it (NOSCRIPT means nothing ran).
-    @discardableResult
-    package func run(
-        _ script: Script, keys: [String], _ arguments: [RedisArgument]
-    ) throws(RedisError) -> RedisReply {
-        let rest = [RedisArgument(keys.count)] + keys.map { RedisArgument($0) } + arguments
-        do throws(RedisError) {
-            return try command(["EVALSHA", RedisArgument(script.sha)] + rest)
-        } catch {
-            guard error.code == .noScript else { throw error }
-            return try command(["EVAL", RedisArgument(script.source)] + rest)
-        }
     }
 
     /// Milliseconds that replicas have to acknowledge.
     private static let confirmationMilliseconds = 1000
 
-    /// Waits until `replicas` have everything that this connection has seen; throws `unconfirmed` where they don't in time.
+    /// Waits until `replicas` have everything that this connection has seen; throws `unconfirmed` if they don't in
+    /// time.
     ///
-    /// PING comes first: a connection that was woken from a blocking read has not taken note of the offset that woke it,
-    /// and WAIT would ask about an older one (redis 7.0.15: blocked.c serves it, only server.c call() sets woff).
+    /// PING comes first: a connection that was woken from a blocking read has not recorded the offset that woke it, and
+    /// WAIT would ask about an older one (redis 7.0.15: blocked.c serves it, only server.c call() sets woff).
     package func confirm(replicas: Int) throws(RedisError) {
         guard replicas > 0 else { return }
         try command(["PING"])
-        let reply = try command(["WAIT", RedisArgument(replicas), RedisArgument(Self.confirmationMilliseconds)])
+        let reply = try command(["WAIT", "\(replicas)", "\(Self.confirmationMilliseconds)"])
         let count = reply.integer ?? 0
         guard count >= replicas else {
             throw RedisError(.unconfirmed, "WAIT", "\(count) of \(replicas) replicas acknowledge")
-        }
-    }
-
-    private static func call(
-        _ context: UnsafeMutablePointer<redisContext>, _ arguments: [RedisArgument]
-    ) -> UnsafeMutablePointer<redisReply>? {
-        // One block for all bytes, so that every argument's pointer is good for the whole call.
-        let flat = arguments.flatMap(\.bytes)
-        return flat.withUnsafeBufferPointer { bytes in
-            var pointers: [UnsafePointer<CChar>?] = []
-            var offset = 0
-            let base = bytes.baseAddress.map { UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self) }
-            for argument in arguments {
-                pointers.append(base.map { $0 + offset })
-                offset += argument.bytes.count
-            }
-            let raw = redisCommandArgv(context, Int32(arguments.count), &pointers, arguments.map(\.bytes.count))
-            return raw?.assumingMemoryBound(to: redisReply.self)
         }
     }
 

@@ -1,35 +1,36 @@
 import Shared
 
-/// What is said first on every connection.
+/// The first commands on every connection.
 enum Handshake {
     /// AUTH, SELECT and CLIENT SETNAME, as far as the endpoint needs them.
     static func commands(_ endpoint: RedisEndpoint, name: String) -> [[RedisArgument]] {
         var commands: [[RedisArgument]] = []
         if let password = endpoint.password {
-            commands.append(["AUTH"] + (endpoint.user.map { [RedisArgument($0)] } ?? []) + [RedisArgument(password)])
+            commands.append(endpoint.user.map { ["AUTH", "\($0)", "\(password)"] } ?? ["AUTH", "\(password)"])
         }
-        if endpoint.database != 0 { commands.append(["SELECT", RedisArgument(endpoint.database)]) }
-        commands.append(["CLIENT", "SETNAME", RedisArgument(name)])
+        if endpoint.database != 0 { commands.append(["SELECT", "\(endpoint.database)"]) }
+        commands.append(["CLIENT", "SETNAME", "\(name)"])
         return commands
     }
 
     static let info: [RedisArgument] = ["INFO"]
 
-    /// Whether what scripts have written is taken from the append-only file at the next start: a command for each of
-    /// `ServerFacts.replayChecks`.
+    /// Asks whether the next start will execute what scripts have written to the append-only file: a command for each
+    /// of `ServerFacts.replayChecks`.
     static let replays: [[RedisArgument]] = ServerFacts.replayed.map { command, arguments in
-        ["ACL", "DRYRUN", "default", RedisArgument(command), "sale:{}"] + arguments.map { RedisArgument($0) }
+        ["ACL", "DRYRUN", "default", "\(command)", "sale:{}"] + arguments.map { "\($0)" }
     }
 
-    /// All settings that matter in one call (several patterns: since Redis 7.0).
+    /// All settings that matter, in one call (several patterns: since Redis 7.0).
     static let configuration: [RedisArgument] =
-        ["CONFIG", "GET", RedisArgument(ServerFacts.replicasSetting), RedisArgument(ServerFacts.rewriteSetting)]
-        + ServerFacts.strictSettings.map { RedisArgument($0.name) }
+        ["CONFIG", "GET", "\(ServerFacts.replicasSetting)", "\(ServerFacts.rewriteSetting)"]
+        + ServerFacts.strictSettings.map { "\($0.name)" }
 }
 
 extension Handshake {
-    /// Says it on a link, and asks the server what it is: `done` is told that; `failed` is told why not, and closes the link.
-    /// Where the connection is lost neither is told anything: the link itself tells that.
+    /// Sends the first commands on a link, and asks the server what it is. `done` is called with its facts; `failed` is
+    /// called with the reason if there are none, and closes the link. If the connection is lost neither is called: the
+    /// link itself reports that.
     static func perform(
         on link: RedisLink, _ endpoint: RedisEndpoint, name: String, failed: @escaping (String) -> Void,
         _ done: @escaping (ServerFacts) -> Void
@@ -58,7 +59,7 @@ extension Handshake {
             ask(arguments, "ACL DRYRUN", mayBeRefused: true) { answers[check] = $0.string }
         }
         ask(configuration, "CONFIG GET") { value in
-            guard let facts = ServerFacts(info: text, config: value.strings, replays: answers) else {
+            guard let facts = ServerFacts(info: text, config: value.fields, replays: answers) else {
                 return failed("the server does not say what it is")
             }
             done(facts)

@@ -2,7 +2,7 @@
     import LuaScripts
     import Shared
 
-    /// The planted bugs of purchase.lua: its text is changed where it is loaded, so that lua/ has none of them.
+    /// The planted bugs of purchase.lua: its text is changed when it is loaded, so that lua/ has none of them.
     extension PlantedBug {
         /// A script's text, with the bug that is planted in it, if any.
         static func planted(in script: LuaScript) -> [UInt8] {
@@ -19,10 +19,10 @@
             return Array(text.utf8)
         }
 
-        /// What stands in purchase.lua, and what the bug puts in its place.
+        /// What purchase.lua says, and what the bug replaces it by.
         private var changes: [(right: String, wrong: String)] {
             switch self {
-            case .noFence: [("if saved[2] ~= ARGV[1] then return all('F') end", "")]
+            case .noFence: [("if serving_run_id ~= run_id then return all('F') end", "")]
             case .noStockCheck:
                 [
                     ("if left <= 0 then return 'O' end", ""),
@@ -37,7 +37,7 @@
                         codes[i] = code
                         if code ~= 'S' then
                             left = left - quantity
-                            redis.call('DECRBY', KEYS[2], quantity)
+                            redis.call('DECRBY', stock_key, quantity)
                         end
                         """
                     )
@@ -45,7 +45,7 @@
             case .forgetKeys: [("if won_key == key then", "if false then")]
             case .positionByClock: [("position = position + 1", "position = now_ms + #events")]
             case .countdownPositions: [("position = position + 1", "position = left + 1")]
-            case .trimStream: [("'XADD', KEYS[5], '*'", "'XADD', KEYS[5], 'MAXLEN', '10', '*'")]
+            case .trimStream: [("'XADD', orders_key, '*'", "'XADD', orders_key, 'MAXLEN', '10', '*'")]
             case .skipWait, .noAOF, .groupFromEnd, .noSetBack, .noAckRead, .acknowledgeBeforeCommit, .overwriteOrders:
                 []
             }

@@ -1,19 +1,20 @@
 import EventLoop
 import Shared
 
-/// Asks the Sentinels for a connection that has no loop, on one of its own: waited for, or on the side.
+/// Asks the Sentinels on behalf of a connection without a loop, on a loop of its own: waiting for the answer, or in
+/// passing.
 final class PrimaryFinder {
     private static let intervalMilliseconds = 1000
-    /// Milliseconds for those Sentinels that are well, which take one or two; the others' silence is noted at a later look.
+    /// Milliseconds for healthy Sentinels, which take one or two; the silence of others is noticed by a later look.
     private static let lookMilliseconds = 20
 
     private let name: String
     private let sentinels: [SocketAddress]
     private let loop: EventLoop
-    /// Under way; nil between two.
+    /// The survey under way, if any.
     private var survey: SentinelSurvey?
     private var answer: Result<SocketAddress, RedisError>?
-    /// When it is asked again on the side.
+    /// When `look` asks again.
     private var next = Instant(nanoseconds: 0)
 
     init(name: String, sentinels: [SocketAddress]) throws(RedisError) {
@@ -24,30 +25,31 @@ final class PrimaryFinder {
 
     /// The server that is the primary now.
     func find() throws(RedisError) -> SocketAddress {
-        // The loop's clock stands still in between.
-        try turn(waitMilliseconds: 0)
+        // The loop's clock stands still between passes.
+        try pass(waitMilliseconds: 0)
         ask()
         while true {
-            if let answer = taken() { return try answer.get() }
-            try turn(waitMilliseconds: -1)
+            if let answer = takeAnswer() { return try answer.get() }
+            try pass(waitMilliseconds: -1)
         }
     }
 
-    /// Asks again where a second has passed; nil while there is no news.
+    /// Asks again if a second has passed; nil if there is no news.
     ///
-    /// An old primary that is cut off from the others goes on answering, and has nothing new to read.
+    /// Without this, an old primary that is cut off from the others would never be left: it goes on answering, and has
+    /// nothing new to read.
     func look() throws(RedisError) -> SocketAddress? {
-        try turn(waitMilliseconds: 0)
+        try pass(waitMilliseconds: 0)
         if survey == nil, loop.now >= next {
             ask()
             let end = loop.now.advanced(milliseconds: Self.lookMilliseconds)
-            while answer == nil, loop.now < end { try turn(waitMilliseconds: 1) }
+            while answer == nil, loop.now < end { try pass(waitMilliseconds: 1) }
         }
-        switch taken() {
+        switch takeAnswer() {
         case nil: return nil
         case .success(let address): return address
         case .failure(let error) where error.code == .replaced: throw error
-        // That nobody can be asked says nothing.
+        // That no Sentinel could be asked says nothing about the primary.
         case .failure: return nil
         }
     }
@@ -57,12 +59,12 @@ final class PrimaryFinder {
         survey?.start()
     }
 
-    private func turn(waitMilliseconds: Int32) throws(RedisError) {
+    private func pass(waitMilliseconds: Int32) throws(RedisError) {
         do throws(SystemError) { try loop.pass(waitMilliseconds: waitMilliseconds) } catch { throw Self.failure(error) }
     }
 
-    /// The answer, where there is one by now; there is another only when it is asked again.
-    private func taken() -> Result<SocketAddress, RedisError>? {
+    /// Takes the answer, if there is one by now; the next one comes only after `ask`.
+    private func takeAnswer() -> Result<SocketAddress, RedisError>? {
         guard let answer else { return nil }
         self.answer = nil
         survey = nil

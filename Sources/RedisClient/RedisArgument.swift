@@ -1,7 +1,7 @@
 package import Shared
 
-/// One argument of a command: bytes, however they were written.
-package struct RedisArgument: ExpressibleByStringLiteral, Sendable {
+/// One argument of a command. A literal is one, also with something interpolated: `["HGET", "\(key)", "uuid"]`.
+package struct RedisArgument: ExpressibleByStringInterpolation, Sendable {
     package let bytes: [UInt8]
 
     package init(_ text: String) { bytes = Array(text.utf8) }

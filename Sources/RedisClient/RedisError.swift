@@ -1,35 +1,35 @@
-/// Why a Redis command has no usable answer.
+/// Why a Redis command has no usable reply.
 package struct RedisError: Error, CustomStringConvertible {
     package enum Code: Equatable, Sendable {
-        // Refused before anything ran. With a `#!lua` header that holds for scripts as well.
+        // Refused before anything ran. That holds for scripts, too, if they have a `#!lua` header.
         case noScript, readOnly, loading, masterDown, noReplicas, outOfMemory, misconfigured, busy, notPermitted
         /// Too many clients, or the connection could not be made.
         case cannotConnect
-        /// By what the Sentinels say, this is not the primary, or not for long.
+        /// According to the Sentinels this is not the primary, or not for long.
         case replaced
-        // Answers of the stream commands.
+        // Error replies of the stream commands.
         case groupExists, noGroup, unblocked
-        /// The connection went away, or fell silent, after the command was handed over: it may have run.
+        /// The connection was lost, or fell silent, after the command was handed over: it may have run.
         case connectionLost, timedOut
-        /// It ran, and fewer replicas than were asked for have acknowledged what it read or wrote: a failover may take it
+        /// It ran, and fewer replicas than required have acknowledged what it read or wrote: a failover may take it
         /// back.
         case unconfirmed
         /// Any other error reply: a script may have stopped half-way.
         case other
-        /// The reply is not of the form that the command promises.
+        /// The reply does not have the form that the command promises.
         case unexpectedReply
     }
 
-    /// What the failure says about the command.
+    /// What the failure means for the command.
     package enum Effect: Equatable, Sendable {
-        /// It was not executed: sending it again is safe.
+        /// It was not executed: it is safe to send it again.
         case nothingRan
-        /// It may have been executed, or in part: only an idempotent command may be sent again.
+        /// It may have been executed, in full or in part: send it again only if it is idempotent.
         case unknown
     }
 
     package let code: Code
-    /// The command, as in `XREADGROUP`.
+    /// The command, such as `XREADGROUP`.
     package let operation: String
     /// What Redis or the system said.
     package let message: String
@@ -40,7 +40,7 @@ package struct RedisError: Error, CustomStringConvertible {
         self.message = message
     }
 
-    /// The error that an error reply stands for: Redis puts a code word in front.
+    /// The error for an error reply, which begins with a code word.
     package init(reply message: String, to operation: String) {
         let code: Code
         switch message.prefix(while: { $0 != " " }) {
@@ -70,7 +70,7 @@ package struct RedisError: Error, CustomStringConvertible {
         }
     }
 
-    /// Whether the Redis at the other end of the connection is the wrong one, or none: connect again.
+    /// Whether the server at the other end is the wrong one, or gone, so that the caller must connect again.
     package var needsReconnect: Bool {
         switch code {
         case .readOnly, .masterDown, .unblocked, .connectionLost, .timedOut, .cannotConnect, .replaced: true

@@ -3,16 +3,16 @@ import EventLoop
 import Glibc
 import Shared
 
-/// What became of a command: the reply, valid only while it is being handled, or why there is none.
+/// The outcome of a command: the reply, valid only while it is being handled, or why there is none.
 package enum RedisAnswer: ~Escapable {
     case reply(RedisValue)
     case failure(RedisError)
 }
 
-/// One connection's life: hiredis' asynchronous context, hung on our loop.
+/// One connection: hiredis' asynchronous context on our loop.
 ///
-/// Commands that a pass of the loop produces leave together when `flush` is called, by one write, without waiting for
-/// epoll to say that the socket is writable.
+/// The commands of one pass of the loop leave together when `flush` is called, in one write, without waiting for epoll
+/// to report that the socket is writable.
 final class RedisLink: EventHandler {
     typealias Completion = (borrowing RedisAnswer) -> Void
 
@@ -26,6 +26,15 @@ final class RedisLink: EventHandler {
         }
     }
 
+    private enum Phase {
+        case connecting
+        case connected
+        /// The connection could not be made, or is lost: hiredis fails what is unanswered, and frees its context.
+        case ending
+        /// We have closed it: nobody hears of its end.
+        case closed
+    }
+
     /// The server at the other end.
     let address: SocketAddress
     private let loop: EventLoop
@@ -33,26 +42,28 @@ final class RedisLink: EventHandler {
     private var context: UnsafeMutablePointer<redisAsyncContext>?
     private var registration: EventLoop.Registration?
     private var watched: Readiness = []
-    private var connected = false
+    private var phase = Phase.connecting
+    /// Commands have been handed over since the last `flush`.
     private var writePending = false
+    /// We are in `flush`: what hiredis can't write now, it writes when the socket is writable again.
     private var flushing = false
-    /// hiredis is handing us an answer, and needs its context when that returns.
+    /// hiredis is calling us, and needs its context when we return.
     private var answering = false
-    private var closing = false
     private var subscription: ((_ channel: String, _ message: String) -> Void)?
 
     private let connectEnded: (RedisError?) -> Void
     private let disconnected: (RedisError) -> Void
 
-    /// The connection is being torn down: what is unanswered is failing, and nothing more can be handed over.
-    private(set) var isEnding = false
+    /// The connection is being torn down: unanswered calls are failing, and nothing more can be handed over.
+    var isEnding: Bool { phase == .ending || phase == .closed }
     /// Calls handed over and not answered yet.
     private(set) var unanswered = 0
     /// When Redis last answered, or the first of the unanswered calls was handed over.
     private(set) var lastProgress: Instant
 
-    /// Starts to connect. `connectEnded` is told how that went; `disconnected` is told of a later end, after every
-    /// unanswered call has been completed with a failure. Neither is called after `close`.
+    /// Starts to connect. `connectEnded` is called with nil, or with the reason for a failure; `disconnected` is called
+    /// when the connection ends later, after every unanswered call has been completed with a failure. Neither is called
+    /// after `close`.
     init(
         _ address: SocketAddress, loop: EventLoop, connectEnded: @escaping (RedisError?) -> Void,
         disconnected: @escaping (RedisError) -> Void
@@ -80,11 +91,11 @@ final class RedisLink: EventHandler {
             redisAsyncFree(made)
             throw RedisError(.cannotConnect, "connect to \(address)", "\(error)")
         }
-        hang(made)
+        installHooks(on: made)
     }
 
-    /// Hands hiredis our hooks. It holds no reference: whoever owns the link keeps it until it has ended.
-    private func hang(_ made: UnsafeMutablePointer<redisAsyncContext>) {
+    /// Gives hiredis our hooks. They hold no reference: the link's owner keeps it until it has ended.
+    private func installHooks(on made: UnsafeMutablePointer<redisAsyncContext>) {
         let own = Unmanaged.passUnretained(self).toOpaque()
         made.pointee.data = own
         made.pointee.ev.data = own
@@ -95,22 +106,22 @@ final class RedisLink: EventHandler {
         made.pointee.ev.cleanup = { RedisLink.from($0).cleanup() }
         redisAsyncSetConnectCallback(made) { context, status in
             let link = RedisLink.from(context?.pointee.data)
-            link.connected = status == REDIS_OK
-            if link.connected {
-                // hiredis goes on with its context when this returns: nothing may be written, and fail, meanwhile.
+            if status == REDIS_OK {
+                link.phase = .connected
+                // hiredis uses its context after this returns, so nothing may be written now: a failure would free it.
                 link.answering = true
                 defer { link.answering = false }
                 return link.connectEnded(nil)
             }
             let error = link.failure(.cannotConnect, "connect", context)
-            // hiredis frees the context when this returns, and must find it then.
-            link.isEnding = true
+            link.phase = .ending
+            // hiredis frees the context after this returns, so we must not.
             link.context = nil
             link.connectEnded(error)
         }
         redisAsyncSetDisconnectCallback(made) { context, _ in
             let link = RedisLink.from(context?.pointee.data)
-            if !link.closing { link.disconnected(link.failure(.connectionLost, "connection", context)) }
+            if link.phase != .closed { link.disconnected(link.failure(.connectionLost, "connection", context)) }
         }
     }
 
@@ -125,8 +136,8 @@ final class RedisLink: EventHandler {
         return RedisError(code, operation, text.isEmpty ? "the connection was closed" : text)
     }
 
-    /// Has the kernel ask after 15 s of silence whether the other end is still there, and end the connection when three
-    /// questions, 5 s apart, have no answer (net.c, redisKeepAlive).
+    /// Makes the kernel probe the other end after 15 s of silence, and end the connection after three probes, 5 s
+    /// apart, without an answer (net.c, redisKeepAlive).
     func keepAlive() {
         guard let context, !isEnding else { return }
         redisEnableKeepAlive(&context.pointee.c)
@@ -136,21 +147,21 @@ final class RedisLink: EventHandler {
 
     /// Hands over a command in its RESP form; it leaves at the next `flush`.
     ///
-    /// hiredis looks for a further argument behind the last one, with strchr and no regard for the length (async.c,
-    /// nextArgument), so a NUL has to stand there.
+    /// After the last argument hiredis looks for another one, with strchr and without regard for the length (async.c,
+    /// nextArgument), so a NUL must follow.
     func send(_ command: inout ByteBuffer, _ operation: StaticString, _ completion: @escaping Completion) {
         guard let context, !isEnding else { preconditionFailure("a command was sent on a link that is ending") }
         if unanswered == 0 { lastProgress = loop.now }
         unanswered += 1
         let call = Unmanaged.passRetained(Call(operation, completion)).toOpaque()
         command.terminate()
-        // Formatted by us: redisAsyncCommandArgv prints every argument's length with snprintf and allocates the text.
+        // We format it: redisAsyncCommandArgv prints every argument's length with snprintf and allocates the text.
         let code = command.withUnsafeBytes {
             redisAsyncFormattedCommand(
                 context, { RedisLink.answered($0, $1, $2) }, call,
                 $0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count)
         }
-        // Fails only on a context that is disconnecting, and then it has been cleaned up already.
+        // Fails only on a context that is disconnecting, and that has been cleaned up already.
         precondition(code == REDIS_OK, "hiredis refused a command")
     }
 
@@ -165,7 +176,7 @@ final class RedisLink: EventHandler {
         link.answering = true
         defer { link.answering = false }
         guard let reply else {
-            link.isEnding = true
+            if link.phase != .closed { link.phase = .ending }
             return call.completion(.failure(link.failure(.connectionLost, "\(call.operation)", context)))
         }
         let value = RedisValue(reply.assumingMemoryBound(to: redisReply.self))
@@ -176,21 +187,22 @@ final class RedisLink: EventHandler {
         }
     }
 
-    /// Listens to channels: `heard` is told of each message until the connection ends. Such a link takes no commands.
+    /// Listens to channels: `heard` is called with each message until the connection ends. Such a link takes no
+    /// commands.
     func subscribe(_ channels: [String], _ heard: @escaping (_ channel: String, _ message: String) -> Void) {
         guard let context, !isEnding else { return }
         subscription = heard
         var command = ByteBuffer(capacity: 128)
-        command.appendCommand(["SUBSCRIBE"] + channels.map { RedisArgument($0) })
+        command.appendCommand(["SUBSCRIBE"] + channels.map { "\($0)" })
         command.terminate()
-        // hiredis calls back for every message, so what it is given is not consumed by the first, as a call is.
+        // hiredis calls back for every message, so no `Call` is passed: the first message would consume it.
         let code = command.withUnsafeBytes {
             redisAsyncFormattedCommand(
                 context,
                 { context, reply, _ in
                     guard let reply else { return }
                     let link = RedisLink.from(context?.pointee.data)
-                    // ["message", channel, text]; the confirmation has a number in the text's place.
+                    // ["message", channel, text]; the confirmation has a number in place of the text.
                     let value = RedisValue(reply.assumingMemoryBound(to: redisReply.self))
                     if value.count == 3, value[0].string == "message", let channel = value[1].string,
                         let text = value[2].string
@@ -202,28 +214,28 @@ final class RedisLink: EventHandler {
         precondition(code == REDIS_OK, "hiredis refused a subscription")
     }
 
-    /// Writes what has been handed over. While an answer is being handled it does nothing: a write that fails makes
-    /// hiredis free its context at once, under the caller that is still reading answers.
+    /// Writes what has been handed over. It does nothing while an answer is being handled: if the write failed, hiredis
+    /// would free its context while its caller is still reading answers.
     func flush() {
-        guard writePending, connected, !answering, let context else { return }
+        guard writePending, phase == .connected, !answering, let context else { return }
         writePending = false
         flushing = true
         redisAsyncHandleWrite(context)
         flushing = false
     }
 
-    /// Ends the connection; calls still unanswered fail as `connectionLost` before this returns, and what Redis has not received by
-    /// now it never will.
+    /// Ends the connection. Unanswered calls fail as `connectionLost` before this returns, and what Redis has not
+    /// received by now it never will.
     func close() {
         guard let context else { return }
-        closing = true
-        isEnding = true
+        phase = .closed
         if unanswered > 0 { dropUnsent(context.pointee.c.fd) }
         redisAsyncFree(context)
     }
 
-    /// Has the kernel forget what it holds of this connection, and not send it until it arrives (SO_LINGER of 0, tcp(7)): a batch
-    /// is sent again elsewhere, and its first copy must not come minutes later and win what its buyers were refused.
+    /// Makes the kernel discard what it has not sent yet, instead of sending it until it arrives (SO_LINGER of 0,
+    /// tcp(7)). A batch is sent again elsewhere, and its first copy must not arrive minutes later and win what its
+    /// buyers were refused.
     private func dropUnsent(_ descriptor: Int32) {
         var now = linger(l_onoff: 1, l_linger: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &now, socklen_t(MemoryLayout<linger>.size))
@@ -233,12 +245,13 @@ final class RedisLink: EventHandler {
 
     func ready(_ readiness: Readiness) {
         // hiredis learns of errors by reading or writing.
-        if readiness.isWritable || (readiness.hasHungUp && !connected), let context { redisAsyncHandleWrite(context) }
+        let connectFailed = readiness.hasHungUp && phase == .connecting
+        if readiness.isWritable || connectFailed, let context { redisAsyncHandleWrite(context) }
         if readiness.isReadable || readiness.hasHungUp, let context { redisAsyncHandleRead(context) }
     }
 
     private func wantWrite() {
-        if connected && !flushing { writePending = true } else { watch(.writable, true) }
+        if phase == .connected && !flushing { writePending = true } else { watch(.writable, true) }
     }
 
     private func watch(_ readiness: Readiness, _ wanted: Bool) {

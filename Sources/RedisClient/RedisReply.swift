@@ -1,7 +1,7 @@
 internal import CHiredis
 import Shared
 
-/// A reply that is ours to free: what the blocking client returns.
+/// A reply that its owner frees: what the blocking client returns.
 package struct RedisReply: ~Copyable {
     private let pointer: UnsafeMutablePointer<redisReply>
 
@@ -9,13 +9,13 @@ package struct RedisReply: ~Copyable {
 
     deinit { freeReplyObject(pointer) }
 
-    /// The reply, to read; valid as long as this owner.
+    /// The reply's content; valid as long as this owner.
     package var value: RedisValue {
         @_lifetime(borrow self)
         borrowing get { _overrideLifetime(RedisValue(pointer), borrowing: self) }
     }
 
-    /// The reply as an integer, where it is one. (Bind a reply to a name before reading it: reading `value` off a
+    /// The reply as an integer; nil if it is none. (Bind a reply to a name before you read it: reading `value` from a
     /// temporary crashes Swift 6.3.1 in debug builds.)
     package var integer: Int? {
         let value = value
@@ -23,7 +23,7 @@ package struct RedisReply: ~Copyable {
     }
 }
 
-/// A reply, or a part of one, in hiredis' memory: valid only as long as what it was taken from.
+/// A reply, or a part of one, in hiredis' memory: valid only as long as the reply it belongs to.
 package struct RedisValue: ~Escapable {
     private let pointer: UnsafePointer<redisReply>
 
@@ -43,7 +43,7 @@ package struct RedisValue: ~Escapable {
         return withBytes { $0?.decimal }
     }
 
-    /// A string's or status' bytes; nil for any other reply.
+    /// The bytes of a string or a status; nil for any other reply.
     package func withBytes<R>(_ body: (Span<UInt8>?) -> R) -> R {
         let reply = pointer.pointee
         guard reply.type == REDIS_REPLY_STRING || reply.type == REDIS_REPLY_STATUS else { return body(nil) }
@@ -85,4 +85,20 @@ package struct RedisValue: ~Escapable {
         }
         return texts
     }
+
+    /// An array of names and values in turn, as pairs; a number as text. Pairs with anything else in them are left out.
+    package var pairs: [(name: String, value: String)] {
+        var pairs: [(name: String, value: String)] = []
+        for index in stride(from: 0, to: count - 1, by: 2) {
+            guard let name = self[index].string, let value = self[index + 1].text else { continue }
+            pairs.append((name, value))
+        }
+        return pairs
+    }
+
+    /// An array of names and values in turn, by name; if a name repeats, its last value.
+    package var fields: [String: String] { Dictionary(pairs.map { ($0.name, $0.value) }) { $1 } }
+
+    /// A string, or an integer as text.
+    private var text: String? { string ?? integer.map { "\($0)" } }
 }

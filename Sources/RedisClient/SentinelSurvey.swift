@@ -9,12 +9,13 @@ final class SentinelSurvey {
     private let name: String
     private let loop: EventLoop
     private let done: (Result<SocketAddress, RedisError>) -> Void
-    /// One for each Sentinel, as is what it answers, or why it doesn't.
+    /// One for each Sentinel, as are the answers.
     private var links: [RedisLink?]
     private var answers: [Answer?]
     private var timeout: TimerID?
 
-    /// `done` is told once, when each has answered or its time is over. Those that are silent have no say, unless all are.
+    /// `done` is called once, when each has answered or their time is over. Silent Sentinels don't count, unless all
+    /// are silent.
     init(
         _ sentinels: [SocketAddress], name: String, loop: EventLoop,
         _ done: @escaping (Result<SocketAddress, RedisError>) -> Void
@@ -29,7 +30,8 @@ final class SentinelSurvey {
 
     deinit { for link in links { link?.close() } }
 
-    /// Asks now, until it has its answer or is let go. Where no connection can even be begun, `done` is told before this returns.
+    /// Asks now; releasing the survey ends it. If no connection can even be begun, `done` is called before this
+    /// returns.
     func start() {
         timeout = loop.schedule(afterMilliseconds: Sentinel.timeoutMilliseconds) { [weak self] in self?.finish() }
         for index in sentinels.indices { connect(index) }
@@ -40,11 +42,11 @@ final class SentinelSurvey {
             links[index] = try RedisLink(
                 sentinels[index], loop: loop,
                 connectEnded: { [weak self] error in
-                    if let error { self?.hear(.failure(error), from: index) } else { self?.ask(index) }
+                    if let error { self?.record(.failure(error), from: index) } else { self?.ask(index) }
                 },
-                disconnected: { [weak self] error in self?.hear(.failure(error), from: index) })
+                disconnected: { [weak self] error in self?.record(.failure(error), from: index) })
         } catch {
-            hear(.failure(error), from: index)
+            record(.failure(error), from: index)
         }
     }
 
@@ -55,7 +57,7 @@ final class SentinelSurvey {
         }
         send(Sentinel.facts(name), to: index) { [weak self] (value) throws(RedisError) in
             guard let primary else { return }
-            self?.hear(.success(try SentinelOpinion(value.strings, naming: primary)), from: index)
+            self?.record(.success(try SentinelOpinion(value.fields, naming: primary)), from: index)
         }
         loop.schedule(at: loop.now) { [weak self] in self?.links[index]?.flush() }
     }
@@ -73,13 +75,13 @@ final class SentinelSurvey {
                 case .failure(let error): throw error
                 }
             } catch {
-                self?.hear(.failure(error), from: index)
+                self?.record(.failure(error), from: index)
             }
         }
     }
 
-    /// The first that is heard from each counts.
-    private func hear(_ answer: Answer, from index: Int) {
+    /// The first answer of each counts.
+    private func record(_ answer: Answer, from index: Int) {
         guard answers[index] == nil else { return }
         answers[index] = answer
         if !answers.contains(where: { $0 == nil }) { finish() }
@@ -89,7 +91,7 @@ final class SentinelSurvey {
         guard let timeout else { return }
         self.timeout = nil
         loop.cancel(timeout)
-        // Before the connections are closed, which is heard of as well.
+        // Before the connections are closed, which ends up in `record` as well.
         let verdict = Result { () throws(RedisError) in try judge() }
         for link in links { link?.close() }
         done(verdict)

@@ -1,12 +1,12 @@
 import EventLoop
 import Shared
 
-/// Listens to all Sentinels, on the loop, for what they announce of a primary.
+/// Listens to all Sentinels, on the loop, for announcements about a primary.
 final class SentinelWatch {
     enum News: Equatable {
         /// This server is the new primary.
         case promoted(SocketAddress)
-        /// This primary is being replaced: one of its replicas is promoted in a tenth of a second, if it has any that is fit.
+        /// This primary is being replaced: in a tenth of a second one of its replicas is promoted, if one is fit.
         case replacing(SocketAddress)
     }
 
@@ -24,12 +24,12 @@ final class SentinelWatch {
 }
 
 extension SentinelWatch.News {
-    /// Channels, and what is said there: "name old-ip old-port new-ip new-port", once the failover is over or another's is known;
-    /// and "master name ip port" when it is decided (redis 7.0.15, sentinel.c sentinelFailoverWaitStart; the promotion comes two
-    /// turns of its timer later, 52 to 100 ms each).
+    /// Channels, and their messages: "name old-ip old-port new-ip new-port", once the Sentinel's failover is over or it
+    /// has heard of another's; and "master name ip port" when one is decided (redis 7.0.15, sentinel.c
+    /// sentinelFailoverWaitStart; the promotion follows two rounds of its timer later, 52 to 100 ms each).
     static let channels = (promoted: "+switch-master", replacing: "+failover-state-select-slave")
 
-    /// What a message says of the primary of that name; nil where it is about another.
+    /// What a message says about the primary of that name; nil if it is about another.
     init?(_ channel: String, _ message: String, name: String) {
         let words = message.split(separator: " ").map(String.init)
         if channel == Self.channels.promoted, words.count == 5, words[0] == name,
@@ -46,7 +46,7 @@ extension SentinelWatch.News {
     }
 }
 
-/// Listens to one Sentinel, and comes back to it when the connection is lost.
+/// Listens to one Sentinel, and reconnects when the connection is lost.
 private final class SentinelListener {
     private static let retryMilliseconds = 500
 
@@ -68,24 +68,24 @@ private final class SentinelListener {
         do throws(RedisError) {
             link = try RedisLink(
                 sentinel, loop: loop,
-                connectEnded: { [weak self] error in if error == nil { self?.subscribe() } else { self?.again() } },
-                disconnected: { [weak self] _ in self?.again() })
-            connecting = loop.schedule(afterMilliseconds: Sentinel.timeoutMilliseconds) { [weak self] in self?.again() }
+                connectEnded: { [weak self] error in if error == nil { self?.subscribe() } else { self?.retry() } },
+                disconnected: { [weak self] _ in self?.retry() })
+            connecting = loop.schedule(afterMilliseconds: Sentinel.timeoutMilliseconds) { [weak self] in self?.retry() }
         } catch {
-            again()
+            retry()
         }
     }
 
     private func subscribe() {
         if let connecting { loop.cancel(connecting) }
-        // It may be silent for weeks, so TCP has to say when nobody is there any more.
+        // It may be silent for weeks, so TCP must report when it is gone.
         link?.keepAlive()
         let channels = SentinelWatch.News.channels
         link?.subscribe([channels.promoted, channels.replacing], heard)
         loop.schedule(at: loop.now) { [weak self] in self?.link?.flush() }
     }
 
-    private func again() {
+    private func retry() {
         if let connecting { loop.cancel(connecting) }
         let ended = link
         link = nil

@@ -40,12 +40,9 @@ final class OwnOrders {
         guard waiting < Self.waitingMax else { return refuse(.overloaded, exchange) }
         waiting += 1
         let question = Question(sale: sale, position: position, buyer: buyer.string, exchange: exchange)
-        let keys = SaleKeys(sale)
-        let call = ScriptCall(.lookup)
-        call.begin(keys: [keys.sale, keys.buyers, keys.position], [runID, question.buyer])
         var found: LookupReply?
         redis.run(
-            call,
+            .lookup(question.buyer, in: sale, runID: runID),
             { [weak self] answer in
                 if case .reply(let value) = answer { found = LookupReply(value) }
                 if found == nil { self?.fail(question) }

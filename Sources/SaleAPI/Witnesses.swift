@@ -41,10 +41,8 @@ final class Witnesses {
     func publish() {
         guard redis.isReady else { return }
         for (sale, win) in highest {
-            let call = ScriptCall(.witness)
-            call.begin(
-                keys: [SaleKeys(sale).witnesses, SaleKeys.archived],
-                [process, win.uuid, "\(win.position)", "\(win.remaining)", "\(sale)"])
+            let call = ScriptCall.witness(
+                process, of: sale, uuid: win.uuid, position: win.position, remaining: win.remaining)
             // The next tick makes up for a failure.
             redis.run(call) { [weak self] answer in
                 guard case .reply(let value) = answer, value.integer == 0 else { return }

@@ -4,15 +4,15 @@ import Shared
 extension Command {
     static let admit = Command(
         "admit", "ID RATE | pause | resume [--json]",
-        "Changes how fast a waiting room lets buyers in, from this moment on.",
+        "Changes how fast a waiting room lets buyers in, from now on.",
         details: """
               RATE      turns a second, as in 500/s
-              pause     nobody's turn comes until it is resumed; whoever was admitted stays so
-              resume    goes on where it stopped, at the rate it had, or that was given meanwhile
+              pause     no turn begins until admission is resumed; buyers who were admitted stay admitted
+              resume    continue where admission stopped, at the rate it had, or that was given since
               --json    print the sale as JSON
 
-            Nobody who was admitted is sent back; the turns that are to come move, and whoever waits sees it on the waiting
-            room's page. It is not the sale that pauses: `salectl pause ID` stops selling, also to those who are admitted.
+            Nobody who was admitted is sent back. Later turns move, and waiting buyers see that on the waiting room's
+            page. This does not pause the sale: `salectl pause ID` stops selling, also to those who are admitted.
 
             Example: salectl admit thursday 500/s
             """
@@ -26,9 +26,8 @@ extension Command {
         case let text: change = .rate(try AdmissionArgument.rate(text))
         }
         let redis = try context.redis()
-        if let refusal = try certain({ () throws(RedisError) in try redis.admit(sale, change) }, sale) {
-            throw CommandFailure(refusal, sale)
-        }
+        let refusal = try context.change(sale) { () throws(RedisError) in try redis.admit(sale, change) }
+        if let refusal { throw CommandFailure(refusal, sale) }
         try context.confirm(redis)
         let report = try context.changed(sale, on: redis)
         if arguments.has("--json") {
@@ -42,7 +41,7 @@ extension Command {
 
 /// A waiting room's settings as the operator writes them.
 enum AdmissionArgument {
-    /// A turn shorter than this could be over before somebody who obeys Retry-After comes (`RetryAfter` in sale-api).
+    /// A shorter turn could be over before a buyer who obeys Retry-After returns (`RetryAfter` in sale-api).
     static let turnWindowMin = 10_000
 
     /// The turns a second of `2000/s`.
@@ -55,7 +54,7 @@ enum AdmissionArgument {
         return number
     }
 
-    /// What `--admit` and `--turn-window` ask for; nil where there is to be no waiting room.
+    /// The waiting room that `--admit` and `--turn-window` ask for; nil if none.
     static func admission(_ arguments: Arguments) throws(Arguments.UsageError) -> NewSale.Admission? {
         let window = try arguments.duration("--turn-window")
         guard let text = try arguments.value("--admit") else {
@@ -76,6 +75,6 @@ extension AdmissionSchedule.Segment {
 }
 
 extension QueueStatus {
-    /// People whose turn has not come.
+    /// Buyers whose turn has not begun.
     var waiting: Int { lastPosition - admittedThrough(at: readAt) }
 }

@@ -9,28 +9,26 @@ extension Command {
         "archive", "ID [--dry-run] [--for DURATION] [--json]",
         "Frees an ended sale's memory on Redis, once SQLite holds all of it.",
         details: """
-              --dry-run        only say whether it can be archived, and what that would free
+              --dry-run        only say whether the sale can be archived, and what that would free
               --for DURATION   how long to wait for the worker (default 1m)
               --json           as JSON
 
-            Looks whether the sale has ended, Redis and SQLite tell the same story, every stream entry is stored and
-            acknowledged, and no dead letter is open; exit code 1 where not, and each reason is named. Then the worker marks
-            it in SQLite, and only then Redis forgets it. Killed at any moment, or where it says that it has begun and not more
-            (exit code 75), it is finished by running it again. Buyers get 404 for it from then on; a name is never used again.
-            Take a backup first: only SQLite has the orders afterwards.
+            Checks that the sale has ended, that Redis and SQLite agree, that every stream entry is stored and
+            acknowledged, and that no dead letter is open. If not, it names each reason, with exit code 1. Then the
+            worker marks the sale in SQLite, and only after that Redis deletes it. If it is interrupted, or exits 75,
+            run it again to finish. From then on buyers get 404 for the sale, and its name is never used again. Take a
+            backup first: afterwards only SQLite has the orders.
             """
     ) { line, context in
         let arguments = try Arguments(line, options: ["--for"], flags: ["--dry-run", "--json"], words: 1...1)
         let sale = try Arguments.sale(arguments.words[0])
         let patience = try arguments.duration("--for") ?? 60_000
-        guard let path = try context.existingDatabase() else {
-            throw CommandFailure("there is no database: nothing is stored", ExitCode.noInput)
-        }
-        let archiver = Archiver(sale: sale, redis: try context.redis(), reader: try StoreReader(path: path))
+        let reader = try context.reader()
+        let archiver = Archiver(sale: sale, redis: try context.redis(), reader: reader)
         guard let status = try archiver.redis.status(sale) else {
             let stored = try archiver.archived()
             try context.confirm(archiver.redis)
-            archiver.sayDone(stored, freed: 0, json: arguments.has("--json"))
+            archiver.report(stored, freed: 0, json: arguments.has("--json"))
             return ExitCode.ok
         }
         let event = try archiver.redis.archiveEvent(of: sale)
@@ -47,8 +45,8 @@ extension Command {
             return ExitCode.ok
         }
         let id: String
-        let begin = { () throws(RedisError) in try archiver.redis.beginArchive(sale, uuid: status.uuid) }
-        switch try certain(begin, sale, otherwise: "nothing is freed; run this again") {
+        let beginning = { () throws(RedisError) in try archiver.redis.beginArchive(sale, uuid: status.uuid) }
+        switch try context.change(sale, otherwise: "nothing is freed; run this again", beginning) {
         case .success(let begun): id = begun
         case .failure(let refusal): return Archiver.refuse(sale, [Archiver.sentence(refusal)])
         }
@@ -63,7 +61,7 @@ extension Command {
         }
         if let refusal { return Archiver.refuse(sale, [Archiver.sentence(refusal)]) }
         try context.confirm(archiver.redis)
-        archiver.sayDone(stored, freed: bytes, json: arguments.has("--json"))
+        archiver.report(stored, freed: bytes, json: arguments.has("--json"))
         return ExitCode.ok
     }
 }
@@ -78,7 +76,7 @@ private struct Archiver {
 
     /// Why it can't be archived, each a sentence.
     func obstacles(_ status: SaleStatus) throws -> [String] {
-        // SQLite first: it follows Redis, so what it has, Redis must have had.
+        // SQLite first: it follows Redis, so Redis must have had what SQLite has.
         guard let stored = try reader.account(of: sale) else { return ["SQLite does not know it"] }
         var reasons: [String] = []
         if status.state != .ended { reasons.append("it has not ended: `salectl close \(sale)` ends it") }
@@ -97,7 +95,7 @@ private struct Archiver {
     /// Waits until the worker has stored the archive event and acknowledged it.
     func awaitStored(_ id: String, milliseconds: Int) throws {
         let begun = UnixMilliseconds.now.value
-        var said = 0
+        var reportedSeconds = 0
         while true {
             if let mark = try reader.archiveMark(of: sale), mark.archivedAt != nil, mark.lastStreamID >= StreamID(id),
                 try redis.unacknowledged(sale) == 0
@@ -109,15 +107,15 @@ private struct Archiver {
                 let sentence = "the worker has not stored it within \(waited / 1000) s (is it running?)"
                 throw CommandFailure(sentence, ExitCode.temporaryFailure)
             }
-            if waited / 1000 > said {
-                said = waited / 1000
-                Output.error("salectl: waiting for the worker to store it, \(said) s")
+            if waited / 1000 > reportedSeconds {
+                reportedSeconds = waited / 1000
+                Output.error("salectl: waiting for the worker to store it, \(reportedSeconds) s")
             }
             usleep(Self.pollMicroseconds)
         }
     }
 
-    /// The sale as SQLite has it archived.
+    /// The archived sale, as SQLite has it.
     func archived() throws -> StoredSale {
         guard let stored = try reader.account(of: sale) else {
             throw CommandFailure("neither Redis nor SQLite has a sale \(sale)", ExitCode.noInput)
@@ -128,7 +126,7 @@ private struct Archiver {
         return stored
     }
 
-    func sayDone(_ stored: StoredSale, freed bytes: Int, json: Bool) {
+    func report(_ stored: StoredSale, freed bytes: Int, json: Bool) {
         guard json else {
             return Output.line(
                 "\(sale) is archived: \(stored.orders.count) orders in SQLite, \(bytes) bytes freed on Redis")
@@ -150,9 +148,9 @@ private struct Archiver {
 
     static func sentence(_ refusal: BlockingRedis.ArchiveRefusal) -> String {
         switch refusal {
-        case .unknownSale: "Redis has no such sale any more, or another of its name"
+        case .unknownSale: "Redis no longer has this sale, or has another one of its name"
         case .fenced: "it is fenced"
-        case .notEnded: "it has not ended, or something came after its last event; run this again"
+        case .notEnded: "it has not ended, or an entry follows its last event; run this again"
         case .pending: "a stream entry is unread or not acknowledged; run this again"
         }
     }

@@ -4,20 +4,19 @@ import Shared
 
 extension Command {
     static let backup = Command(
-        "backup", "FILE [--json]", "Copies the database into FILE while the worker works, and proves the copy.",
+        "backup", "FILE [--json]", "Copies the database into FILE while the worker runs, and verifies the copy.",
         details: """
               --json   as JSON
 
-            The copy is of one instant. It is written as FILE.partial, checked (integrity_check, foreign_key_check), hashed into
-            FILE.sha256 (as sha256sum writes and checks it), put onto the disk, and then renamed: a FILE that is there is
-            whole. It is never overwritten. It names buyers: both files are readable by their owner only.
+            The copy is of one instant. It is written as FILE.partial, checked (integrity_check, foreign_key_check),
+            hashed into FILE.sha256 (in the format of sha256sum), synced to the disk, and then renamed: if FILE exists,
+            it is whole. An existing FILE is never overwritten. It contains buyers' names, so both files are readable by
+            their owner only.
             """
     ) { line, context in
         let arguments = try Arguments(line, options: [], flags: ["--json"], words: 1...1)
         let file = arguments.words[0]
-        guard let path = try context.existingDatabase() else {
-            throw CommandFailure("there is no database", ExitCode.noInput)
-        }
+        let reader = try context.reader()
         guard !File.exists(file) else {
             throw CommandFailure("\(file) is there already, and is left as it is", ExitCode.cantCreate)
         }
@@ -25,7 +24,7 @@ extension Command {
         let partial = "\(file).partial"
         unlink(partial)  // of a run that was killed
         defer { unlink(partial) }
-        try StoreReader(path: path).copy(to: partial)
+        try reader.copy(to: partial)
         let copy = try StoreReader(path: partial)
         let damages = try copy.damages()
         guard damages.isEmpty else {
@@ -79,7 +78,7 @@ extension Command {
     }
 }
 
-/// The file beside a backup that proves it, in the form of sha256sum(1).
+/// The checksum file beside a backup, in the format of sha256sum(1).
 enum Checksum {
     static func path(of file: String) -> String { "\(file).sha256" }
 
@@ -87,7 +86,7 @@ enum Checksum {
         "\(checksum)  \(file.split(separator: "/").last ?? "")\n"
     }
 
-    /// The checksum that a line begins with; nil where it does not.
+    /// The checksum at the beginning of a line; nil if there is none.
     static func read(_ line: [UInt8]) -> String? {
         let digits = line.prefix(64)
         guard digits.count == 64, line.count > 64, line[64] == 0x20,

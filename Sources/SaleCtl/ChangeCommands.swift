@@ -5,10 +5,10 @@ extension Command {
     static let restock = Command(
         "restock", "ID N [--json]", "Puts N more units on sale; before the sale opens, N may be negative.",
         details: """
-            A sale that was sold out sells again. Stock, total and the event from which SQLite learns of it are one step.
-            A sale that has opened can only grow, and before that it keeps what is sold; one that has ended, is fenced or
-            archived is refused. It is not done twice by chance: where the answer is lost, look at `salectl show ID` before
-            trying again.
+            A sold-out sale sells again. Stock, total and the event from which SQLite learns of the change are written
+            in one step. Once a sale has opened, its stock can only grow; before that, it can't shrink below what is
+            sold. Refused if the sale has ended, or is fenced or archived. Not idempotent: if the reply is lost, check
+            `salectl show ID` before retrying.
 
               --json   print the sale as JSON
 
@@ -22,7 +22,7 @@ extension Command {
                 "\"\(arguments.words[1])\" is no number of units: up to \(Limits.stockMax), and not 0")
         }
         let redis = try context.redis()
-        switch try certain({ () throws(RedisError) in try redis.restock(sale, units: units) }, sale) {
+        switch try context.change(sale, { () throws(RedisError) in try redis.restock(sale, units: units) }) {
         case .failure(.outOfRange):
             throw CommandFailure("a sale has at most \(Limits.stockMax) units", ExitCode.cantCreate)
         case .failure(let refusal): throw CommandFailure(refusal, sale)
@@ -47,7 +47,7 @@ extension Command {
               --stock N          units in all, only before the sale has opened; afterwards there is `salectl restock`
               --json             print the sale as JSON
 
-            Times are as with `salectl create`. All of it is done in one step, or nothing is.
+            Times are written as for `salectl create`. All changes are made in one step, or none.
             """
     ) { line, context in
         let arguments = try Arguments(
@@ -64,8 +64,8 @@ extension Command {
         let now = try redis.time()
         let change = SaleChange(
             title: title, opensAt: opensAt?.resolved(now), closesAt: closesAt?.resolved(now), stock: stock)
-        guard change != SaleChange() else { throw Arguments.UsageError("nothing is to be changed") }
-        switch try certain({ () throws(RedisError) in try redis.set(sale, change) }, sale) {
+        guard change != SaleChange() else { throw Arguments.UsageError("there is nothing to change") }
+        switch try context.change(sale, { () throws(RedisError) in try redis.set(sale, change) }) {
         case .outOfRange?:
             throw CommandFailure("\(sale) must close later than now, and than it opens", ExitCode.cantCreate)
         case let refusal?: throw CommandFailure(refusal, sale)
@@ -74,40 +74,6 @@ extension Command {
             let report = try context.changed(sale, on: redis)
             if arguments.has("--json") { Output.line(report.json) } else { Output.print(report.lines) }
             return ExitCode.ok
-        }
-    }
-
-    /// Runs a change; where its answer was lost, says that it may have been done, and what is to be done about that.
-    static func certain<R>(
-        _ change: () throws(RedisError) -> R, _ sale: SaleID, otherwise advice: String? = nil
-    ) throws -> R {
-        do throws(RedisError) {
-            return try change()
-        } catch {
-            guard error.effect == .unknown else { throw error }
-            let advice = advice ?? "look at `salectl show \(sale)` before trying again"
-            throw CommandFailure("\(error): it may have been done; \(advice)", ExitCode.temporaryFailure)
-        }
-    }
-}
-
-extension CommandFailure {
-    init(_ refusal: ChangeRefusal, _ sale: SaleID) {
-        switch refusal {
-        case .unknownSale: self.init("Redis has no sale \(sale)", ExitCode.noInput)
-        case .fenced:
-            self.init("\(sale) is fenced, and can't be changed before the worker has compared it", ExitCode.unavailable)
-        case .ended: self.init("\(sale) has ended", ExitCode.cantCreate)
-        case .archived: self.init("\(sale) is archived", ExitCode.cantCreate)
-        case .opened:
-            self.init("\(sale) has opened: its opening time stays, and its stock can only grow", ExitCode.cantCreate)
-        case .tooFew: self.init("more units of \(sale) are sold than it would have", ExitCode.cantCreate)
-        case .noWaitingRoom: self.init("\(sale) has no waiting room", ExitCode.cantCreate)
-        case .changedTooOften:
-            self.init(
-                "\(sale)'s admission was changed \(AdmissionSchedule.segmentsMax) times within one turn's length",
-                ExitCode.cantCreate)
-        case .outOfRange: self.init("\(sale) can't be changed to that", ExitCode.cantCreate)
         }
     }
 }

@@ -13,30 +13,29 @@ extension Command {
         "Proves from a stampede's log, SQLite and Redis that a sale kept every promise.",
         details: """
               --log FILE    what stampede --log has written
-              --met FAULTS  what the run must have met to prove anything:
+              --met FAULTS  the faults that the run must have met to prove anything:
                             \(Fault.allCases.map(\.rawValue).joined(separator: ", "))
               --json        as JSON
 
             \("Checks: \(Invariant.allCases.map(\.rawValue).joined(separator: ", ")).".wrapped(indent: 0))
-            Run it when the worker has caught up. Exit code 0: all hold; 1: one does not, and its lines are named; 65: the run
-            is invalid, as it did not meet what it should have, or nobody was told that it has a unit, or that none is left.
+            Run it once the worker has caught up. Exit code 0: all hold; 1: one does not, and its lines are named; 65:
+            the run is invalid, because it did not meet a fault that it should have, or because no buyer was answered
+            that it has won, or that the sale is sold out.
             """
     ) { line, context in
         let arguments = try Arguments(line, options: ["--log", "--met"], flags: ["--json"], words: 1...1)
         let sale = try Arguments.sale(arguments.words[0])
         let faults = try faults(arguments.value("--met") ?? "")
-        // A place in a waiting room is none in the sale: fairness is about both, and this is about what was sold.
+        // A position in a waiting room is none in the sale: `fairness` looks at both, this only at what was sold.
         let attempts = try attempts(arguments.required("--log")).filter { !$0.isJoin }
         guard !attempts.isEmpty else { throw CommandFailure("the log is empty: it proves nothing", ExitCode.data) }
-        guard let path = try context.existingDatabase() else {
-            throw CommandFailure("there is no database", ExitCode.noInput)
-        }
-        let account = try StoreReader(path: path).account(of: sale)
+        let account = try context.reader().account(of: sale)
         let redis = try context.redis()
         guard let live = try RedisSale.read(sale, from: redis, beside: account) else {
             throw CommandFailure("Redis has no sale \(sale)", ExitCode.noInput)
         }
-        // Where SQLite has never heard of the sale, whatever was confirmed is not stored: that is an answer, and it is red.
+        // If SQLite has never heard of the sale, whatever was confirmed is not stored: the verdict is red, not an
+        // error.
         let stored = account ?? StoredSale(nothingOf: live.status)
         let rest = RedisRest(
             remaining: live.status.remaining, pending: try redis.unacknowledged(sale),
@@ -111,7 +110,7 @@ extension Command {
 }
 
 extension StoredSale {
-    /// A sale of which SQLite has nothing.
+    /// A sale that SQLite does not have.
     fileprivate init(nothingOf status: SaleStatus) {
         let record = SaleRecord(
             sale: status.sale, uuid: status.uuid, title: status.title, stockTotal: status.stockTotal,

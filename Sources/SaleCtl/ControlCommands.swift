@@ -3,16 +3,17 @@ import Shared
 
 extension Command {
     static let pause = control(
-        .pause, "Stops selling for a while: buyers are told sale-paused, and wins are still answered.")
-    static let resume = control(.resume, "Goes on selling after a pause.")
-    static let close = control(.close, "Ends a sale now; wins stay, and are still answered.")
+        .pause, "Stops selling for a while: buyers are answered sale-paused, winners still get their wins.")
+    static let resume = control(.resume, "Continues to sell after a pause.")
+    static let close = control(.close, "Ends a sale now; winners keep their wins, and still get them as answers.")
 
     private static func control(_ action: BlockingRedis.Control, _ summary: String) -> Command {
         Command(action.rawValue, "ID [--json]", summary) { line, context in
             let arguments = try Arguments(line, options: [], flags: ["--json"], words: 1...1)
             let sale = try Arguments.sale(arguments.words[0])
             let redis = try context.redis()
-            guard try certain({ () throws(RedisError) in try redis.control(sale, action) }, sale) else {
+            let isDone = try context.change(sale) { () throws(RedisError) in try redis.control(sale, action) }
+            guard isDone else {
                 throw CommandFailure("Redis has no sale \(sale)", ExitCode.noInput)
             }
             try context.confirm(redis)

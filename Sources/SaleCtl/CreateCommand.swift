@@ -5,16 +5,17 @@ import Shared
 extension Command {
     static let create = Command(
         "create",
-        "ID --title T --stock N [--max-per-buyer N] [--opens-at TIME] [--closes-at TIME] [--admit RATE [--turn-window D]] [--json]",
-        "Puts a new sale on Redis; it can be bought from its opening time on.",
+        "ID --title T --stock N [--max-per-buyer N] [--opens-at TIME] [--closes-at TIME] "
+            + "[--admit RATE [--turn-window D]] [--json]",
+        "Creates a sale on Redis; buyers can buy from its opening time on.",
         details: """
               --title T           what is sold, up to \(Limits.titleBytesMax) bytes
               --stock N           units on sale
               --max-per-buyer N   units one buyer may have, 1 to \(Limits.quantityMax) (default 1)
               --opens-at TIME     now (default), +30s, +5m, or RFC 3339, as in 2026-11-26T20:00:00+01:00
-              --closes-at TIME    likewise; without it the sale ends when it is closed
-              --admit RATE        with a waiting room, which lets so many buyers in, as in 2000/s
-              --turn-window D     how long each buyer's turn lasts, from 10s on (default 2m)
+              --closes-at TIME    in the same form; without it the sale ends when it is closed
+              --admit RATE        with a waiting room that lets this many buyers in, as in 2000/s
+              --turn-window D     how long each buyer's turn lasts, at least 10s (default 2m)
               --json              print the sale as JSON
 
             Times that are not RFC 3339 count from Redis' clock, which also opens and closes the sale.
@@ -38,7 +39,7 @@ extension Command {
         let closesAt = try TimeArgument(arguments, "--closes-at")
         let admission = try AdmissionArgument.admission(arguments)
 
-        if let path = try context.existingDatabase(), let mark = try StoreReader(path: path).archiveMark(of: sale) {
+        if let mark = try context.existingReader()?.archiveMark(of: sale) {
             throw CommandFailure(
                 mark.archivedAt == nil
                     ? "SQLite has a sale \(sale); if Redis has lost it, the worker brings it back"
@@ -52,7 +53,8 @@ extension Command {
         if let closes = new.closesAt, closes <= max(now, new.opensAt ?? now) {
             throw Arguments.UsageError("--closes-at must be later than now and than --opens-at")
         }
-        guard try certain({ () throws(RedisError) in try redis.create(new) }, sale) else {
+        let isCreated = try context.change(sale) { () throws(RedisError) in try redis.create(new) }
+        guard isCreated else {
             throw CommandFailure(
                 "a sale \(sale), or a part of one, is on Redis already, or was archived", ExitCode.cantCreate)
         }
@@ -95,7 +97,7 @@ enum TimeArgument: Equatable {
         self = time
     }
 
-    /// Milliseconds: whoever sells later than this has mistyped the year.
+    /// Milliseconds: a time later than this is a mistyped year.
     private static let awayMax = 10 * 366 * 86_400_000
 
     func resolved(_ now: UnixMilliseconds) -> UnixMilliseconds {

@@ -6,12 +6,12 @@ import Shared
 
 extension Command {
     static let doctor = Command(
-        "doctor", "[--json]", "Looks whether everything is ready for a sale.",
+        "doctor", "[--json]", "Checks whether everything is ready for a sale.",
         details: """
-            Checks the Sentinels (each reached, and whom it names), Redis (reached, version, primary, the settings that keep
-            confirmed orders, its file, the fence of each sale), its replicas (how many, and whether each could take over), the
-            clocks, the keys' files and their permissions, the database and the room on its disk. Exit code 0: nothing is wrong;
-            1: something is, and the line says what to do.
+            Checks the Sentinels (each reached, and which primary it names), Redis (reached, version, primary, the
+            settings that keep confirmed orders, its append-only file, the fence of each sale), its replicas (how many,
+            and whether each could take over), the clocks, the key files and their permissions, the database and the
+            free space on its disk. Exit code 0: nothing is wrong; 1: something is, and its line says what to do.
             """
     ) { line, context in
         let arguments = try Arguments(line, options: [], flags: ["--json"])
@@ -26,11 +26,11 @@ extension Command {
     }
 }
 
-/// One look at everything that a sale needs.
+/// Examines everything that a sale needs, once.
 private struct Doctor {
     enum Verdict: String {
         case ok
-        /// It works, and somebody should know.
+        /// It works, but an operator should know.
         case warning = "warn"
         case bad
     }
@@ -43,7 +43,7 @@ private struct Doctor {
 
     /// Redis 7.0: `#!lua` scripts (refused whole or run whole), and CONFIG GET with several patterns.
     private static let redisMajorMin = 7
-    /// A clock further off than this opens a sale visibly early or late.
+    /// A clock that is further off opens a sale visibly early or late.
     private static let clockSkewMaxMilliseconds = 1000
     /// 10,000 orders take about 5 MB; a gibibyte is room for logs, the WAL and many sales.
     private static let diskFreeMin = 1 << 30
@@ -73,7 +73,7 @@ private struct Doctor {
 
     // MARK: Redis
 
-    /// Each by itself: one that can't be asked is not missed while others answer, until it is the one that fails over.
+    /// Each by itself: while others answer nobody misses one that can't be reached, until that one leads a failover.
     private mutating func sentinels() throws {
         guard case .primary(let name, let sentinels) = try RedisEndpoint(context.environment).location else { return }
         for sentinel in sentinels {
@@ -94,29 +94,29 @@ private struct Doctor {
         try replicas(of: redis, wanted: wanted)
 
         let before = UnixMilliseconds.now.value
-        let theirs = try redis.time().value
+        let redisNow = try redis.time().value
         let after = UnixMilliseconds.now.value
-        // Their clock was read between the two readings of ours.
-        let skew = theirs < before ? before - theirs : max(0, theirs - after)
+        // Redis' clock was read between the two readings of ours.
+        let skew = redisNow < before ? before - redisNow : max(0, redisNow - after)
         add(
             skew <= Self.clockSkewMaxMilliseconds ? .ok : .bad, "redis clock",
             "\(skew) ms from this machine's; Redis' opens and closes sales")
         for sale in try redis.sales() { try fence(sale, redis) }
     }
 
-    /// What must hold of every server that sells, or may be promoted to.
+    /// What must hold for every server that sells, or may be promoted.
     private mutating func safety(of facts: ServerFacts, _ server: String, replicas: Int) {
         let major = facts.version.split(separator: ".").first.flatMap { Int($0) } ?? 0
         add(major >= Self.redisMajorMin ? .ok : .bad, "\(server) version", "\(facts.version), 7.0 or later is needed")
         let problems = facts.durabilityProblems(replicas: replicas)
-        if problems.isEmpty { add(.ok, "\(server) durability", "answers after its fsync, evicts nothing") }
+        if problems.isEmpty { add(.ok, "\(server) durability", "replies after its fsync, evicts nothing") }
         for problem in problems { add(.bad, "\(server) durability", "\(problem), or confirmed orders can be lost") }
         let advice = facts.rewriteAdvice
         if advice.isEmpty { add(.ok, "\(server) file", "\(facts.appendedBytes >> 20) MiB since the last rewrite") }
         for sentence in advice { add(.warning, "\(server) file", sentence) }
     }
 
-    /// A replica is looked at as the primary that it may be in a minute: nothing is sold on one that is not safe.
+    /// Each replica is examined as the primary that it may be in a minute: nothing is sold on one that is not safe.
     private mutating func replicas(of redis: BlockingRedis, wanted: Int) throws {
         let endpoint = try RedisEndpoint(context.environment)
         let addresses = try redis.replicas()

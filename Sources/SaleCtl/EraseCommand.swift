@@ -3,16 +3,16 @@ import Shared
 
 extension Command {
     static let erase = Command(
-        "erase", "ID BUYER --reason TEXT [--json]", "Forgets who a buyer of an ended sale was.",
+        "erase", "ID BUYER --reason TEXT [--json]", "Erases the name of a buyer of an ended sale.",
         details: """
-              --reason TEXT   why, without the buyer's name: it is kept on the audit
+              --reason TEXT   why, without the buyer's name: it is kept in the audit
               --json          as JSON
 
-            The buyer's orders keep their position, quantity and entry of the ledger; the buyer becomes erased:PSEUDONYM, and
-            key and trace go, in SQLite and in Redis, dead letters included. Redis and SQLite stay equal, and the ledger
-            stays verifiable. Refused until the sale has ended. Where it is interrupted, run it again: that is done as
-            often as it is asked for. Logs, backups and Redis' append-only file keep what they have until they are rotated or
-            rewritten (BGREWRITEAOF).
+            The buyer's orders keep their position, quantity and ledger entry. The buyer becomes erased:PSEUDONYM, and
+            key and trace are deleted, in SQLite and in Redis, dead letters included. Redis and SQLite stay equal, and
+            the ledger still verifies. Refused until the sale has ended. If it is interrupted, run it again: it may be
+            run any number of times. Logs, backups and Redis' append-only file keep what they have until they are
+            rotated or rewritten (BGREWRITEAOF).
             """
     ) { line, context in
         let arguments = try Arguments(line, options: ["--reason"], flags: ["--json"], words: 2...2)

@@ -1,8 +1,8 @@
-/// Bytes as one line of text that says all of them: printable characters stand for themselves, `\\` for a backslash, `\n`,
-/// `\r`, `\t`, and `\xNN` for any other byte.
+/// Bytes as one line of text, without loss: printable characters as they are, a backslash as `\\`, any other byte as
+/// `\n`, `\r`, `\t` or `\xNN`.
 enum EscapedText {
     static func of(_ bytes: [UInt8]) -> String {
-        // Letters of any script are printable; what is not UTF-8 is shown byte by byte.
+        // Letters of any script are printable; bytes that are not UTF-8 are shown one by one.
         guard let text = String(validating: bytes, as: UTF8.self) else { return bytes.map(escaped).joined() }
         return text.unicodeScalars.map { scalar in
             if scalar.isASCII { return escaped(UInt8(scalar.value)) }
@@ -23,7 +23,7 @@ enum EscapedText {
 }
 
 extension Unicode.Scalar {
-    /// Whether a terminal shows it: no control, no mark that turns or joins what is around it.
+    /// Whether a terminal shows it as a character of its own: no control, and no mark that changes what is around it.
     fileprivate var isShown: Bool {
         switch properties.generalCategory {
         case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .surrogate, .unassigned,

@@ -10,16 +10,16 @@ extension Command {
         "Writes a sale's orders for fulfilment, by position, from SQLite.",
         details: """
               --format csv|jsonl   RFC 4180 with a header (default), or one JSON object a line
-              --after POSITION     go on behind this position (default 0: from the beginning)
-              --limit N            at most so many orders
-              --output FILE        write FILE.partial and rename it when it is on the disk; an older FILE is replaced
+              --after POSITION     start after this position (default 0: from the beginning)
+              --limit N            at most this many orders
+              --output FILE        write FILE.partial and rename it once it is on the disk; an older FILE is replaced
 
-            Each order once, and none behind the position up to which everything is stored: an export that goes on with
-            --after and the last position that this one says (on stderr) misses none that is stored later. What is not an
-            order is not in it and is counted on stderr: positions that were voided or lost, and dead letters. An open dead
-            letter is named, as it may become an order yet: export it then with --after its position less 1, --limit 1. So is one
-            that became an order while this ran, and came too late for it.
-            Reads beside a running worker, and may take its time: nothing waits for it.
+            Writes each order once, and none after the position up to which everything is stored. It prints the last
+            position on stderr: the next export, with --after and that position, misses none that is stored later. What
+            is not an order is left out and counted on stderr: positions that were voided or lost, and dead letters.
+            Open dead letters are named, because they may still become orders; export such an order with --after its
+            position less 1 and --limit 1. Letters that became orders during the export, too late to be in it, are named
+            as well. It reads beside a running worker and may take its time: nothing waits for it.
             """
     ) { line, context in
         let arguments = try Arguments(
@@ -31,14 +31,11 @@ extension Command {
         }
         let after = try arguments.integer("--after", in: 0...Int.max) ?? 0
         let limit = try arguments.integer("--limit", in: 1...Int.max) ?? .max
-        guard let path = try context.existingDatabase() else {
-            throw CommandFailure("there is no database", ExitCode.noInput)
-        }
-        let reader = try StoreReader(path: path)
+        let reader = try context.reader()
         guard let persisted = try reader.persistedPosition(of: sale) else {
             throw CommandFailure("SQLite has no sale \(sale)", ExitCode.noInput)
         }
-        // Read before the orders: one that is redriven meanwhile may become an order that has been passed.
+        // Read before the orders: a letter that is redriven meanwhile may become an order below the current position.
         var awaited = Set(try reader.omissions(of: sale, after: after, through: persisted).open)
         let output = try arguments.value("--output")
         do {
@@ -62,7 +59,7 @@ extension Command {
             }
             try flush()
             try file?.finish()
-            // Where it was not cut short, everything up to the persisted position has been dealt with.
+            // If the limit did not cut it short, it covers everything up to the persisted position.
             let end = written < limit ? max(after, persisted) : position
             Output.error("salectl: \(written) orders; last position \(end)")
             let omissions = try reader.omissions(of: sale, after: after, through: end)

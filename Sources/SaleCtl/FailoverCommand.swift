@@ -3,16 +3,18 @@ import Shared
 
 extension Command {
     static let failover = Command(
-        "failover", "[--json]", "Moves the primary's role to a replica on purpose, and loses nothing.",
+        "failover", "[--json]", "Makes a replica the primary on purpose, and loses nothing.",
         details: """
               --json   as JSON
 
-            For SALE_REDIS_URL=redis+sentinel://…. Stops the primary's writes, waits until its replicas have everything, and only
-            then lets the Sentinels promote one. SENTINEL FAILOVER alone stops nothing: what an API process that hears of it too
-            late has the old primary confirm, with another replica, is lost. Buyers get 202 or 503 for some seconds.
+            For SALE_REDIS_URL=redis+sentinel://…. Stops the primary's writes, waits until its replicas have everything,
+            and only then lets the Sentinels promote one. SENTINEL FAILOVER alone stops nothing: orders that a late API
+            process still sends to the old primary, and that another replica acknowledges, are lost. Buyers get 202 or
+            503 for some seconds.
 
-            Exit code 0: there is a new primary, and the old one follows it; 75: not so, and why; 69: Redis or the Sentinels could
-            not be asked, and nothing was begun. The stop ends by itself after a minute at most.
+            Exit code 0: there is a new primary, and the old one follows it; 75: it failed, and the message says why;
+            69: Redis or the Sentinels could not be asked, and nothing was begun. The stop ends by itself after a minute
+            at most.
             """
     ) { line, context in
         let arguments = try Arguments(line, options: [], flags: ["--json"])

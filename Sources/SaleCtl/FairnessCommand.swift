@@ -6,20 +6,21 @@ extension Command {
     private static let shownMax = 20
 
     static let fairness = Command(
-        "fairness", "LOG … [--json]", "Says from stampede's logs how fair a sale was to those who came.",
+        "fairness", "LOG … [--json]", "Shows from stampede's logs how fair a sale was to its buyers.",
         details: """
-              LOG     what stampede --log has written; several of one machine and one run are taken together
+              LOG     what stampede --log has written; several logs of one machine and one run are combined
               --json  as JSON
 
-            Of tickets (where buyers joined a waiting room) and of units:
-              inversions    answered before another asked, and yet a higher position: there must be none
-              overtaken     behind somebody who asked later, while both were under way
-              largest_lead  by how much somebody who came before another had asked later
-            At the cut: from the press that won the last unit to the first "sold out"; who pressed before that press and was
-            told "sold out", and by how much; and units won by presses after it (0, unless there was a restock).
-            busiest_second is the most purchases sent within one second.
+            For tickets (if buyers joined a waiting room) and for units:
+              inversions    a buyer was answered before another asked, and yet got a higher position: there must be none
+              overtaken     a buyer got a higher position than one who asked later, while both were under way
+              largest_lead  how much later, at most, the buyer with the lower position had asked
+            At the cut: the time from the press that won the last unit to the first "sold out"; the buyers who pressed
+            before that press and were answered "sold out", and by how much; and units won by presses after the first
+            "sold out" (0, unless there was a restock). busiest_second is the highest number of purchases sent within
+            one second.
 
-            Exit code: 0, or 1 where there is an inversion.
+            Exit code: 0, or 1 if there is an inversion.
             """
     ) { line, _ in
         let arguments = try Arguments(line, options: [], flags: ["--json"], words: 1...logsMax)

@@ -3,9 +3,9 @@ import Shared
 
 extension Command {
     static let keysInit = Command(
-        "keys init", "DIR", "Makes the secrets of a new installation; refuses to overwrite any.",
+        "keys init", "DIR", "Creates the secrets of a new installation; refuses to overwrite any.",
         details: """
-            Writes into DIR, which is made where it isn't there, each file readable by its owner only:
+            Writes into DIR, which is created if it isn't there; each file is readable by its owner only:
               jwks.json     a key that signs buyers' tokens (SALE_JWT_JWKS_FILE)
               receipt.pem   an Ed25519 key that signs receipts (SALE_RECEIPT_KEY_FILE)
               ops.token     the token of the operators' listener
@@ -20,7 +20,7 @@ extension Command {
             ("jwks.json", newKeySet()), ("receipt.pem", Ed25519PrivateKey().pem),
             ("ops.token", Base64URL.text(Crypto.randomBytes(32).span) + "\n"),
         ]
-        // All or none: a second run must not leave one new file between two old ones.
+        // All or none: a second run must not leave one new file beside old ones.
         for (name, _) in files where File.exists("\(directory)/\(name)") {
             throw CommandFailure("\(directory)/\(name) is there already, and is left as it is", ExitCode.cantCreate)
         }
@@ -36,7 +36,7 @@ extension Command {
         return ExitCode.ok
     }
 
-    /// A key set with one random HS256 key, named after its beginning so that two sets can be told apart.
+    /// A key set with one random HS256 key, with a random name so that two sets can be told apart.
     private static func newKeySet() -> String {
         let secret = Base64URL.text(Crypto.randomBytes(KeySet.keyBytesMin).span)
         return """
@@ -50,10 +50,10 @@ extension Command {
         details: """
               --subject S      the buyer; with --count the buyers are S1, S2 … SN
               --count N        how many
-              --ttl DURATION   how long they hold (default 1h)
+              --ttl DURATION   how long they are valid (default 1h)
 
-            Signed with the first key of SALE_JWT_JWKS_FILE; aud and iss are SALE_JWT_AUDIENCE and SALE_JWT_ISSUER, where
-            set. For trying things out: in production the shop's own login issues them.
+            Signed with the first key of SALE_JWT_JWKS_FILE; aud and iss are SALE_JWT_AUDIENCE and SALE_JWT_ISSUER, if
+            set. For trying things out: in production the shop's own login issues tokens.
             """
     ) { line, context in
         let arguments = try Arguments(line, options: ["--subject", "--count", "--ttl"])

@@ -6,22 +6,19 @@ extension Command {
     private static let pageMax = 10_000
 
     static let ledgerExport = Command(
-        "ledger export", "ID", "Writes a sale's ledger: what anybody may check.",
+        "ledger export", "ID", "Writes a sale's ledger, which anybody may check.",
         details: """
-            One entry a line, as GET /v1/sales/{sale}/ledger serves them, and a last line that says where the ledger ends, so
-            that a file that was cut off can be told from a whole one.
+            One entry a line, as GET /v1/sales/{sale}/ledger serves them, and a last line that says where the ledger
+            ends, so that a truncated file can be told from a whole one.
             """
     ) { line, context in
         let arguments = try Arguments(line, options: [], words: 1...1)
         let sale = try Arguments.sale(arguments.words[0])
-        guard let path = try context.existingDatabase() else {
-            throw CommandFailure("there is no database", ExitCode.noInput)
-        }
-        let reader = try StoreReader(path: path)
+        let reader = try context.reader()
         guard let head = try reader.ledgerHead(of: sale) else {
             throw CommandFailure("SQLite has no sale \(sale)", ExitCode.noInput)
         }
-        // Up to the end that it had at the start: it may grow meanwhile.
+        // Up to the end that it had when we began: it may grow meanwhile.
         var seq = 0
         while seq < head.seq {
             var page = ByteBuffer(capacity: 1 << 20)
@@ -37,14 +34,14 @@ extension Command {
 
     static let ledgerVerify = Command(
         "ledger verify", "FILE [--receipt R]… [--jwks FILE] [--head SEQ:HASH] [--json]",
-        "Tells whether a ledger is one history, whole and unchanged; needs no server.",
+        "Checks that a ledger is one history, whole and unchanged; needs no server.",
         details: """
-              --receipt R      a receipt, or a file that holds one: it has to agree with the ledger, and with the others
+              --receipt R      a receipt, or a file that holds one: it must agree with the ledger, and with the others
               --jwks FILE      the shop's public keys (/.well-known/jwks.json): receipts must be signed with one of them
-              --head SEQ:HASH  the end that is known from elsewhere, for a ledger without its last line
+              --head SEQ:HASH  the ledger's end as known from elsewhere, for a ledger without its last line
               --json           as JSON
 
-            Exit code 0: it is; 1: it is not, and the first entry that is wrong is named.
+            Exit code 0: it is; 1: it is not, and the first wrong entry is named.
             """
     ) { line, _ in
         let arguments = try Arguments(

@@ -1,7 +1,7 @@
 import OrderStore
 import Shared
 
-/// Looking at dead letters: they are read from SQLite, beside a running worker.
+/// Reading dead letters from SQLite, beside a running worker.
 extension Command {
     static let letters = Command(
         "dlq ls", "[ID] [--filter F]… [--limit N] [--json]", "Lists dead letters, of one sale or of all.",
@@ -42,14 +42,14 @@ extension Command {
     static let letter = Command(
         "dlq show", "ID STREAM_ID [--json]", "Shows one dead letter, every field of its entry byte for byte.",
         details: """
-            Printable characters stand for themselves, \\\\ for a backslash, \\n \\r \\t and \\xNN for any other byte.
+            Printable characters are shown as they are, a backslash as \\\\, any other byte as \\n, \\r, \\t or \\xNN.
 
               --json   as JSON; the fields are written the same way
             """
     ) { line, context in
         let arguments = try Arguments(line, options: [], flags: ["--json"], words: 2...2)
         let (sale, id) = (try Arguments.sale(arguments.words[0]), arguments.words[1])
-        guard let letter = try reader(context).letter(sale, id) else {
+        guard let letter = try context.reader().letter(sale, id) else {
             throw CommandFailure("\(sale) has no dead letter \(id)", ExitCode.noInput)
         }
         if arguments.has("--json") {
@@ -72,25 +72,18 @@ extension Command {
         return ExitCode.ok
     }
 
-    /// The letters that a command's filters and limit leave.
+    /// The letters that a command's filters and limit select.
     static func select(
         _ arguments: Arguments, _ sale: SaleID?, _ context: Context, adding filters: [String] = []
     ) throws -> [Letter] {
         let filter = try LetterFilter(arguments.all("--filter") + filters)
         let limit = try arguments.integer("--limit", in: 1...Int.max) ?? Int.max
-        return Array(try reader(context).letters(of: sale).filter(filter.admits).prefix(limit))
-    }
-
-    private static func reader(_ context: Context) throws -> StoreReader {
-        guard let path = try context.existingDatabase() else {
-            throw CommandFailure("there is no database", ExitCode.noInput)
-        }
-        return try StoreReader(path: path)
+        return Array(try context.reader().letters(of: sale).filter(filter.matches).prefix(limit))
     }
 }
 
 extension Letter {
-    /// Names and values; a last name without a value has an empty one.
+    /// Names and values; if the last name has no value, that is empty.
     fileprivate var pairs: [(name: [UInt8], value: [UInt8])] {
         let fields = fields ?? []
         return stride(from: 0, to: fields.count, by: 2).map {

@@ -1,7 +1,7 @@
 import OrderStore
 import Shared
 
-/// Which dead letters a command means: those that hold to all of its `--filter` options. A pure function of a letter.
+/// Which dead letters a command selects: those that match all of its `--filter` options. A pure function of a letter.
 struct LetterFilter: Equatable {
     private enum Condition: Equatable {
         case reason(String)
@@ -12,7 +12,7 @@ struct LetterFilter: Equatable {
     }
 
     static let help =
-        "reason=R, stage=S, position=N or N-M, open, redriven or discarded; given several times, all must hold"
+        "reason=R, stage=S, position=N or N-M, open, redriven or discarded; if repeated, all must match"
 
     private var conditions: [Condition] = []
 
@@ -25,7 +25,7 @@ struct LetterFilter: Equatable {
         }
     }
 
-    func admits(_ letter: Letter) -> Bool {
+    func matches(_ letter: Letter) -> Bool {
         conditions.allSatisfy { condition in
             switch condition {
             case .reason(let reason): letter.reason == reason

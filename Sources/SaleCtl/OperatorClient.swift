@@ -4,21 +4,21 @@ import Shared
 
 /// Asks the worker's operator listener over HTTP/1.1: one request, one answer with a Content-Length, one connection.
 struct OperatorClient {
-    /// The worker answers between two turns, of which the longest stores four thousand orders (`StreamReader`).
+    /// The worker answers between two passes, of which the longest stores four thousand orders (`StreamReader`).
     private static let timeoutSeconds = 10
-    /// A hundred results with a sentence each are some tens of kilobytes.
+    /// A hundred results, each with a sentence, are some tens of kilobytes.
     private static let answerBytesMax = 1 << 20
 
     let address: SocketAddress
     let token: String
 
-    /// An answer as it came.
+    /// An answer as it was received.
     struct Answer: Equatable {
         var status: Int
         var body: String
     }
 
-    /// Why there is no answer. The operation may have been done: it is safe to ask again.
+    /// Why there is no answer. The operation may have been done; it is safe to ask again.
     struct Failed: Error, Equatable {
         let message: String
     }
@@ -54,7 +54,7 @@ struct OperatorClient {
 
     // MARK: The answer
 
-    /// The answer, once all of it is there.
+    /// The answer; nil until all of it is there.
     static func answer(in bytes: [UInt8]) throws(Failed) -> Answer? {
         guard let head = head(of: bytes) else { return nil }
         let lines = String(decoding: bytes[..<head], as: UTF8.self).split(separator: "\r\n")
@@ -75,7 +75,7 @@ struct OperatorClient {
         return Answer(status: status, body: String(decoding: body.prefix(length), as: UTF8.self))
     }
 
-    /// Where the empty line begins that ends the head.
+    /// The index of the empty line that ends the head.
     private static func head(of bytes: [UInt8]) -> Int? {
         let mark = Array("\r\n\r\n".utf8)
         return bytes.indices.dropLast(3).first { bytes[$0] == mark[0] && Array(bytes[$0..<$0 + 4]) == mark }

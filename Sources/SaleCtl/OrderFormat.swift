@@ -2,7 +2,7 @@ import Shared
 
 /// How exported orders are written, one a line.
 enum OrderFormat: String, CaseIterable {
-    /// RFC 4180: a header, CRLF, quotes where a value needs them.
+    /// RFC 4180: a header, CRLF, quotes around values that need them.
     case csv
     /// One JSON object a line.
     case jsonl
@@ -38,7 +38,7 @@ enum OrderFormat: String, CaseIterable {
         }
     }
 
-    /// A value between quotes where it has a comma, a quote or a line's end (RFC 4180 section 2).
+    /// The value, in quotes if it contains a comma, a quote or a line break (RFC 4180 section 2).
     static func quoted(_ value: String) -> String {
         guard value.utf8.contains(where: { [0x2C, 0x22, 0x0D, 0x0A].contains($0) }) else { return value }
         return "\"" + value.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""

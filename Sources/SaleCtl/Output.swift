@@ -1,7 +1,7 @@
 import Glibc
 import Shared
 
-/// How answers are printed: `name value` lines for people, JSON for programs.
+/// Prints results: `name value` lines for people, JSON for programs.
 enum Output {
     /// Prints aligned `name  value` lines.
     static func print(_ pairs: [(name: String, value: String)]) {
@@ -18,10 +18,10 @@ enum Output {
         }
     }
 
-    /// Prints a line at once, also into a pipe.
+    /// Prints a line at once, even into a pipe.
     static func line(_ text: String) { write(text + "\n") }
 
-    /// Prints text as it is; where nobody takes it, there is nothing left to do.
+    /// Prints text as it is; ends the program if nobody reads it.
     static func write(_ text: String) { text.withBytes { write($0) } }
 
     static func write(_ bytes: Span<UInt8>) {

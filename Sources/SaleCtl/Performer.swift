@@ -3,30 +3,28 @@ import OrderStore
 import RedisClient
 import Shared
 
-/// Has operations done by whoever may write the database: salectl itself, holding the lock, or the worker that holds it.
+/// Performs operations through whichever process may write the database: salectl itself, if it gets the lock, or the
+/// worker that holds it.
 enum Performer {
     case direct(OrderStore, BlockingRedis)
     case worker(OperatorClient)
 
-    /// For a database that is there.
     init(_ context: Context) throws {
-        guard let path = try context.existingDatabase() else {
-            throw CommandFailure("there is no database", ExitCode.noInput)
-        }
+        let path = try context.database()
         if let lock = try context.lock(path) {
             self = .direct(try OrderStore(path: path, lock: lock), try context.redis())
             return
         }
         guard let token = try context.environment.operatorToken() else {
             throw CommandFailure(
-                "a worker holds \(path).lock and has to do this: set \(Setting.opsTokenFile.name)", ExitCode.config)
+                "a worker holds \(path).lock, so it must do this: set \(Setting.opsTokenFile.name)", ExitCode.config)
         }
         self = .worker(
             OperatorClient(
                 address: try context.environment.address(.opsListen), token: String(decoding: token, as: UTF8.self)))
     }
 
-    /// Does it; answers the result's JSON.
+    /// Performs an operation; returns the result's JSON.
     func perform(_ operation: Operation) throws -> String {
         switch self {
         case .direct(let store, let redis):
@@ -50,7 +48,7 @@ enum Performer {
 }
 
 extension CommandFailure {
-    /// The sentence of a problem (RFC 9457), and the exit code of its status.
+    /// The sentence of a problem (RFC 9457), and the exit code for its status.
     fileprivate init(refusal answer: OperatorClient.Answer) {
         let code =
             switch answer.status {

@@ -3,9 +3,9 @@ import Glibc
 import RedisClient
 import Shared
 
-/// A failover in which nothing is confirmed between the promotion of the new primary and the end of the old one.
+/// A failover during which nothing is confirmed between the promotion of the new primary and the end of the old one.
 struct PlannedFailover {
-    /// How long the old primary's writes are stopped at most: it goes on by itself should we die in between.
+    /// How long the old primary's writes are stopped at most: if we die in between, it goes on by itself.
     private static let pauseMilliseconds = 60_000
     private static let catchUpMilliseconds = 5000
     private static let takeOverMilliseconds = 20_000
@@ -17,8 +17,8 @@ struct PlannedFailover {
 
     func run(_ progress: (String) -> Void) throws -> (old: SocketAddress, new: SocketAddress) {
         let old = try BlockingRedis(endpoint, name: "salectl")
-        try BlockingRedis.askSentinels(sentinels, ["SENTINEL", "CKQUORUM", RedisArgument(name)]) { _ in }
-        let known = try BlockingRedis.askSentinels(sentinels, ["SENTINEL", "REPLICAS", RedisArgument(name)]) {
+        try BlockingRedis.askSentinels(sentinels, ["SENTINEL", "CKQUORUM", "\(name)"]) { _ in }
+        let known = try BlockingRedis.askSentinels(sentinels, ["SENTINEL", "REPLICAS", "\(name)"]) {
             $0.count
         }
         guard known > 0, try replication(old).replicas.count == known else {
@@ -28,28 +28,28 @@ struct PlannedFailover {
         }
         progress("stopping the writes of \(old.address)")
         do {
-            try old.command(["CLIENT", "PAUSE", RedisArgument(Self.pauseMilliseconds), "WRITE"])
-            // All of them: which one is promoted is for the Sentinels to say.
+            try old.command(["CLIENT", "PAUSE", "\(Self.pauseMilliseconds)", "WRITE"])
+            // All of them, because the Sentinels choose which one to promote.
             try wait(Self.catchUpMilliseconds, for: "its replicas to catch up") { try replication(old).isLevel }
             progress("asking a Sentinel for a failover")
             try promote()
         } catch {
-            // Nothing has begun: it may go on at once.
+            // Nothing has begun, so the primary may go on at once.
             letWrite(
                 old.address, unless: "the primary goes on by itself after \(Self.pauseMilliseconds / 1000) s", progress)
             throw error
         }
         var new = old.address
-        // From here on the old primary must not write again: where this ends in vain, it goes on when its pause is over.
+        // From here on the old primary must not write again. If this fails, it goes on when its pause is over.
         try wait(Self.takeOverMilliseconds, for: "a new primary") {
-            // While the Sentinels disagree, the one that is named may be no primary yet.
+            // While the Sentinels disagree, the server that they name may not be a primary yet.
             guard let now = try? BlockingRedis(endpoint, name: "salectl") else { return false }
             new = now.address
             return new != old.address
         }
         do {
-            // The pause holds up the Sentinels' own PUBLISH, and behind it what makes the old primary a replica. It can end when
-            // nobody follows the old one any more: nothing that it writes can be confirmed then.
+            // The pause holds up the Sentinels' own PUBLISH, and with it the commands that make the old primary a
+            // replica. It can end once nobody follows the old primary: then nothing that it writes can be confirmed.
             try wait(Self.takeOverMilliseconds, for: "the replicas to leave the old primary") {
                 guard let redis = try? connect(old.address) else { return false }
                 return try replication(redis).isLeft
@@ -62,20 +62,21 @@ struct PlannedFailover {
             }
         } catch {
             throw CommandFailure(
-                "\(new) is the primary, but \(old.address) does not follow it yet: look at it before anything sells there",
+                "\(new) is the primary, but \(old.address) does not follow it yet: look into it before selling there",
                 ExitCode.temporaryFailure)
         }
         return (old.address, new)
     }
 
-    /// Has one Sentinel begin, and no second: it needs nobody's vote, so two would each promote a replica. Another is asked only
-    /// where one can't be, or refuses; an answer that is lost may be a failover that has begun. Throws where none has.
+    /// Makes one Sentinel begin, and no second one: it needs nobody's vote, so two would each promote a replica. The
+    /// next one is asked only if the first can't be reached, or refuses; if an answer is lost, a failover may have
+    /// begun. Throws if none has.
     private func promote() throws {
         var refusal = "none is named"
         for sentinel in sentinels.shuffled() {
             do throws(RedisError) {
                 return try BlockingRedis.askSentinels(
-                    [sentinel], ["SENTINEL", "FAILOVER", RedisArgument(name)]
+                    [sentinel], ["SENTINEL", "FAILOVER", "\(name)"]
                 ) { _ in }
             } catch {
                 let mayHaveBegun = error.code == .timedOut || error.code == .connectionLost
@@ -103,21 +104,19 @@ struct PlannedFailover {
         while !(try condition()) {
             guard Instant.now < end else {
                 throw CommandFailure(
-                    "waited \(milliseconds / 1000) s for \(what), in vain",
-                    ExitCode.temporaryFailure)
+                    "waited \(milliseconds / 1000) s for \(what), without success", ExitCode.temporaryFailure)
             }
             usleep(UInt32(Self.pollMilliseconds * 1000))
         }
     }
 
-    /// What a server says of its replication.
+    /// What a server says about its replication.
     private struct Replication {
         var isReplica: Bool
         var offset: Int
-        /// How far each replica that is connected has got.
+        /// The offset of each replica that is online.
         var replicas: [Int]
-
-        /// How many replicas are connected, in whatever state.
+        /// How many replicas are connected, whatever their state.
         var connected: Int
 
         var isLeft: Bool { isReplica || connected == 0 }

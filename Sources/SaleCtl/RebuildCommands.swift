@@ -5,14 +5,15 @@ import Shared
 
 extension Command {
     static let rebuild = Command(
-        "rebuild", "ID [--dry-run] [--json]", "Completes a Redis that has forgotten orders from SQLite, by hand.",
+        "rebuild", "ID [--dry-run] [--json]", "Completes a Redis that has lost orders from SQLite, by hand.",
         details: """
               --dry-run   only say what would be done
               --json      as JSON
 
-            The worker does this by itself; this is for when none runs: it needs the database's lock. Orders are the union of
-            both stores, never fewer; a sale that the two contradict each other about is left fenced (exit code 1). Exit code
-            75: a worker has the lock, or the stream has what is not stored yet.
+            The worker does this by itself; this command is for when none runs, because it needs the database's lock.
+            The orders are the union of both stores, never fewer. If the two contradict each other, the sale stays
+            fenced (exit code 1). Exit code 75: a worker holds the lock, or the stream has entries that are not stored
+            yet.
             """
     ) { line, context in
         let arguments = try Arguments(line, options: [], flags: ["--dry-run", "--json"], words: 1...1)
@@ -33,11 +34,11 @@ extension Command {
         let unread = try redis.unacknowledged(sale)
         guard unread == 0 else {
             throw CommandFailure(
-                "\(unread) stream entries are not stored yet; start the worker: it stores them, and does this by itself",
+                "\(unread) stream entries are not stored yet: start the worker, which stores them and then does this",
                 ExitCode.temporaryFailure)
         }
         let reconciler = Reconciler(redis: redis, store: try OrderStore(path: path, lock: lock))
-        // One look completes it, the next one lifts the fence.
+        // One attempt completes it, the next one lifts the fence.
         for _ in 0..<3 {
             let outcome = try reconciler.reconcile(sale)
             report(outcome, json: arguments.has("--json"))
@@ -45,7 +46,7 @@ extension Command {
             case .served, .lifted: return ExitCode.ok
             case .kept: return ExitCode.negative
             case .completed(let plan, _) where !plan.events.isEmpty:
-                Output.error("salectl: start the worker: it stores the orders that were appended, and lifts the fence")
+                Output.error("salectl: start the worker, which stores the appended orders and lifts the fence")
                 return ExitCode.ok
             case .completed, .changed: continue
             }
@@ -54,13 +55,12 @@ extension Command {
     }
 
     private static func plan(_ sale: SaleID, _ context: Context, _ redis: BlockingRedis, json: Bool) throws -> Int32 {
-        guard let path = try context.existingDatabase(), let stored = try StoreReader(path: path).account(of: sale)
-        else {
+        guard let stored = try context.existingReader()?.account(of: sale) else {
             throw CommandFailure("SQLite has no sale \(sale)", ExitCode.noInput)
         }
         let live = try RedisSale.read(sale, from: redis, beside: stored)
-        switch RepairPlan.make(redis: live, sqlite: stored, witness: try redis.witness(sale, uuid: stored.record.uuid))
-        {
+        let witness = try redis.witness(sale, uuid: stored.record.uuid)
+        switch RepairPlan.make(redis: live, sqlite: stored, witness: witness) {
         case .nothing: report(.lifted(orders: stored.orders.count), json: json)
         case .repair(let plan): report(.completed(plan, epoch: stored.record.epoch + 1), json: json)
         case .conflict(let differences):
@@ -108,27 +108,21 @@ extension Command {
     }
 
     static let release = Command(
-        "release", "ID [--json]", "Puts units on sale again that were withheld for lost orders.",
+        "release", "ID [--json]", "Puts units back on sale that were withheld for lost orders.",
         details: """
-            When Redis and SQLite have both lost their newest orders, the positions that buyers were told of are recorded as
-            lost and as many units are withheld. Release them once it is decided what becomes of those buyers.
+            If Redis and SQLite have both lost their newest orders, the positions that were confirmed to buyers are
+            recorded as lost, and as many units are withheld. Release them once you have decided what to do about those
+            buyers.
             """
     ) { line, context in
         let arguments = try Arguments(line, options: [], flags: ["--json"], words: 1...1)
         let sale = try Arguments.sale(arguments.words[0])
         let redis = try context.redis()
-        let keys = SaleKeys(sale)
-        let units = try certain(
-            { () throws(RedisError) in
-                try redis.run(
-                    .release, keys: [keys.sale, keys.stock, keys.orders], [RedisArgument(redis.facts.runID)]
-                ).integer
-            }, sale)
-        switch units ?? -1 {
-        case -1: throw CommandFailure("Redis has no sale \(sale)", ExitCode.noInput)
-        case -2:
+        switch try context.change(sale, { () throws(RedisError) in try redis.release(sale) }) {
+        case .failure(.unknownSale): throw CommandFailure("Redis has no sale \(sale)", ExitCode.noInput)
+        case .failure(.fencedOrArchived):
             throw CommandFailure("\(sale) is fenced, or being archived: nothing is released", ExitCode.unavailable)
-        case let units:
+        case .success(let units):
             try context.confirm(redis)
             Output.line(arguments.has("--json") ? "{\"released\":\(units)}" : "released \(units)")
             return ExitCode.ok

@@ -1,7 +1,7 @@
 import OrderStore
 import Shared
 
-/// Holds receipts against a ledger, and against each other.
+/// Compares receipts with a ledger, and with each other.
 struct ReceiptAudit {
     private let ledger: LedgerAudit
     private var seen: [OrderID: Receipt] = [:]
@@ -11,7 +11,7 @@ struct ReceiptAudit {
 
     init(_ ledger: LedgerAudit) { self.ledger = ledger }
 
-    /// Looks at one receipt; where `keys` are given, it has to be signed with one of them.
+    /// Checks one receipt; if `keys` are given, it must be signed with one of them.
     mutating func check(_ text: String, keys: ReceiptVerifier?) {
         checked += 1
         let receipt: Receipt
@@ -29,13 +29,15 @@ struct ReceiptAudit {
             return
         }
         let position = receipt.order.position
-        guard let told = ledger.orders[position] else {
+        guard let recorded = ledger.orders[position] else {
             faults.append("position \(position): a receipt has it, and this ledger does not")
             return
         }
         let same = LedgerAudit.Told(
             buyer: receipt.buyer, quantity: receipt.quantity, securedAtMilliseconds: receipt.securedAt.value,
             epoch: receipt.epoch)
-        if told != same { faults.append("position \(position): the receipt and this ledger tell of different orders") }
+        if recorded != same {
+            faults.append("position \(position): the receipt and this ledger describe different orders")
+        }
     }
 }

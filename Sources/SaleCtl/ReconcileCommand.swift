@@ -8,20 +8,20 @@ extension Command {
     private static let shownMax = 20
 
     static let reconcile = Command(
-        "reconcile", "ID [--json]", "Holds Redis and SQLite against each other; changes nothing.",
+        "reconcile", "ID [--json]", "Compares Redis and SQLite; changes nothing.",
         details: """
-            Compares every order, the units left, the last position and the sale's identity. Exit code 0: they tell the same
-            story; 1: they differ, and each difference is named. Orders that the worker has not stored yet are differences
-            too: a sale that is selling is compared best a moment later.
+            Compares every order, the units left, the last position and the sale's identity. Exit code 0: they agree; 1:
+            they differ, and each difference is named. Orders that the worker has not stored yet are differences, too:
+            if the sale is selling, run it again a moment later.
 
-              --json   as JSON, with `lines`: every position, as either side has it
+              --json   as JSON, with `lines`: every position, as each side has it
             """
     ) { line, context in
         let arguments = try Arguments(line, options: [], flags: ["--json"], words: 1...1)
         let sale = try Arguments.sale(arguments.words[0])
         let redis = try context.redis()
-        // SQLite first: it follows Redis, so what it has, Redis must have had.
-        let stored = try context.existingDatabase().map { try StoreReader(path: $0) }?.account(of: sale)
+        // SQLite first: it follows Redis, so Redis must have had what SQLite has.
+        let stored = try context.existingReader()?.account(of: sale)
         let live: RedisSale?
         do {
             live = try RedisSale.read(sale, from: redis, beside: stored)

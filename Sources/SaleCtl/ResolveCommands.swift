@@ -6,18 +6,18 @@ import Shared
 /// Deciding about dead letters.
 extension Command {
     static let redrive = resolve(
-        "redrive", "Tries dead letters once more, as the stream would bring them.",
+        "redrive", "Tries to store dead letters once more, as if the stream delivered them again.",
         """
-        An order that is stored now, or was already, is said so, and the letter is closed; one that fails again stays open.
-        Exit code 0: none failed again; 1: one did. A letter that crashes the worker (reason crashes_worker) may crash
-        whoever redrives it, with nothing stored.
+        If an order is stored now, or was already, it says so and closes the letter; a letter that fails again stays
+        open. Exit code 0: none failed again; 1: one did. A letter that crashes the worker (reason crashes_worker) may
+        also crash the process that redrives it; then nothing is stored.
         """
     ) { .redrive($0) }
 
     static let discard = resolve(
-        "discard", "Decides that dead letters never will be stored.",
+        "discard", "Decides that dead letters will never be stored.",
         """
-        An order among them is void from then on, and the public ledger says so; its units stay sold, until a restock.
+        An order among them becomes void, and the public ledger records that; its units stay sold until a restock.
         """
     ) { .discard($0) }
 
@@ -30,16 +30,16 @@ extension Command {
             "ID (STREAM_ID… | --all) --reason TEXT [--filter F]… [--limit N] [--rate N/s] [--dry-run] [--json]",
             summary,
             details: """
-                  --all           all open letters of the sale that the filters leave
-                  --reason TEXT   why; kept on the audit with each letter
+                  --all           all open letters of the sale that the filters select
+                  --reason TEXT   why; kept in the audit with each letter
                   --filter F      \(LetterFilter.help)
                   --limit N       only the first N, in the order of the stream
-                  --rate N/s      no more than N in a second
-                  --dry-run       only say what would come of it
+                  --rate N/s      at most N per second
+                  --dry-run       only say what would happen
                   --json          as JSON
 
                 \(details)
-                salectl does it itself while no worker runs, and otherwise has the worker do it (SALE_OPS_LISTEN,
+                While no worker runs, salectl does this itself; otherwise it asks the worker to (SALE_OPS_LISTEN,
                 SALE_OPS_TOKEN_FILE).
                 """
         ) { line, context in
@@ -64,7 +64,7 @@ extension Command {
                 }
             } catch {
                 guard !results.isEmpty else { throw error }
-                // What is done stays done, and is said.
+                // What is done stays done, and is reported.
                 print(results, arguments)
                 let failure = CommandFailure(error)
                 throw CommandFailure(
@@ -75,7 +75,7 @@ extension Command {
         }
     }
 
-    /// The ids that were named, or those of all that is open.
+    /// The ids that were named, or with --all those of all open letters.
     private static func chosen(_ arguments: Arguments, _ sale: SaleID, _ context: Context) throws -> [String] {
         let named = arguments.words.dropFirst()
         guard arguments.has("--all") != !named.isEmpty else {
@@ -117,11 +117,11 @@ extension Command {
     }
 }
 
-/// Letters in operations of a bounded size, at no more than so many in a second.
+/// Splits letters into operations of a bounded size, at a bounded rate.
 struct LetterChunks: Sequence, IteratorProtocol {
     struct Chunk: Equatable {
         var ids: [String]
-        /// The wait before it.
+        /// How long to wait before it.
         var pauseMilliseconds: Int?
     }
 
@@ -133,7 +133,7 @@ struct LetterChunks: Sequence, IteratorProtocol {
     init(_ ids: [String], rate: Int?) {
         self.ids = ids
         self.rate = rate
-        // Ten times a second, so that the worker's own work goes on in between.
+        // Ten chunks a second, so that the worker does its own work in between.
         size = Swift.min(Operation.Letters.idsMax, Swift.max(1, (rate ?? Int.max) / 10))
     }
 
@@ -147,7 +147,7 @@ struct LetterChunks: Sequence, IteratorProtocol {
 }
 
 extension Arguments {
-    /// The reason that every change asks for.
+    /// The reason, which every change requires.
     func reason() throws(UsageError) -> String {
         let text = try required("--reason")
         guard !text.isEmpty, text.utf8.count <= Operation.reasonBytesMax else {
@@ -160,7 +160,7 @@ extension Arguments {
     fileprivate func rate() throws(UsageError) -> Int? {
         guard let text = try value("--rate") else { return nil }
         guard text.hasSuffix("/s"), let number = Int(text.dropLast(2)), (1...100_000).contains(number) else {
-            throw UsageError("--rate must be a number in a second, as in 50/s")
+            throw UsageError("--rate must be a number per second, as in 50/s")
         }
         return number
     }

@@ -5,21 +5,23 @@ import Shared
 
 extension Command {
     static let restore = Command(
-        "restore", "FILE [--force] [--json]", "Puts a backup in the database's place, while no worker runs.",
+        "restore", "FILE [--force] [--json]", "Makes a backup the database, while no worker runs.",
         details: """
-              --force   also where there is a database: it is given another name, with its log, and never deleted
-              --json    what each sale is, as JSON
+              --force   even if there is a database: that is renamed, with its log, and never deleted
+              --json    the report on each sale as JSON
 
-            FILE must be what FILE.sha256 says, undamaged, and of this system. Then it says what the file holds of each sale
-            and what Redis does, if that can be reached, and what becomes of the difference when the worker starts. The database
-            belongs to whoever restores it: where that is not the worker's user, give it to that one before the worker starts.
-            Exit code 65: FILE is not that; 73: a database is there, or can't be written; 75: a worker runs.
+            FILE must match FILE.sha256, be undamaged, and be a database of this system. For each sale it reports what
+            the file holds, what Redis holds, if that can be reached, and what will happen about the difference when the
+            worker starts. The database belongs to the user who restores it: if that is not the worker's, change its
+            owner before the worker starts. Exit code 65: FILE is not valid; 73: there is a database, or it can't be
+            written; 75: a worker runs.
             """
     ) { line, context in
         let arguments = try Arguments(line, options: [], flags: ["--force", "--json"], words: 1...1)
         let file = arguments.words[0]
         let path = try context.environment.required(.database)
-        // Asked last, and read first: a wrong setting is said while everything is where it was.
+        // Redis is asked last, but its settings are read first, so that a wrong one is reported before anything is
+        // changed.
         let redis = try RedisEndpoint(context.environment)
         let checksum = try proven(file)
         guard let lock = try context.lock(path) else {
@@ -56,7 +58,7 @@ extension Command {
         return ExitCode.ok
     }
 
-    /// The checksum of a backup that is whole and ours.
+    /// The checksum of a backup, after checking that it is whole and ours.
     private static func proven(_ file: String) throws -> String {
         let found: String
         do throws(FileError) {
@@ -126,12 +128,12 @@ extension Command {
     private static func note(_ stored: StoredNumbers, _ live: SaleStatus?, archivedOnRedis: Bool) -> String {
         guard let live else {
             if stored.archivedAt != nil { return "archived" }
-            if archivedOnRedis { return "archived since: this file may lack orders, and it is not brought back" }
-            return "not on Redis: the worker completes it; what was sold behind this is lost"
+            if archivedOnRedis { return "archived since: this file may lack orders, so the sale is not brought back" }
+            return "not on Redis: the worker completes it; what was sold after this is lost"
         }
         if live.uuid != stored.uuid { return "another sale of this name is on Redis: it stays fenced" }
-        let behind = live.position - stored.persistedPosition
-        if behind > 0 { return "the worker stores the \(behind) behind it from Redis" }
-        return behind < 0 ? "Redis has forgotten \(-behind): the worker completes it" : "both have the same position"
+        let lead = live.position - stored.persistedPosition
+        if lead > 0 { return "the worker stores the next \(lead) positions from Redis" }
+        return lead < 0 ? "Redis has lost \(-lead) positions: the worker completes it" : "both have the same position"
     }
 }

@@ -5,10 +5,10 @@ extension Command {
     static let rotateReceipt = Command(
         "keys rotate-receipt", "DIR", "Makes a new key that signs receipts; the old ones still verify theirs.",
         details: """
-            Puts a new private key in front of DIR/receipt.pem. Of the keys that signed before, the public half stays, so that
-            old receipts verify on and nobody can sign under an old key again. The file is replaced in one step; its
-            owner and mode stay. Then send every sale-api SIGHUP; under the delivered units, whose processes have copies of
-            their keys, restart one after the other instead.
+            Puts a new private key at the front of DIR/receipt.pem. Of older keys only the public half stays, so that
+            old receipts still verify and nobody can sign with an old key again. The file is replaced in one step, with
+            its owner and mode. Then send SIGHUP to every sale-api; under the delivered units, whose processes have
+            copies of their keys, restart them one after the other instead.
             """
     ) { line, _ in
         let arguments = try Arguments(line, options: [], words: 1...1)

@@ -51,17 +51,17 @@ enum SaleCtlMain {
 
             \(lines)
 
-            salectl COMMAND --help says more. Settings are environment variables:
+            For more, see salectl COMMAND --help. Settings are environment variables:
             \(Setting.table([
                 .redisURL, .redisPasswordFile, .redisReplicas, .database, .opsListen, .opsTokenFile, .jwksFile,
                 .jwtAudience, .jwtIssuer, .receiptKeyFile,
             ]))
 
-            Exit codes: 0 done; 1 the answer is no, and the command's own help says of what; 64 usage; 65 a file is not of its
-            form, or proves nothing; 66 no such sale or file; 69 Redis, the database or the worker can't be used, or refuses;
-            70 a bug of ours; 73 can't be made, or not be changed to that; 74 the output can't be written; 75 done, or maybe
-            done, and not yet certain, or not to be done just now: what is said tells which; 77 the worker's listener refuses
-            the token; 78 a setting is wrong.
+            Exit codes: 0 done; 1 the answer is no, to the question in the command's own help; 64 usage; 65 a file is
+            malformed, or proves nothing; 66 no such sale or file; 69 Redis, the database or the worker can't be used,
+            or refuses; 70 a bug in salectl; 73 can't be created, or can't be changed to that; 74 the output can't be
+            written; 75 temporary: the change may have been applied, or can't be made right now, and the message says
+            which; 77 the worker's listener refuses the token; 78 a setting is wrong.
             """
     }
 

@@ -6,13 +6,13 @@ import Shared
 extension StatusReport {
     static func read(_ sale: SaleID, _ context: Context, _ redis: BlockingRedis) throws -> StatusReport {
         let status = try context.status(sale, on: redis)
-        let letters = try redis.command(["XLEN", RedisArgument(SaleKeys(sale).deadLetters)])
+        let letters = try redis.command(["XLEN", "\(SaleKeys(sale).deadLetters)"])
         return StatusReport(
             status: status, served: status.servingRunID == redis.facts.runID, deadLetters: letters.integer ?? 0,
             queue: status.waitingRoom == nil ? nil : try redis.queue(sale))
     }
 
-    /// With what SQLite says of it, if that can be asked; an archived sale is only there.
+    /// Includes what SQLite says about the sale, if there is a reader; an archived sale is only there.
     static func read(
         _ sale: SaleID, _ context: Context, _ redis: BlockingRedis, beside reader: StoreReader?
     ) throws -> StatusReport {
@@ -42,16 +42,16 @@ extension StatusReport {
 
 extension Command {
     static let list = Command(
-        "ls", "[--json]", "Lists all sales, archived ones too where SQLite can be asked.",
+        "ls", "[--json]", "Lists all sales; with a database also the archived ones.",
         details: """
-            A sale of which Redis has lost a part is named on stderr, and with --json under `unreadable`.
+            If Redis has lost a part of a sale, the sale is named on stderr, and with --json under `unreadable`.
 
-            Exit code: 0, or 1 where there is such a sale.
+            Exit code: 0, or 1 if there is such a sale.
             """
     ) { line, context in
         let arguments = try Arguments(line, options: [], flags: ["--json"])
         let redis = try context.redis()
-        let reader = try context.existingDatabase().map { try StoreReader(path: $0) }
+        let reader = try context.existingReader()
         let live = try redis.sales()
         let archived = try reader?.sales().filter {
             guard !live.contains($0) else { return false }
@@ -100,7 +100,7 @@ extension Command {
 
     static let show = Command("show", "ID [--json]", "Shows one sale.") { line, context in
         let arguments = try Arguments(line, options: [], flags: ["--json"], words: 1...1)
-        let reader = try context.existingDatabase().map { try StoreReader(path: $0) }
+        let reader = try context.existingReader()
         let report = try StatusReport.read(
             Arguments.sale(arguments.words[0]), context, context.redis(), beside: reader)
         if arguments.has("--json") { Output.line(report.json) } else { Output.print(report.lines) }

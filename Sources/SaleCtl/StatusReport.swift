@@ -8,9 +8,9 @@ struct StatusReport {
     let served: Bool
     /// Entries of its dlq stream.
     let deadLetters: Int
-    /// Its waiting room, where it has one.
+    /// Its waiting room, if it has one.
     var queue: QueueStatus?
-    /// What SQLite says of it beside that, where it was asked: when it was archived, and what is lost.
+    /// What SQLite adds, if it was asked: when the sale was archived, and what is lost.
     var archivedAt: UnixMilliseconds?
     var losses: [StoredSale.Loss] = []
 
@@ -18,8 +18,41 @@ struct StatusReport {
     var sold: Int { status.stockTotal - status.remaining }
     /// Orders that SQLite does not have yet.
     var backlog: Int { max(0, status.position - status.persistedPosition) }
-    /// Its state; `archived`, or `fenced`, which come before any other: it sells nothing.
+    /// Its state. `archived` and `fenced` come before any other: such a sale sells nothing.
     var state: String { archivedAt != nil ? "archived" : served ? status.state.rawValue : "fenced" }
+
+    private enum Value {
+        case text(String)
+        case number(Int)
+        case flag(Bool)
+        case time(UnixMilliseconds?)
+
+        /// The value for people.
+        var text: String {
+            switch self {
+            case .text(let text): text
+            case .number(let number): "\(number)"
+            case .flag(let flag): flag ? "yes" : "no"
+            case .time(let time): time?.rfc3339 ?? "-"
+            }
+        }
+    }
+
+    /// Names and values, in the order of both reports.
+    private var members: [(name: StaticString, value: Value)] {
+        [
+            ("sale", .text("\(status.sale)")), ("title", .text(status.title)), ("state", .text(state)),
+            ("stock", .number(status.stockTotal)), ("sold", .number(sold)), ("remaining", .number(status.remaining)),
+            ("position", .number(status.position)), ("persisted", .number(status.persistedPosition)),
+            ("backlog", .number(backlog)), ("dead_letters", .number(deadLetters)),
+            ("max_per_buyer", .number(status.maxPerBuyer)), ("opens_at", .time(status.opensAt)),
+            ("closes_at", .time(status.closesAt)), ("paused", .flag(status.paused)), ("epoch", .number(status.epoch)),
+            ("uuid", .text(status.uuid)), ("serving_run_id", .text(status.servingRunID)),
+            ("redis_time", .time(status.readAt)), ("archived_at", .time(archivedAt)),
+        ]
+    }
+
+    // MARK: For people
 
     var lines: [(name: String, value: String)] {
         let lost = losses.map { loss in
@@ -29,16 +62,7 @@ struct StatusReport {
                     + (loss.isReleased ? "released" : "withheld")
             )
         }
-        return [
-            ("sale", "\(status.sale)"), ("title", status.title), ("state", state), ("stock", "\(status.stockTotal)"),
-            ("sold", "\(sold)"), ("remaining", "\(status.remaining)"), ("position", "\(status.position)"),
-            ("persisted", "\(status.persistedPosition)"), ("backlog", "\(backlog)"),
-            ("dead_letters", "\(deadLetters)"), ("max_per_buyer", "\(status.maxPerBuyer)"),
-            ("opens_at", status.opensAt?.rfc3339 ?? "-"), ("closes_at", status.closesAt?.rfc3339 ?? "-"),
-            ("paused", status.paused ? "yes" : "no"), ("epoch", "\(status.epoch)"), ("uuid", status.uuid),
-            ("serving_run_id", status.servingRunID), ("redis_time", status.readAt.rfc3339),
-            ("archived_at", archivedAt?.rfc3339 ?? "-"),
-        ] + waitingRoom + lost
+        return members.map { (name: "\($0.name)", value: $0.value.text) } + waitingRoom + lost
     }
 
     private var waitingRoom: [(name: String, value: String)] {
@@ -48,6 +72,36 @@ struct StatusReport {
             ("turn_window", "\(queue.room.turnWindowMilliseconds / 1000)s"), ("joined", "\(queue.joined)"),
             ("admitted_through", "\(queue.admittedThrough(at: queue.readAt))"), ("waiting", "\(queue.waiting)"),
         ]
+    }
+
+    // MARK: For programs
+
+    var json: String {
+        var text = ByteBuffer(capacity: 512)
+        append(to: &text)
+        return text.string
+    }
+
+    func append(to json: inout ByteBuffer) {
+        json.append("{")
+        for (name, value) in members {
+            switch value {
+            case .text(let text): json.appendMember(name, text)
+            case .number(let number): json.appendMember(name, number)
+            case .flag(let flag): json.appendMember(name, flag)
+            case .time(let time): json.appendMember(name, time: time)
+            }
+        }
+        append(queue, to: &json)
+        json.appendMember("lost", each: losses) { json, loss in
+            json.append("{")
+            json.appendMember("first_position", loss.positions.lowerBound)
+            json.appendMember("last_position", loss.positions.upperBound)
+            json.appendMember("units", loss.units)
+            json.appendMember("released", loss.isReleased)
+            json.append("}")
+        }
+        json.append("}")
     }
 
     private func append(_ queue: QueueStatus?, to json: inout ByteBuffer) {
@@ -62,44 +116,5 @@ struct StatusReport {
         json.appendMember("admitted_through", queue.admittedThrough(at: queue.readAt))
         json.appendMember("waiting", queue.waiting)
         json.append("}")
-    }
-
-    func append(to json: inout ByteBuffer) {
-        json.append("{")
-        json.appendMember("sale", "\(status.sale)")
-        json.appendMember("title", status.title)
-        json.appendMember("state", state)
-        json.appendMember("stock", status.stockTotal)
-        json.appendMember("sold", sold)
-        json.appendMember("remaining", status.remaining)
-        json.appendMember("position", status.position)
-        json.appendMember("persisted", status.persistedPosition)
-        json.appendMember("backlog", backlog)
-        json.appendMember("dead_letters", deadLetters)
-        json.appendMember("max_per_buyer", status.maxPerBuyer)
-        json.appendMember("opens_at", time: status.opensAt)
-        json.appendMember("closes_at", time: status.closesAt)
-        json.appendMember("paused", status.paused)
-        json.appendMember("epoch", status.epoch)
-        json.appendMember("uuid", status.uuid)
-        json.appendMember("serving_run_id", status.servingRunID)
-        json.appendMember("redis_time", time: status.readAt)
-        json.appendMember("archived_at", time: archivedAt)
-        append(queue, to: &json)
-        json.appendMember("lost", each: losses) { json, loss in
-            json.append("{")
-            json.appendMember("first_position", loss.positions.lowerBound)
-            json.appendMember("last_position", loss.positions.upperBound)
-            json.appendMember("units", loss.units)
-            json.appendMember("released", loss.isReleased)
-            json.append("}")
-        }
-        json.append("}")
-    }
-
-    var json: String {
-        var text = ByteBuffer(capacity: 512)
-        append(to: &text)
-        return text.string
     }
 }

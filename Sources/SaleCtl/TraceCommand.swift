@@ -7,13 +7,13 @@ extension Command {
     static let trace = Command(
         "trace", "TRACE_ID [--log FILE]… [--json]", "Follows one request from the logs to its order or dead letter.",
         details: """
-            TRACE_ID is what the answer's X-Request-Id said: 32 hexadecimal digits. It is looked for in SQLite (orders, dead
-            letters, and what operators did about these), on Redis (the streams of all sales), and in logs.
+            TRACE_ID is the answer's X-Request-Id: 32 hexadecimal digits. Searches SQLite (orders, dead letters, and
+            what operators did about those), Redis (the streams of all sales), and logs.
 
-              --log FILE   a log of nginx, sale-api or sale-worker, as JSON lines; "-" is the standard input
+              --log FILE   a log of nginx, sale-api or sale-worker, as JSON lines; "-" is standard input
               --json       as JSON
 
-            A request that won nothing has left no trace but in logs. Exit code: 0 found, 1 nowhere.
+            A request that won nothing leaves a trace only in logs. Exit code: 0 found, 1 not found.
             """
     ) { line, context in
         let arguments = try Arguments(line, options: ["--log"], flags: ["--json"], words: 1...1)
@@ -23,9 +23,7 @@ extension Command {
         }
         var findings: [TraceFinding] = []
         for file in arguments.all("--log") { findings += try TraceFinding.inLog(file, trace) }
-        if let path = try context.existingDatabase() {
-            findings += try StoreReader(path: path).records(of: trace).map(TraceFinding.init)
-        }
+        findings += try context.existingReader()?.records(of: trace).map(TraceFinding.init) ?? []
         do throws(RedisError) {
             findings += try TraceFinding.onRedis(BlockingRedis(endpoint(context), name: "salectl"), trace)
         } catch {
@@ -55,7 +53,7 @@ extension Command {
     }
 }
 
-/// One place that knows something of a request.
+/// One place that has a trace of a request.
 private struct TraceFinding {
     var place: String
     var sale: String
@@ -85,7 +83,7 @@ private struct TraceFinding {
 
     // MARK: Redis
 
-    /// The entries of all sales' streams that carry it, dead letters' too.
+    /// The entries with this trace on the streams of all sales, including the dead letters.
     static func onRedis(_ redis: BlockingRedis, _ trace: String) throws(RedisError) -> [TraceFinding] {
         var findings: [TraceFinding] = []
         for sale in try redis.sales() {
@@ -107,7 +105,7 @@ private struct TraceFinding {
 
     // MARK: Logs
 
-    /// The lines of a log that carry it, as they are.
+    /// The lines of a log with this trace, as they are.
     static func inLog(_ path: String, _ trace: String) throws -> [TraceFinding] {
         guard let file = fopen(path == "-" ? "/dev/stdin" : path, "re") else {
             throw CommandFailure("\(path) can't be read: \(FileError())", ExitCode.noInput)

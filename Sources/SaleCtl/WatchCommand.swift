@@ -4,14 +4,15 @@ import Shared
 
 extension Command {
     static let watch = Command(
-        "watch", "ID [--every DURATION] [--for DURATION] [--json]", "Shows a sale's figures as they move.",
+        "watch", "ID [--every DURATION] [--for DURATION] [--json]", "Shows a sale's figures as they change.",
         details: """
               --every DURATION   how often (default 1s)
               --for DURATION     when to stop (default: when interrupted)
               --json             one JSON object a line
 
-            On a terminal the line is redrawn in place. Where Redis goes away, as in a failover, or comes back without the
-            sale, it says so (on stderr, where no line is redrawn) and goes on when Redis, or the next primary, has the sale.
+            On a terminal the line is redrawn in place. If Redis goes away, as in a failover, or comes back without the
+            sale, it says so (on stderr, unless the line is redrawn), and goes on once Redis, or the next primary, has
+            the sale.
             """
     ) { line, context in
         let arguments = try Arguments(line, options: ["--every", "--for"], flags: ["--json"], words: 1...1)
@@ -21,7 +22,7 @@ extension Command {
             sale: try Arguments.sale(arguments.words[0]), context: context, asJSON: arguments.has("--json"),
             redis: try context.redis())
         while true {
-            try watch.look()
+            try watch.refresh()
             if let end, UnixMilliseconds.now.value + every > end { break }
             sleep(UInt32(every / 1000))
             usleep(UInt32(every % 1000) * 1000)
@@ -36,17 +37,17 @@ private struct Watch {
     let sale: SaleID
     let context: Context
     let asJSON: Bool
-    /// Nil after it has gone away.
+    /// nil after it has gone away.
     var redis: BlockingRedis?
     var last: StatusReport?
-    /// Whether the last look has seen nothing.
+    /// Whether the last read found nothing.
     var isLost = false
 
-    /// Whether one line is drawn over the other.
+    /// Whether each line is drawn over the one before.
     var redraws: Bool { Output.isTerminal && !asJSON }
 
-    /// Reads the figures and shows them; once they have been seen, whatever keeps them from being seen passes.
-    mutating func look() throws {
+    /// Reads the figures and shows them. A failure ends the command only if it has not shown any before.
+    mutating func refresh() throws {
         do {
             let connection = try redis ?? context.redis()
             let report = try StatusReport.read(sale, context, connection)

@@ -83,7 +83,7 @@ final class Processor {
         let given = try redis.command(["GET", RedisArgument(SaleKeys(sale).position)])
         store.noteGiven(given.integer ?? 0, of: sale)
         if PlantedBug.acknowledgeBeforeCommit.isActive {
-            try settle(sale, entries.map { RedisArgument($0.id) }, persisted: 0, on: redis)
+            try redis.acknowledge(entries.map(\.id), of: sale, persisted: 0)
         }
     }
 
@@ -113,23 +113,23 @@ final class Processor {
         _ sale: SaleID, _ entries: [StreamEntry], _ applied: OrderStore.Applied, on redis: BlockingRedis
     ) throws -> [String] {
         failpoint?.reached(.afterCommit)
-        var settled: [RedisArgument] = []
+        var settled: [String] = []
         var buried: [String] = []
         var stored = 0
         for (entry, outcome) in zip(entries, applied.outcomes) {
             switch outcome {
             case .stored:
                 stored += 1
-                settled.append(RedisArgument(entry.id))
+                settled.append(entry.id)
             case .alreadyStored, .alreadyRejected:
                 metrics.repeated += 1
-                settled.append(RedisArgument(entry.id))
+                settled.append(entry.id)
             case .rejected(let rejection):
                 try bury(sale, entry, rejection, on: redis)
                 buried.append(entry.id)
             }
         }
-        try settle(sale, settled, persisted: applied.persistedPosition, on: redis)
+        try redis.acknowledge(settled, of: sale, persisted: applied.persistedPosition)
         failpoint?.reached(.afterSettle)
         metrics.stored += stored
         if stored > 0 {
@@ -140,14 +140,6 @@ final class Processor {
             }
         }
         return buried
-    }
-
-    private func settle(_ sale: SaleID, _ ids: [RedisArgument], persisted: Int, on redis: BlockingRedis) throws {
-        guard !ids.isEmpty else { return }
-        let keys = SaleKeys(sale)
-        try redis.run(
-            .settle, keys: [keys.sale, keys.orders],
-            [RedisArgument(SaleKeys.group), RedisArgument(persisted)] + ids)
     }
 
     /// Moves an entry to the dead letters. A contradiction stops the sale first: one of two stories is wrong, and no more
@@ -168,11 +160,7 @@ final class Processor {
         let letter = DeadLetter(
             entry: entry, rejection: rejection,
             attempts: try StreamReader.deliveries(sale, entry.id, on: redis), worker: worker, recordedAt: .now)
-        let keys = SaleKeys(sale)
-        try redis.run(
-            .deadletter, keys: [keys.orders, keys.deadLetters],
-            [RedisArgument(SaleKeys.group), RedisArgument(entry.id), entry.fields == nil ? "1" : "0"]
-                + letter.arguments)
+        try redis.deadletter(entry.id, of: sale, isGone: entry.fields == nil, letter.arguments)
         failpoint?.reached(.afterDeadLetter)
         metrics.deadLetters += 1
         if rejection.isOversell { metrics.oversellsPrevented += 1 }

@@ -10,7 +10,7 @@ import Shared
 struct StreamReader {
     /// Entries taken at once (more where more streams have some than the last time); those of one stream are one SQLite
     /// transaction. Each time costs Redis two fsyncs (reading and acknowledging are writes) and SQLite one, so many at once are
-    /// what makes a backlog drain fast; settle.lua may take up to 8000 (LUAI_MAXCSTACK). At 2 KB an entry these are 8 MB for the
+    /// what makes a backlog drain fast; acknowledge.lua may take up to 8000 (LUAI_MAXCSTACK). At 2 KB an entry these are 8 MB for the
     /// 60 ms that they take.
     static let entriesMax = 4000
     /// A stream's share of these at least, where there are many: of fewer it would be the fsyncs that take the time.

@@ -112,8 +112,7 @@ final class Worker {
 
     private func begin(_ sale: SaleID, _ redis: BlockingRedis, now: Instant) throws {
         // A sale whose stream is gone has nothing to read, and making a group would bring an empty one back.
-        let stream = RedisArgument(SaleKeys(sale).orders)
-        guard try redis.command(["EXISTS", stream]).integer == 1 else {
+        guard try redis.hasStream(sale) else {
             fence.reconsider(sale)
             try fence.consider(sale, on: redis, now: now)
             return

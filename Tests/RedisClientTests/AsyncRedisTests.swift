@@ -4,7 +4,7 @@ import Shared
 import TestSupport
 import Testing
 
-/// An AsyncRedis on a loop that the test turns by hand.
+/// An AsyncRedis on a loop that the test runs pass by pass.
 private final class Client {
     private(set) var loop: EventLoop!
     private(set) var redis: AsyncRedis!
@@ -26,24 +26,24 @@ private final class Client {
         redis.connect()
     }
 
-    /// Why there was no Redis, each time that this changed.
+    /// The reasons why there was no Redis, in order.
     var reasons: [String] { changes.compactMap { if case .down(let reason) = $0 { reason } else { nil } } }
 
-    /// Why there is no Redis; empty where there is one.
+    /// Why there is no Redis; empty if there is one.
     var reason: String { if case .down(let reason) = redis.status { reason } else { "" } }
 
-    /// Has the loop's clock jump.
+    /// Makes the loop's clock jump.
     func skip(milliseconds: Int) { aheadMilliseconds += milliseconds }
 
-    /// Turns the loop until `condition` holds.
-    func turn(until condition: () throws -> Bool) throws -> Bool {
+    /// Runs the loop until `condition` holds.
+    func runLoop(until condition: () throws -> Bool) throws -> Bool {
         try eventually {
             try loop.pass(waitMilliseconds: 10)
             return try condition()
         }
     }
 
-    /// Sends a command, and turns the loop until it is answered.
+    /// Sends a command, and runs the loop until it is answered.
     func ask(_ arguments: [RedisArgument]) throws -> String? {
         var result: String??
         redis.send(arguments, "test") { answer in
@@ -52,7 +52,7 @@ private final class Client {
             case .failure(let error): result = .some("\(error.code)")
             }
         }
-        _ = try turn { result != nil }
+        _ = try runLoop { result != nil }
         return result ?? nil
     }
 }
@@ -61,25 +61,25 @@ private final class Client {
     @Test func `answers in the order of asking`() throws {
         let server = try RedisServer()
         let client = try Client(server)
-        #expect(try client.turn { client.redis.isReady })
+        #expect(try client.runLoop { client.redis.isReady })
         var answers: [Int] = []
         for _ in 0..<500 {
             client.redis.send(["INCR", "n"], "INCR") { answer in
                 if case .reply(let value) = answer { answers.append(value.integer ?? -1) }
             }
         }
-        #expect(try client.turn { answers.count == 500 })
+        #expect(try client.runLoop { answers.count == 500 })
         #expect(answers == Array(1...500))
     }
 
-    @Test func `what Redis has not received of a connection that is given up never comes`() throws {
+    @Test func `what Redis has not received when a connection is given up, it never receives`() throws {
         let server = try RedisServer(RedisServer.followed())
         let client = try Client(server, url: "redis://127.0.0.1:\(server.port)")
-        #expect(try client.turn { client.redis.isReady })
+        #expect(try client.runLoop { client.redis.isReady })
         server.pause()
         let long = RedisArgument([UInt8](repeating: UInt8(ascii: "x"), count: 1 << 20))
-        // More and more, until Redis' side takes no more while it stands still.
-        let isHeld = try client.turn {
+        // More and more, until the stopped Redis' side takes no more.
+        let isHeld = try client.runLoop {
             for _ in 0..<8 where client.redis.isReady { client.redis.send(["SET", "k", long], "SET") { _ in } }
             client.redis.flush()
             return (try? unsentBytes(to: server.port)) ?? 0 > 0
@@ -90,27 +90,25 @@ private final class Client {
         server.resume()
     }
 
-    @Test func `a script that Redis has forgotten is sent by its text`() throws {
+    @Test func `a script that Redis no longer knows is sent with its text`() throws {
         let server = try RedisServer()
         let client = try Client(server)
-        #expect(try client.turn { client.redis.isReady })
+        #expect(try client.runLoop { client.redis.isReady })
         for _ in 0..<3 {
             #expect(try client.ask(["SCRIPT", "FLUSH"]) == "OK")
             var elements: Int?
-            let call = ScriptCall(.status)
-            call.begin(keys: ["sale:{x}", "sale:{x}:stock", "sale:{x}:position"], [])
-            client.redis.run(call) { answer in
+            client.redis.run(.status(of: SaleID("x")!)) { answer in
                 if case .reply(let value) = answer { elements = value.isArray ? value.count : -1 }
             }
-            #expect(try client.turn { elements != nil })
+            #expect(try client.runLoop { elements != nil })
             #expect(elements == 0)
         }
     }
 
-    @Test func `comes back after a crash, and says that what was under way is unknown`() throws {
+    @Test func `comes back after a crash, and reports what was under way as unknown`() throws {
         let server = try RedisServer()
         let client = try Client(server)
-        #expect(try client.turn { client.redis.isReady })
+        #expect(try client.runLoop { client.redis.isReady })
         let before = client.redis.runID
         var code: RedisError.Code?
         server.pause()
@@ -119,21 +117,20 @@ private final class Client {
         }
         try client.loop.pass(waitMilliseconds: 0)
         server.crash()
-        #expect(try client.turn { code != nil })
+        #expect(try client.runLoop { code != nil })
         #expect(code == .connectionLost)
         #expect(!client.redis.isReady)
         try server.restart()
-        #expect(try client.turn { client.redis.isReady })
+        #expect(try client.runLoop { client.redis.isReady })
         #expect(client.redis.runID != before)
         #expect(try client.ask(["PING"]) == "PONG")
         #expect(client.redis.losses == 1)
     }
 
-    @Test func `writes nothing while an answer is being handled, so that a lost connection can't end under it`() throws
-    {
+    @Test func `writes nothing while an answer is being handled, which could free the connection`() throws {
         let server = try RedisServer()
         let client = try Client(server)
-        #expect(try client.turn { client.redis.isReady })
+        #expect(try client.runLoop { client.redis.isReady })
         ignoreBrokenPipes()
         var handling = false
         var endedWithin = false
@@ -149,26 +146,26 @@ private final class Client {
             client.redis.flush()
             handling = false
         }
-        #expect(try client.turn { failed })
+        #expect(try client.runLoop { failed })
         #expect(!endedWithin)
     }
 
     @Test func `gives up a Redis that has fallen silent`() throws {
         let server = try RedisServer()
         let client = try Client(server)
-        #expect(try client.turn { client.redis.isReady })
+        #expect(try client.runLoop { client.redis.isReady })
         var failed = false
         server.pause()
         client.redis.send(["PING"], "PING") { answer in if case .failure = answer { failed = true } }
-        #expect(try client.turn { failed })
+        #expect(try client.runLoop { failed })
         server.resume()
-        #expect(try client.turn { client.redis.isReady })
+        #expect(try client.runLoop { client.redis.isReady })
     }
 
-    @Test func `does not use a server that is refused, and looks again until it is accepted`() throws {
+    @Test func `does not use a server that is refused, and tries again until it is accepted`() throws {
         let server = try RedisServer(["--appendfsync", "everysec"])
         let client = try Client(server, refusal: { $0.durabilityProblems(replicas: 0).first })
-        #expect(try client.turn { client.changes.count > 0 })
+        #expect(try client.runLoop { client.changes.count > 0 })
         guard case .down(let reason) = client.redis.status else {
             Issue.record("the server was accepted")
             return
@@ -176,23 +173,23 @@ private final class Client {
         #expect(reason.contains("appendfsync"))
         let redis = try server.connect()
         try redis.command(["CONFIG", "SET", "appendfsync", "always"])
-        #expect(try client.turn { client.redis.isReady })
+        #expect(try client.runLoop { client.redis.isReady })
     }
 
     @Test func `does not use a replica`() throws {
         let server = try RedisServer()
         try server.connect().command(["REPLICAOF", "127.0.0.1", "1"])
         let client = try Client(server)
-        #expect(try client.turn { client.changes.count > 0 })
+        #expect(try client.runLoop { client.changes.count > 0 })
         #expect(client.redis.status == .down("unix:\(server.socket) is a replica, not the primary"))
     }
 
-    @Test func `is down, and has said so, before what is unanswered fails: nobody sends it again on what is gone`()
+    @Test func `is down, and has said so, before unanswered calls fail: nobody sends them again on a lost connection`()
         throws
     {
         let server = try RedisServer()
         let client = try Client(server)
-        #expect(try client.turn { client.redis.isReady })
+        #expect(try client.runLoop { client.redis.isReady })
         var told: [[AsyncRedis.Status]] = []
         for _ in 0..<3 {
             client.redis.send(["PING"], "PING") { answer in
@@ -212,20 +209,20 @@ private final class Client {
         replica.pause()
         try primary.connect().command(["SET", "written", "while it stands still"])
         let client = try Client(url: primary.url, replicas: 1)
-        // It is to be asked again in a moment. Of its successor the same is known only after that.
+        // It would be asked again in a moment. The successor's count is known only after that.
         for _ in 0..<2 {
-            #expect(try client.turn { client.reason == "0 of 1 replicas acknowledge" })
+            #expect(try client.runLoop { client.reason == "0 of 1 replicas acknowledge" })
             client.redis.reconnect(because: "of the test")
         }
         replica.resume()
-        #expect(try client.turn { client.redis.isReady })
+        #expect(try client.runLoop { client.redis.isReady })
         #expect(client.redis.losses == 0)
     }
 
-    @Test func `is made anew once, however often that is asked for while it ends`() throws {
+    @Test func `reconnects once, however often that is asked for while the connection ends`() throws {
         let server = try RedisServer()
         let client = try Client(server)
-        #expect(try client.turn { client.redis.isReady })
+        #expect(try client.runLoop { client.redis.isReady })
         let other = try server.connect()
         func connections() throws -> Int? {
             let reply = try other.command(["INFO", "stats"])
@@ -237,87 +234,89 @@ private final class Client {
             client.redis.send(["PING"], "PING") { _ in client.redis.reconnect(because: "of its answer") }
         }
         client.redis.reconnect(because: "of the test")
-        // Whatever is to be tried has its turn at once.
+        // Every scheduled attempt becomes due at once.
         client.skip(milliseconds: 1000)
-        #expect(try client.turn { client.redis.isReady })
+        #expect(try client.runLoop { client.redis.isReady })
         #expect(try connections() == before + 1)
         #expect(client.redis.losses == 1)
     }
 }
 
-@Suite struct `The asynchronous client, where Sentinels say who the primary is` {
-    /// To a port that nobody listens on, the connection fails in a while; to a broadcast address none can be begun (connect(2)).
+@Suite struct `The asynchronous client with Sentinels` {
+    /// A connection to a port without a listener fails after a while; one to a broadcast address can't even be begun
+    /// (connect(2)).
     @Test(arguments: ["127.0.0.1:\(RedisServer.freePort())", "255.255.255.255:26379"])
     func `tries again while none of them answers, and says why`(_ sentinel: String) throws {
         let client = try Client(url: "redis+sentinel://\(sentinel)/sale")
         for _ in 0..<2 {
-            #expect(try client.turn { client.reason.hasPrefix("no primary to use: ") }, "\(client.reason)")
+            #expect(try client.runLoop { client.reason.hasPrefix("no primary to use: ") }, "\(client.reason)")
             client.redis.reconnect(because: "of the test")
             #expect(client.reason == "of the test")
         }
         #expect(client.redis.losses == 0)
     }
 
-    @Test func `leaves a primary, be it silent and not asked, once they announce another`() throws {
+    @Test func `leaves a primary, even one that is silent and not asked, once they announce another`() throws {
         let fleet = try RedisFleet(downAfterMilliseconds: 600_000)
-        // Of the one that promotes it nothing is heard.
+        // The Sentinel that promotes it announces nothing.
         try fleet.muteSentinels(0...0)
         let client = try Client(url: fleet.url)
-        #expect(try client.turn { try client.redis.isReady && fleet.isListenedTo(1...2) })
+        #expect(try client.runLoop { try client.redis.isReady && fleet.isListenedTo(1...2) })
         let before = client.redis.runID
         fleet.servers[0].pause()
         try fleet.failOver()
-        #expect(try client.turn { client.redis.isReady && client.redis.runID != before })
+        #expect(try client.runLoop { client.redis.isReady && client.redis.runID != before })
         #expect(client.reasons.first?.hasSuffix(" is the new primary") == true, "\(client.reasons)")
         fleet.servers[0].resume()
     }
 
     @Test func `leaves a primary that one of them is about to replace`() throws {
         let fleet = try RedisFleet()
-        // They know of it later, but may be heard first.
+        // The others know of it later, but may be heard first.
         try fleet.muteSentinels(1...2)
         let client = try Client(url: fleet.url)
-        #expect(try client.turn { try client.redis.isReady && fleet.isListenedTo(0...0) })
+        #expect(try client.runLoop { try client.redis.isReady && fleet.isListenedTo(0...0) })
         let old = try #require(client.redis.runID)
         try fleet.failOver()
-        #expect(try client.turn { client.redis.isReady && client.redis.runID != old })
+        #expect(try client.runLoop { client.redis.isReady && client.redis.runID != old })
         #expect(client.reasons.first?.hasSuffix(" is being replaced") == true, "\(client.reasons)")
     }
 
     @Test func `does not use an old primary that wakes up while another takes its place`() throws {
         let fleet = try RedisFleet()
         let client = try Client(url: fleet.url)
-        #expect(try client.turn { client.redis.isReady })
+        #expect(try client.runLoop { client.redis.isReady })
         let old = try #require(client.redis.runID)
         fleet.servers[0].pause()
-        // The Sentinel that promotes it has not seen yet that it worked, and the second replica follows the old one still.
-        #expect(try client.turn { fleet.servers[1...].contains { (try? $0.connect().facts.role) == "master" } })
+        // The Sentinel that promotes it has not seen yet that it worked, and the second replica still follows the old
+        // primary.
+        #expect(try client.runLoop { fleet.servers[1...].contains { (try? $0.connect().facts.role) == "master" } })
         fleet.servers[0].resume()
-        #expect(try client.turn { client.redis.isReady })
+        #expect(try client.runLoop { client.redis.isReady })
         #expect(client.redis.runID != old)
     }
 
-    @Test func `asks them again when a server has answered, be they as silent as they like`() throws {
-        // Nothing but its being asked makes a Sentinel act here.
+    @Test func `asks them again when a server has answered, even if they announce nothing`() throws {
+        // Only a question makes a Sentinel act here.
         let fleet = try RedisFleet(downAfterMilliseconds: 600_000)
         try fleet.muteSentinels()
         let client = try Client(url: fleet.url)
-        #expect(try client.turn { client.redis.isReady })
+        #expect(try client.runLoop { client.redis.isReady })
         let old = try #require(client.redis.runID)
         fleet.servers[0].pause()
         client.redis.reconnect(because: "of the test")
         let others = try connections(to: fleet.servers[0].port)
-        #expect(try client.turn { try connections(to: fleet.servers[0].port) > others })
+        #expect(try client.runLoop { try connections(to: fleet.servers[0].port) > others })
         try fleet.failOver()
         fleet.servers[0].resume()
-        #expect(try client.turn { client.redis.isReady })
+        #expect(try client.runLoop { client.redis.isReady })
         #expect(client.redis.runID != old)
     }
 
     @Test func `asks them again once the gate has been shut for a while: there may be another primary`() throws {
         let fleet = try RedisFleet(downAfterMilliseconds: 600_000)
         let client = try Client(url: fleet.url, replicas: 1)
-        #expect(try client.turn { client.redis.isReady })
+        #expect(try client.runLoop { client.redis.isReady })
         let redis = try fleet.connect()
         func connection() throws -> String? {
             let reply = try redis.command(["CLIENT", "LIST"])
@@ -329,11 +328,11 @@ private final class Client {
         try redis.command(["SET", "written", "while they stand still"])
         var confirmation: AsyncRedis.Confirmation?
         client.redis.run(.status(of: SaleID("x")!), { _ in }, confirmed: { confirmation = $0 })
-        #expect(try client.turn { confirmation == .missed })
+        #expect(try client.runLoop { confirmation == .missed })
         #expect(client.reason == "0 of 1 replicas acknowledge")
-        #expect(try client.turn { try connection().map { $0 != before } ?? false })
+        #expect(try client.runLoop { try connection().map { $0 != before } ?? false })
         #expect(!client.redis.isReady)
         for replica in fleet.servers[1...] { replica.resume() }
-        #expect(try client.turn { client.redis.isReady })
+        #expect(try client.runLoop { client.redis.isReady })
     }
 }

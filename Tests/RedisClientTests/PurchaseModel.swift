@@ -1,7 +1,7 @@
 import Shared
 import TestSupport
 
-/// What purchase.lua should do, said a second time as plainly as possible, to be held against the script.
+/// What purchase.lua should do, written a second time as plainly as possible, to compare with the script.
 struct PurchaseModel {
     struct Won: Equatable {
         var key: String

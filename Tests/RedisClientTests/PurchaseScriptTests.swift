@@ -36,15 +36,15 @@ import Testing
         }
     }
 
-    /// Pauses, resumes, moves the windows, or raises the fence, in both.
+    /// Pauses, resumes, moves the times, or raises the fence, in both.
     private func change(
         _ model: inout PurchaseModel, _ redis: BlockingRedis, _ sale: SaleID, _ random: inout SeededRandom
     ) throws {
         let hour = 3_600_000
         let now = UnixMilliseconds.now.value
-        let key = RedisArgument(SaleKeys(sale).sale)
+        let key: RedisArgument = "\(SaleKeys(sale).sale)"
         func set(_ field: String, _ value: String) throws {
-            try redis.command(["HSET", key, RedisArgument(field), RedisArgument(value)])
+            try redis.command(["HSET", key, "\(field)", "\(value)"])
         }
         switch Int.random(in: 0..<24, using: &random) {
         case 0, 1:
@@ -63,7 +63,7 @@ import Testing
             model.lastAt = now + Int.random(in: 0...hour, using: &random)
             try set("last_at_ms", "\(model.lastAt)")
         case 6...9 where model.opensAt > now || (model.closesAt > 0 && model.closesAt < now) || !model.serving:
-            // Most of the time a sale sells.
+            // Most of the time the sale sells.
             (model.opensAt, model.closesAt, model.serving) = (0, 0, true)
             try set("opens_at", "0")
             try set("closes_at", "0")
@@ -121,7 +121,7 @@ import Testing
         let redis = try server.connect()
         let sale = try TestSale.create(redis)
         let future = UnixMilliseconds.now.value + 3_600_000
-        try redis.command(["HSET", RedisArgument(SaleKeys(sale).sale), "last_at_ms", RedisArgument(future)])
+        try redis.command(["HSET", "\(SaleKeys(sale).sale)", "last_at_ms", "\(future)"])
         let reply = try TestSale.purchase(redis, sale, [Purchase(buyer: "a", key: "k")])
         #expect(reply.securedAt == future)
         #expect(reply.now < future)
@@ -132,7 +132,7 @@ import Testing
         let server = try RedisServer()
         let redis = try server.connect()
         let sale = try TestSale.create(redis)
-        try redis.command(["DEL", RedisArgument("sale:{demo}:\(part)")])
+        try redis.command(["DEL", "sale:{demo}:\(part)"])
         let reply = try TestSale.purchase(
             redis, sale, [Purchase(buyer: "a", key: "k"), Purchase(buyer: "b", key: "k")])
         #expect(reply.codes == "FF")
@@ -144,7 +144,7 @@ import Testing
         let sale = try TestSale.create(redis)
         let again = [Purchase(buyer: "a", key: "k")]
         #expect(try TestSale.purchase(redis, sale, again).codes == "S")
-        try redis.command(["DEL", RedisArgument(SaleKeys(sale).buyers)])
+        try redis.command(["DEL", "\(SaleKeys(sale).buyers)"])
         #expect(try TestSale.purchase(redis, sale, again).codes == "F")
         #expect(throws: RedisError.self) { try redis.status(sale) }
         #expect(try redis.status(sale, allowingGaps: true)?.isWhole == false)
@@ -170,7 +170,7 @@ import Testing
         let server = try RedisServer()
         let redis = try server.connect()
         let sale = try TestSale.create(redis)
-        try redis.command(["SET", RedisArgument(SaleKeys(sale).buyers), "not a hash"])
+        try redis.command(["SET", "\(SaleKeys(sale).buyers)", "not a hash"])
         #expect(throws: RedisError.self) {
             try TestSale.purchase(redis, sale, [Purchase(buyer: "a", key: "k")])
         }
@@ -178,15 +178,16 @@ import Testing
         #expect(try TestSale.orderEvents(redis, sale).isEmpty)
     }
 
-    @Test func `a quantity that is no number stops the batch before anything is written`() throws {
+    @Test func `a quantity that is not a number stops the batch before anything is written`() throws {
         let server = try RedisServer()
         let redis = try server.connect()
         let sale = try TestSale.create(redis)
         let keys = SaleKeys(sale)
         #expect(throws: RedisError.self) {
             try redis.run(
-                .purchase, keys: [keys.sale, keys.stock, keys.position, keys.buyers, keys.orders, keys.tickets],
-                [RedisArgument(redis.facts.runID), "demo", "a", "k", "1", "t", "b", "k", "many", "t"])
+                ScriptCall(
+                    .purchase, keys: [keys.sale, keys.stock, keys.position, keys.buyers, keys.orders, keys.tickets],
+                    [redis.facts.runID, "demo", "a", "k", "1", "t", "b", "k", "many", "t"]))
         }
         #expect(try redis.status(sale)?.remaining == 10)
     }

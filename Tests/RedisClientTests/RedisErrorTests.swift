@@ -21,7 +21,7 @@ import Testing
     @Test(arguments: [
         "ERR Error running script", "WRONGTYPE Operation against a key", "UNBLOCKED the stream key no longer exists",
     ])
-    func `any other error leaves open what ran`(_ text: String) {
+    func `after any other error it is unknown what ran`(_ text: String) {
         #expect(RedisError(reply: text, to: "EVALSHA").effect == .unknown)
     }
 
@@ -61,13 +61,13 @@ import Testing
     @Test(arguments: [("0", false), ("1", true)])
     func `a server that is still loading says so`(_ loading: String, _ isLoading: Bool) throws {
         let info = "redis_version:7.0.15\r\nrun_id:abc\r\nrole:master\r\nloading:\(loading)\r\nasync_loading:0\r\n"
-        #expect(try #require(ServerFacts(info: info, config: [], replays: [:])).isLoading == isLoading)
+        #expect(try #require(ServerFacts(info: info, config: [:], replays: [:])).isLoading == isLoading)
     }
 
     @Test(arguments: [
         ("0", 5 << 20, 0), ("0", 300 << 20, 1), ("100", 5 << 20, 1), ("100", 300 << 20, 2), (nil, 5 << 20, 1),
     ])
-    func `asks for a rewrite of a long file, and for none that comes by itself`(
+    func `advises a rewrite of a long file, and against rewrites that begin by themselves`(
         _ percentage: String?, _ appendedBytes: Int, _ count: Int
     ) throws {
         let baseBytes = 400 << 20
@@ -75,7 +75,7 @@ import Testing
             run_id:r\r\nredis_version:7.0.15\r\nrole:master\r
             aof_current_size:\(baseBytes + appendedBytes)\r\naof_base_size:\(baseBytes)\r\n
             """
-        let config = percentage.map { [ServerFacts.rewriteSetting, $0] } ?? []
+        let config = percentage.map { [ServerFacts.rewriteSetting: $0] } ?? [:]
         let facts = try #require(ServerFacts(info: info, config: config, replays: [:]))
         #expect(facts.rewriteAdvice.count == count)
     }

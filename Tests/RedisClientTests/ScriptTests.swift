@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 @Suite struct `The other scripts` {
-    @Test func `create.lua makes a sale once, and says so to the stream`() throws {
+    @Test func `create.lua creates a sale once, and writes that to the stream`() throws {
         let server = try RedisServer()
         let redis = try server.connect()
         let sale = try TestSale.create(redis, stock: 7, maxPerBuyer: 2, title: "Ünicode \"quoted\"")
@@ -16,12 +16,10 @@ import Testing
         #expect(status.servingRunID == redis.facts.runID)
         #expect(status.state == .open)
         #expect(try redis.sales() == [sale])
-        let reply = try redis.command(["XRANGE", RedisArgument(SaleKeys(sale).orders), "-", "+"])
+        let reply = try redis.command(["XRANGE", "\(SaleKeys(sale).orders)", "-", "+"])
         let value = reply.value
         #expect(value.count == 1)
-        let words = value[0][1].strings
-        let fields = stride(from: 0, to: words.count, by: 2).map { (name: words[$0], value: words[$0 + 1]) }
-        guard case .create(let record) = try OrderEvent(sale: sale, fields: fields) else {
+        guard case .create(let record) = try OrderEvent(sale: sale, fields: value[0][1].pairs) else {
             Issue.record("not a create event")
             return
         }
@@ -30,15 +28,15 @@ import Testing
     }
 
     @Test(arguments: ["", ":stock", ":position", ":buyers", ":orders", ":dlq", ":tickets", ":joined"])
-    func `create.lua does nothing where a part of such a sale is there already`(_ part: String) throws {
+    func `create.lua does nothing if a part of such a sale is there already`(_ part: String) throws {
         let server = try RedisServer()
         let redis = try server.connect()
-        try redis.command(["SET", RedisArgument("sale:{demo}\(part)"), "left over"])
+        try redis.command(["SET", "sale:{demo}\(part)", "left over"])
         #expect(try !redis.create(NewSale(sale: SaleID("demo")!, title: "t", stock: 1)))
         #expect(try redis.command(["DBSIZE"]).integer == 1)
     }
 
-    @Test func `closing ends a sale now, and a sale that has ended stays ended at its time`() throws {
+    @Test func `closing ends a sale now, and a sale that has ended keeps its closing time`() throws {
         let server = try RedisServer()
         let redis = try server.connect()
         let sale = try TestSale.create(redis)
@@ -50,11 +48,11 @@ import Testing
         #expect(try redis.control(SaleID("ghost")!, .close) == false)
     }
 
-    @Test func `the fence is lifted only from a sale that is as it was compared`() throws {
+    @Test func `the fence is lifted only if the sale is still as it was when compared`() throws {
         let server = try RedisServer()
         let redis = try server.connect()
         let sale = try TestSale.create(redis)
-        let key = RedisArgument(SaleKeys(sale).sale)
+        let key: RedisArgument = "\(SaleKeys(sale).sale)"
         try redis.command(["HSET", key, "serving_run_id", "an earlier life"])
         var compared = try #require(try redis.status(sale))
         compared.remaining -= 1
@@ -67,27 +65,23 @@ import Testing
         #expect(try redis.status(sale)?.servingRunID == redis.facts.runID)
     }
 
-    @Test func `settling acknowledges, and persisted_position only grows`() throws {
+    @Test func `an entry is acknowledged once, and persisted_position only grows`() throws {
         let server = try RedisServer()
         let redis = try server.connect()
         let sale = try TestSale.create(redis)
         let keys = SaleKeys(sale)
-        let group = RedisArgument(SaleKeys.group)
-        try redis.command(["XGROUP", "CREATE", RedisArgument(keys.orders), group, "0"])
+        let group: RedisArgument = "\(SaleKeys.group)"
+        try redis.command(["XGROUP", "CREATE", "\(keys.orders)", group, "0"])
         let read = try redis.command([
-            "XREADGROUP", "GROUP", group, "w", "STREAMS", RedisArgument(keys.orders), ">",
+            "XREADGROUP", "GROUP", group, "w", "STREAMS", "\(keys.orders)", ">",
         ])
-        let id = RedisArgument(read.value[0][1][0][0].string ?? "")
-        func settle(_ position: Int) throws -> Int? {
-            let reply = try redis.run(.settle, keys: [keys.sale, keys.orders], [group, RedisArgument(position), id])
-            return reply.integer
-        }
-        #expect(try settle(5) == 1)
-        #expect(try settle(3) == 0)
+        let id = read.value[0][1][0][0].string ?? ""
+        #expect(try redis.acknowledge([id], of: sale, persisted: 5) == 1)
+        #expect(try redis.acknowledge([id], of: sale, persisted: 3) == 0)
         #expect(try redis.status(sale)?.persistedPosition == 5)
-        try redis.command(["DEL", RedisArgument(keys.sale)])
-        _ = try settle(9)
-        #expect(try redis.command(["EXISTS", RedisArgument(keys.sale)]).integer == 0)
+        try redis.command(["DEL", "\(keys.sale)"])
+        try redis.acknowledge([id], of: sale, persisted: 9)
+        #expect(try redis.command(["EXISTS", "\(keys.sale)"]).integer == 0)
     }
 
     @Test func `an entry becomes one dead letter, however often it is moved`() throws {
@@ -95,34 +89,32 @@ import Testing
         let redis = try server.connect()
         let sale = try TestSale.create(redis)
         let keys = SaleKeys(sale)
-        let group = RedisArgument(SaleKeys.group)
-        try redis.command(["XGROUP", "CREATE", RedisArgument(keys.orders), group, "0"])
+        let group: RedisArgument = "\(SaleKeys.group)"
+        try redis.command(["XGROUP", "CREATE", "\(keys.orders)", group, "0"])
         let read = try redis.command([
-            "XREADGROUP", "GROUP", group, "w", "STREAMS", RedisArgument(keys.orders), ">",
+            "XREADGROUP", "GROUP", group, "w", "STREAMS", "\(keys.orders)", ">",
         ])
-        let id = RedisArgument(read.value[0][1][0][0].string ?? "")
+        let id = read.value[0][1][0][0].string ?? ""
         for _ in 0..<2 {
-            try redis.run(
-                .deadletter, keys: [keys.orders, keys.deadLetters],
-                [group, id, "0", "dlq_reason", "malformed", "kind", RedisArgument([0xFF, 0x00, 0x0A])])
+            try redis.deadletter(
+                id, of: sale, isGone: false,
+                ["dlq_reason", "malformed", "kind", RedisArgument([0xFF, 0x00, 0x0A] as [UInt8])])
         }
-        let letters = try redis.command(["XRANGE", RedisArgument(keys.deadLetters), "-", "+"])
+        let letters = try redis.command(["XRANGE", "\(keys.deadLetters)", "-", "+"])
         #expect(letters.value.count == 1)
         #expect(letters.value[0][1][3].bytes == [0xFF, 0x00, 0x0A])
     }
 
-    @Test func `a look-up tells a fenced sale, an unknown one, and what a buyer has won`() throws {
+    @Test func `a look-up tells a fenced sale from an unknown one, and says what a buyer has won`() throws {
         let server = try RedisServer()
         let redis = try server.connect()
         let sale = try TestSale.create(redis)
         _ = try TestSale.purchase(redis, sale, [.init(buyer: "a", key: "k")])
         func lookup(_ sale: String, _ buyer: String, runID: String) throws -> [String] {
-            let keys = SaleKeys(SaleID(sale)!)
-            let reply = try redis.run(
-                .lookup, keys: [keys.sale, keys.buyers, keys.position], [RedisArgument(runID), RedisArgument(buyer)])
+            let reply = try redis.run(.lookup(buyer, in: SaleID(sale)!, runID: runID))
             return reply.value.strings
         }
-        let saved = try redis.command(["HMGET", RedisArgument(SaleKeys(sale).sale), "uuid", "pseudonym_key"])
+        let saved = try redis.command(["HMGET", "\(SaleKeys(sale).sale)", "uuid", "pseudonym_key"])
         let ofSale = saved.value.strings
         #expect(ofSale.map(\.utf8.count) == [36, 64])
         let found = try lookup("demo", "a", runID: redis.facts.runID)

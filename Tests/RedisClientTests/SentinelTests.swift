@@ -6,40 +6,40 @@ import Testing
 
 @testable import RedisClient
 
-@Suite struct `What Sentinels say of the primary` {
+@Suite struct `What Sentinels say about the primary` {
     private let old = SocketAddress("10.0.0.1:6379")!
     private let new = SocketAddress("10.0.0.2:6379")!
 
-    @Test func `is what all of them say, where they agree`() throws {
+    @Test func `is what all of them say, if they agree`() throws {
         let opinion = SentinelOpinion(primary: old, epoch: 3, isReplacing: false)
         #expect(try SentinelOpinion.primary([opinion, opinion, opinion]) == old)
     }
 
-    @Test func `is what the one with the latest news says, however many others have not heard of it`() throws {
+    @Test func `is what the Sentinel with the latest news says, however many others have not heard it`() throws {
         let before = SentinelOpinion(primary: old, epoch: 3, isReplacing: false)
         let after = SentinelOpinion(primary: new, epoch: 4, isReplacing: false)
         #expect(try SentinelOpinion.primary([before, before, after]) == new)
     }
 
-    @Test func `names none while a single one is about to promote another`() {
+    @Test func `is nothing while a single Sentinel is about to promote another server`() {
         let opinion = SentinelOpinion(primary: old, epoch: 3, isReplacing: false)
         let leader = SentinelOpinion(primary: old, epoch: 3, isReplacing: true)
         #expect(complaint([opinion, leader, opinion]) == "SENTINEL: 10.0.0.1:6379 is being replaced")
     }
 
-    @Test func `names none while one is about to promote another that was made anew, and has forgotten all epochs`() {
+    @Test func `is nothing while a Sentinel that has lost all epochs is about to promote another server`() {
         let opinion = SentinelOpinion(primary: old, epoch: 3, isReplacing: false)
         let leader = SentinelOpinion(primary: old, epoch: 0, isReplacing: true)
         #expect(complaint([opinion, leader, opinion]) == "SENTINEL: 10.0.0.1:6379 is being replaced")
     }
 
-    @Test func `is not disturbed by one that is cut off with the old primary, and would replace it`() throws {
+    @Test func `is not disturbed by a Sentinel that is cut off with the old primary, and would replace it`() throws {
         let alone = SentinelOpinion(primary: old, epoch: 3, isReplacing: true)
         let opinion = SentinelOpinion(primary: new, epoch: 4, isReplacing: false)
         #expect(try SentinelOpinion.primary([alone, opinion, opinion]) == new)
     }
 
-    @Test func `names none where two are named and neither is later, as after an edit by hand`() {
+    @Test func `is nothing if two are named and neither is later, as after an edit by hand`() {
         let one = SentinelOpinion(primary: old, epoch: 0, isReplacing: false)
         let other = SentinelOpinion(primary: new, epoch: 0, isReplacing: false)
         #expect(complaint([one, other]) == "SENTINEL: 10.0.0.1:6379 and 10.0.0.2:6379 are named, and neither is later")
@@ -57,21 +57,21 @@ import Testing
 
     @Test func `is a replacement under way until the promoted one is named`() throws {
         let facts = [
-            "name", "sale", "ip", "10.0.0.1", "port", "6379", "flags", "s_down,o_down,master,failover_in_progress",
-            "config-epoch", "3",
+            "name": "sale", "ip": "10.0.0.1", "port": "6379", "flags": "s_down,o_down,master,failover_in_progress",
+            "config-epoch": "3",
         ]
         #expect(
             try SentinelOpinion(facts, naming: old) == SentinelOpinion(primary: old, epoch: 3, isReplacing: true))
         #expect(
             try SentinelOpinion(facts, naming: new) == SentinelOpinion(primary: new, epoch: 3, isReplacing: false))
-        // The failover has come to its end between the two questions.
-        let after = ["ip", "10.0.0.2", "port", "6379", "flags", "master", "config-epoch", "4"]
+        // The failover has ended between the two questions.
+        let after = ["ip": "10.0.0.2", "port": "6379", "flags": "master", "config-epoch": "4"]
         #expect(
             try SentinelOpinion(after, naming: old) == SentinelOpinion(primary: new, epoch: 4, isReplacing: false))
-        #expect(throws: RedisError.self) { try SentinelOpinion(["flags", "master"], naming: self.old) }
+        #expect(throws: RedisError.self) { try SentinelOpinion(["flags": "master"], naming: self.old) }
     }
 
-    @Test func `is announced on two channels, and what is about another primary is passed over`() {
+    @Test func `is announced on two channels, and news of another primary is ignored`() {
         typealias News = SentinelWatch.News
         #expect(News("+switch-master", "sale 10.0.0.1 6379 10.0.0.2 6379", name: "sale") == .promoted(new))
         #expect(News("+failover-state-select-slave", "master sale 10.0.0.1 6379", name: "sale") == .replacing(old))
@@ -81,8 +81,8 @@ import Testing
     }
 }
 
-@Suite struct `A connection that waits for its answers, where Sentinels say who the primary is` {
-    /// Why there is none; nil where there is.
+@Suite struct `The blocking client with Sentinels` {
+    /// Why there is no connection; nil if there is one.
     private func refusal(_ body: () throws -> Void) -> RedisError? {
         do {
             try body()
@@ -92,7 +92,7 @@ import Testing
         }
     }
 
-    @Test func `learns that its server is replaced, however seldom it looks, and no new one goes there`() throws {
+    @Test func `learns that its server is replaced, however rarely it looks, and does not reconnect to it`() throws {
         let fleet = try RedisFleet()
         let redis = try fleet.connect()
         try fleet.failOver()
@@ -108,7 +108,7 @@ import Testing
         var verdict: RedisError?
         #expect(
             eventually {
-                // Farther apart than a Sentinel's time to answer: each look has to bring its answer by itself.
+                // Farther apart than a Sentinel's time to answer, so each look must get its answer by itself.
                 usleep(1_100_000)
                 verdict = refusal(redis.checkPrimary)
                 return verdict != nil
@@ -117,8 +117,8 @@ import Testing
         #expect(verdict?.message == "\(new!) is the primary now, and not \(redis.address)")
     }
 
-    @Test func `does not use a server that answers when it is being replaced`() throws {
-        // Nothing but its being asked makes a Sentinel act here.
+    @Test func `does not use a server that answers while it is being replaced`() throws {
+        // Only a question makes a Sentinel act here.
         let fleet = try RedisFleet(downAfterMilliseconds: 600_000)
         fleet.servers[0].pause()
         let others = try connections(to: fleet.servers[0].port)
@@ -137,7 +137,7 @@ import Testing
         #expect(error?.code == .replaced, "\(String(describing: error))")
     }
 
-    @Test func `finds it as long as one of them answers, and says why where none does`() throws {
+    @Test func `finds the primary as long as one of them answers, and says why if none does`() throws {
         let fleet = try RedisFleet(downAfterMilliseconds: 600_000)
         let redis = try fleet.connect()
         guard case .primary(let name, let sentinels) = try RedisEndpoint(url: fleet.url).location else {
@@ -150,7 +150,7 @@ import Testing
         let finder = try PrimaryFinder(name: name, sentinels: sentinels)
         let silence = refusal { _ = try finder.find() }
         #expect(silence?.description == "SENTINEL: \(sentinels[2]): no answer")
-        // Their silence is nothing against a server that answers.
+        // Silent Sentinels don't make us leave a server that answers.
         usleep(1_100_000)
         #expect(try finder.look() == nil)
         usleep(400_000)

@@ -9,7 +9,7 @@ private struct Room {
     let redis: BlockingRedis
     let sale = SaleID("demo")!
 
-    /// - Parameter opensIn: milliseconds; nil: it is open.
+    /// - Parameter opensIn: milliseconds; nil if it is open already.
     init(
         rate: Int = 1000, window: Int = 60_000, stock: Int = 100, opensIn: Int? = nil,
         redisSettings: [String] = ["--appendfsync", "no"]
@@ -22,11 +22,11 @@ private struct Room {
     }
 
     func set(_ field: String, _ value: String) throws {
-        try redis.command(["HSET", RedisArgument(SaleKeys(sale).sale), RedisArgument(field), RedisArgument(value)])
+        try redis.command(["HSET", "\(SaleKeys(sale).sale)", "\(field)", "\(value)"])
     }
 
     func get(_ field: String) throws -> String? {
-        let reply = try redis.command(["HGET", RedisArgument(SaleKeys(sale).sale), RedisArgument(field)])
+        let reply = try redis.command(["HGET", "\(SaleKeys(sale).sale)", "\(field)"])
         return reply.value.string
     }
 
@@ -34,7 +34,7 @@ private struct Room {
 
     func join(_ buyers: [String]) throws -> TestSale.Joined { try TestSale.join(redis, sale, buyers) }
 
-    /// What the API hands over of a ticket that it has verified.
+    /// What the API passes on of a ticket that it has verified.
     func ticket(_ position: Int, epoch: Int = 1, uuid: String? = nil) throws -> String {
         "\(position) \(epoch) \(try uuid ?? redis.status(sale)?.uuid ?? "")"
     }
@@ -66,7 +66,7 @@ private struct Room {
         #expect(joined.codes == String(repeating: "N", count: 1000))
     }
 
-    @Test func `writes nothing where everybody has joined before`() throws {
+    @Test func `writes nothing if everybody has joined before`() throws {
         let room = try Room(opensIn: 3_600_000, redisSettings: [])
         _ = try room.join((1...100).map { "b\($0)" })
         let before = try room.server.bytesAppended(room.redis)
@@ -74,7 +74,7 @@ private struct Room {
         #expect(try room.server.bytesAppended(room.redis) == before)
     }
 
-    @Test func `leaves out turns that have passed while nobody was there`() throws {
+    @Test func `skips turns that have passed while nobody was there`() throws {
         let room = try Room()
         let now = try room.redis.time().value
         try room.set("admission", "\(now - 60_000) 0 1000")
@@ -84,7 +84,7 @@ private struct Room {
         #expect(admitted >= 60_000)
     }
 
-    @Test func `gives whoever has missed its turn a new one at the tail`() throws {
+    @Test func `gives a buyer who has missed its turn a new one at the end`() throws {
         let room = try Room(window: 10_000, opensIn: 3_600_000)
         #expect(try room.join(["slow", "b"]).positions == [1, 2])
         let now = try room.redis.time().value
@@ -117,22 +117,22 @@ private struct Room {
         let room = try Room(stock: 1, opensIn: nil)
         switch code {
         case "F": try room.set("serving_run_id", "another")
-        case "U": try room.redis.command(["DEL", RedisArgument(SaleKeys(room.sale).sale)])
+        case "U": try room.redis.command(["DEL", "\(SaleKeys(room.sale).sale)"])
         case "E": _ = try room.redis.control(room.sale, .close)
-        case "O": try room.redis.command(["SET", RedisArgument(SaleKeys(room.sale).stock), "0"])
+        case "O": try room.redis.command(["SET", "\(SaleKeys(room.sale).stock)", "0"])
         default:
-            try room.redis.command(["HDEL", RedisArgument(SaleKeys(room.sale).sale), "admission", "turn_window_ms"])
+            try room.redis.command(["HDEL", "\(SaleKeys(room.sale).sale)", "admission", "turn_window_ms"])
         }
         let joined = try room.join(["a", "b"])
         #expect(joined.codes == code + code, "\(why)")
         #expect(joined.positions.isEmpty)
-        #expect(try room.redis.command(["EXISTS", RedisArgument(SaleKeys(room.sale).tickets)]).integer == 0)
+        #expect(try room.redis.command(["EXISTS", "\(SaleKeys(room.sale).tickets)"]).integer == 0)
     }
 
-    @Test func `gives no position twice where its counter is gone`() throws {
+    @Test func `gives no position twice if its counter is gone`() throws {
         let room = try Room(opensIn: 3_600_000)
         _ = try room.join(["a"])
-        try room.redis.command(["DEL", RedisArgument(SaleKeys(room.sale).joined)])
+        try room.redis.command(["DEL", "\(SaleKeys(room.sale).joined)"])
         #expect(try room.join(["b"]).codes == "F")
     }
 
@@ -152,7 +152,7 @@ private struct Room {
             try room.set("admission", text)
             try room.set("turn_window_ms", "1000")
             try room.redis.command([
-                "DEL", RedisArgument(SaleKeys(room.sale).tickets), RedisArgument(SaleKeys(room.sale).joined),
+                "DEL", "\(SaleKeys(room.sale).tickets)", "\(SaleKeys(room.sale).joined)",
             ])
             let schedule = AdmissionSchedule(text)!
             let joined = try room.join(["a", "b"])
@@ -194,11 +194,11 @@ private struct Room {
         #expect(try room.buy("a", room.ticket(20_000)).code == "S")
     }
 
-    @Test func `wants a ticket`() throws {
+    @Test func `requires a ticket`() throws {
         #expect(try open().buy("a", "").code == "Q")
     }
 
-    @Test func `says when the turn will be, before the sale opens too`() throws {
+    @Test func `says when the turn will be, even before the sale opens`() throws {
         let room = try Room(rate: 10, opensIn: 60_000)
         let opensAt = try #require(try room.redis.status(room.sale)?.opensAt)
         let (code, details, _) = try room.buy("a", room.ticket(25))
@@ -222,7 +222,7 @@ private struct Room {
         #expect(details == [word])
     }
 
-    @Test func `takes a ticket of another sale of the name for outdated`() throws {
+    @Test func `answers that a ticket of another sale of the name is outdated`() throws {
         let room = try open()
         #expect(try room.buy("a", room.ticket(1, uuid: "another")).details == ["outdated"])
     }
@@ -251,7 +251,7 @@ private struct Room {
         #expect(reused.codes == "K")
     }
 
-    @Test func `says to those who wait that nothing is left, or that it is over`() throws {
+    @Test func `tells waiting buyers that the sale is sold out, or has ended`() throws {
         let room = try Room(rate: 1, stock: 0, opensIn: 3_600_000)
         #expect(try room.buy("a", room.ticket(5)).code == "O")
         #expect(try room.buy("a", "").code == "O")
@@ -259,7 +259,7 @@ private struct Room {
         #expect(try room.buy("a", room.ticket(5)).code == "E")
     }
 
-    @Test func `judges each of a batch by itself`() throws {
+    @Test func `decides each purchase of a batch by itself`() throws {
         let room = try open()
         let good = try room.ticket(1000)
         let reply = try TestSale.purchase(
@@ -273,7 +273,7 @@ private struct Room {
         #expect(reply.details.count == 4)
     }
 
-    @Test func `without one does not look at a ticket`() throws {
+    @Test func `ignores tickets if the sale has no waiting room`() throws {
         let server = try RedisServer()
         let redis = try server.connect()
         let sale = try TestSale.create(redis)
@@ -314,7 +314,7 @@ private struct Room {
         #expect(!schedule.last.isPaused)
     }
 
-    @Test func `takes a rate while admission is paused for that at which it goes on`() throws {
+    @Test func `applies a rate that is given while admission is paused once it is resumed`() throws {
         let room = try Room()
         _ = try room.redis.admit(room.sale, .pause)
         _ = try room.redis.admit(room.sale, .rate(30))
@@ -323,7 +323,7 @@ private struct Room {
         #expect(try room.schedule().last.rate == 30)
     }
 
-    @Test func `before the opening changes what will be`() throws {
+    @Test func `changes the schedule before the opening, too`() throws {
         let room = try Room(rate: 1000, opensIn: 3_600_000)
         let opensAt = try room.schedule().last.from
         _ = try room.redis.admit(room.sale, .rate(5))
@@ -340,12 +340,12 @@ private struct Room {
         #expect(try room.schedule().last.from.value > 1)
     }
 
-    @Test func `tells the stream of every change, whole`() throws {
+    @Test func `writes every change to the stream, whole`() throws {
         let room = try Room(rate: 9, opensIn: 3_600_000)
         _ = try room.redis.admit(room.sale, .rate(5))
         _ = try room.redis.control(room.sale, .pause)
         _ = try room.redis.set(room.sale, SaleChange(title: "Another"))
-        let reply = try room.redis.command(["XRANGE", RedisArgument(SaleKeys(room.sale).orders), "-", "+"])
+        let reply = try room.redis.command(["XRANGE", "\(SaleKeys(room.sale).orders)", "-", "+"])
         let entries = reply.value
         #expect(entries.count == 4)
         for index in 0..<entries.count {
@@ -363,7 +363,7 @@ private struct Room {
         }
     }
 
-    @Test func `at the bound drops what no turn needs any more, and otherwise refuses`() throws {
+    @Test func `drops a segment that no turn needs any more if there are too many, and else refuses`() throws {
         let room = try Room(rate: 1000, window: 60_000)
         let now = try room.redis.time().value
         // 64 segments of ten tickets each, the last an hour ago.

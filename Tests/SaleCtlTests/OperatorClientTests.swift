@@ -73,11 +73,11 @@ private final class OneAnswer: @unchecked Sendable {
         ["HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"],
         ["HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n"],
     ])
-    func `takes nothing for an answer that is not a whole one`(_ pieces: [String]) throws {
+    func `accepts no answer that is not whole`(_ pieces: [String]) throws {
         #expect(throws: OperatorClient.Failed.self) { try answered(pieces).get() }
     }
 
-    @Test func `says whom it could not reach`() {
+    @Test func `names the address that it could not reach`() {
         let client = OperatorClient(address: .unix(path: directory.path("nobody.sock")), token: "t")
         #expect { try client.post("/", json: "{}") } throws: { "\($0)".contains("nobody.sock") }
     }
@@ -87,7 +87,7 @@ private final class OneAnswer: @unchecked Sendable {
     private let directory = try! TemporaryDirectory()
     private var path: String { directory.path("sale.db") }
 
-    /// A database with one open letter, its lock held by somebody else, and a worker's answer to come.
+    /// A database with one open letter, whose lock another process holds, and a worker that gives the answer.
     private func run(
         _ answer: String, token: String? = "the-operators-token-of-this-test-0\n"
     ) throws -> (result: (code: Int32, output: String, errors: String), request: String) {
@@ -97,11 +97,9 @@ private final class OneAnswer: @unchecked Sendable {
         }
         let lock = try StoreLock.take(for: path)
         if let token { try token.write(toFile: directory.path("ops.token"), atomically: true, encoding: .utf8) }
-        let listener = try OneAnswer(
-            directory.path("ops.sock"),
-            [
-                "HTTP/1.1 \(answer.hasPrefix("{\"results") ? "200 OK" : "409 Conflict")\r\nContent-Length: \(answer.utf8.count)\r\n\r\n\(answer)"
-            ])
+        let status = answer.hasPrefix("{\"results") ? "200 OK" : "409 Conflict"
+        let head = "HTTP/1.1 \(status)\r\nContent-Length: \(answer.utf8.count)\r\n\r\n"
+        let listener = try OneAnswer(directory.path("ops.sock"), ["\(head)\(answer)"])
         let result = try withExtendedLifetime(lock) {
             try ChildProcess.run(
                 ChildProcess.product("salectl"), ["dlq", "redrive", "demo", "--all", "--reason", "mended"],
@@ -124,7 +122,7 @@ private final class OneAnswer: @unchecked Sendable {
         #expect(operation == .redrive(.init(sale: SaleID("demo")!, ids: ["9-0"], reason: "mended", isRehearsal: false)))
     }
 
-    @Test func `that the worker refuses is told in its words`() throws {
+    @Test func `is refused in the worker's words`() throws {
         let (result, _) = try run(#"{"title":"Conflict","status":409,"detail":"not \"now\""}"#)
         #expect(result.code == ExitCode.unavailable)
         #expect(result.errors.contains("the worker answered 409: not \"now\""))
@@ -137,7 +135,7 @@ private final class OneAnswer: @unchecked Sendable {
     }
 }
 
-@Suite struct `What salectl says of dead letters` {
+@Suite struct `salectl's view of dead letters` {
     private func letter(_ reason: String = "malformed", position: Int? = nil, resolution: Letter.Resolution? = nil)
         -> Letter
     {
@@ -148,19 +146,19 @@ private final class OneAnswer: @unchecked Sendable {
             resolvedAt: nil)
     }
 
-    @Test func `is filtered by what holds to every filter`() throws {
-        #expect(try LetterFilter([]).admits(letter()))
-        #expect(try LetterFilter(["reason=malformed", "stage=decode", "open"]).admits(letter()))
-        #expect(try !LetterFilter(["reason=malformed", "stage=apply"]).admits(letter()))
-        #expect(try LetterFilter(["position=3-5"]).admits(letter(position: 5)))
-        #expect(try !LetterFilter(["position=3"]).admits(letter(position: 5)))
-        #expect(try !LetterFilter(["position=3"]).admits(letter()))
-        #expect(try !LetterFilter(["open"]).admits(letter(resolution: .redriven)))
-        #expect(try LetterFilter(["discarded"]).admits(letter(resolution: .discarded)))
+    @Test func `has the letters that match every filter`() throws {
+        #expect(try LetterFilter([]).matches(letter()))
+        #expect(try LetterFilter(["reason=malformed", "stage=decode", "open"]).matches(letter()))
+        #expect(try !LetterFilter(["reason=malformed", "stage=apply"]).matches(letter()))
+        #expect(try LetterFilter(["position=3-5"]).matches(letter(position: 5)))
+        #expect(try !LetterFilter(["position=3"]).matches(letter(position: 5)))
+        #expect(try !LetterFilter(["position=3"]).matches(letter()))
+        #expect(try !LetterFilter(["open"]).matches(letter(resolution: .redriven)))
+        #expect(try LetterFilter(["discarded"]).matches(letter(resolution: .discarded)))
     }
 
     @Test(arguments: ["", "closed", "reason", "colour=red", "position=x", "position=5-3", "position=1-2-3"])
-    func `names a filter that is none`(_ text: String) {
+    func `names a filter that is not valid`(_ text: String) {
         #expect(throws: Arguments.UsageError.self) { _ = try LetterFilter([text]) }
     }
 
@@ -170,7 +168,7 @@ private final class OneAnswer: @unchecked Sendable {
         #expect(EscapedText.of(Array("\u{202E}x".utf8)) == "\\xe2\\x80\\xaex")
     }
 
-    @Test func `goes in parts of at most a hundred, ten times a second where a rate is given`() {
+    @Test func `is split into chunks of at most a hundred, and ten chunks a second if a rate is given`() {
         let ids = (0..<250).map { "\($0)-0" }
         #expect(LetterChunks(ids, rate: nil).map(\.ids.count) == [100, 100, 50])
         #expect(LetterChunks(ids, rate: nil).allSatisfy { $0.pauseMilliseconds == nil })

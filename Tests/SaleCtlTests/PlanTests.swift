@@ -29,7 +29,7 @@ import Testing
         return Dictionary(uniqueKeysWithValues: figures.map { ("\($0.name)", $0.value) })
     }
 
-    @Test func `counts cores, hosts, memory and time from what was measured`() {
+    @Test func `calculates cores, hosts, memory and time from measured costs`() {
         let figures = figures()
         #expect(figures["requests_per_second"] == 100_000)
         #expect(figures["api_processes"] == 2)
@@ -54,7 +54,7 @@ import Testing
         #expect(figures["redis_busy_selling_percent"] == 1)
     }
 
-    @Test func `sells no faster than the one Redis that decides`() {
+    @Test func `sells no faster than the one Redis can decide`() {
         let figures = figures {
             $0.seconds = 1
             $0.stock = 500_000
@@ -64,7 +64,7 @@ import Testing
         let plan = CapacityPlan(
             demand: CapacityPlan.Demand(buyers: 1_000_000, seconds: 1, stock: 500_000), costs: costs)
         #expect(plan.bottleneck.hasPrefix("Redis' one core"))
-        // It would wait for its share of the headroom, but nobody would notice.
+        // Redis lacks headroom here, but the wait is too short for anybody to notice.
         let busy = CapacityPlan(
             demand: CapacityPlan.Demand(buyers: 1_000_000, seconds: 10, stock: 10_000), costs: costs)
         #expect(busy.bottleneck.hasPrefix("Redis' one core, for the 100 ms"))
@@ -89,7 +89,7 @@ import Testing
         URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../..")
     }
 
-    @Test func `stands in docs/capacity.md as it is printed`() throws {
+    @Test func `appears in docs/capacity.md as it is printed`() throws {
         let page = try String(contentsOf: root.appendingPathComponent("docs/capacity.md"), encoding: .utf8)
         let blocks = page.components(separatedBy: "```\n")
         let commands = blocks.indices.filter { blocks[$0].hasPrefix("salectl plan ") }
@@ -107,7 +107,7 @@ import Testing
         ["--buyers", "1", "--over", "1s", "--stock", "1", "--headroom", "nan"],
         ["--buyers", "1", "--over", "1s", "--stock", "1", "--presses", "0.5"],
     ])
-    func `says what it lacks`(_ options: [String]) throws {
+    func `names the missing option`(_ options: [String]) throws {
         let result = try ChildProcess.run(ChildProcess.product("salectl"), ["plan"] + options)
         #expect(result.code == 64)
         #expect(result.errors.hasPrefix("salectl: plan: "))

@@ -8,7 +8,7 @@ import Testing
 @Suite(.serialized) struct `A planned failover` {
     private static let asking = "asking a Sentinel for a failover"
 
-    /// Does `fault` when the primary has been stopped, and before a Sentinel is asked.
+    /// Runs `fault` once the primary has been stopped, before a Sentinel is asked.
     private func failOver(
         _ fleet: RedisFleet, asking order: [Int] = [0, 1, 2], _ fault: () -> Void
     ) throws {
@@ -20,9 +20,9 @@ import Testing
         _ = try failover.run { if $0 == Self.asking { fault() } }
     }
 
-    @Test func `goes on to the next Sentinel where one can't be asked`() throws {
+    @Test func `asks the next Sentinel if one can't be reached`() throws {
         let fleet = try RedisFleet()
-        // In any order: nearly always one that is gone comes first.
+        // In random order: nearly always one that is gone comes first.
         try failOver(fleet, asking: Array(repeating: 0, count: 9) + Array(repeating: 1, count: 9) + [2]) {
             fleet.crashSentinel(0)
             fleet.crashSentinel(1)
@@ -30,7 +30,7 @@ import Testing
         #expect(fleet.primary() !== fleet.servers[0])
     }
 
-    @Test func `lets the primary write again where no Sentinel can be asked`() throws {
+    @Test func `lets the primary write again if no Sentinel can be reached`() throws {
         let fleet = try RedisFleet()
         #expect(throws: CommandFailure.self) {
             try failOver(fleet) { for index in 0..<3 { fleet.crashSentinel(index) } }
@@ -38,7 +38,7 @@ import Testing
         try fleet.servers[0].connect().command(["SET", "written", "1"])
     }
 
-    @Test func `lets the primary write again where no replica can be promoted`() throws {
+    @Test func `lets the primary write again if no replica can be promoted`() throws {
         let fleet = try RedisFleet(["--replica-priority", "0"])
         #expect(try eventually { try fleet.sentinelsSay("slave-priority", "0") })
         #expect {

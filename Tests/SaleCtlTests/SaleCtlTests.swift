@@ -36,7 +36,7 @@ private final class Operator {
         return try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any] ?? [:]
     }
 
-    /// What the doctor has that verdict of, in its order.
+    /// The subjects with this verdict, in the doctor's order.
     func findings(_ verdict: String) throws -> [String] {
         let findings = try json(["doctor"])["findings"] as? [[String: String]] ?? []
         return findings.filter { $0["verdict"] == verdict }.compactMap { $0["subject"] }
@@ -76,7 +76,7 @@ private final class Operator {
         #expect(again.errors.contains("on Redis already"))
     }
 
-    @Test func `prints nothing into the void, and says when it can't print`() throws {
+    @Test func `ends quietly when its reader is gone, and reports when it can't print`() throws {
         let operate = try Operator()
         try TestSale.create(operate.redis)
         let salectl = ChildProcess.product("salectl").path
@@ -103,7 +103,7 @@ private final class Operator {
         #expect(try codes() == "E")
     }
 
-    @Test func `makes a sale with a waiting room, and steers it while buyers wait`() throws {
+    @Test func `creates a sale with a waiting room, and changes its rate while buyers wait`() throws {
         let operate = try Operator()
         let made = try operate.json([
             "create", "demo", "--title", "T", "--stock", "5", "--opens-at", "+1h", "--admit", "2000/s",
@@ -124,7 +124,7 @@ private final class Operator {
         #expect(shown.contains("joined            3\n"))
         #expect(
             try operate.run(["watch", "demo", "--every", "10ms", "--for", "10ms"]).output.contains("waiting 3  500/s"))
-        // It moves with the opening.
+        // The schedule moves with the opening.
         #expect(try operate.run(["set", "demo", "--opens-at", "+2h"]).code == 0)
         let queue = try #require(try operate.redis.queue(sale))
         #expect(queue.room.schedule.last.from.value > queue.readAt.value + 7_000_000)
@@ -142,7 +142,7 @@ private final class Operator {
             "from 10s"
         ),
     ])
-    func `refuses an admission that can't be`(_ line: [String], _ code: Int32, _ message: String) throws {
+    func `refuses an admission that is not possible`(_ line: [String], _ code: Int32, _ message: String) throws {
         let operate = try Operator()
         try TestSale.create(operate.redis)
         let result = try operate.run(line)
@@ -150,17 +150,17 @@ private final class Operator {
         #expect(result.errors.contains(message), "\(result.errors)")
     }
 
-    /// Each is answered, and then Redis has no answer to what comes next: WAIT, or the sale's dead letters.
+    /// Each change succeeds, and then Redis refuses what follows: WAIT, or reading the sale's dead letters.
     @Test(
         arguments: [
             ["restock", "demo", "5"], ["set", "demo", "--title", "U"], ["pause", "demo"], ["admit", "demo", "500/s"],
             ["create", "new", "--title", "T", "--stock", "5"],
         ], ["wait", "xlen"])
-    func `says that a change is done where only what follows it fails`(_ line: [String], _ lost: String) throws {
+    func `says that a change is done if only a later step fails`(_ line: [String], _ lost: String) throws {
         let operate = try Operator(replicas: lost == "wait" ? 1 : 0)
         let admission = NewSale.Admission(rate: 100, turnWindowMilliseconds: 60_000)
         #expect(try operate.redis.create(NewSale(sale: SaleID("demo")!, title: "T", stock: 5, admission: admission)))
-        try operate.redis.command(["ACL", "SETUSER", "default", RedisArgument("-\(lost)")])
+        try operate.redis.command(["ACL", "SETUSER", "default", "-\(lost)"])
         let result = try operate.run(line + ["--json"])
         #expect(result.code == ExitCode.temporaryFailure)
         #expect(result.errors.contains("done, but"), "\(result.errors)")
@@ -171,7 +171,7 @@ private final class Operator {
         (["pause", "demo"], .control), (["close", "demo"], .control), (["admit", "demo", "500/s"], .admit),
         (["create", "new", "--title", "T", "--stock", "5"], .create), (["release", "demo"], .release),
     ])
-    func `says that a change may be done where its answer is lost`(_ line: [String], _ script: Script) throws {
+    func `says that a change may be done if its reply is lost`(_ line: [String], _ script: Script) throws {
         let operate = try Operator()
         let admission = NewSale.Admission(rate: 100, turnWindowMilliseconds: 60_000)
         #expect(try operate.redis.create(NewSale(sale: SaleID("demo")!, title: "T", stock: 5, admission: admission)))
@@ -198,17 +198,17 @@ private final class Operator {
         try TestSale.create(operate.redis, "b")
         let list = try operate.json(["ls"])
         #expect((list["sales"] as? [[String: Any]])?.compactMap { $0["sale"] as? String } == ["a", "b"])
-        // Long enough for two looks also on a machine that does much else.
+        // Long enough for two reads even on a busy machine.
         let watched = try operate.run(["watch", "a", "--every", "10ms", "--for", "2s", "--json"])
         #expect(watched.code == 0)
         #expect(watched.output.split(separator: "\n").count >= 2)
     }
 
-    @Test func `lists the other sales beside those of which Redis has lost a part, or everything`() throws {
+    @Test func `lists all other sales if Redis has lost one, in part or whole`() throws {
         let operate = try Operator()
         for sale in ["a", "b", "c"] { try TestSale.create(operate.redis, sale) }
-        try operate.redis.command(["DEL", RedisArgument(SaleKeys(SaleID("b")!).stock)])
-        try operate.redis.command(["DEL", RedisArgument(SaleKeys(SaleID("c")!).sale)])
+        try operate.redis.command(["DEL", "\(SaleKeys(SaleID("b")!).stock)"])
+        try operate.redis.command(["DEL", "\(SaleKeys(SaleID("c")!).sale)"])
         let list = try operate.run(["ls"])
         #expect(list.code == ExitCode.negative)
         #expect(list.output.split(separator: "\n").map { $0.prefix(4) } == ["SALE", "a   "])
@@ -223,13 +223,13 @@ private final class Operator {
         #expect((json["unreadable"] as? [[String: String]])?.compactMap { $0["sale"] } == ["b", "c"])
     }
 
-    @Test func `says of several logs which one shows that somebody came too late`() throws {
+    @Test func `names the log, among several, that shows an inversion`() throws {
         let directory = try TemporaryDirectory()
         func write(_ name: String, _ buyer: String, _ invoked: Int, _ position: Int) throws -> String {
             let path = directory.path(name)
             try """
-            {"inv_ns":\(invoked),"resp_ns":\(invoked + 1),"buyer":"\(buyer)","key":"k-\(buyer)","status":201,"problem":null,\
-            "position":\(position)}
+            {"inv_ns":\(invoked),"resp_ns":\(invoked + 1),"buyer":"\(buyer)","key":"k-\(buyer)","status":201,\
+            "problem":null,"position":\(position)}
 
             """.write(toFile: path, atomically: true, encoding: .utf8)
             return path
@@ -243,7 +243,7 @@ private final class Operator {
         #expect(json.output.contains(#""inversions":[{"log":"\#(logs[1])","line":1,"position":1,"answered":2}]"#))
     }
 
-    @Test func `goes on watching when Redis has been away`() throws {
+    @Test func `continues to watch after Redis has been away`() throws {
         let operate = try Operator()
         try TestSale.create(operate.redis, "a")
         let directory = try TemporaryDirectory()
@@ -295,7 +295,7 @@ private final class Operator {
         }
     }
 
-    @Test func `rotates the key of receipts, and old receipts verify on`() throws {
+    @Test func `rotates the key of receipts, and old receipts still verify`() throws {
         let operate = try Operator()
         let directory = operate.server.directory.path("keys")
         let file = "\(directory)/receipt.pem"
@@ -325,7 +325,7 @@ private final class Operator {
         #expect(try FileManager.default.contentsOfDirectory(atPath: directory).count == 3)
     }
 
-    @Test func `rotates nothing where it could lose a key`() throws {
+    @Test func `rotates nothing if it could lose a key`() throws {
         let operate = try Operator()
         let directory = operate.server.directory.path("keys")
         let file = "\(directory)/receipt.pem"
@@ -362,7 +362,7 @@ private final class Operator {
         #expect(warning?["detail"]?.contains("auto-aof-rewrite-percentage is 100") == true)
     }
 
-    @Test func `the doctor looks at each replica as at the primary that it may become`() throws {
+    @Test func `the doctor examines each replica as the primary that it may become`() throws {
         let confirming = ["--min-replicas-to-write", "1", "--repl-diskless-sync-delay", "0"]
         let operate = try Operator(RedisServer.followed() + confirming, replicas: 1)
         _ = try operate.run(["keys", "init", operate.server.directory.path("keys")])
@@ -409,7 +409,7 @@ private final class Operator {
         chmod(operate.server.directory.path("keys/jwks.json"), 0o644)
         chmod(operate.server.directory.path("keys/receipt.pem"), 0o640)
         let sale = try TestSale.create(operate.redis)
-        try operate.redis.command(["HSET", RedisArgument(SaleKeys(sale).sale), "serving_run_id", "an earlier life"])
+        try operate.redis.command(["HSET", "\(SaleKeys(sale).sale)", "serving_run_id", "an earlier life"])
         #expect(try operate.json(["doctor"])["healthy"] as? Bool == false)
         #expect(
             try operate.findings("bad") == [
@@ -417,7 +417,7 @@ private final class Operator {
             ])
     }
 
-    @Test func `reconcile says that a sale which nothing has stored is not in SQLite`() throws {
+    @Test func `reconcile says that a sale which was never stored is not in SQLite`() throws {
         let operate = try Operator()
         try TestSale.create(operate.redis)
         let result = try operate.run(["reconcile", "demo"])
@@ -448,7 +448,7 @@ private final class Operator {
         if code == 0 { #expect(!result.output.isEmpty) } else { #expect(!result.errors.isEmpty) }
     }
 
-    @Test func `explains itself, and each of its commands, in lines that a terminal holds`() throws {
+    @Test func `has help for itself and each of its commands, in lines that fit a terminal`() throws {
         let operate = try Operator()
         let help = try operate.run(["--help"]).output
         let commands = help.matches(of: #/(?m)^  ([a-z]+(?: [a-z-]+)?)  /#)
@@ -471,7 +471,7 @@ private final class Operator {
         #expect(help.matches(of: #/(?:^|;)\s+(\d+) |^(\d+) /#).compactMap { $0.output.1 ?? $0.output.2 } == documented)
     }
 
-    @Test func `says of which lock it is that it can't take it`() throws {
+    @Test func `names the lock that it can't take`() throws {
         let operate = try Operator()
         let lock = operate.server.directory.path("sale.db.lock")
         try FileManager.default.createDirectory(atPath: lock, withIntermediateDirectories: false)
@@ -480,7 +480,7 @@ private final class Operator {
         #expect(result.errors.contains("\(lock) can't be locked"), "\(result.errors)")
     }
 
-    @Test func `says which Redis it can't reach`() throws {
+    @Test func `names the Redis that it can't reach`() throws {
         let operate = try Operator()
         operate.server.crash()
         let result = try operate.run(["ls"])

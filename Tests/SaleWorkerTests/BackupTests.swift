@@ -70,7 +70,7 @@ import Testing
         for suffix in ["", "-wal", "-shm"] { unlink(under.database + suffix) }
         let restored = try under.salectl(["restore", file])
         #expect(restored.code == 0, "\(restored.errors)")
-        #expect(restored.output.contains("the worker stores the 10 behind it from Redis"), "\(restored.output)")
+        #expect(restored.output.contains("the worker stores the next 10 positions from Redis"), "\(restored.output)")
         try under.start()
         #expect(eventually { (try? under.reconciled(Self.sale)) == true })
         let stored = try #require(try under.account(Self.sale))

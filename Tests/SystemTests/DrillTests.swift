@@ -120,7 +120,7 @@ import Testing
             loseDatabase(system)
             let restored = try system.salectl(["restore", file])
             #expect(restored.code == 0, "\(restored.errors)")
-            #expect(restored.output.contains("behind it from Redis"), "\(saved): \(restored.output)")
+            #expect(restored.output.contains("positions from Redis"), "\(saved): \(restored.output)")
             try system.startWorker()
         }
         try system.awaitRest(sale)

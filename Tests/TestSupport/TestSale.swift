@@ -51,16 +51,16 @@ package enum TestSale {
         _ redis: BlockingRedis, _ sale: SaleID, _ purchases: [Purchase], runID: String? = nil
     ) throws -> Reply {
         let keys = SaleKeys(sale)
-        let reply = try redis.run(
+        let call = ScriptCall(
             .purchase, keys: [keys.sale, keys.stock, keys.position, keys.buyers, keys.orders, keys.tickets],
-            [RedisArgument(runID ?? redis.facts.runID), RedisArgument("\(sale)")]
+            [runID ?? redis.facts.runID, "\(sale)"]
                 + purchases.flatMap {
                     [
-                        RedisArgument($0.buyer), RedisArgument($0.key),
-                        RedisArgument("\($0.quantity)\($0.ticket.isEmpty ? "" : " ")\($0.ticket)"),
-                        RedisArgument(String(repeating: "0", count: 31) + "1"),
+                        $0.buyer, $0.key, "\($0.quantity)\($0.ticket.isEmpty ? "" : " ")\($0.ticket)",
+                        String(repeating: "0", count: 31) + "1",
                     ]
                 })
+        let reply = try redis.run(call)
         let value = reply.value
         var details: [String] = []
         for index in 7..<value.count {
@@ -88,8 +88,9 @@ package enum TestSale {
     ) throws -> Joined {
         let keys = SaleKeys(sale)
         let reply = try redis.run(
-            .join, keys: [keys.sale, keys.stock, keys.tickets, keys.joined],
-            [RedisArgument(runID ?? redis.facts.runID)] + buyers.map { RedisArgument($0) })
+            ScriptCall(
+                .join, keys: [keys.sale, keys.stock, keys.tickets, keys.joined],
+                [runID ?? redis.facts.runID] + buyers))
         let value = reply.value
         var positions: [Int] = []
         for index in 7..<value.count {
@@ -108,9 +109,7 @@ package enum TestSale {
         var events: [[String: String]] = []
         for index in 0..<value.count {
             let entry = value[index]
-            let words = entry[1].strings
-            var fields: [String: String] = [:]
-            for at in stride(from: 0, to: words.count, by: 2) { fields[words[at]] = words[at + 1] }
+            let fields = entry[1].fields
             if fields["kind"] == "order" { events.append(fields) }
         }
         return events

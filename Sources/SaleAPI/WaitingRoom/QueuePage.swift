@@ -92,12 +92,9 @@ final class QueuePage {
 
     private func refresh(_ sale: SaleID, _ room: Room) {
         room.refreshing = true
-        let keys = SaleKeys(sale)
-        let call = ScriptCall(.queue)
-        call.begin(keys: [keys.sale, keys.stock, keys.tickets, keys.joined], [])
         var finding: Finding?
         redis.run(
-            call,
+            .queue(of: sale),
             { [weak self] answer in
                 if case .reply(let value) = answer { finding = Self.finding(sale, value) }
                 if finding == nil { self?.answerWaiting(sale, room, nil) }

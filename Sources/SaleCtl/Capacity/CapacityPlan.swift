@@ -1,27 +1,27 @@
-/// How many machines a sale needs: plain arithmetic on what was measured.
+/// How many machines a sale needs: plain arithmetic on measured costs.
 struct CapacityPlan {
-    /// What is expected of a sale.
+    /// What a sale is expected to bring.
     struct Demand {
         var buyers: Int
         /// Seconds in which all of them press.
         var seconds: Double
         var stock: Int
-        /// Requests for each buyer: a press, and the retries of impatient thumbs.
+        /// Requests of each buyer: a press, and the retries of impatient thumbs.
         var pressesEach = 1.2
         /// Seconds before the opening in which buyers open the page, and with it their connections.
         var arrivalSeconds = 300.0
-        /// How much more there shall be than is needed.
+        /// How many times what is needed to provide.
         var headroom = 2.5
     }
 
-    /// One line of the plan, and how it comes about.
+    /// One line of the plan, and its arithmetic.
     struct Figure {
         let name: StaticString
         let value: Int
         let arithmetic: String
     }
 
-    /// Connections that one host is given: 4.3 GB of nginx' memory, and a minute for all of them to come back to another host.
+    /// Connections for one host: 4.3 GB of nginx' memory, and a minute for all of them to reconnect to another host.
     static let connectionsPerHost = 250_000
 
     /// Half of SALE_DEADLINE_MS: a purchase that would wait longer is refused at once.
@@ -32,11 +32,11 @@ struct CapacityPlan {
 
     var requestsPerSecond: Double { Double(demand.buyers) * demand.pressesEach / demand.seconds }
     var handshakesPerSecond: Double { Double(demand.buyers) / demand.arrivalSeconds }
-    /// While there is something left, each purchase wins.
+    /// While units are left, each purchase wins.
     var sellingSeconds: Double {
         Double(min(demand.stock, demand.buyers)) / min(requestsPerSecond, 1e6 / costs.redisWin)
     }
-    /// Share of Redis' one core while units are being sold, and once nothing is left.
+    /// The busy share of Redis' one core while units are being sold, and once none are left.
     var redisSelling: Double { requestsPerSecond * costs.redisWin / 1e6 }
     var redisRefusing: Double { requestsPerSecond * costs.redisRefusal / 1e6 }
     var orders: Int { min(demand.stock, demand.buyers) }
@@ -99,18 +99,20 @@ struct CapacityPlan {
         ]
     }
 
-    /// What is at its limit first when more come than were planned for, in one sentence.
+    /// What reaches its limit first if more buyers come than planned, in one sentence.
     var bottleneck: String {
-        // nginx and sale-api are given their headroom by adding hosts; the one Redis has it or has it not.
+        // nginx and sale-api get their headroom from more hosts; there is only one Redis.
         guard redisSelling * demand.headroom > 1 else {
             return
-                "nginx: it spends \(costs.nginxRequest) µs on a request where sale-api spends \(costs.apiDecision); both grow by "
-                + "adding hosts, and Redis is \(Int((redisSelling * 100).rounded(.up))) % busy while it sells"
+                "nginx: it spends \(costs.nginxRequest) µs on a request where sale-api spends "
+                + "\(costs.apiDecision); both grow by adding hosts, "
+                + "and Redis is \(Int((redisSelling * 100).rounded(.up))) % busy while it sells"
         }
         let wait = sellingSeconds * max(0, 1 - 1 / redisSelling)
         return
-            "Redis' one core, for the \(milliseconds(sellingSeconds)) ms in which units are sold: a sale is decided in one place, at "
-            + "most \(Int(1e6 / costs.redisWin)) orders a second; the last of those who win waits \(milliseconds(wait)) ms"
+            "Redis' one core, for the \(milliseconds(sellingSeconds)) ms in which units are sold: a sale is decided in "
+            + "one place, at most \(Int(1e6 / costs.redisWin)) orders a second; the last of those who win waits "
+            + "\(milliseconds(wait)) ms"
             + (wait > Self.shedAfterSeconds ? ", so some are shed" : "")
     }
 

@@ -1,34 +1,36 @@
-/// What things cost on one core of the machine that docs/performance.md describes, rounded up. Where a command is named, it
-/// measures the cost anew.
+/// What things cost on one core of the machine that docs/performance.md describes, rounded up. If a command is named,
+/// it measures the cost again.
 struct MeasuredCosts: Sendable {
     // CPU, in microseconds.
 
-    /// sale-api, for a decision behind nginx, where requests come from as many connections a few at a time (`script/bench ingress`,
-    /// its `api_us` with kept connections).
+    /// sale-api, for a decision behind nginx, whose many connections bring a few requests at a time
+    /// (`script/bench ingress`, `api_us` with kept connections).
     var apiDecision = 10.5
-    /// Redis, for a decision that nothing is left, or that a buyer has had its share (`script/bench edge`, decided by Redis).
+    /// Redis, for a decision that the sale is sold out, or a buyer over its limit (`script/bench edge`, decided by
+    /// Redis).
     var redisRefusal = 2.0
-    /// Redis, for a win: the buyer's field, the stream entry, its part of an fsync (`script/bench decide`, winning).
+    /// Redis, for a win: the buyer's field, the stream entry, its share of an fsync (`script/bench decide`, winning).
     var redisWin = 10.0
-    /// nginx, for passing a request on and its answer back, over HTTP/2 on TLS, as browsers ask (`script/bench ingress`, `h2_us`).
+    /// nginx, for forwarding a request and its answer, over HTTP/2 on TLS, as from browsers (`script/bench ingress`,
+    /// `h2_us`).
     var nginxRequest = 32.0
     /// nginx, for a connection with a TLS handshake: P-256, not resumed (`script/bench ingress`, `handshake_us`).
     var nginxHandshake = 390.0
-    /// The worker, for an order from the stream into SQLite and its ledger: all the time that passes, its fsyncs included
+    /// The worker, for an order from the stream into SQLite and its ledger: elapsed time, fsyncs included
     /// (`script/bench worker`, a backlog of a million).
     var workerOrder = 37.0
 
     // Memory and disk, in bytes.
 
-    /// Redis, for an order: 98 in the buyers hash, 129 on the stream, with names and keys of 14 bytes.
+    /// Redis, for an order: 98 in the buyers hash, 129 on the stream, if names and keys have 14 bytes.
     var redisOrder = 230
     /// Redis' append-only file, for an order, until it is rewritten.
     var aofOrder = 400
     /// SQLite, for an order with its ledger entry and its indices.
     var sqliteOrder = 400
-    /// nginx, for an open connection of HTTP/2 on TLS: what each of 10,000 added to its workers (`script/bench ingress`,
-    /// `idle_h2_bytes`). The kernel's part comes on top.
+    /// nginx, for an open HTTP/2 connection on TLS: what each of 10,000 added to its workers (`script/bench ingress`,
+    /// `idle_h2_bytes`). The kernel's share comes on top.
     var nginxConnection = 17_000
-    /// sale-api, before anybody comes: the program, its tables and buffers.
+    /// sale-api, before the first request: the program, its tables and buffers.
     var apiProcess = 64 << 20
 }

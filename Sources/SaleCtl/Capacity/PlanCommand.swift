@@ -5,15 +5,16 @@ extension Command {
         "plan", "--buyers N --over DURATION --stock N [--presses X] [--arrival DURATION] [--headroom X] [--json]",
         "Says how many processes and how much memory a sale needs, with the arithmetic.",
         details: """
-              --buyers N          how many press
-              --over DURATION     how long it takes until all have pressed, as in 10s
+              --buyers N          how many buyers press
+              --over DURATION     the time in which all of them press, as in 10s
               --stock N           units on sale
               --presses X         presses of each buyer, retries included (default 1.2)
               --arrival DURATION  how long before the opening buyers begin to open the page (default 5m): TLS handshakes
-              --headroom X        how much more there shall be than is needed (default 2.5)
+              --headroom X        how many times what is needed to provide (default 2.5)
               --json              as JSON
 
-            Asks nobody: it counts with what was measured on one machine (docs/performance.md). docs/capacity.md explains it.
+            Needs no server: it calculates from costs that were measured on one machine (docs/performance.md).
+            docs/capacity.md explains it.
             """
     ) { line, _ in
         let arguments = try Arguments(

@@ -1,42 +1,28 @@
 package import Shared
 
-/// What tools ask of a waiting room, and change of it.
+extension ScriptCall {
+    /// Reads a sale's waiting room (queue.lua).
+    package static func queue(of sale: SaleID) -> ScriptCall {
+        let keys = SaleKeys(sale)
+        return ScriptCall(.queue, keys: [keys.sale, keys.stock, keys.tickets, keys.joined])
+    }
+}
+
 extension BlockingRedis {
-    package enum AdmissionChange: Equatable, Sendable {
-        case pause
-        case resume
-        /// Tickets a second.
-        case rate(Int)
-    }
-
-    /// Changes how fast a waiting room admits, from now on; nil where it is done.
-    package func admit(_ sale: SaleID, _ change: AdmissionChange) throws(RedisError) -> ChangeRefusal? {
-        let keys = SaleKeys(sale)
-        let word: RedisArgument =
-            switch change {
-            case .pause: "pause"
-            case .resume: "resume"
-            case .rate(let rate): RedisArgument(rate)
-            }
-        let reply = try run(.admit, keys: [keys.sale, keys.orders], [RedisArgument(facts.runID), word])
-        return reply.integer.flatMap { ChangeRefusal(rawValue: $0) }
-    }
-
-    /// A sale's waiting room; nil where there is no such sale, or it has none.
+    /// A sale's waiting room; nil if there is no such sale, or it has none.
     package func queue(_ sale: SaleID) throws(RedisError) -> QueueStatus? {
-        let keys = SaleKeys(sale)
-        let reply = try run(.queue, keys: [keys.sale, keys.stock, keys.tickets, keys.joined], [])
+        let reply = try run(.queue(of: sale))
         return try QueueStatus(sale: sale, reply.value)
     }
 }
 
 extension QueueStatus {
-    /// Reads the reply of queue.lua; nil for that of an unknown sale, and of one without a waiting room.
+    /// Reads the reply of queue.lua; nil if the sale is unknown, or has no waiting room.
     package init?(sale: SaleID, _ reply: RedisValue) throws(RedisError) {
         if reply.isArray, reply.count == 0 { return nil }
         guard reply.count == 12 else { throw RedisError(.unexpectedReply, "queue.lua", "not twelve values") }
         guard let room = try reply.waitingRoom(2, 3) else { return nil }
-        // A value that a sale always has is missing only where somebody has taken it away.
+        // Every sale has these values; one is missing only if somebody has deleted it.
         func number(_ index: Int) throws(RedisError) -> Int {
             let value = reply[index]
             guard let number = value.integer else {

@@ -1,9 +1,9 @@
 package import Shared
 
-/// A script with its keys and arguments, composed in place and kept until it is answered, so that it can be sent again
-/// by its text (NOSCRIPT) or on another connection (an answer that was lost).
+/// A script with its keys and arguments, composed in place and kept until Redis has replied, so that it can be sent
+/// again: with the script's text (NOSCRIPT), or on another connection (the reply was lost).
 ///
-/// The fixed arguments come first and may change from one sending to the next (the run_id does); the items follow.
+/// The fixed arguments come first and may change each time it is sent (the run_id does); the items follow.
 package final class ScriptCall {
     private let script: Script
     private var fixed = ByteBuffer(capacity: 512)
@@ -12,6 +12,11 @@ package final class ScriptCall {
     private var itemCount = 0
 
     package init(_ script: Script) { self.script = script }
+
+    package convenience init(_ script: Script, keys: [String], _ arguments: [String] = []) {
+        self.init(script)
+        begin(keys: keys, arguments)
+    }
 
     /// Sets the keys and the fixed arguments.
     package func begin(keys: [String], _ arguments: [String]) {
@@ -22,7 +27,7 @@ package final class ScriptCall {
         fixedCount = 1 + keys.count + arguments.count
     }
 
-    /// Forgets the items and keeps their memory.
+    /// Removes the items and keeps their memory.
     package func removeItems() {
         items.removeAll()
         itemCount = 0
@@ -31,7 +36,7 @@ package final class ScriptCall {
     /// Bytes of the items so far.
     package var itemBytes: Int { items.count }
 
-    /// Forgets the first `count` items, which are the first `bytes` bytes of them.
+    /// Removes the first `count` items, which take up the first `bytes` bytes.
     package func removeFirst(_ count: Int, bytes: Int) {
         items.removeFirst(bytes)
         itemCount -= count
@@ -42,7 +47,9 @@ package final class ScriptCall {
         itemCount += 1
     }
 
-    /// A number below 100, which is what a quantity is.
+    package func append(_ argument: RedisArgument) { append(argument.bytes.span) }
+
+    /// A number below 100, as every quantity is.
     package func append(small number: Int) {
         precondition((0..<100).contains(number), "not a number of one or two digits")
         items.append(number < 10 ? "$1\r\n" : "$2\r\n")
@@ -51,7 +58,7 @@ package final class ScriptCall {
         itemCount += 1
     }
 
-    /// Such a number, a space, and `text`, as one argument.
+    /// A number below 100, a space, and `text`, as one argument.
     package func append(small number: Int, _ text: Span<UInt8>) {
         precondition((0..<100).contains(number), "not a number of one or two digits")
         items.append("$")
@@ -71,7 +78,7 @@ package final class ScriptCall {
         itemCount += 1
     }
 
-    /// Composes the command: EVALSHA with the script's SHA, or EVAL with its text.
+    /// Composes the command: EVALSHA with the script's SHA-1, or EVAL with its text.
     func compose(asText: Bool, into command: inout ByteBuffer) {
         command.removeAll()
         command.appendCommand(of: 2 + fixedCount + itemCount)

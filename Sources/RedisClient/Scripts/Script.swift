@@ -1,7 +1,7 @@
 package import LuaScripts
 import Shared
 
-/// A script with the name by which Redis caches it: the SHA-1 of its text.
+/// A script, and the name under which Redis caches it: the SHA-1 of its text.
 package struct Script: Sendable {
     package let name: String
     package let source: [UInt8]
@@ -28,7 +28,7 @@ package struct Script: Sendable {
     package static let status = Script(.status)
     package static let lookup = Script(.lookup)
     package static let stamp = Script(.stamp)
-    package static let settle = Script(.settle)
+    package static let acknowledge = Script(.acknowledge)
     package static let deadletter = Script(.deadletter)
     package static let repair = Script(.repair)
     package static let witness = Script(.witness)

@@ -1,0 +1,106 @@
+package import Shared
+
+extension ScriptCall {
+    /// Reads a sale (status.lua).
+    package static func status(of sale: SaleID) -> ScriptCall {
+        let keys = SaleKeys(sale)
+        return ScriptCall(.status, keys: [keys.sale, keys.stock, keys.position, keys.buyers])
+    }
+}
+
+extension BlockingRedis {
+    /// How a sale stands; nil if Redis has no such sale.
+    ///
+    /// Throws `unexpectedReply` if a part of it is missing. With `allowingGaps` that shows in `isWhole` instead, and a
+    /// missing stock or position reads as -1, which no sale has.
+    package func status(_ sale: SaleID, allowingGaps: Bool = false) throws(RedisError) -> SaleStatus? {
+        let reply = try run(.status(of: sale))
+        return try SaleStatus(sale: sale, reply.value, missing: allowingGaps ? -1 : nil)
+    }
+}
+
+/// What asking Redis for a sale has found.
+package enum SaleFinding {
+    /// The sale, as the replicas know it too.
+    case confirmed(SaleStatus)
+    case noSuchSale
+    /// It is there, and lacks a part.
+    case incomplete
+    /// Redis gave no answer, or none that can be relied on.
+    case nothing
+}
+
+extension AsyncRedis {
+    /// Asks for a sale. `done` is called once, and with a sale only if its replicas have what was read. `isReady` must
+    /// hold.
+    package func status(of sale: SaleID, _ done: @escaping (SaleFinding) -> Void) {
+        var finding = SaleFinding.nothing
+        run(
+            .status(of: sale),
+            { answer in
+                switch answer {
+                case .failure: done(.nothing)
+                case .reply(let value):
+                    do throws(RedisError) {
+                        finding = try SaleStatus(sale: sale, value).map(SaleFinding.confirmed) ?? .noSuchSale
+                    } catch {
+                        finding = .incomplete
+                    }
+                }
+            },
+            confirmed: { done($0 == .confirmed ? finding : .nothing) })
+    }
+}
+
+extension SaleStatus {
+    /// Reads the reply of status.lua; nil for the empty one, of an unknown sale. A missing stock or position reads as
+    /// `missing`, if that is given.
+    package init?(sale: SaleID, _ reply: RedisValue, missing: Int? = nil) throws(RedisError) {
+        if reply.isArray, reply.count == 0 { return nil }
+        guard reply.count == 16 else { throw RedisError(.unexpectedReply, "status.lua", "not sixteen values") }
+        self.init(
+            sale: sale, uuid: try reply.text(0), title: try reply.text(1),
+            stockTotal: try reply.number(2, "stock_total"), remaining: try reply.number(3, "stock", missing),
+            position: try reply.number(4, "position", missing), maxPerBuyer: try reply.number(5, "max_per_buyer"),
+            opensAt: try reply.time(6, "opens_at"), closesAt: try reply.time(7, "closes_at"),
+            paused: try reply.text(8) == "1", epoch: try reply.number(9, "epoch"), servingRunID: try reply.text(10),
+            persistedPosition: try reply.number(11, "persisted_position"),
+            readAt: UnixMilliseconds(try reply.number(12, "now_ms")), waitingRoom: try reply.waitingRoom(13, 14))
+        hasBuyers = try reply.number(15, "buyers", missing) == 1
+    }
+}
+
+/// The elements of status.lua's reply.
+extension RedisValue {
+    /// The schedule and the window of a waiting room; nil if the schedule is "". queue.lua has them, too.
+    func waitingRoom(_ admission: Int, _ window: Int) throws(RedisError) -> WaitingRoom? {
+        let (schedule, milliseconds) = (self[admission], self[window])
+        guard let text = schedule.string, !text.isEmpty else { return nil }
+        guard let room = WaitingRoom(admission: text, turnWindow: milliseconds.integer ?? 0) else {
+            throw RedisError(.unexpectedReply, "status.lua", "admission of the sale is no schedule")
+        }
+        return room
+    }
+
+    fileprivate func text(_ index: Int) throws(RedisError) -> String {
+        let element = self[index]
+        guard let text = element.string else {
+            throw RedisError(.unexpectedReply, "status.lua", "value \(index + 1) is not text")
+        }
+        return text
+    }
+
+    fileprivate func number(_ index: Int, _ name: String, _ missing: Int? = nil) throws(RedisError) -> Int {
+        let element = self[index]
+        guard let number = element.integer ?? missing else {
+            throw RedisError(.unexpectedReply, "status.lua", "\(name) of the sale is missing from Redis")
+        }
+        return number
+    }
+
+    /// A time in milliseconds; nil if it is 0, which stands for unset.
+    fileprivate func time(_ index: Int, _ name: String) throws(RedisError) -> UnixMilliseconds? {
+        let value = try number(index, name)
+        return value == 0 ? nil : UnixMilliseconds(value)
+    }
+}

@@ -1,0 +1,45 @@
+import OrderStore
+import RedisClient
+import Shared
+
+/// Why a command could not do what it was asked: a sentence, and the exit code.
+struct CommandFailure: Error {
+    let message: String
+    let code: Int32
+
+    init(_ message: String, _ code: Int32) {
+        self.message = message
+        self.code = code
+    }
+
+    /// The sentence and code for any error.
+    init(_ error: any Error) {
+        switch error {
+        case let failure as CommandFailure: self = failure
+        case let error as ConfigurationError: self.init(error.description, ExitCode.config)
+        case let error as RedisError: self.init(error.description, ExitCode.unavailable)
+        case let error as StoreError: self.init("the database: \(error.description)", ExitCode.unavailable)
+        default: self.init("\(error)", ExitCode.unavailable)
+        }
+    }
+
+    /// The sentence and code for a refused change of a sale.
+    init(_ refusal: ChangeRefusal, _ sale: SaleID) {
+        switch refusal {
+        case .unknownSale: self.init("Redis has no sale \(sale)", ExitCode.noInput)
+        case .fenced:
+            self.init("\(sale) is fenced, and can't be changed before the worker has compared it", ExitCode.unavailable)
+        case .ended: self.init("\(sale) has ended", ExitCode.cantCreate)
+        case .archived: self.init("\(sale) is archived", ExitCode.cantCreate)
+        case .opened:
+            self.init("\(sale) has opened: its opening time stays, and its stock can only grow", ExitCode.cantCreate)
+        case .tooFew: self.init("more units of \(sale) are sold than it would have", ExitCode.cantCreate)
+        case .noWaitingRoom: self.init("\(sale) has no waiting room", ExitCode.cantCreate)
+        case .changedTooOften:
+            self.init(
+                "\(sale)'s admission was changed \(AdmissionSchedule.segmentsMax) times within one turn's length",
+                ExitCode.cantCreate)
+        case .outOfRange: self.init("\(sale) can't be changed to that", ExitCode.cantCreate)
+        }
+    }
+}

@@ -1,0 +1,45 @@
+import OrderStore
+import RedisClient
+import Shared
+
+/// What commands act on: the settings, and what they lead to.
+struct Context: Sendable {
+    let environment: Environment
+
+    func redis() throws -> BlockingRedis { try BlockingRedis(RedisEndpoint(environment), name: "salectl") }
+
+    /// The database's path; nil if there is no database.
+    func existingDatabase() throws -> String? {
+        let path = try environment.required(.database)
+        return File.exists(path) ? path : nil
+    }
+
+    /// The database's path; ends the command if there is no database.
+    func database() throws -> String {
+        guard let path = try existingDatabase() else { throw CommandFailure("there is no database", ExitCode.noInput) }
+        return path
+    }
+
+    /// A reader of the database; nil if there is no database.
+    func existingReader() throws -> StoreReader? { try existingDatabase().map { try StoreReader(path: $0) } }
+
+    /// A reader of the database; ends the command if there is no database.
+    func reader() throws -> StoreReader { try StoreReader(path: database()) }
+
+    /// The lock of the database at `path`; nil if a worker holds it.
+    func lock(_ path: String) throws -> StoreLock? {
+        do throws(FileError) {
+            return try StoreLock.take(for: path)
+        } catch {
+            throw CommandFailure("\(path).lock can't be locked: \(error)", ExitCode.cantCreate)
+        }
+    }
+
+    /// The sale as Redis has it; ends the command if Redis has no such sale.
+    func status(_ sale: SaleID, on redis: BlockingRedis) throws -> SaleStatus {
+        guard let status = try redis.status(sale) else {
+            throw CommandFailure("Redis has no sale \(sale)", ExitCode.noInput)
+        }
+        return status
+    }
+}

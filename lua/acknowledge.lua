@@ -1,0 +1,18 @@
+#!lua flags=allow-oom
+-- acknowledge.lua: takes entries that SQLite has committed off the worker's pending list.
+-- allow-oom: freeing entries and stopping a sale must not wait for memory.
+--
+-- KEYS   1 sale (hash)  2 orders (stream)
+-- ARGV   1 consumer group  2 position up to which every order is stored or accounted for  3 … entry ids, at least one
+-- Reply  how many of them were pending
+--
+-- persisted_position only grows. A sale that Redis has lost is not brought back as half a hash.
+
+local sale_key, orders_key = unpack(KEYS)
+local group, position = unpack(ARGV, 1, 2)
+local epoch, persisted_position = unpack(redis.call('HMGET', sale_key, 'epoch', 'persisted_position'), 1, 2)
+local acknowledged = redis.call('XACK', orders_key, group, unpack(ARGV, 3))
+if epoch and tonumber(position) > (tonumber(persisted_position) or 0) then
+    redis.call('HSET', sale_key, 'persisted_position', position)
+end
+return acknowledged
