@@ -1,14 +1,15 @@
-# Reads what perf script prints of samples with their call chains, and adds each to the part of a decision that it belongs to:
-# the kernel's to the call that led there, all else to the innermost function of ours, or of a library that does one thing, in
+# Reads the output of perf script, samples with their call chains, and assigns each sample to a part of a decision:
+# kernel samples to the system call, all others to the innermost function of ours, or of a library with one purpose, in
 # the chain. Prints "part samples". Swift's names are mangled: 8HTTPEdge13RequestParser is HTTPEdge.RequestParser.
 
 function part_of(name) {
     if (name ~ /libcrypto|13TokenVerifier|6KeySet|9Base64URL|10HMACSHA256|10JSONReader/) return "auth"
-    if (name ~ /13RequestParser|11RequestHead|8HTTPEdge7RequestV|4Host|7Grammar|5RouteO|15PurchaseRequest/) return "parser"
+    if (name ~ /13RequestParser|11RequestHead|8HTTPEdge7RequestV|4Host|7Grammar/) return "parser"
+    if (name ~ /5RouteO|15PurchaseRequest/) return "parser"
     if (name ~ /11RateLimiter/) return "limits"
     if (name ~ /libhiredis|11RedisClient/) return "Redis exchange"
-    if (name ~ /9EdgeCache|11SettledSale|11WinnerTable/) return "memory"
-    if (name ~ /15PurchaseAnswers|14ResponseWriter|7respond|7TraceID|7ProblemV/) return "answer"
+    if (name ~ /9EdgeCache|11SoldOutSale|11WinnerTable/) return "memory"
+    if (name ~ /15PurchaseAnswers|14PurchaseAnswer|14ResponseWriter|7respond|7TraceID|7ProblemV/) return "answer"
     if (name ~ /7SaleAPI/) return "batcher"
     if (name ~ /14ResponseReader/) return "reading answers"
     if (name ~ /15PreparedRequest|8StampedeAAC5press/) return "pressing"
@@ -30,7 +31,7 @@ function kernel_part_of(name) {
 function finish() {
     if (depth == 0) return
     part = ""
-    # The client before its first press, and after its last answer.
+    # The client before its first press and after its last answer.
     for (i = 1; i <= depth; i++) if (chain[i] ~ /10makeBuyers|8Stampede6ReportV/) part = "apart"
     in_kernel = chain[1] ~ /\[kernel|\[k\]|\(\[guest/
     for (i = 1; i <= depth && part == ""; i++) part = in_kernel ? kernel_part_of(chain[i]) : part_of(chain[i])

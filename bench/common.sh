@@ -1,10 +1,10 @@
-# shellcheck shell=bash disable=SC2154,SC2034
-# What the sections share: starting and stopping, the load, CPU and memory of a process, medians; sourced by script/bench.
+# shellcheck shell=bash disable=SC2154,SC2034,SC2016
+# Shared by the sections: starting and stopping, the load, rows and summaries; sourced by script/bench.
 
 ids=()
-# Folders outside of var/bench.
+# Folders outside var/bench.
 scratch=()
-# Ends what was started, and by force what has not ended within ten seconds.
+# Ends what was started, with SIGKILL after ten seconds.
 # shellcheck disable=SC2317  # called by the trap
 stop_all() {
     local id end=$((SECONDS + 10))
@@ -13,7 +13,7 @@ stop_all() {
     # shellcheck disable=SC2046  # one word each
     kill -KILL $(jobs -pr) 2>/dev/null || true
     wait
-    [ ${#scratch[@]} = 0 ] || rm -rf "${scratch[@]}"
+    if [ ${#scratch[@]} -gt 0 ]; then rm -rf "${scratch[@]}"; fi
 }
 trap stop_all EXIT
 trap 'exit 130' INT TERM
@@ -26,7 +26,7 @@ give_up() {
     exit "${2:-70}"
 }
 
-# start NAME COMMAND…: runs it in the background with its output in NAME.log; its id is in $started.
+# start NAME COMMAND…: runs it in the background with its output in NAME.log; the id is in $started.
 start() {
     local name=$1
     shift
@@ -45,16 +45,12 @@ stop() {
 wait_for() {
     local what=$1
     shift
-    for _ in $(seq 400); do
-        "$@" >/dev/null 2>&1 && return 0
-        sleep 0.05
-    done
-    give_up "$what did not come up"
+    succeeds_within 20 "$@" || give_up "$what did not come up"
 }
 
 listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# start_redis NAME SETTING…: strict, but for the settings; its id is in $started, its port in $redis_port.
+# start_redis NAME SETTING…: strict, except for the settings; the id is in $started, the port in $redis_port.
 start_redis() {
     local name=$1
     shift
@@ -66,19 +62,19 @@ start_redis() {
     note_conntrack "$redis_port"
 }
 
-# note_conntrack PORT: says, once in a run, that the kernel follows this machine's own connections, as it does where a firewall or a
-# container engine has rules that need it: that is a tenth of what a decision costs (docs/performance.md).
+# note_conntrack PORT: reports, once in a run, that the kernel tracks this machine's own connections, as the rules of a
+# firewall or a container engine make it do: that is a tenth of what a decision costs (docs/performance.md).
 note_conntrack() {
     if [ -e var/bench/conntrack ] || [ ! -r /proc/net/nf_conntrack ]; then return; fi
     touch var/bench/conntrack
     exec 8<>"/dev/tcp/127.0.0.1/$1"
     if grep -q " dport=$1 " /proc/net/nf_conntrack; then
-        echo 'script/bench: nf_conntrack follows connections to 127.0.0.1: everything costs about a tenth more than without' >&2
+        echo 'script/bench: nf_conntrack tracks connections to 127.0.0.1: everything costs about a tenth more' >&2
     fi
     exec 8>&-
 }
 
-# start_api NAME [PROGRAM]: on the Redis that was started last; its id is in $started, its port in $api_port.
+# start_api NAME [PROGRAM]: on the Redis that was started last; the id is in $started, the port in $api_port.
 start_api() {
     api_port=$(free_port)
     SALE_LISTEN=127.0.0.1:$api_port start "$1" "${2:-$bin/sale-api}"
@@ -87,34 +83,27 @@ start_api() {
 
 create_sale() { "$bin/salectl" create "$1" --title bench --stock "$2" >/dev/null; }
 
-# create_sold_out_sale NAME API-PORT: somebody has bought its only unit; everybody else is told that it is sold out.
+# create_sold_out_sale NAME API-PORT: one buyer has bought the only unit; everybody else hears that it is sold out.
 create_sold_out_sale() {
     local token code
     create_sale "$1" 1
     token=$("$bin/salectl" token --subject first-in-line)
-    code=$(curl -s -o /dev/null -w '%{http_code}' -X POST -H "Authorization: Bearer $token" -H 'Idempotency-Key: first' \
+    code=$(curl -s -o /dev/null -w '%{http_code}' -X POST \
+        -H "Authorization: Bearer $token" -H 'Idempotency-Key: first' \
         "http://127.0.0.1:$2/v1/sales/$1/purchases")
     [ "$code" = 201 ] || give_up 'the only unit could not be bought'
 }
-
-# CPU of processes so far, in clock ticks of 10 ms.
-ticks() {
-    local id
-    for id in "$@"; do cat "/proc/$id/stat"; done | awk '{ sub(/.*\) /, ""); sum += $12 + $13 } END { print sum }'
-}
-
-memory_kib() { awk '$1 == "VmRSS:" { print $2 }' "/proc/$1/status"; }
 
 wrong() {
     step "WRONG: $1"
     touch "$dir/wrong"
 }
 
-# press SALE STAMPEDE-OPTION…: lets the load client loose; its report is in report.json.
+# press SALE STAMPEDE-OPTION…: runs the load client; its report is in report.json.
 press() {
     local sale=$1 log=$dir/stampede.log
     shift
-    [ ! -t 2 ] || log=/dev/stderr
+    if [ -t 2 ]; then log=/dev/stderr; fi
     "${under[@]}" "$bin/stampede" --sale "$sale" --json "$@" >"$dir/report.json" 2>>"$log" 9>&- || true
     [ -s "$dir/report.json" ] || give_up 'the load client gave no report'
 }
@@ -122,12 +111,13 @@ press() {
 # What the load client runs under: nothing, or perf.
 under=()
 
-reported() { jq "$1" "$dir/report.json"; }
+# reported [JQ-OPTION…] FILTER: figures of the last report.
+reported() { jq -c "$@" "$dir/report.json"; }
 
-# expect FILTER: something that must hold of the last report.
+# expect FILTER: must be true of the last report.
 expect() { [ "$(reported "$1")" = true ] || wrong "not $1: $(cat "$dir/report.json")"; }
 
-# measure NAME SALE "API-ID…" REDIS-ID STAMPEDE-OPTION…: a run, and a row with its CPU per decision.
+# measure NAME SALE "API-ID…" REDIS-ID STAMPEDE-OPTION…: runs the load client, and adds a row with the CPU per decision.
 measure() {
     local name=$1 sale=$2 apis redis=$4 before after
     read -ra apis <<<"$3"
@@ -135,26 +125,27 @@ measure() {
     before=("$(ticks "${apis[@]}")" "$(ticks "$redis")")
     press "$sale" "$@"
     after=("$(ticks "${apis[@]}")" "$(ticks "$redis")")
-    jq -c --arg name "$name" --argjson round "$round" --argjson api "$((after[0] - before[0]))" \
+    reported --arg name "$name" --argjson round "$round" --argjson api "$((after[0] - before[0]))" \
         --argjson redis "$((after[1] - before[1]))" \
         '{name: $name, round: $round} + (. + {api_us: ($api * 10000 / .buyers), redis_us: ($redis * 10000 / .buyers)}
             | .total_us = .api_us + .redis_us
-            | {buyers, secured, errors, api_us, redis_us, total_us, client_us, decisions_per_second, p50_ms, p99_ms})' \
-        "$dir/report.json" | add_row
+            | {buyers, secured, errors, api_us, redis_us, total_us, client_us, decisions_per_second, p50_ms, p99_ms})' |
+        add_row
 }
 
-# Keeps the row that is read, and says what is in it.
+# Adds the row on stdin, and prints it.
 add_row() {
-    tee -a "$dir/rows.jsonl" | jq -r '"\(.name), round \(.round) of '"$rounds"': "
+    tee -a "$dir/rows.jsonl" | jq -r --argjson rounds "$rounds" '"\(.name), round \(.round) of \($rounds): "
         + (del(.name, .round) | to_entries
             | map("\(.key) \(.value | if type == "number" then . * 100 | round / 100 else . end)") | join(", "))' |
         while read -r line; do step "$line"; done
 }
 
-# summarize [JQ-OPTION…] JQ-PROGRAM: makes the section's summary of its rows; its exit code tells whether every answer was
-# right.
+# summarize JQ-PROGRAM [JQ-OPTION…]: makes the section's summary of its rows; fails if an answer was wrong.
 summarize() {
-    jq -s -L bench "${@:1:$#-1}" 'include "figures"; '"${*: -1}" "$dir/rows.jsonl" >"$dir/summary.json"
+    local program='include "figures"; '$1
+    shift
+    jq -s -L bench "$@" "$program" "$dir/rows.jsonl" >"$dir/summary.json"
     [ ! -e "$dir/wrong" ]
 }
 

@@ -1,10 +1,10 @@
 # shellcheck shell=bash disable=SC2154,SC2034,SC2016
 # The decision, in servers of one process each; sourced by script/bench.
 #
-# Each verifies the same token, looks at the same key, has our own purchase.lua decide on the same Redis, and answers with the
-# same status and members. Only sale-api limits each buyer's rate besides. All but ours and go-batched call the script once a
-# request. What is compared is CPU per decision, which doesn't depend on how many there are, so slow ones get a share of the
-# presses.
+# Each verifies the same token, checks the same key, has our own purchase.lua decide on the same Redis, and answers with
+# the same status and members. In addition, sale-api limits each buyer's rate. All except ours and go-batched call the
+# script once per request. The figure is CPU per decision, which doesn't depend on the number of decisions, so slow
+# peers get fewer presses.
 
 # shellcheck source=bench/peers.sh
 source bench/peers.sh
@@ -26,7 +26,7 @@ for round in $(seq "$rounds"); do
     for name in "${ours[@]}" "${peers[@]}"; do
         presses=$((buyers / ${share_of[$name]:-1} + 1))
         load=(--target "http://127.0.0.1:${port_of[$name]}" --buyers "$presses" --connections "$connections")
-        if [ "$name" != ours-memory ]; then # which has nothing in memory while there is something left
+        if [ "$name" != ours-memory ]; then # which has nothing in memory while units are left
             create_sale "winning-$round-$name" "$presses"
             measure "$name winning" "winning-$round-$name" "${id_of[$name]}" "$redis" "${load[@]}"
             expect '.secured == .buyers and .duplicates == 0'

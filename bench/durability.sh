@@ -1,8 +1,8 @@
 # shellcheck shell=bash disable=SC2154,SC2034,SC2016
 # What durability costs: the same presses on three kinds of Redis; sourced by script/bench.
 #
-# Relaxed keeps no append-only file; strict answers after the fsync; replica has one replica besides, on the same machine, and
-# waits for it before each answer. Every decision is asked of Redis, none told from memory.
+# relaxed keeps no append-only file; strict answers after the fsync; replica also has one replica, on the same machine,
+# and waits for it before each answer. Redis makes every decision, memory none.
 
 : "${buyers:=500000}" "${connections:=128}"
 kinds=(relaxed strict replica)

@@ -1,9 +1,9 @@
 # shellcheck shell=bash disable=SC2154,SC2034,SC2016
-# What a request costs at the least, and what it costs us; sourced by script/bench.
+# The least that a request can cost, and what ours costs; sourced by script/bench.
 #
-# The same presses of a sale that is sold out, so that all answer with the same bytes: a bare epoll loop understands nothing
-# but where a request ends; nginx reads it as HTTP and looks at nothing; sale-api does all that it does, which is to check
-# token, key and limits and to have the sale's state from Redis, or to know it.
+# The same presses in a sold-out sale, so that every server answers with the same bytes. A bare epoll loop only finds
+# the end of a request; nginx parses it as HTTP and ignores it; sale-api does all of its work: it checks token, key and
+# limits, and asks Redis or its memory for the sale's state.
 
 # shellcheck source=bench/peers.sh
 source bench/peers.sh
@@ -26,7 +26,7 @@ for round in $(seq "$rounds"); do
     done
 done
 
-# Ratios of a round, so that a slow minute strikes both.
+# Ratios within a round, so that a slow minute affects both sides.
 summarize '. as $all | def over($one; $other; figure): [$all | group_by(.round)[] | select(row($one) and row($other))
         | (row($one) | figure) / (row($other) | figure)] | if length > 0 then median | rounded else null end;
     {rows: (medians | map(del(.secured))),

@@ -1,4 +1,4 @@
--- fill.lua: puts orders onto a sale's stream as purchase.lua does, for script/bench.
+-- fill.lua: adds orders to a sale's stream as purchase.lua does, for script/bench.
 --
 -- KEYS   1 orders (stream)  2 position  3 stock
 -- ARGV   1 the sale's name  2 first position  3 last position
@@ -6,7 +6,7 @@
 
 local first, last = tonumber(ARGV[2]), tonumber(ARGV[3])
 for position = first, last do
-    -- Buyers come in no order, as they do.
+    -- Buyers arrive in no particular order, as in a real sale.
     local buyer = string.format('buyer-%08d', position * 7919 % 10000000)
     redis.call('XADD', KEYS[1], '*', 'v', '1', 'kind', 'order', 'order', ARGV[1] .. '-' .. position,
         'position', position, 'buyer', buyer, 'quantity', '1', 'key', 'press-' .. position,

@@ -1,13 +1,13 @@
-// Presses "Buy now" with TLS and without, on connections that are kept, made anew for each press, or left idle, for
-// script/bench ingress: stampede speaks no TLS, openssl's s_time presses nothing, and wrk comes from one address, which nginx'
-// limits are against.
+// Presses "Buy now" with and without TLS, on connections that are kept, new for each press, or left idle, for
+// script/bench ingress: stampede has no TLS, openssl's s_time can't press, and wrk comes from one address, which nginx
+// would limit.
 //
 // usage: ingress-client plain|tls|h2 keep|new|idle PORT PRESSES CONNECTIONS SALE NAME TOKEN-HEADER KEY-FILE
 //
-// So many presses, of distinct buyers NAME-1, NAME-2, …, at 127.0.0.1:PORT, CONNECTIONS of them under way at once: one after
-// the other on a connection (keep), or on a connection each that is closed then (new), or stays open until this is killed
-// (idle). h2 is HTTP/2 on TLS, one stream at a time. Tokens are signed with the bytes of KEY-FILE, on the way. The report is a
-// line of JSON.
+// Sends PRESSES presses of distinct buyers NAME-1, NAME-2, … to 127.0.0.1:PORT, CONNECTIONS at a time: one after the
+// other on a connection (keep), or each on its own, which is then closed (new) or stays open until the client is killed
+// (idle). h2 is HTTP/2 on TLS, one stream at a time. Tokens are signed with the bytes of KEY-FILE as they are sent. The
+// report is a line of JSON.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -29,8 +29,9 @@
 
 enum {
     EVENTS = 512,
-    ADDRESSES = 500,    // connections come from 127.1.0.1 … in turns, so that limits per address are real and met by nobody
-    ANSWER_MAX = 4096,  // a sold-out through nginx has 700 bytes
+    // Connections come from 127.1.0.1 … in rotation, so that limits per address apply and nobody reaches them.
+    ADDRESSES = 500,
+    ANSWER_MAX = 4096,  // "sold out" through nginx has 700 bytes
     REQUEST_MAX = 2048
 };
 
@@ -41,8 +42,8 @@ struct connection {
     int fd;
     SSL *ssl;  // NULL without TLS
     int is_open;
-    long buyer;       // the one whose press it is for
-    uint32_t stream;  // the one that was opened last, with HTTP/2
+    long buyer;       // whose press is in flight
+    uint32_t stream;  // the last one opened, with HTTP/2
     int status_is_409, says_sold_out, closes;
     size_t received;
     char answer[ANSWER_MAX + 1];
@@ -72,7 +73,7 @@ static void give_up(const char *why) {
     stop(why);
 }
 
-// Appends the bytes in base64url, without padding, and a zero; answers where that is.
+// Appends the bytes in base64url, without padding, and a zero. Returns the address of the zero.
 static char *append_base64url(char *out, const unsigned char *bytes, size_t count) {
     char *end = out + EVP_EncodeBlock((unsigned char *)out, bytes, (int)count);
     while (end > out && end[-1] == '=') end--;
@@ -95,14 +96,14 @@ static void write_token(char *token, size_t room, long buyer) {
     append_base64url(end, mac, mac_bytes);
 }
 
-// What a socket takes at once is more than a request.
+// A socket always takes a whole request at once.
 static void send_all(struct connection *connection, const char *bytes, size_t count) {
     long sent = connection->ssl ? SSL_write(connection->ssl, bytes, (int)count)
                                 : send(connection->fd, bytes, count, MSG_NOSIGNAL);
     if (sent != (long)count) stop("send");
 }
 
-// HPACK: a string as it is, its length in seven bits and, from 127 on, more behind them.
+// HPACK: a plain string, its length in seven bits and, from 127 on, in further bytes.
 static char *append_string(char *out, const char *string) {
     size_t length = strlen(string);
     if (length < 127) {
@@ -116,8 +117,9 @@ static char *append_string(char *out, const char *string) {
     return stpcpy(out, string);
 }
 
-// A HEADERS frame that ends its stream. Fields of the static table have its numbers, and nothing is indexed.
-static size_t write_headers_frame(char *frame, uint32_t stream, const char *path, const char *authorization, const char *key) {
+// A HEADERS frame that ends its stream. Names in the static table are referenced, and nothing is indexed.
+static size_t write_headers_frame(
+    char *frame, uint32_t stream, const char *path, const char *authorization, const char *key) {
     char *at = frame + 9;
     *at++ = (char)0x83;  // :method POST
     *at++ = (char)0x87;  // :scheme https
@@ -133,7 +135,8 @@ static size_t write_headers_frame(char *frame, uint32_t stream, const char *path
     at = append_string(at, key);
     size_t bytes = (size_t)(at - frame) - 9;
     stream = htonl(stream);
-    memcpy(frame, (char[]){0, (char)(bytes >> 8), (char)bytes, 1 /* HEADERS */, 1 | 4 /* END_STREAM, END_HEADERS */}, 5);
+    enum { HEADERS = 1, END_STREAM = 1, END_HEADERS = 4 };
+    memcpy(frame, (char[]){0, (char)(bytes >> 8), (char)bytes, HEADERS, END_STREAM | END_HEADERS}, 5);
     memcpy(frame + 5, &stream, 4);
     return bytes + 9;
 }
@@ -159,7 +162,7 @@ static void press(struct connection *connection) {
     send_all(connection, request, bytes);
 }
 
-// A client's first words: the preface, settings as they are, and a window that is never used up.
+// What a client sends first: the preface, default settings, and a window that is never used up.
 static void greet(struct connection *connection) {
     static const char words[] =
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -193,7 +196,7 @@ static void begin(struct connection *connection) {
     struct epoll_event event = {.events = EPOLLIN, .data = {.ptr = connection}};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0) stop("socket");
-    // The kernel chooses the port when it knows both ends, and has as many for each address.
+    // The kernel chooses the port once it knows both ends, so each address has all ports.
     setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     if (bind(fd, (struct sockaddr *)&from, sizeof from) < 0) stop("bind");
@@ -216,7 +219,7 @@ static void end(struct connection *connection) {
     close(connection->fd);
 }
 
-// Bytes that have come: 0 when there are no more for now, below it when there will be none.
+// Receives bytes. Returns their number, 0 if there are none for now, -1 if there will be none.
 static long take(struct connection *connection) {
     char *room = connection->answer + connection->received;
     size_t most = ANSWER_MAX - connection->received;
@@ -227,15 +230,17 @@ static long take(struct connection *connection) {
     return waits ? 0 : -1;
 }
 
-static int has(const char *bytes, size_t count, const char *word) { return memmem(bytes, count, word, strlen(word)) != NULL; }
+static int has(const char *bytes, size_t count, const char *word) {
+    return memmem(bytes, count, word, strlen(word)) != NULL;
+}
 
-// What is left of the bytes that have come, once the first have been read.
+// Removes the first bytes, which have been read.
 static void drop(struct connection *connection, size_t count) {
     connection->received -= count;
     memmove(connection->answer, connection->answer + count, connection->received);
 }
 
-// Whether an answer is there, whole; then it has been read.
+// Reads a complete answer. Returns whether there was one.
 static int read_answer(struct connection *connection) {
     char *answer = connection->answer;
     answer[connection->received] = 0;
@@ -251,7 +256,7 @@ static int read_answer(struct connection *connection) {
     return 1;
 }
 
-// The same from frames. nginx writes a status that is not in the static table as three digits.
+// The same for frames. nginx writes a status that is not in the static table as three digits.
 static int read_frames(struct connection *connection) {
     enum { DATA, HEADERS, RST_STREAM = 3, SETTINGS, GOAWAY = 7 };
     while (connection->received >= 9) {
@@ -276,18 +281,18 @@ static void serve(struct connection *connection) {
     long count;
     while ((count = take(connection)) > 0) connection->received += (size_t)count;
     if (asked.protocol == H2 ? !read_frames(connection) : !read_answer(connection)) {
-        if (count < 0) stop("an answer did not come");
+        if (count < 0) stop("an answer is missing");
         return;
     }
     answered++;
     sold_out += connection->status_is_409 && connection->says_sold_out;
     int more = begun < asked.presses;
     if (asked.after == IDLE) {
-        // Nothing is expected of it any more.
+        // No more events are expected.
         epoll_ctl(epoll, EPOLL_CTL_DEL, connection->fd, NULL);
         if (more) begin(calloc(1, sizeof *connection));
     } else if (asked.after == NEW || connection->closes) {
-        // nginx is done with a connection after `keepalive_requests`.
+        // nginx closes a connection after `keepalive_requests`.
         end(connection);
         if (more) begin(connection);
     } else if (more) {
@@ -299,7 +304,8 @@ static void serve(struct connection *connection) {
 static void read_arguments(int count, char **arguments) {
     if (count != 10) {
         fputs(
-            "usage: ingress-client plain|tls|h2 keep|new|idle PORT PRESSES CONNECTIONS SALE NAME TOKEN-HEADER KEY-FILE\n",
+            "usage: ingress-client plain|tls|h2 keep|new|idle PORT PRESSES CONNECTIONS SALE NAME TOKEN-HEADER "
+            "KEY-FILE\n",
             stderr);
         exit(64);
     }
@@ -336,13 +342,14 @@ int main(int count, char **arguments) {
     while (answered < asked.presses) {
         struct epoll_event events[EVENTS];
         int ready = epoll_wait(epoll, events, EVENTS, 10000);
-        if (ready == 0) give_up("nothing came for ten seconds");
+        if (ready == 0) give_up("no event for ten seconds");
         for (int i = 0; i < ready; i++) serve(events[i].data.ptr);
     }
     clock_gettime(CLOCK_MONOTONIC, &last);
     double seconds = (double)(last.tv_sec - first.tv_sec) + (double)(last.tv_nsec - first.tv_nsec) / 1e9;
-    printf("{\"presses\":%ld,\"sold_out\":%ld,\"connections\":%ld,\"handshakes\":%ld,\"resumed\":%ld,", answered, sold_out,
-        opened, handshakes, resumed);
+    printf(
+        "{\"presses\":%ld,\"sold_out\":%ld,\"connections\":%ld,\"handshakes\":%ld,\"resumed\":%ld,", answered,
+        sold_out, opened, handshakes, resumed);
     printf("\"requests_per_second\":%.0f}\n", (double)answered / seconds);
     fflush(stdout);
     while (asked.after == IDLE) pause();

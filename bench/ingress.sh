@@ -1,12 +1,12 @@
 # shellcheck shell=bash disable=SC2154,SC2034,SC2016
-# What nginx costs in front of all this, as deploy/nginx has it; sourced by script/bench.
+# What the delivered nginx (deploy/nginx) costs in front of sale-api; sourced by script/bench.
 #
-# The delivered configuration with its limits, caches and log, listening without TLS and with it, in front of one sale-api that
-# answers from memory that a sale is sold out. The load comes from 500 addresses and each press has a token of its own, so the
-# limits are looked at and met by nobody. CPU is that of master and workers. A handshake is a press on a new connection less one
-# on a kept connection: accepting and closing are in it.
+# The delivered configuration with its limits, caches and log listens with and without TLS in front of one sale-api that
+# answers "sold out" from memory. The load comes from 500 addresses and each press has its own token, so the limits are
+# checked and never reached. CPU is that of master and workers. The cost of a handshake is that of a press on a new
+# connection minus that of one on a kept connection: accepting and closing are included.
 #
-# Nothing is resumed: every handshake is a full one, P-256, as of a buyer who comes for the first time. h2 is HTTP/2 on TLS, which
+# No session is resumed: every handshake is a full one with P-256, as for a new buyer. h2 is HTTP/2 on TLS, which
 # browsers choose, with one press at a time on a connection.
 
 : "${buyers:=200000}" "${connections:=128}"
@@ -18,7 +18,7 @@ start_api api
 api=$started
 create_sold_out_sale ingress "$api_port"
 token=$("$bin/salectl" token --subject somebody)
-# The first key's bytes; base64url comes without its padding.
+# The bytes of the first key; base64url has no padding.
 jq -r '.keys[0].k + "="' "$SALE_JWT_JWKS_FILE" | basenc --base64url --decode >"$dir/key"
 
 plain_port=$(free_port) tls_port=$(free_port)
@@ -28,7 +28,7 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -su
     -keyout "$dir/nginx/etc/tls/sale.key" -out "$dir/nginx/etc/tls/sale.pem" 2>"$dir/openssl.log"
 sed "s/443/127.0.0.1:$tls_port/; /\[::\]/d" deploy/nginx/site/sale-listen.conf >>"$dir/nginx/etc/site/sale-listen.conf"
 
-# In $nginx the master and its workers. Others of its children come and go: they look after the caches.
+# The ids of the master and its workers are in $nginx. Its other children come and go: they manage the caches.
 start_ingress() {
     start "nginx-$round" nginx -p "$dir/nginx" -c "$dir/nginx/etc/sale.conf" -g "$nginx_globals"
     wait_for nginx has_workers
@@ -37,42 +37,43 @@ start_ingress() {
 workers() { pgrep -P "$started" -f 'nginx: worker process'; }
 has_workers() { [ "$(workers | wc -l)" = "$(getconf _NPROCESSORS_ONLN)" ]; }
 
-# Memory that is nobody else's, and a share of what is, of all of them in KiB.
+# Proportional set size of all of them, in KiB.
 proportional_kib() {
     local id
     for id in "${nginx[@]}"; do cat "/proc/$id/smaps_rollup"; done | awk '$1 == "Pss:" { sum += $2 } END { print sum }'
 }
 
-# client plain|tls|h2 keep|new|idle PRESSES: the command of a load, in $client; what it prints is its report.
+# client plain|tls|h2 keep|new|idle PRESSES: puts the load client's command in $client; it prints a report.
 client() {
     local port=$tls_port
-    [ "$1" != plain ] || port=$plain_port
-    client=("$dir/ingress-client" "$1" "$2" "$port" "$3" "$connections" ingress "$round-$1-$2" "${token%%.*}" "$dir/key")
+    if [ "$1" = plain ]; then port=$plain_port; fi
+    client=("$dir/ingress-client" "$1" "$2" "$port" "$3" "$connections" ingress "$round-$1-$2" "${token%%.*}"
+        "$dir/key")
 }
 
-# load plain|tls|h2 keep|new PRESSES: runs it to its end; its report is in report.json.
+# load plain|tls|h2 keep|new PRESSES: runs the load client to its end; the report is in report.json.
 load() {
     client "$@"
     "${client[@]}" >"$dir/report.json" 2>>"$dir/client.log" 9>&- || give_up 'the load client has failed'
     expect '.sold_out == .presses and .resumed == 0'
 }
 
-# press_through NAME plain|tls|h2 keep|new PRESSES: a run, and its row.
+# press_through NAME plain|tls|h2 keep|new PRESSES: runs a load, and adds its row.
 press_through() {
     local name=$1 before after
     before=("$(ticks "${nginx[@]}")" "$(ticks "$api")")
     load "$2" "$3" "$4"
     after=("$(ticks "${nginx[@]}")" "$(ticks "$api")")
-    jq -c --arg name "$name" --argjson round "$round" --argjson nginx "$((after[0] - before[0]))" \
+    reported --arg name "$name" --argjson round "$round" --argjson nginx "$((after[0] - before[0]))" \
         --argjson api "$((after[1] - before[1]))" '{name: $name, round: $round, presses, connections, handshakes,
-            nginx_us: ($nginx * 10000 / .presses), api_us: ($api * 10000 / .presses), requests_per_second}' \
-        "$dir/report.json" | add_row
+            nginx_us: ($nginx * 10000 / .presses), api_us: ($api * 10000 / .presses), requests_per_second}' |
+        add_row
 }
 
-# hold_idle NAME tls|h2: connections that have pressed once each, and stay; the row says what each has added to nginx.
+# hold_idle NAME tls|h2: opens connections that press once and stay; adds a row with the memory that each adds to nginx.
 hold_idle() {
     local before after report
-    # What it takes once, it has taken.
+    # One-time allocations come first.
     load "$2" new "$connections"
     before=$(proportional_kib)
     client "$2" idle "$idle"
@@ -91,7 +92,7 @@ hold_idle() {
 }
 
 for round in $(seq "$rounds"); do
-    # Each on workers that have held nothing before: what is freed is used again, and would not show.
+    # Each on new workers: memory that was freed is used again, and would not show.
     for protocol in tls h2; do
         start_ingress
         hold_idle "idle, $protocol" "$protocol"

@@ -1,11 +1,11 @@
 # shellcheck shell=bash disable=SC2154,SC2034,SC2016
-# How long an answer takes at a part of what can be done; sourced by script/bench.
+# How long an answer takes below saturation; sourced by script/bench.
 #
-# First the saturation: a closed loop on all of the machine, client included. Then presses that come at a fixed rate whatever
-# the answers do, and whose latency counts from the moment they were due: what the client itself is late by is in it.
+# First the saturation: a closed loop on the whole machine, client included. Then presses at a fixed rate, independent
+# of the answers. Latency counts from when a press was due, so it includes the client's own delay.
 
 : "${buyers:=500000}" "${connections:=128}"
-# As long as a stampede is: its units are gone in the first part of a second, in which every press is written and fsynced.
+# As long as a stampede: its units are sold in the first part of a second, in which every press is written and fsynced.
 seconds=10
 
 start_redis redis
@@ -24,9 +24,8 @@ for round in $(seq "$rounds"); do
         press "latency-$round-$percent" --target "http://127.0.0.1:$api_port" --over "${seconds}s" \
             --buyers "$((rate * percent * seconds / 100))"
         expect '.errors == 0'
-        jq -c --arg percent "$percent" --argjson round "$round" --argjson seconds "$seconds" '{name: "\($percent) %",
-            round: $round, presses_per_second: (.buyers / $seconds), p50_ms, p99_ms, p999_ms, max_ms}' \
-            "$dir/report.json" | add_row
+        reported --arg percent "$percent" --argjson round "$round" --argjson seconds "$seconds" '{name: "\($percent) %",
+            round: $round, presses_per_second: (.buyers / $seconds), p50_ms, p99_ms, p999_ms, max_ms}' | add_row
     done
 done
 

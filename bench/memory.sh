@@ -1,25 +1,27 @@
 # shellcheck shell=bash disable=SC2154,SC2034,SC2016
-# What one API process holds; sourced by script/bench.
+# Memory of one API process; sourced by script/bench.
 #
-# Tables of a fixed size are touched at the start, so what grows later is growth. Requests come from at most a million buyers,
-# who come again in each turn; the sale is open in the first and sold out in the others.
+# Tables of fixed size are touched at the start, so later growth is real growth. Requests come from at most a million
+# buyers, who return in each stampede; the sale is open in the first and sold out in the others.
 
 : "${connections:=128}"
-early=100000 turn=1000000 round=1 rounds=1
+early=100000 most=1000000 round=1 rounds=1
 
 start_redis redis
 start_api api
 api=$started
 note() {
-    jq -nc --arg name "$1" --argjson kib "$(memory_kib "$api")" '{name: $name, round: 1, rss_mib: ($kib / 1024)}' | add_row
+    jq -nc --arg name "$1" --argjson kib "$(memory_kib "$api")" '{name: $name, round: 1, rss_mib: ($kib / 1024)}' |
+        add_row
 }
 note start
 
-# A few presses while all connections are open: the others are idle.
+# A few presses while all connections are open; the other connections are idle.
 create_sale idle 10
 press idle --target "http://127.0.0.1:$api_port" --connections 10000 --buyers 50 --over 5s &
 load=$!
-held() { [ "$(curl -s "http://127.0.0.1:$api_port/metrics" | awk '$1 == "sale_http_connections" { print $2 }')" -ge 10000 ]; }
+connections() { curl -s "http://127.0.0.1:$api_port/metrics" | awk '$1 == "sale_http_connections" { print $2 }'; }
+held() { [ "$(connections)" -ge 10000 ]; }
 wait_for '10,000 connections' held
 note '10000 idle connections'
 wait "$load"
@@ -27,11 +29,11 @@ expect '.errors == 0'
 
 create_sale memory "$stock"
 sent=0
-# send COUNT: presses until so many have been sent in all.
+# send COUNT: presses until that many have been sent in total.
 send() {
     local count
     while [ "$sent" -lt "$1" ]; do
-        count=$(($1 - sent < turn ? $1 - sent : turn))
+        count=$(($1 - sent < most ? $1 - sent : most))
         press memory --target "http://127.0.0.1:$api_port" --connections "$connections" --buyers "$count"
         expect '.errors == 0'
         sent=$((sent + count))

@@ -1,10 +1,11 @@
 # shellcheck shell=bash disable=SC2154,SC2034,SC2016
-# A million buyers: the time in which all are decided, beside that in which the same client has as many echoed off the bare
-# epoll loop; sourced by script/bench.
+# A million buyers: the time in which all are decided, beside the time in which the bare epoll loop echoes as many
+# requests of the same client; sourced by script/bench.
 #
-# On 2 cores the client, Redis and two API processes share what the echo has with the client alone; the ratio says what deciding
-# adds. Two, since one would be busy while the core of the client has time to spare.
-# A last round, not timed, writes every attempt to a log and has a worker store the winners, and salectl proves the sale.
+# On 2 cores the client, Redis and two API processes share what the echo shares with the client alone; the ratio is what
+# deciding adds. There are two API processes, since one would be busy while the client's core has time to spare.
+#
+# A last round, not timed, logs every attempt and has a worker store the winners; then salectl proves the sale.
 
 # shellcheck source=bench/peers.sh
 source bench/peers.sh
@@ -51,4 +52,5 @@ summarize 'def seconds: .buyers / .decisions_per_second;
     | medians as $rows
     | {rows: $rows, figures: {seconds: ($rows | row("ours") | seconds | rounded),
         echo_seconds: ($rows | row("echo") | seconds | rounded), time_over_echo: ($ratios | median | rounded),
-        secured: ($rows | row("ours").secured), errors: ($rows | row("ours").errors), checker_green: '"$green"'}}'
+        secured: ($rows | row("ours").secured), errors: ($rows | row("ours").errors), checker_green: $green}}' \
+    --argjson green "$green"

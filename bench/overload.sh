@@ -1,16 +1,16 @@
 # shellcheck shell=bash disable=SC2154,SC2034,SC2016
 # What is still answered in time when twice as many press as can be served; sourced by script/bench.
 #
-# What saturates here is the decision: every purchase wins, and Redis has a disk that takes 25 ms to sync, so that it decides
-# one batch of at most 512 in little more. The disk is AOF-FLUSH-SLEEP, Redis' own testing aid, and its files are in memory: a
-# real one would have other people's work in it. Client and API have cores left then, and what is measured is whether the API
-# turns the rest away early enough for what it accepts. On two cores an API that is itself the bottleneck could not show that:
-# a refusal costs it a recv and a send too, most of what a decision costs, and the client that must press twice as fast needs
-# the same cores.
+# The decision is the bottleneck: every purchase wins, and Redis has a disk that takes 25 ms to sync, so that a batch of
+# at most 512 takes little more. The slow disk is AOF-FLUSH-SLEEP, Redis' own testing aid, and its files are in memory:
+# a real disk would carry other work, too. Client and API have CPU to spare then, and the test shows whether the API
+# refuses the rest early enough for the purchases that it accepts. On two cores an API that is the bottleneck itself
+# could not show that: a refusal also costs a recv and a send, most of the cost of a decision, and the client that must
+# press twice as fast needs the same cores.
 #
-# Nobody comes back (stampede --once): goodput is what was told secured within 3 s of the press, a second. The connections are
-# enough for every press to leave when it is due while the queue of the API (16,384) is full; a process may commonly have
-# 20,000 descriptors.
+# Nobody comes back (stampede --once). Goodput is the number of buyers per second who hear secured within 3 s of the
+# press. There are enough connections for every press to leave when it is due while the queue of the API (16,384) is
+# full; a process may commonly have 20,000 descriptors.
 
 : "${buyers:=150000}" "${connections:=19000}"
 sync_us=25000
@@ -23,14 +23,14 @@ api=$started
 redis-cli -p "$redis_port" DEBUG AOF-FLUSH-SLEEP "$sync_us" >/dev/null
 
 outcome() {
-    jq -c --arg name "$1" --argjson round "$round" \
-        '{name: $name, round: $round, buyers, secured, shed, errors, goodput_per_second, p50_ms, p99_ms, max_ms}' \
-        "$dir/report.json" | add_row
+    reported --arg name "$1" --argjson round "$round" \
+        '{name: $name, round: $round, buyers, secured, shed, errors, goodput_per_second, p50_ms, p99_ms, max_ms}' |
+        add_row
 }
 
 for round in $(seq "$rounds"); do
     create_sale "saturation-$round" "$buyers"
-    # Enough for full batches, one with Redis and the next gathering.
+    # Enough presses for full batches, one with Redis and the next one gathering.
     press "saturation-$round" --target "http://127.0.0.1:$api_port" --buyers "$((buyers / 2))" --connections 2048 --once
     expect '.errors == 0 and .shed == 0'
     outcome saturation

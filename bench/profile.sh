@@ -1,9 +1,10 @@
 # shellcheck shell=bash disable=SC2154,SC2034,SC2016
 # Where each microsecond of a decision goes; sourced by script/bench.
 #
-# perf looks at sale-api, Redis and the client a thousand times a second each, while buyers of a sale that is sold out press,
-# all of them asked of Redis; bench/attribute.awk says which part a sample belongs to. The microseconds are each part's share of
-# what the process took per decision in a run without perf. The client's signing is before its first press, and left out.
+# perf samples sale-api, Redis and the client a thousand times a second each, while buyers press in a sold-out sale and
+# Redis decides every press; bench/attribute.awk assigns each sample to a part. A part's microseconds are its share of
+# what the process took per decision in a run without perf. The client signs before its first press, and that is left
+# out.
 
 # shellcheck source=bench/peers.sh
 source bench/peers.sh
@@ -33,7 +34,7 @@ for id in "${ids[@]: -2}"; do
     wait "$id" || true
 done
 
-# parts PROCESS FIGURE: its parts, largest first.
+# parts PROCESS FIGURE: the parts of a process, largest first.
 parts() {
     perf script -i "$dir/$1.data" -F comm,ip,sym,dso 2>/dev/null | awk -f bench/attribute.awk |
         jq -Rn --arg process "$1" --argjson us "$(jq -s ".[0].$2" "$dir/rows.jsonl")" \
@@ -47,6 +48,6 @@ for pair in 'client client_us' 'api api_us' 'redis redis_us'; do
     parts "${pair[@]}" >>"$dir/parts.jsonl"
 done
 
-summarize --slurpfile parts "$dir/parts.jsonl" \
-    '{rows: ($parts | map({name, us: (.us | rounded)}) | map(select(.us >= 0.005))),
-      figures: (.[0] | {api_us, redis_us, client_us} | map_values(rounded))}'
+summarize '{rows: ($parts | map({name, us: (.us | rounded)}) | map(select(.us >= 0.005))),
+      figures: (.[0] | {api_us, redis_us, client_us} | map_values(rounded))}' \
+    --slurpfile parts "$dir/parts.jsonl"

@@ -1,9 +1,10 @@
 # shellcheck shell=bash disable=SC2154,SC2034
-# What a waiting room costs and what it is good for; sourced by script/bench.
+# What a waiting room costs and what it gains; sourced by script/bench.
 #
-# First --buyers join before the opening, at one sale-api, and are let in within about fifty seconds: joins a second of one
-# core, memory in Redis, and the whole of it proven at the end. Then a tenth of them, at most 100,000, come through nginx to
-# two API processes within five seconds, without a waiting room and with one that lets them in within twenty, side by side.
+# First --buyers join at one sale-api before the opening, and are admitted within about fifty seconds: joins per second
+# of one core, memory in Redis, and a proof of the whole sale at the end. Then a tenth of them, at most 100,000, come
+# through nginx to two API processes within five seconds, without a waiting room and with one that admits them within
+# twenty, for comparison.
 
 : "${buyers:=1000000}" "${connections:=256}"
 
@@ -23,11 +24,10 @@ nginx_site "$dir/nginx" sale "127.0.0.1:$nginx_port" "${servers[@]}"
 nginx_ledger "$dir/nginx" "127.0.0.1:$ledger_port"
 start nginx nginx -p "$dir/nginx" -c "$dir/nginx/etc/sale.conf" -g "$nginx_globals"
 
-now_ms() { date +%s%3N; }
 joined() { redis-cli -p "$redis_port" HLEN "sale:{$1}:tickets"; }
 used_memory() { redis-cli -p "$redis_port" INFO memory | tr -d '\r' | awk -F: '$1 == "used_memory" { print $2 }'; }
 
-# stampede NAME OPTION…: its report and its log are NAME.json and NAME.jsonl; it runs in the background, as $client.
+# stampede NAME OPTION…: runs the load client in the background as $client; its report is NAME.json, its log NAME.jsonl.
 stampede() {
     local name=$1
     shift
@@ -35,18 +35,17 @@ stampede() {
     client=$!
 }
 
-# prove NAME: waits for the end of the stampede and of the worker's backlog, and holds all against each other.
+is_drained() { [ "$("$bin/salectl" show "$1" --json | jq .backlog)" = 0 ]; }
+
+# prove NAME: waits for the end of the stampede and of the worker's backlog, and proves the sale.
 prove() {
-    wait "$client" || wrong "the load client of $1 is not content"
-    for _ in $(seq 600); do
-        [ "$("$bin/salectl" show "$1" --json | jq .backlog)" = 0 ] && break
-        sleep 0.1
-    done
+    wait "$client" || wrong "the load client reports errors for $1"
+    succeeds_within 60 is_drained "$1" || step "the worker has not stored all of $1"
     "$bin/salectl" check "$1" --log "$dir/$1.jsonl" --json >"$dir/$1.check" || wrong "the checker is red for $1"
     "$bin/salectl" fairness "$dir/$1.jsonl" --json >"$dir/$1.fairness" || wrong "$1 was not fair"
     jq -n --arg name "$1" --slurpfile report "$dir/$1.json" --slurpfile check "$dir/$1.check" \
-        --slurpfile fairness "$dir/$1.fairness" '$report[0] as $r | $fairness[0] as $f | {name: $name, buyers: $r.buyers,
-            secured: $r.secured, sold_out: $r.sold_out, errors: $r.errors, verdict: $check[0].verdict,
+        --slurpfile fairness "$dir/$1.fairness" '$report[0] as $r | $fairness[0] as $f
+        | {name: $name, buyers: $r.buyers, secured: $r.secured, sold_out: $r.sold_out, errors: $r.errors, verdict: $check[0].verdict,
             busiest_second: $f.busiest_second, p50_ms: $r.p50_ms, p99_ms: $r.p99_ms, max_ms: $r.max_ms,
             ticket_inversions: ($f.tickets.inversions // [] | length),
             ticket_largest_lead_ms: (($f.tickets.largest_lead_ns // 0) / 1e6),
@@ -55,7 +54,7 @@ prove() {
             sold_out_after_ms: (($f.cut.sold_out_after_ns // 0) / 1e6)}'
 }
 
-# All of them, before the opening, at one process.
+# Everybody joins one process before the opening.
 opens_in=$((8 + buyers / 15000))
 opens_ms=$(($(now_ms) + opens_in * 1000))
 rate=$(((buyers + 49) / 50))
@@ -90,15 +89,16 @@ rm -f "$dir/million.jsonl"
 
 step 'a tenth of them through nginx, without a waiting room and with one'
 few=$((buyers / 10 < 100000 ? buyers / 10 : 100000))
-# From as many addresses as nginx' limits per address are made for.
+# From as many addresses as nginx' limits per address are meant for.
 url=http://127.0.0.1:$nginx_port
 "$bin/salectl" create without --title bench --stock "$((few / 10))" >/dev/null
 stampede without --target "$url" --sources 500 --buyers "$few" --over 5s
 prove without >"$dir/without.result"
-"$bin/salectl" create with --title bench --stock "$((few / 10))" --opens-at +8s --admit "$(((few + 19) / 20))/s" >/dev/null
+"$bin/salectl" create with --title bench --stock "$((few / 10))" --opens-at +8s --admit "$(((few + 19) / 20))/s" \
+    >/dev/null
 stampede with --queue --target "$url" --sources 500 --buyers "$few" --over 5s
 prove with >"$dir/with.result"
 
 cat "$dir/million.result" "$dir/without.result" "$dir/with.result" >"$dir/rows.jsonl"
-summarize '{rows: map(map_values(rounded)), figures: (.[0] | {joins_per_second, join_api_us, join_redis_us, redis_bytes_per_buyer}
-    | map_values(rounded))}'
+summarize '{rows: map(map_values(rounded)),
+    figures: (.[0] | {joins_per_second, join_api_us, join_redis_us, redis_bytes_per_buyer} | map_values(rounded))}'

@@ -1,8 +1,8 @@
 # shellcheck shell=bash disable=SC2154,SC2034,SC2016
 # What a decision costs with 1, 2 and 4 API processes under the same load; sourced by script/bench.
 #
-# Each process makes batches of its own, so four make them a quarter as large: Redis takes more calls, and a process spreads
-# less over each. 2048 connections are a full batch (SALE_BATCH_MAX) for each of the four.
+# Each process makes its own batches, so with four they are a quarter as large: Redis gets more calls, and each call
+# decides fewer purchases. 2048 connections are a full batch (SALE_BATCH_MAX) for each of the four.
 
 : "${buyers:=500000}" "${connections:=2048}"
 

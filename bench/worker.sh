@@ -1,19 +1,17 @@
 # shellcheck shell=bash disable=SC2154,SC2034,SC2016
 # How fast orders get from the stream into SQLite; sourced by script/bench.
 #
-# Beside it the same rows by the sqlite3 shell, in one transaction per 500: what SQLite itself can do here.
+# For comparison, the sqlite3 shell inserts the same rows in transactions of 500: what SQLite itself can do here.
 
 : "${buyers:=200000}" "${connections:=128}"
 entries=$((buyers < 50000 ? buyers : buyers / 50000 * 50000))
 
-now_ms() { date +%s%3N; }
-
-# wait_stored DATABASE COUNT: until so many are stored, or more; at most 120 s.
+# wait_stored DATABASE COUNT: until at least that many orders are stored, at most 120 s.
 wait_stored() {
     local persisted
     for _ in $(seq 12000); do
         persisted=$(sqlite3 -readonly "$1" 'SELECT persisted_position FROM sales' 2>/dev/null) || true
-        [ "${persisted:-0}" -ge "$2" ] && return 0
+        if [ "${persisted:-0}" -ge "$2" ]; then return 0; fi
         sleep 0.01
     done
     give_up 'the worker did not store all within 120 s'
@@ -25,7 +23,7 @@ start_worker() {
     worker=$started
 }
 
-# A backlog, drained.
+# Drains a backlog.
 measure_drain() {
     local database=$dir/drain-$round.db begin end early first
     create_sale "drain-$round" "$entries"
@@ -48,22 +46,23 @@ measure_drain() {
     redis-cli -p "$redis_port" FLUSHALL >/dev/null
 }
 
-# The same rows, by the shell.
+# Inserts the same rows with the sqlite3 shell.
 measure_shell() {
     local database=$dir/shell-$round.db begin end
     sqlite3 "$dir/drain-$round.db" ".schema orders" | sed '/TRIGGER/,$d' >"$dir/schema.sql"
     [ -s "$dir/rows.sql" ] || sqlite3 -cmd '.mode insert orders' "$dir/drain-$round.db" 'SELECT * FROM orders' |
-        awk 'NR % 500 == 1 { if (NR > 1) print "COMMIT;"; print "BEGIN;" } { print } END { print "COMMIT;" }' >"$dir/rows.sql"
+        awk 'NR % 500 == 1 { if (NR > 1) print "COMMIT;"; print "BEGIN;" } { print } END { print "COMMIT;" }' \
+            >"$dir/rows.sql"
     sqlite3 "$database" 'PRAGMA journal_mode = WAL' '.read '"$dir/schema.sql" >/dev/null
     begin=$(now_ms)
     sqlite3 "$database" 'PRAGMA synchronous = FULL' ".read $dir/rows.sql"
     end=$(now_ms)
     [ "$(sqlite3 "$database" 'SELECT count(*) FROM orders')" = "$entries" ] || wrong 'the shell has not stored all rows'
-    settle 'sqlite3 shell' "$entries" "$((end - begin))"
+    add_duration 'sqlite3 shell' "$entries" "$((end - begin))"
 }
 
-# Winners of a stampede: how long after the last was secured all are stored.
-measure_settling() {
+# Measures how long after a stampede all of its winners are stored.
+measure_persisting() {
     local database=$dir/live-$round.db begin end
     create_sale "live-$round" "$stock"
     start_worker "$database"
@@ -72,13 +71,13 @@ measure_settling() {
     expect ".secured == $stock and .errors == 0"
     wait_stored "$database" "$stock"
     end=$(now_ms)
-    settle stampede "$stock" "$((end - begin))"
+    add_duration stampede "$stock" "$((end - begin))"
     stop "$worker"
     redis-cli -p "$redis_port" FLUSHALL >/dev/null
 }
 
-# settle NAME ENTRIES MS
-settle() {
+# add_duration NAME ENTRIES MS: adds a row.
+add_duration() {
     jq -nc --arg name "$1" --argjson round "$round" --argjson entries "$2" --argjson ms "$3" \
         '{name: $name, round: $round, entries: $entries, ms: $ms}' | add_row
 }
@@ -88,10 +87,12 @@ start_api api
 for round in $(seq "$rounds"); do
     measure_drain
     measure_shell
-    measure_settling
+    measure_persisting
     rm -f "$dir"/*.db "$dir"/*.db-*
 done
 
 summarize 'medians as $rows | def rate($name): $rows | row($name) | .entries * 1000 / .ms;
-    {rows: $rows, figures: {entries_per_second: (rate("worker") | floor), shell_rows_per_second: (rate("sqlite3 shell") | floor),
-        worker_over_shell: (rate("worker") / rate("sqlite3 shell") | rounded), settled_ms: ($rows | row("stampede").ms)}}'
+    {rows: $rows, figures: {entries_per_second: (rate("worker") | floor),
+        shell_rows_per_second: (rate("sqlite3 shell") | floor),
+        worker_over_shell: (rate("worker") / rate("sqlite3 shell") | rounded),
+        settled_ms: ($rows | row("stampede").ms)}}'

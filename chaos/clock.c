@@ -1,8 +1,9 @@
 // clock.c: a wall clock that a scenario sets, preloaded into one process.
 //
-// Adds the seconds that the file named by CHAOS_CLOCK holds to what gettimeofday, time and clock_gettime(CLOCK_REALTIME)
-// answer; other clocks stay as they are. Setting the machine's own clock would hit the tests beside this one. Debian's
-// libfaketime 0.9.10 does not start with redis-server: both want memory before either is ready (jemalloc).
+// Adds the seconds in the file named by CHAOS_CLOCK to the results of gettimeofday, time and
+// clock_gettime(CLOCK_REALTIME); other clocks are unchanged. Setting the machine's own clock would affect other tests.
+// Debian's libfaketime 0.9.10 does not work with redis-server: both need memory before either is initialised
+// (jemalloc).
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdlib.h>

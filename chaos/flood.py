@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Floods a server of this machine with connections of one kind, and says as JSON what came of it.
+"""Floods a server on this machine with connections of one kind, and reports the result as JSON.
 
 usage: flood.py NAME HOST:PORT SECONDS
        flood.py --list
 
-As many connections as the flood has are kept open: one that ends is opened anew. After SECONDS all are closed, and a line
-tells how many were opened, how many the server ended, how many answers came, how many of them were not those that had to come
-(wrong), and whether it was the flood that it is meant to be (met).
+A flood keeps a fixed number of connections open: one that ends is replaced. After SECONDS all are closed, and a line
+reports how many were opened, how many the server ended, how many answers came, how many of those were not the expected
+ones (wrong), and whether the flood was what it is meant to be (met).
 """
 
 import errno
@@ -25,7 +25,7 @@ GET = HEAD + b"\r\n"
 NOWHERE = b"GET /nowhere HTTP/1.1\r\nHost: shop\r\n\r\n"
 POST = b"POST /v1/sales/any/purchases HTTP/1.1\r\nHost: shop\r\nContent-Length: "
 
-# Connections that are opened, and bytes that are sent or read, before others have their turn.
+# Connections that are opened, and bytes that are sent or read, before the next connection is served.
 OPENED_AT_ONCE = 500
 BYTES_AT_ONCE = 1 << 18
 
@@ -34,54 +34,54 @@ BYTES_AT_ONCE = 1 << 18
 class Flood:
     about: str
     connections: int
-    # Sent as soon as there is a connection, and again when it has been answered whole.
+    # Sent once connected, and again after every request in it has been answered.
     first: bytes = b""
     # Sent once a second from then on.
     drip: bytes = b""
     # What `first` must be answered with.
     statuses: tuple = ()
     reads: bool = True
-    # Ends its own half of the connection behind `first`.
+    # Closes its own half of the connection after `first`.
     finishes: bool = False
-    # Goes without a goodbye behind `first`: linger of zero, so that the kernel sends RST.
+    # Resets the connection after `first`: with a linger of zero the kernel sends RST.
     resets: bool = False
-    # Whether it is for the server to end these connections.
+    # Whether the server has to end these connections.
     is_ended: bool = False
 
 
 FLOODS = {
     "slow-heads": Flood(
-        "2,000 heads of which a byte comes every second",
+        "2,000 heads that arrive one byte per second",
         2000, HEAD + b"X: ", drip=b"x", is_ended=True),
     "slow-bodies": Flood(
-        "2,000 bodies of which a byte comes every second",
+        "2,000 bodies that arrive one byte per second",
         2000, POST + b"1000\r\n\r\n", drip=b"x", is_ended=True),
     "slow-readers": Flood(
-        "500 clients who ask on and on, and read no answer",
+        "500 clients that keep sending requests and read no answer",
         500, GET * 10_000, reads=False, is_ended=True),
     "idle-connections": Flood(
-        "10,000 connections on which nothing is said",
+        "10,000 idle connections",
         10_000),
     "resets": Flood(
-        "connections that are opened, begun on and reset, as fast as it goes, 200 at a time",
+        "connections that are reset in the middle of a request, as fast as possible, 200 at a time",
         200, HEAD, resets=True),
     "large-heads": Flood(
         "50 heads of a mebibyte at a time, each refused (431)",
         50, HEAD + b"X: " + b"x" * (1 << 20), statuses=(431,), is_ended=True),
     "pipelines": Flood(
-        "100 connections with 1,002 requests in one go, again and again",
+        "100 connections that pipeline 1,002 requests at once, again and again",
         100, (GET + NOWHERE + POST + b"0\r\n\r\n") * 334, statuses=(200, 404, 401) * 334),
     "half-closed": Flood(
-        "500 clients at a time who ask, and say that it was all",
+        "500 clients at a time that send a request and close their half",
         500, GET, statuses=(200,), finishes=True, is_ended=True),
     "half-closed-idle": Flood(
-        "500 clients at a time who say that it was all, and never asked",
+        "500 clients at a time that close their half without a request",
         500, finishes=True, is_ended=True),
     "more-connections": Flood(
-        "3,000 connections where 1,000 are allowed",
+        "3,000 connections when 1,000 are allowed",
         3000, is_ended=True),
     "no-descriptors": Flood(
-        "1,000 connections where not one descriptor is left",
+        "1,000 connections when no descriptor is left",
         1000),
 }
 
@@ -93,14 +93,14 @@ class Connection:
         self.socket = socket.socket()
         self.socket.setblocking(False)
         if not flood.reads:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)  # as little as may be, 2 KiB
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)  # the smallest possible, 2 KiB
         code = self.socket.connect_ex(address)
         if code not in (0, errno.EINPROGRESS):
             self.socket.close()
             raise OSError(code, "connect")
         self.unsent = memoryview(flood.first)
         self.is_begun = False
-        # Answers so far, and the end of what was read, in which a status line may begin.
+        # Answers so far, and the end of the bytes read, in which a status line may begin.
         self.answers = 0
         self.tail = b""
 
@@ -130,7 +130,7 @@ class Flooding:
         for _ in range(min(self.flood.connections - len(self.connections), OPENED_AT_ONCE)):
             try:
                 connection = Connection(self.flood, self.address)
-            except OSError:  # no port is free for the moment
+            except OSError:  # no port is free at the moment
                 return
             self.connections[connection.socket.fileno()] = connection
             self.poll.register(connection.socket, self.reading | select.EPOLLOUT)
@@ -140,7 +140,7 @@ class Flooding:
             if not connection.is_begun:
                 connection.is_begun = True
                 self.opened += 1
-            # An answer first: it is lost if the server resets the connection meanwhile.
+            # Receive first: an answer is lost if the server resets the connection meanwhile.
             if events & (select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR):
                 self.receive(connection)
             if events & select.EPOLLOUT and connection.socket.fileno() >= 0:
@@ -165,7 +165,7 @@ class Flooding:
 
     def receive(self, connection):
         if not self.flood.reads:
-            return self.end(connection)  # the only event that it gets unasked is the end
+            return self.end(connection)  # without EPOLLIN, the only event is the end
         received = connection.socket.recv(BYTES_AT_ONCE)
         if not received:
             return self.end(connection)
@@ -187,9 +187,11 @@ class Flooding:
         connection.answers += 1
 
     def is_whole(self, connection):
-        """Whether all that was asked has been answered."""
+        """Whether every request has been answered."""
         expected = len(self.flood.statuses)
-        return connection.answers == 0 if expected == 0 else connection.answers > 0 and connection.answers % expected == 0
+        if expected == 0:
+            return connection.answers == 0
+        return connection.answers > 0 and connection.answers % expected == 0
 
     def drip(self):
         for connection in list(self.connections.values()):
@@ -202,7 +204,7 @@ class Flooding:
                     self.end(connection)
 
     def end(self, connection):
-        """The server has ended it."""
+        """The server has ended the connection."""
         self.ended += 1
         if not self.flood.is_ended or not self.is_whole(connection):
             self.wrong += 1

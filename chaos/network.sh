@@ -1,15 +1,16 @@
 # shellcheck shell=bash disable=SC2154
-# Four hosts on one machine, in network and mount namespaces that nobody else sees; sourced by run.sh.
+# Four hosts on one machine, in network and mount namespaces that nobody else sees; sourced by run.sh and
+# validate/rounds.sh.
 #
-# Each host has two links: back, for Redis and the Sentinels, and front, for buyers. The addresses are those set aside for
-# documentation (RFC 5737). Each has a disk of its own, in memory, which can be filled.
+# Each host has two links: back, for Redis and the Sentinels, and front, for buyers. The addresses are those reserved
+# for documentation (RFC 5737). Each host has its own disk, in memory, which can be filled.
 
 hosts=(0 1 2 3)
 back_net=198.51.100 front_net=203.0.113
 
 make_network() {
     local host side net
-    mount -t tmpfs none /run # where ip keeps the names of namespaces
+    mount -t tmpfs none /run # ip keeps the names of namespaces there
     ip link set lo up
     for side in back front; do
         net=${side}_net
@@ -42,22 +43,22 @@ on() {
     nsenter --net="/run/netns/host-$host" "$@"
 }
 
-# Cuts a host's back link: packets vanish, as with a cable pulled at the switch.
+# Cuts a host's back link: packets are lost, as if its cable were pulled at the switch.
 cut_link() { ip link set "back-$1" nomaster; }
 mend_link() { ip link set "back-$1" master back; }
 
-# What host $1 sends to host $2 vanishes; what it receives does not.
+# Drops what host $1 sends to host $2, but not what it receives.
 lose_answers() { ip -n "host-$1" route add blackhole "$(back_address "$2")/32"; }
 pass_answers() { ip -n "host-$1" route del blackhole "$(back_address "$2")/32"; }
 
 disk() { echo "$dir/disk-$1"; }
-# Leaves next to no room on a host's disk, 64 KiB, and makes it again. It is written to meanwhile, and can't be made smaller
-# than it is full.
+# Leaves only 64 KiB on a host's disk. The disk is being written to meanwhile, and can't be made smaller than its
+# contents.
 fill_disk() {
     local used
     for _ in $(seq 100); do
         used=$(df -k --output=used "$(disk "$1")" | tail -n 1)
-        mount -o "remount,size=$((used + 64))k" "$(disk "$1")" 2>/dev/null && return 0
+        if mount -o "remount,size=$((used + 64))k" "$(disk "$1")" 2>/dev/null; then return 0; fi
     done
     printf 'script/chaos: the disk of host %s could not be filled\n' "$1" >&2
     exit 1

@@ -1,26 +1,26 @@
 # shellcheck shell=bash disable=SC2154
-# The system that is broken: Redis and a Sentinel on hosts 0 to 2, an API process on 0 and 1, both workers on 3; sourced by
-# run.sh. Everything ends with the namespace of processes that it runs in.
+# The system under test: Redis and a Sentinel on hosts 0 to 2, an API process on 0 and 1, both workers on 3. Sourced
+# after script/common.sh and chaos/network.sh. Everything ends with the process namespace that it runs in.
 
-# What runs, by name.
+# Process ids by name.
 declare -A id_of
 
-# start NAME HOST COMMAND…: runs it on the host, in the background; its output is added to NAME.log.
+# start NAME HOST COMMAND…: runs it on the host in the background; its output is appended to NAME.log.
 start() {
     local name=$1 host=$2
     shift 2
-    # Each of these becomes the next, so that the id is that of the command.
+    # Each of these execs the next, so the id is that of the command.
     CHAOS_CLOCK=$dir/clock/$name LD_PRELOAD=$dir/clock.so nsenter --net="/run/netns/host-$host" "$@" \
         >>"$dir/$name.log" 2>&1 </dev/null &
     id_of[$name]=$!
 }
 
-# kill -9 of what runs under a name, without the shell's word about it.
+# Kills a process with SIGKILL, without the shell's message about it.
 destroy() {
     kill -KILL "${id_of[$1]}"
     wait "${id_of[$1]}" 2>/dev/null || true
 }
-# Has it end by itself.
+# Stops a process with SIGTERM.
 finish() {
     kill -TERM "${id_of[$1]}"
     wait "${id_of[$1]}" 2>/dev/null || true
@@ -28,22 +28,19 @@ finish() {
 freeze() { kill -STOP "${id_of[$1]}"; }
 thaw() { kill -CONT "${id_of[$1]}"; }
 
-# Sets the wall clock of what runs under a name ahead by so many seconds, or back.
+# Sets the wall clock of a process forward by that many seconds, or back.
 set_clock() { printf '%+020d' "$2" | dd of="$dir/clock/$1" conv=notrunc status=none; }
 
 # wait_for WHAT COMMAND…: until the command succeeds, at most 60 s.
 wait_for() {
     local what=$1
     shift
-    for _ in $(seq 600); do
-        "$@" >/dev/null 2>&1 && return 0
-        sleep 0.1
-    done
+    if succeeds_within 60 "$@"; then return 0; fi
     printf 'script/chaos: %s did not happen within 60 s; logs are in %s\n' "$what" "$dir" >&2
     exit 1
 }
 
-# A random number of milliseconds from $1 to $2 is slept.
+# Sleeps for a random number of milliseconds from $1 to $2.
 sleep_between() {
     local milliseconds=$(($1 + RANDOM % ($2 - $1)))
     sleep "$((milliseconds / 1000)).$(printf %03d "$((milliseconds % 1000))")"
@@ -51,7 +48,7 @@ sleep_between() {
 
 # MARK: Starting
 
-# Started again, a server follows whoever the Sentinels say: they rewrite its redis.conf.
+# A restarted server follows the primary that the Sentinels have written into its redis.conf.
 start_redis() { start "redis-$1" "$1" redis-server "$(disk "$1")/redis.conf"; }
 start_sentinel() { start "sentinel-$1" "$1" redis-server "$(disk "$1")/sentinel.conf" --sentinel; }
 # start_api HOST [FOLDER]: FOLDER holds the programs of another release.
@@ -69,11 +66,9 @@ start_system() {
         {
             printf 'bind %s 127.0.0.1\nport 6379\nprotected-mode no\n' "$(back_address "$host")"
             printf 'dir %s\nenable-debug-command local\n' "$(disk "$host")"
-            printf 'save ""\nappendonly yes\nappendfsync always\nno-appendfsync-on-rewrite no\n'
-            printf 'auto-aof-rewrite-percentage 0\n'
-            printf 'maxmemory-policy noeviction\nmin-replicas-to-write 1\nrepl-backlog-size 64mb\n'
-            printf 'repl-diskless-sync-delay 0\n'
-            [ "$host" = 0 ] || printf 'replicaof %s 6379\n' "$(back_address 0)"
+            strict_redis_conf
+            printf 'min-replicas-to-write 1\nrepl-backlog-size 64mb\nrepl-diskless-sync-delay 0\n'
+            if [ "$host" != 0 ]; then printf 'replicaof %s 6379\n' "$(back_address 0)"; fi
         } >"$(disk "$host")/redis.conf"
         {
             printf 'bind %s 127.0.0.1\nport 26379\nprotected-mode no\n' "$(back_address "$host")"
@@ -98,7 +93,7 @@ start_system() {
 
 # MARK: Asking
 
-# Asks a Redis or a Sentinel, which may stand still, on its own host, which may be cut off.
+# Asks a Redis or a Sentinel, which may be frozen, from its own host, which may be cut off.
 ask_redis() {
     local host=$1
     shift
@@ -110,7 +105,7 @@ ask_sentinel() {
     on "$host" timeout 2 redis-cli -p 26379 "$@"
 }
 
-# The host of the server that most Sentinels call the primary.
+# The host of the primary, according to most Sentinels.
 primary() {
     local host address
     address=$(for host in 0 1 2; do
@@ -118,7 +113,7 @@ primary() {
     done | sort | uniq -c | sort -rn | awk 'NR == 1 { print $2 }')
     echo $((${address##*.} - 1))
 }
-# The hosts of the others.
+# The hosts of the other two.
 replicas() {
     local host first
     first=$(primary)
@@ -133,7 +128,7 @@ sentinels_agree() {
         ask_sentinel "$host" SENTINEL CKQUORUM sale | grep -q '^OK' || return 1
     done
 }
-# Two replicas follow the primary, the Sentinels see everybody, and both API processes can sell.
+# Whether two replicas follow the primary, the Sentinels see everybody, and both API processes can sell.
 is_whole() {
     local host
     [ "$(ask_redis "$(primary)" INFO replication | grep -c 'state=online')" = 2 ] || return 1
@@ -145,12 +140,12 @@ is_primary_other_than() {
     now=$(primary)
     [ "$now" != "$1" ] && ask_redis "$now" ROLE | grep -q master
 }
-# What a counter of Redis has counted, on all three: errorstat_NOSCRIPT and the like.
+# errors_counted CODE: the errors with this code (errorstat_CODE) on all three servers together.
 errors_counted() {
     local host
     for host in 0 1 2; do ask_redis "$host" INFO errorstats; done |
         tr -d '\r' | awk -F= -v name="errorstat_$1:count" '$1 == name { sum += $2 } END { print sum + 0 }'
 }
-# How often a program has logged an event.
+# times_logged PROGRAM EVENT: how often a program has logged an event.
 times_logged() { cat "$dir/$1"*.log | grep -c "\"event\":\"$2\"" || true; }
 is_drained() { "$bin/salectl" show "$1" --json | jq -e '.backlog == 0 and .state != "fenced"'; }

@@ -1,12 +1,19 @@
 # shellcheck shell=bash
-# What several scripts share; sourced, never run.
+# Shared by several scripts; sourced, never run.
 
 # The settings with which Redis answers after its fsync, and forgets nothing.
-# shellcheck disable=SC2034  # used where this is sourced
 redis_strict=(
     --save '' --appendonly yes --appendfsync always --no-appendfsync-on-rewrite no --maxmemory-policy noeviction
     --auto-aof-rewrite-percentage 0
 )
+
+# strict_redis_conf: the same as lines of redis.conf.
+strict_redis_conf() {
+    local index
+    for ((index = 0; index < ${#redis_strict[@]}; index += 2)); do
+        printf '%s "%s"\n' "${redis_strict[index]#--}" "${redis_strict[index + 1]}"
+    done
+}
 
 # The caller's own settings are for the caller's own system.
 # shellcheck disable=SC2086  # one word each
@@ -22,13 +29,61 @@ free_port() {
     echo "$port"
 }
 
-# For `nginx -g`, beside the delivered configuration: in the foreground, and able to read where this user can.
-# shellcheck disable=SC2034
-nginx_globals='daemon off;'
-[ "$(id -u)" != 0 ] || nginx_globals+=' user root;'
+# succeeds_within SECONDS COMMAND…: tries the command until it succeeds; fails if it has not succeeded by then.
+succeeds_within() {
+    local tries=$(($1 * 20))
+    shift
+    for ((; tries > 0; tries--)); do
+        if "$@" >/dev/null 2>&1; then return 0; fi
+        sleep 0.05
+    done
+    return 1
+}
 
-# nginx_site DIR SIDE ADDRESS SERVER…: lays the delivered nginx configuration into DIR/etc, for the sale or the shop, listening on
-# ADDRESS without TLS, in front of the servers. Run it with -p DIR -c DIR/etc/SIDE.conf.
+now_ms() { date +%s%3N; }
+
+# ticks ID…: CPU time of the processes so far, in clock ticks of 10 ms.
+ticks() {
+    local id
+    for id in "$@"; do cat "/proc/$id/stat"; done | awk '{ sub(/.*\) /, ""); sum += $12 + $13 } END { print sum }'
+}
+
+# memory_kib ID: resident memory of the process.
+memory_kib() { awk '$1 == "VmRSS:" { print $2 }' "/proc/$1/status"; }
+
+# Runs a command in namespaces of its own. A host is a network namespace there, a disk a mount, and all processes end
+# with the command. Whoever may make the first namespace needs no other right, and nothing is left behind.
+isolated=(unshare --user --map-root-user --net --mount --pid --mount-proc --fork --kill-child)
+
+# need_namespaces PROGRAM: ends the program if this user may not make namespaces.
+need_namespaces() {
+    if ! "${isolated[@]}" true; then
+        printf '%s: this user may not make namespaces here (kernel.unprivileged_userns_clone)\n' "$1" >&2
+        exit 69
+    fi
+}
+
+# build_older REVISION: builds sale-api of an older commit under var/older; the folder of its programs is in $older.
+build_older() {
+    local tree=$PWD/var/older
+    if [ "$(cat "$tree/revision" 2>/dev/null)" != "$1" ]; then
+        rm -rf "$tree"
+        mkdir -p "$tree"
+        git archive "$1" | tar -x -C "$tree"
+        echo "$1" >"$tree/revision"
+    fi
+    swift build --package-path "$tree" -c release --product sale-api >&2
+    # shellcheck disable=SC2034  # used by the caller
+    older=$(swift build --package-path "$tree" -c release --show-bin-path)
+}
+
+# For `nginx -g`, beside the delivered configuration: in the foreground, and able to read where this user can.
+nginx_globals='daemon off;'
+# shellcheck disable=SC2034  # used by the caller
+if [ "$(id -u)" = 0 ]; then nginx_globals+=' user root;'; fi
+
+# nginx_site DIR SIDE ADDRESS SERVER…: lays the delivered nginx configuration into DIR/etc, for the sale or the shop,
+# listening on ADDRESS without TLS, in front of the servers. Run it with -p DIR -c DIR/etc/SIDE.conf.
 nginx_site() {
     local dir=$1 side=$2 address=$3
     shift 3
@@ -41,5 +96,5 @@ nginx_site() {
     printf 'root %s;\n' "$PWD/deploy/shop/pages" >"$dir/etc/site/shop-web.conf"
 }
 
-# nginx_ledger DIR SERVER: has the sale's nginx find the worker's ledger there.
+# nginx_ledger DIR SERVER: points the sale's nginx to the worker's ledger.
 nginx_ledger() { printf 'server %s;\n' "$2" >"$1/etc/site/sale-ledger.conf"; }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# script/validate degradation and failover, from inside the namespaces that it has made: the system of script/chaos, with the
-# delivered nginx in front of it.
+# script/validate degradation and failover, inside the namespaces that it has made: the system of script/chaos behind
+# the delivered nginx.
 set -euo pipefail
 # shellcheck source=script/common.sh
 source script/common.sh
@@ -9,10 +9,10 @@ source chaos/network.sh
 # shellcheck source=chaos/system.sh
 source chaos/system.sh
 
-# dir, bin: folders for data and of programs; buyers, over, stock: of each act.
+# dir, bin: folders of the data and of the programs; buyers, over, stock: of each act.
 : "${dir:?}" "${bin:?}" "${buyers:?}" "${over:?}" "${stock:?}" "${bug:=}"
 
-# Acts: what breaks, and for how long; each breaks and heals.
+# Acts: what breaks, and for how long. Each breaks and heals.
 declare -A what=(
     [redis-slow]='each fsync of Redis takes 100 ms, for four seconds'
     [redis-gone]='all three servers of Redis are killed, and started again after four seconds'
@@ -85,15 +85,15 @@ run_act() {
             . + {$name, $what, check: $check[0], show_seconds: true}
             | .wrong = [if ([.seconds[] | select(.fault) | .won] | add) == 0
                 then "nobody was winning when it broke: the run proves nothing" else empty end]' |
-        jq -c -f validate/judge.jq --argjson stock "$stock" --argjson rate $((buyers / ${over%s})) --argjson peak false \
-            >>"$dir/acts.jsonl"
+        jq -c -f validate/judge.jq --argjson stock "$stock" --argjson rate $((buyers / ${over%s})) \
+            --argjson peak false >>"$dir/acts.jsonl"
     tail -n 1 "$dir/acts.jsonl" | jq -r -f validate/show.jq >&3
 }
 
 make_network
 start_system
 nginx_site "$dir/nginx" sale "$front_net.254:8080" "$(front_address 0):8101" "$(front_address 1):8101"
-# All buyers are one machine here, with one address.
+# All buyers are one machine with one address here.
 cat >"$dir/nginx/etc/site/sale-limits.conf" <<'LIMITS'
 limit_req_zone $client_network zone=sale_address:1m rate=1000000r/s;
 limit_req_zone $token zone=sale_token:32m rate=4r/s;

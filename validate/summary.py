@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""What buyers were told, and when: the figures of script/validate, from the load client's log of every attempt.
+"""The figures of script/validate: which answers buyers got, and when, from the load client's log of every attempt.
 
 usage: summary.py LOG [--fault FROM_NS TO_NS] [--rest FILE --visits FILE]
 
-LOG is what `stampede --log` writes. --fault says when something was broken, by the same clock; --rest and --visits have a line
-"STATUS SECONDS" for each look at the shop's pages, before the sale and during it. Prints one JSON object.
+LOG is written by `stampede --log`. --fault gives the time of the fault by the same clock. --rest and --visits have a
+line "STATUS SECONDS" for each visit to the shop, before and during the sale. Prints one JSON object.
 """
 import json
 import math
@@ -13,12 +13,12 @@ from collections import Counter
 
 
 def percentile(values, share):
-    """The smallest of these that as many as `share` of them do not exceed; values are sorted."""
+    """The smallest value that at least `share` of the sorted values do not exceed."""
     return values[max(0, math.ceil(len(values) * share) - 1)] if values else None
 
 
 def kind(status, problem):
-    """What an attempt came to, for its buyer."""
+    """The outcome of an attempt for its buyer."""
     if status in (200, 201):
         return "won"
     if status == 409 and problem == "sold-out":
@@ -38,7 +38,7 @@ def read(path):
 
 
 def shop(path):
-    # A visit's line begins with its status; what else the visitors had to say is in the same log.
+    # A visit's line begins with its status; other messages of the visitors are in the same log.
     visits = [line.split() for line in open(path, encoding="utf-8") if line[:3].isdigit()]
     times = sorted(float(seconds) * 1000 for status, seconds in visits if status == "200")
     return {
@@ -49,7 +49,7 @@ def shop(path):
 
 
 def option(name, count):
-    """The values behind an option of the command line; None where it is not there."""
+    """The values after an option on the command line; None without it."""
     if name not in sys.argv:
         return None
     at = sys.argv.index(name)
@@ -64,13 +64,13 @@ def summarise(path, fault):
     waits = sorted((responded - invoked) / 1e6 for invoked, responded, *_ in attempts if responded)
     kinds = Counter(kind(status, problem) for _, _, _, status, problem in attempts)
 
-    # When each buyer first pressed, and was first told the final truth.
+    # When each buyer first pressed, and first got a final answer.
     first, final = {}, {}
     for invoked, responded, buyer, status, problem in attempts:
         first[buyer] = min(first.get(buyer, invoked), invoked)
         if responded and kind(status, problem) in ("won", "sold_out"):
             final[buyer] = min(final.get(buyer, responded), responded)
-    until_final = sorted((told - first[buyer]) / 1e6 for buyer, told in final.items())
+    until_final = sorted((answered - first[buyer]) / 1e6 for buyer, answered in final.items())
     last = max(final.values(), default=begin)
 
     seconds = []

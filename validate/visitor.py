@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Looks at a shop's pages as visitors do who don't wait for each other: so many a second, each by a connection of its own.
+"""Visits a shop's pages at a fixed rate, independent of the answers, each visit on a new connection.
 
 usage: visitor.py RATE URL PATH...
 
-Goes through the paths in turn until it is told to end (SIGTERM). Prints a line "STATUS SECONDS" for each visit, 000 where there
-was no answer within three seconds; counted from the moment at which the visitor wanted to come.
+Cycles through the paths until SIGTERM. Prints a line "STATUS SECONDS" for each visit, with 000 if there was no answer
+within three seconds; the time counts from when the visit was due.
 """
 import asyncio
 import itertools
@@ -16,7 +16,7 @@ WITHIN_SECONDS = 3
 
 
 async def ask(host, port, path):
-    """Asks for a page and reads all of it; its status."""
+    """Requests a page and reads all of it. Returns its status."""
     reader, writer = await asyncio.open_connection(host, port)
     try:
         writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())

@@ -3,7 +3,7 @@ import HTTPEdge
 import RedisClient
 import Shared
 
-/// Everything `sale-api` is told, checked once at the start.
+/// The settings of `sale-api`, checked once at the start.
 struct APIConfiguration {
     enum Durability: String { case strict, relaxed }
 
@@ -44,7 +44,7 @@ struct APIConfiguration {
         let rateText = try environment.required(.rateLimit)
         guard let rateLimit = RateLimit(rateText) else {
             throw ConfigurationError(
-                .rateLimit, "is \"\(rateText)\"; it must be like 20/10s, from 1 to 10000 in a second to an hour")
+                .rateLimit, "is \"\(rateText)\"; it must be like 20/10s: 1 to 10000 requests in a second to an hour")
         }
         self.rateLimit = rateLimit
         deadlineMilliseconds = try environment.integer(.deadline, in: 100...60_000)
@@ -56,7 +56,7 @@ struct APIConfiguration {
         plantedBug = try environment.plantedBug()
     }
 
-    /// What to say of a Redis that must not be sold from; nil where it may.
+    /// Why this Redis must not be sold from; nil if it may be.
     func refusal(of server: ServerFacts) -> String? {
         if PlantedBug.noAOF.isActive { return nil }
         let problems = server.durabilityProblems(replicas: replicas)

@@ -2,7 +2,7 @@ import HTTPEdge
 import RedisClient
 import Shared
 
-/// What one API process counts.
+/// The counters of one API process.
 final class APIMetrics {
     private var secured = 0
     private var replayed = 0
@@ -10,18 +10,18 @@ final class APIMetrics {
     private var refused = 0
     private var turnedAway = 0
     var unauthorized = 0
-    /// Purchases refused because too many were waiting.
+    /// Purchases refused because they could not be decided in time.
     var shed = 0
-    /// Purchases that were told to ask again: sent, and not known to be safe.
+    /// Purchases answered 202: sent, but not confirmed.
     var pending = 0
     var batches = 0
     var redisErrors = 0
-    /// From the complete request to its answer, for purchases that were decided.
+    /// From the complete request to its answer, for decided purchases.
     var decisionLatency = LatencyHistogram()
-    /// From the sending of a batch to its answers, the replicas' acknowledgement included.
+    /// From sending a batch to its reply, including the replicas' confirmation.
     var roundTrip = LatencyHistogram()
     var batchSize = SizeHistogram()
-    /// Times that a sale was found completed anew since the batch before.
+    /// Times that a sale's epoch had changed since its previous batch.
     var epochChanges = 0
 
     func count(_ decision: Decision) {
@@ -34,7 +34,7 @@ final class APIMetrics {
         }
     }
 
-    /// Everything in Prometheus' text format.
+    /// Appends all metrics in Prometheus' text format.
     func append(
         to output: inout ByteBuffer, edge: EdgeCounters, redis: AsyncRedis, batcher: Batcher, cache: EdgeCache,
         limiter: RateLimiter
@@ -51,16 +51,15 @@ final class APIMetrics {
             "sale_decision_seconds", "From the complete request to its answer, by the clock of the loop's passes.",
             decisionLatency)
         text.histogram(
-            "sale_redis_round_trip_seconds", "From the sending of a batch to its answers, replicas included.", roundTrip
+            "sale_redis_round_trip_seconds", "From sending a batch to its reply, replicas included.", roundTrip
         )
         text.histogram("sale_batch_purchases", "Purchases in one script call.", batchSize)
         text.counter("sale_batches_total", "Script calls; decisions per batch show how well they gather.", batches)
         text.gauge(
-            "sale_purchases_waiting", "Purchases taken and not finished with.",
-            batcher.pending)
-        text.gauge("sale_queues", "Sales that purchases are queued for, and sales sold before.", batcher.laneCount)
+            "sale_purchases_waiting", "Purchases taken whose batch is not finished.", batcher.pending)
+        text.gauge("sale_queues", "Sales that have a queue of purchases, or had one before.", batcher.laneCount)
         text.counter(
-            "sale_edge_cache_hits_total", "Decisions told from memory, for sales that are sold out.", cache.hits)
+            "sale_edge_cache_hits_total", "Decisions from memory, for sold-out sales.", cache.hits)
         text.gauge("sale_edge_cache_sales", "Sales that are answered from memory.", cache.count)
         text.counter("sale_unauthorized_total", "Requests without a valid token.", unauthorized)
         text.counter("sale_shed_total", "Purchases refused because they could not be decided in time.", shed)
@@ -68,19 +67,19 @@ final class APIMetrics {
         text.counter("sale_redis_errors_total", "Script calls that Redis did not decide.", redisErrors)
         text.counter("sale_redis_losses_total", "Connections to Redis that were lost.", redis.losses)
         text.counter(
-            "sale_pending_total", "Purchases answered 202: sent, and not known to be safe within the deadline.", pending
+            "sale_pending_total", "Purchases answered 202: sent, but not confirmed within the deadline.", pending
         )
         text.counter(
             "sale_epoch_changes_total",
-            "Times that a sale was found completed anew, Redis having forgotten some of it.",
+            "Times that a sale was rebuilt under a new epoch because Redis had forgotten some of it.",
             epochChanges)
         text.gauge("sale_redis_ready", "1 while Redis can be sold from.", redis.isReady ? 1 : 0)
         text.counter("sale_http_connections_total", "Connections accepted.", edge.accepted)
         text.gauge("sale_http_connections", "Connections open.", edge.open)
         text.counter(
-            "sale_http_connections_overflowed_total", "Connections closed at once, too many being open.",
+            "sale_http_connections_overflowed_total", "Connections closed at once because too many were open.",
             edge.overflowed)
-        text.counter("sale_http_requests_total", "Requests understood.", edge.requests)
+        text.counter("sale_http_requests_total", "Valid requests.", edge.requests)
         text.counters(
             "sale_http_responses_total", "Answers, by the first digit of their status.", label: "class",
             [
@@ -88,7 +87,8 @@ final class APIMetrics {
                 ("4xx", edge.responses.clientError), ("5xx", edge.responses.serverError),
             ])
         text.counter("sale_http_malformed_total", "Messages that were not valid HTTP.", edge.malformed)
-        text.counter("sale_http_timeouts_total", "Connections closed in mid-message for being slow.", edge.timedOut)
+        text.counter(
+            "sale_http_timeouts_total", "Connections closed in mid-message because they were slow.", edge.timedOut)
         output.append(text.buffer)
     }
 }

@@ -3,18 +3,18 @@ import HTTPEdge
 import RedisClient
 import Shared
 
-/// Answers what a buyer has won: all of it, or one order with its receipt.
+/// Shows buyers their own orders: all of a sale, or one with its receipt.
 final class OwnOrders {
-    /// Look-ups that may wait at once, for Redis or for a signature: each holds a few hundred bytes.
+    /// Look-ups that may wait at once, for Redis or for a signature. Each holds a few hundred bytes.
     private static let waitingMax = 8192
 
     private let redis: AsyncRedis
-    private let known: KnownSales
+    private let seenSales: SeenSales
     private let log: Log
     private unowned let server: HTTPServer
     private let signing: SigningQueue
     private var waiting = 0
-    /// Signs receipts; without keys there are none.
+    /// Sign receipts; without keys there are none.
     var receiptKeys: ReceiptKeys?
 
     private struct Question {
@@ -25,15 +25,13 @@ final class OwnOrders {
         let exchange: Exchange
     }
 
-    init(
-        loop: EventLoop, redis: AsyncRedis, known: KnownSales, receiptKeys: ReceiptKeys?, server: HTTPServer, log: Log
-    ) {
-        self.redis = redis
-        self.known = known
+    init(_ context: APIContext, receiptKeys: ReceiptKeys?, server: HTTPServer) {
+        redis = context.redis
+        seenSales = context.seenSales
+        log = context.log
         self.receiptKeys = receiptKeys
         self.server = server
-        self.log = log
-        signing = SigningQueue(loop: loop)
+        signing = SigningQueue(loop: context.loop)
     }
 
     /// Answers with the buyer's orders in `sale`, or with the one at `position`.
@@ -42,14 +40,14 @@ final class OwnOrders {
         guard waiting < Self.waitingMax else { return refuse(.overloaded, exchange) }
         waiting += 1
         let question = Question(sale: sale, position: position, buyer: buyer.string, exchange: exchange)
-        var found: Lookup?
+        var found: LookupReply?
         redis.run(
             .lookup(question.buyer, in: sale, runID: runID),
             { [weak self] answer in
-                if case .reply(let value) = answer { found = Lookup(value) }
+                if case .reply(let value) = answer { found = LookupReply(value) }
                 if found == nil { self?.fail(question) }
             },
-            // What a buyer is shown must not be taken back either.
+            // What a buyer has been shown must not be taken back either.
             confirmed: { [weak self] confirmation in
                 guard let self, let found else { return }
                 guard confirmation == .confirmed else { return fail(question) }
@@ -57,17 +55,17 @@ final class OwnOrders {
             })
     }
 
-    private func judge(_ found: Lookup, _ question: Question) {
+    private func judge(_ found: LookupReply, _ question: Question) {
         switch found.code {
         case "K":
-            known.insert(question.sale)
+            seenSales.insert(question.sale)
             respond(found, question)
-        case "U" where !known.contains(question.sale): finish(question) { server.respond($0, .notFound) }
+        case "U" where !seenSales.contains(question.sale): finish(question) { server.respond($0, .notFound) }
         default: fail(question)
         }
     }
 
-    private func respond(_ found: Lookup, _ question: Question) {
+    private func respond(_ found: LookupReply, _ question: Question) {
         guard let position = question.position else { return finish(question) { list(found, question.sale, $0) } }
         guard let win = found.wins.first(where: { $0.position == position }) else {
             return finish(question) { server.respond($0, .notFound) }
@@ -76,8 +74,8 @@ final class OwnOrders {
         signing.add { [weak self] in self?.show(win, of: found, question) }
     }
 
-    private func list(_ found: Lookup, _ sale: SaleID, _ exchange: Exchange) {
-        server.respond(exchange, .ok, headers: privately) { body in
+    private func list(_ found: LookupReply, _ sale: SaleID, _ exchange: Exchange) {
+        server.respond(exchange, .ok, headers: appendPrivate) { body in
             body.append("{\"orders\":[")
             for (index, win) in found.wins.enumerated() {
                 if index > 0 { body.append(",") }
@@ -88,10 +86,10 @@ final class OwnOrders {
         }
     }
 
-    private func show(_ win: Win, of found: Lookup, _ question: Question) {
+    private func show(_ win: Win, of found: LookupReply, _ question: Question) {
         let receipt = receipt(of: win, found, question)
         finish(question) { exchange in
-            server.respond(exchange, .ok, headers: privately) { body in
+            server.respond(exchange, .ok, headers: appendPrivate) { body in
                 body.append(question.sale, win, persisted: found.persisted)
                 body.appendMember("receipt")
                 if let receipt, let receiptKeys {
@@ -105,12 +103,12 @@ final class OwnOrders {
         }
     }
 
-    /// What the receipt of a win says; nil where none is signed.
-    private func receipt(of win: Win, _ found: Lookup, _ question: Question) -> Receipt? {
+    /// The receipt of a win; nil if none is signed.
+    private func receipt(of win: Win, _ found: LookupReply, _ question: Question) -> Receipt? {
         guard receiptKeys != nil else { return nil }
-        // Set up anew each time: a tenth of what the signature takes.
+        // Set up again each time, which takes a tenth of the signature's time.
         guard let pseudonym = Pseudonym(key: found.pseudonymKey), !found.uuid.isEmpty else {
-            // The order is one all the same.
+            // The order counts without a receipt.
             log.write(.error, "receipt_unsigned") {
                 $0.appendMember("sale", question.sale.description)
                 $0.appendMember("reason", "Redis has no uuid or no usable pseudonym_key of it")
@@ -136,35 +134,14 @@ final class OwnOrders {
         server.respond(exchange, problem, retryAfterSeconds: 1)
     }
 
-    private func privately(_ headers: inout ByteBuffer) { headers.append("Cache-Control: private, no-store\r\n") }
-}
-
-/// A reply of lookup.lua.
-private struct Lookup {
-    let code: String
-    let persisted: Int
-    let wins: [Win]
-    let uuid: String
-    let pseudonymKey: String
-
-    /// nil where the reply is of another form.
-    init?(_ value: RedisValue) {
-        guard value.count == 5, let code = value[0].string, let persisted = value[1].integer,
-            let wins = Win.parse(value[2].string ?? ""), let uuid = value[3].string,
-            let pseudonymKey = value[4].string
-        else { return nil }
-        self.code = code
-        self.persisted = persisted
-        self.wins = wins
-        self.uuid = uuid
-        self.pseudonymKey = pseudonymKey
-    }
+    private func appendPrivate(_ headers: inout ByteBuffer) { headers.append("Cache-Control: private, no-store\r\n") }
 }
 
 extension ByteBuffer {
     /// Appends an order as its buyer sees it, still open for more members.
     fileprivate mutating func append(_ sale: SaleID, _ win: Win, persisted: Int) {
-        appendOrder(sale, position: win.position, quantity: win.quantity, securedAt: win.securedAt)
+        let order = OrderID(sale: sale, position: win.position)
+        appendOrder(order, quantity: win.quantity, securedAt: win.securedAt)
         appendMember("persisted", win.position <= persisted)
     }
 }

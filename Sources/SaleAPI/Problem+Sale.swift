@@ -1,6 +1,6 @@
 import HTTPEdge
 
-/// What the sale itself refuses. The names are the contract; a client tells them apart by `type`.
+/// What a sale refuses. The names are the contract; a client tells them apart by `type`.
 extension Problem {
     static let unauthorized = Problem(
         "unauthorized", .unauthorized, "Unauthorized", "Send a valid token: Authorization: Bearer <JWT>.")
@@ -12,7 +12,7 @@ extension Problem {
         "The body is empty, {} or {\\\"quantity\\\":N} with N a whole number from 1 to 99.")
     static let unsupportedMediaType = Problem(
         "unsupported-media-type", .unsupportedMediaType, "Unsupported media type",
-        "A body is application/json, and not encoded.")
+        "A body must be application/json, without a content coding.")
 
     static let soldOut = Problem("sold-out", .conflict, "Sold out", "Every unit has been sold.")
     static let insufficientStock = Problem(
@@ -26,10 +26,10 @@ extension Problem {
         "purchase-limit", .conflict, "Purchase limit", "This would be more units than one buyer may have.")
     static let idempotencyKeyReused = Problem(
         "idempotency-key-reused", .unprocessableContent, "Idempotency key reused",
-        "This key has won already, with another quantity. A new purchase needs a new key.")
+        "This key has already won, with another quantity. Use a new key for a new purchase.")
 
     static let rateLimited = Problem(
-        "rate-limited", .tooManyRequests, "Too many requests", "This buyer asks too often. Nothing was done.")
+        "rate-limited", .tooManyRequests, "Too many requests", "This buyer sends too many requests. Nothing was done.")
     static let overloaded = Problem(
         "overloaded", .serviceUnavailable, "Overloaded", "Nothing was done. Try again with the same key.")
     static let unavailable = Problem(

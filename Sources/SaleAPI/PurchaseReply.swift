@@ -1,52 +1,12 @@
 import RedisClient
 import Shared
 
-/// What Redis said to one purchase.
-enum Decision: Equatable {
-    case secured(position: Int, at: UnixMilliseconds)
-    /// The same purchase had won before.
-    case replayed(position: Int, at: UnixMilliseconds)
-    /// The key had won before, with another quantity.
-    case keyReused
-    case ended
-    case notOpen(opensAt: UnixMilliseconds)
-    /// The positions that the buyer has won, as text, `3,17`.
-    case limit(orders: String)
-    case soldOut
-    case paused
-    case insufficient(remaining: Int)
-    case unknownSale
-    /// This Redis has not been reconciled with SQLite: nothing was done.
-    case fenced
-    /// The sale has a waiting room, and it is not this buyer's turn.
-    case turn(TurnRefusal)
-}
-
-/// Why a purchase is refused where a sale has a waiting room.
-enum TurnRefusal: Equatable {
-    case ticketRequired
-    case ticketRefused(TicketFault)
-    /// When it will be; nil while admission is paused.
-    case notYet(UnixMilliseconds?)
-    /// When it began; nil where nobody knows any more.
-    case missed(UnixMilliseconds?)
-}
-
-/// Why a ticket does not count, by purchase.lua's word.
-enum TicketFault: String, Equatable {
-    case forged
-    case foreign
-    case other
-    /// Of another sale of this name, or of an epoch whose positions were lost.
-    case outdated
-}
-
-/// A reply of purchase.lua, read purchase by purchase. Its form is checked whole before the first is read, so that no
-/// purchase of a batch is answered from a reply that turns out to be something else.
+/// A reply of purchase.lua, read purchase by purchase. The form of the whole reply is checked before the first purchase
+/// is read, so that no purchase of a batch is answered from a reply that turns out to be something else.
 struct PurchaseReply: ~Copyable {
     private(set) var now = UnixMilliseconds(0)
     private(set) var remaining = 0
-    /// The uuid of the sale; "" where the batch was turned away.
+    /// The uuid of the sale; "" if the batch was turned away.
     private(set) var uuid = ""
     private var securedAt = UnixMilliseconds(0)
     private var opensAt = UnixMilliseconds(0)
@@ -57,7 +17,8 @@ struct PurchaseReply: ~Copyable {
     /// Index of the first detail in the reply.
     private static let detailStart = 7
 
-    /// Reads the head of a reply to `count` purchases; false where it is not of the form that purchase.lua promises.
+    /// Reads the head of a reply to `count` purchases. Returns false if the reply does not have the form that
+    /// purchase.lua promises, an unknown letter included.
     mutating func begin(_ reply: borrowing RedisValue, count: Int) -> Bool {
         next = 0
         nextDetail = Self.detailStart
@@ -78,21 +39,14 @@ struct PurchaseReply: ~Copyable {
         return codes.withBytes { codes in
             var details = Self.detailStart
             for index in codes.indices {
-                switch codes[index] {
-                case UInt8(ascii: "S"), UInt8(ascii: "R"), UInt8(ascii: "L"), UInt8(ascii: "I"), UInt8(ascii: "X"),
-                    UInt8(ascii: "T"), UInt8(ascii: "M"):
-                    details += 1
-                case UInt8(ascii: "K"), UInt8(ascii: "E"), UInt8(ascii: "N"), UInt8(ascii: "O"), UInt8(ascii: "P"),
-                    UInt8(ascii: "U"), UInt8(ascii: "F"), UInt8(ascii: "Q"):
-                    break
-                default: return false
-                }
+                guard let code = PurchaseCode(rawValue: codes[index]) else { return false }
+                if code.hasDetail { details += 1 }
             }
             return details == reply.count
         }
     }
 
-    /// Makes a new string only where the last reply was of another sale.
+    /// Makes a new string only if the last reply was about another sale.
     private mutating func readUUID(_ value: borrowing RedisValue) {
         value.withBytes { bytes in
             guard let bytes else { return }
@@ -100,48 +54,51 @@ struct PurchaseReply: ~Copyable {
         }
     }
 
-    /// Whether the whole batch was turned away: fenced, or of an unknown sale.
+    /// Whether the whole batch was turned away: fenced, or an unknown sale.
     var turnedAway: Bool {
-        codes.withBytes { $0.count > 0 && ($0[0] == UInt8(ascii: "F") || $0[0] == UInt8(ascii: "U")) }
+        codes.withBytes { $0.count > 0 && PurchaseCode(rawValue: $0[0])?.turnsBatchAway == true }
     }
 
-    /// The decision on the next purchase; nil where a detail is not what its letter promises.
+    /// The decision on the next purchase; nil if its letter is unknown or its detail is not what the letter promises.
     mutating func decision(_ reply: borrowing RedisValue) -> Decision? {
         let index = next
-        let code = codes.withBytes { $0[index] }
+        let letter = codes.withBytes { $0[index] }
         next += 1
+        guard let code = PurchaseCode(rawValue: letter) else { return nil }
         switch code {
-        case UInt8(ascii: "S"):
+        case .secured:
             guard let position = detail(reply).integer else { return nil }
             return .secured(position: position, at: securedAt)
-        case UInt8(ascii: "R"):
+        case .replayed:
             let words = (detail(reply).string ?? "").split(separator: " ")
             guard words.count == 2, let position = Int(words[0]), let at = UnixMilliseconds(validating: Int(words[1]))
             else { return nil }
             return .replayed(position: position, at: at)
-        case UInt8(ascii: "L"):
+        case .limit:
             guard let orders = detail(reply).string else { return nil }
             return .limit(orders: orders)
-        case UInt8(ascii: "I"):
+        case .insufficient:
             guard let remaining = detail(reply).integer else { return nil }
             return .insufficient(remaining: remaining)
-        case UInt8(ascii: "K"): return .keyReused
-        case UInt8(ascii: "E"): return .ended
-        case UInt8(ascii: "N"): return .notOpen(opensAt: opensAt)
-        case UInt8(ascii: "O"): return .soldOut
-        case UInt8(ascii: "P"): return .paused
-        case UInt8(ascii: "U"): return .unknownSale
-        case UInt8(ascii: "Q"): return .turn(.ticketRequired)
-        case UInt8(ascii: "X"):
-            guard let fault = detail(reply).string.flatMap({ TicketFault(rawValue: $0) }) else { return nil }
-            return .turn(.ticketRefused(fault))
-        case UInt8(ascii: "T"):
+        case .keyReused: return .keyReused
+        case .ended: return .ended
+        case .notOpen: return .notOpen(opensAt: opensAt)
+        case .soldOut: return .soldOut
+        case .paused: return .paused
+        case .unknownSale: return .unknownSale
+        case .fenced: return .fenced
+        case .ticketRequired: return .turn(.ticketRequired)
+        case .ticketRefused:
+            guard let word = detail(reply).string else { return nil }
+            if word == "outdated" { return .turn(.ticketOutdated) }
+            guard let fault = Ticket.Fault(rawValue: word) else { return nil }
+            return .turn(.ticketInvalid(fault))
+        case .turnNotYet:
             guard let turn = UnixMilliseconds(validating: detail(reply).integer) else { return nil }
             return .turn(.notYet(turn.value == 0 ? nil : turn))
-        case UInt8(ascii: "M"):
+        case .turnMissed:
             guard let turn = UnixMilliseconds(validating: detail(reply).integer) else { return nil }
             return .turn(.missed(turn.value == 0 ? nil : turn))
-        default: return .fenced
         }
     }
 

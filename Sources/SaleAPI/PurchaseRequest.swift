@@ -1,24 +1,24 @@
 import HTTPEdge
 import Shared
 
-/// Reads the parts of a purchase that its headers and body bring. Pure functions of the bytes.
+/// Reads the parts of a purchase that are in its headers and body. Pure functions of the bytes.
 enum PurchaseRequest {
-    /// The key of an `Idempotency-Key` field that occurs once and is one bare token.
+    /// The key, if `Idempotency-Key` occurs once and is one bare token.
     @_lifetime(copy request)
     static func key(_ request: borrowing Request) -> Span<UInt8>? {
         guard let value = request.onlyValue(of: "idempotency-key"), IdempotencyKey.isValid(value) else { return nil }
         return value
     }
 
-    /// How a body reads.
+    /// What a body asks for.
     enum Quantity: Equatable {
         case units(Int)
         case malformed
-        /// It is not said to be JSON, or it is encoded (RFC 9110 section 8.4).
+        /// Its Content-Type is not JSON, or it is encoded (RFC 9110 section 8.4).
         case unsupportedMediaType
     }
 
-    /// The units that the body asks for: 1 where it is empty or `{}`.
+    /// The units that the body asks for: 1 if it is empty or `{}`.
     static func quantity(_ request: borrowing Request) -> Quantity {
         let body = request.body
         if body.count == 0 { return .units(1) }

@@ -1,9 +1,9 @@
 import HTTPEdge
 import Shared
 
-/// Answers with the public keys of receipts, retired ones too: a JSON Web Key Set.
+/// Shows the public keys of receipts, including retired ones, as a JSON Web Key Set.
 final class ReceiptKeysPage {
-    /// Seconds for which anyone may keep the set: a verifier that meets a key which its copy lacks asks again.
+    /// Seconds for which anyone may cache the set. A verifier that meets a key missing from its copy asks again.
     private static let maxAgeSeconds = 300
 
     private unowned let server: HTTPServer
@@ -15,7 +15,7 @@ final class ReceiptKeysPage {
         show(keys)
     }
 
-    /// Shows these keys from here on.
+    /// From now on shows these keys.
     func show(_ keys: ReceiptKeys?) {
         set.removeAll()
         set.append(jwks: keys)

@@ -1,7 +1,7 @@
 import HTTPEdge
 import Shared
 
-/// What a path names.
+/// The resource that a path names.
 enum Route: Equatable {
     case sales
     case sale(SaleID)
@@ -13,7 +13,7 @@ enum Route: Equatable {
     case ready
     case metrics
 
-    /// nil where there is nothing at that path.
+    /// nil if there is nothing at that path.
     init?(path: Span<UInt8>) {
         if path.equals("/livez") {
             self = .live
@@ -45,7 +45,7 @@ enum Route: Equatable {
         }
     }
 
-    /// The methods it knows, as its Allow field says them (RFC 9110 section 10.2.1).
+    /// The methods that it allows, as an Allow field (RFC 9110 section 10.2.1).
     var allow: StaticString {
         switch self {
         case .purchases, .queue: Self.allowAnywhere
@@ -53,7 +53,7 @@ enum Route: Equatable {
         }
     }
 
-    /// The methods that some path knows.
+    /// The methods that any path allows.
     static let allowAnywhere: StaticString = "GET, HEAD, OPTIONS, POST"
 
     func allows(_ method: Method) -> Bool {

@@ -10,81 +10,74 @@ final class SaleAPI: HTTPHandler {
     private let environment: Environment
     private let loop: EventLoop
     private let log: Log
-    private let metrics = APIMetrics()
-    private let known = KnownSales()
+    private let manager: ServiceManager
+    private let redis: AsyncRedis
+    private let server: HTTPServer
     private var verifier: TokenVerifier
     private let tickets: Tickets
     private let limiter: RateLimiter
-    private let manager: ServiceManager
+    private let metrics = APIMetrics()
+    private let witnesses: Witnesses
+    private let cache: EdgeCache
+    private let answers: PurchaseAnswers
+    private let batcher: Batcher
+    private let directory: SaleDirectory
+    private let ownOrders: OwnOrders
+    private let receiptKeysPage: ReceiptKeysPage
+    private let joinMetrics = JoinMetrics()
+    private let joins: JoinQueue
+    private let queuePage: QueuePage
     private var draining = false
-    /// Bound, and not served yet.
+    /// Bound, but not served yet.
     private var waiting: Listener?
 
-    // Made in `start`, as they need the server, and the server needs this handler.
-    private var server: HTTPServer!
-    private var redis: AsyncRedis!
-    private var witnesses: Witnesses!
-    private var answers: PurchaseAnswers!
-    private var cache: EdgeCache!
-    private var batcher: Batcher!
-    private var directory: SaleDirectory!
-    private var ownOrders: OwnOrders!
-    private var receiptKeysPage: ReceiptKeysPage!
-    private var joinAnswers: JoinAnswers!
-    private var joins: JoinQueue!
-    private var queuePage: QueuePage!
-
-    /// How long Redis may take to be told of before requests are taken all the same, and told that it is not there.
-    private static let firstWordMilliseconds = 2000
+    /// How long to wait for a word from Redis before requests are taken anyway and answered that it is not there.
+    private static let redisGraceMilliseconds = 2000
 
     init(
-        _ configuration: APIConfiguration, environment: Environment, keys: KeySet, loop: EventLoop, log: Log,
-        manager: ServiceManager
+        _ configuration: APIConfiguration, environment: Environment, keys: KeySet, receiptKeys: ReceiptKeys?,
+        loop: EventLoop, log: Log, manager: ServiceManager
     ) {
-        self.manager = manager
         self.configuration = configuration
         self.environment = environment
         self.loop = loop
         self.log = log
-        limiter = RateLimiter(configuration.rateLimit)
-        verifier = TokenVerifier(keys: keys, audience: configuration.audience, issuer: configuration.issuer)
-        tickets = Tickets(keys: keys)
-    }
-
-    /// Connects to Redis, and takes requests as soon as it is known how that stands: until then they wait in the listener's
-    /// backlog, where a process that was just started would refuse them.
-    func start(_ listener: Listener, receiptKeys: ReceiptKeys?) {
+        self.manager = manager
         var limits = EdgeLimits()
         limits.connections = configuration.maxConnections
-        let server = HTTPServer(loop: loop, limits: limits)
-        let configuration = configuration
+        server = HTTPServer(loop: loop, limits: limits)
+        // Redis wants its callback before there is a `self` to call.
+        weak var api: SaleAPI?
         redis = AsyncRedis(
             configuration.redis, loop: loop, name: "sale-api", replicas: configuration.replicas,
-            refusal: configuration.refusal(of:),
-            changed: { [weak self] in self?.redisChanged($0) })
-        witnesses = Witnesses(loop: loop, redis: redis, known: known)
+            refusal: configuration.refusal(of:), changed: { api?.redisChanged($0) })
+        let context = APIContext(
+            configuration: configuration, loop: loop, redis: redis, seenSales: SeenSales(), log: log)
+        verifier = TokenVerifier(keys: keys, audience: configuration.audience, issuer: configuration.issuer)
+        tickets = Tickets(keys: keys)
+        limiter = RateLimiter(configuration.rateLimit)
+        witnesses = Witnesses(loop: loop, redis: redis, seenSales: context.seenSales)
+        cache = EdgeCache(context, witnesses: witnesses)
         answers = PurchaseAnswers(server: server)
-        cache = EdgeCache(
-            loop: loop, redis: redis, known: known, witnesses: witnesses, log: log, isOn: configuration.edgeCache)
         batcher = Batcher(
-            loop: loop, redis: redis, answers: answers, known: known, witnesses: witnesses, cache: cache,
-            limiter: limiter, metrics: metrics, log: log, batchMax: configuration.batchMax,
-            deadlineMilliseconds: configuration.deadlineMilliseconds)
-        directory = SaleDirectory(loop: loop, redis: redis, known: known, cache: cache, server: server)
-        ownOrders = OwnOrders(
-            loop: loop, redis: redis, known: known, receiptKeys: receiptKeys, server: server, log: log)
+            context, answers: answers, witnesses: witnesses, cache: cache, limiter: limiter, metrics: metrics)
+        directory = SaleDirectory(context, cache: cache, server: server)
+        ownOrders = OwnOrders(context, receiptKeys: receiptKeys, server: server)
         receiptKeysPage = ReceiptKeysPage(keys: receiptKeys, server: server)
-        joinAnswers = JoinAnswers(server: server, tickets: tickets)
         joins = JoinQueue(
-            loop: loop, redis: redis, answers: joinAnswers, known: known, limiter: limiter, log: log,
-            batchMax: configuration.batchMax, deadlineMilliseconds: configuration.deadlineMilliseconds)
-        queuePage = QueuePage(loop: loop, redis: redis, known: known, receiptKeys: receiptKeys, server: server)
-        self.server = server
+            context, answers: JoinAnswers(server: server, tickets: tickets), limiter: limiter, metrics: joinMetrics)
+        queuePage = QueuePage(context, receiptKeys: receiptKeys, server: server)
+        api = self
+    }
+
+    /// Connects to Redis, and takes requests once it is known whether Redis can be used. Until then they wait in the
+    /// listener's backlog instead of being refused.
+    func start(_ listener: Listener) {
         waiting = listener
-        loop.schedule(afterMilliseconds: Self.firstWordMilliseconds) { [weak self] in self?.serve() }
+        loop.schedule(afterMilliseconds: Self.redisGraceMilliseconds) { [weak self] in self?.serve() }
         redis.connect()
         loop.onEachPass(.submitted) { [log] in log.flush() }
-        giveSigns()
+        pingWatchdog()
     }
 
     private func serve() {
@@ -98,11 +91,11 @@ final class SaleAPI: HTTPHandler {
         manager.notify(.ready, status: "taking requests")
     }
 
-    /// Tells systemd that the loop turns, as often as it wants to hear it.
-    private func giveSigns() {
+    /// Tells systemd that the loop is running, as often as systemd expects.
+    private func pingWatchdog() {
         guard let milliseconds = manager.watchdogMilliseconds else { return }
         manager.notifyWatchdog()
-        loop.schedule(afterMilliseconds: milliseconds) { [weak self] in self?.giveSigns() }
+        loop.schedule(afterMilliseconds: milliseconds) { [weak self] in self?.pingWatchdog() }
     }
 
     // MARK: Requests
@@ -132,12 +125,12 @@ final class SaleAPI: HTTPHandler {
             server.respond(exchange, .ok, .metrics) { body in
                 metrics.append(
                     to: &body, edge: server.counters, redis: redis, batcher: batcher, cache: cache, limiter: limiter)
-                body.append(joins: joinAnswers, waiting: joins.pending)
+                joinMetrics.append(to: &body, waiting: joins.pending)
             }
         }
     }
 
-    /// Says what a path can be asked, or, for `*`, what any can (RFC 9110 section 9.3.7).
+    /// Lists the methods that a path allows or, for `*`, those that any path allows (RFC 9110 section 9.3.7).
     private func options(_ request: borrowing Request, _ exchange: Exchange) {
         let route = Route(path: request.path)
         guard route != nil || request.path.equals("*") else { return server.respond(exchange, .notFound) }
@@ -173,7 +166,8 @@ final class SaleAPI: HTTPHandler {
         }
     }
 
-    /// Anyone may see how far it has come. With a ticket it costs a signature, so its buyer is limited like one who buys.
+    /// Anyone may see how far admission has come. A ticket's place costs a signature, so its buyer is rate-limited as
+    /// for a purchase.
     private func queue(_ sale: SaleID, _ request: borrowing Request, _ exchange: Exchange) {
         do throws(Ticket.Fault) {
             guard let ticket = try tickets.ticket(request, sale) else {
@@ -181,15 +175,15 @@ final class SaleAPI: HTTPHandler {
             }
             ticket.buyer.withBytes { admit($0, exchange) { _ in queuePage.answer(sale, ticket, exchange) } }
         } catch {
-            server.respond(exchange, .ticket(TicketFault(error)))
+            server.respond(exchange, .ticket(error))
         }
     }
 
-    /// Calls `body` with the charge where this buyer does not ask too often.
+    /// Calls `body` with the charge, unless this buyer asks too often.
     private func admit(_ buyer: Span<UInt8>, _ exchange: Exchange, _ body: (RateLimiter.Charge) -> Void) {
         switch limiter.admit(buyer, now: loop.now) {
         case .admitted(let charge): body(charge)
-        case .refused(let seconds): answers.limited(exchange, retryAfterSeconds: seconds, limiter.limit)
+        case .refused(let seconds): answers.sendRateLimited(exchange, retryAfterSeconds: seconds, limiter.limit)
         }
     }
 
@@ -197,7 +191,7 @@ final class SaleAPI: HTTPHandler {
         withBuyer(request, exchange) { ownOrders.answer(sale, position: position, buyer: $0, exchange) }
     }
 
-    /// Calls `body` with the buyer whose token the request shows; without one that counts it is refused.
+    /// Calls `body` with the buyer of the request's token; refuses a request without a valid token.
     private func withBuyer(_ request: borrowing Request, _ exchange: Exchange, _ body: (Span<UInt8>) -> Void) {
         guard let token = request.bearerToken else { return unauthorized(exchange) }
         do throws(JWTRefusal) {
@@ -253,7 +247,7 @@ final class SaleAPI: HTTPHandler {
         }
     }
 
-    /// Reads the keys of buyers and receipts again; a file that is not usable leaves its keys as they are.
+    /// Reads the keys of buyers and receipts again. An unusable file leaves its keys as they are.
     func reloadKeys() {
         reloadBuyersKeys()
         reloadReceiptKeys()
@@ -282,17 +276,17 @@ final class SaleAPI: HTTPHandler {
         }
     }
 
-    /// Ends the loop when no client can lose a request by it any more; told a second time, as soon as what is under way is
-    /// answered.
+    /// Ends the loop once no client can lose a request by it. Called a second time, it ends the loop once the requests
+    /// in flight are answered.
     func stop() {
         guard !draining else { return server.drain { [loop] in loop.stop() } }
         draining = true
         log.write(.info, "stopping") { $0.appendMember("connections", server.counters.open) }
         manager.notify(.stopping, status: "answering those who are connected")
-        // What waits in the backlog has come to the right place.
+        // Connections in the backlog must be served, not lost.
         serve()
         server.retire(afterMilliseconds: configuration.drainMilliseconds) { [loop] in loop.stop() }
-        // Every purchase is answered by its deadline; a client that doesn't take its answer is not waited for.
+        // Every purchase is answered by its deadline. A client that doesn't take its answer is not waited for.
         let last = HTTPServer.lastRequestMilliseconds + configuration.deadlineMilliseconds + 500
         loop.schedule(afterMilliseconds: configuration.drainMilliseconds + last) { [loop] in loop.stop() }
     }

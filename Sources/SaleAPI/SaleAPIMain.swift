@@ -11,11 +11,11 @@ enum SaleAPIMain {
 
         usage: sale-api [--help | --version]
 
-        Everything is set by environment variables:
+        Settings are environment variables:
         \(Setting.table(APIConfiguration.settings))
 
-        SIGTERM and SIGINT go on until nobody is connected, SALE_DRAIN_MS at most, and stop; sent again, they answer only what
-        is under way. SIGHUP rereads the keys of buyers and receipts.
+        SIGTERM, SIGINT: drain for up to SALE_DRAIN_MS, then exit. A second signal finishes in-flight requests only.
+        SIGHUP: reread the keys of buyers and receipts.
         Exit codes: 0 stopped, 64 usage, 71 a system call failed, 73 can't listen, 78 a setting is wrong.
         """
 
@@ -51,15 +51,16 @@ enum SaleAPIMain {
         _ inherited: Listener?, _ manager: ServiceManager
     ) throws(SystemError) {
         ignoreBrokenPipes()
-        // Clients never have the last descriptor: the next connection to Redis needs one.
-        let room = Program.raiseDescriptorLimit(to: configuration.maxConnections + descriptorsOfOurOwn)
+        // Clients never get the last descriptors: the next connection to Redis needs one.
+        let room = Program.raiseDescriptorLimit(to: configuration.maxConnections + ownDescriptors)
         let wanted = configuration.maxConnections
         var configuration = configuration
-        configuration.maxConnections = max(1, min(wanted, room - descriptorsOfOurOwn))
+        configuration.maxConnections = max(1, min(wanted, room - ownDescriptors))
         let loop = try EventLoop()
         let log = Log(program: "sale-api", level: configuration.logLevel)
         let api = SaleAPI(
-            configuration, environment: environment, keys: keys, loop: loop, log: log, manager: manager)
+            configuration, environment: environment, keys: keys, receiptKeys: receiptKeys, loop: loop, log: log,
+            manager: manager)
         let signals = try Signals([SIGTERM, SIGINT, SIGHUP], on: loop) { signal in
             if signal == SIGHUP { api.reloadKeys() } else { api.stop() }
         }
@@ -82,14 +83,14 @@ enum SaleAPIMain {
             }
         }
         log.report(plantedBug: configuration.plantedBug)
-        api.start(listener, receiptKeys: receiptKeys)
+        api.start(listener)
         try withExtendedLifetime(signals) { () throws(SystemError) in try loop.run() }
         log.write(.info, "stop")
         log.flush()
     }
 
     /// Redis, the listener, epoll, timers, signals, stdio, and room for what libraries open.
-    private static let descriptorsOfOurOwn = 32
+    private static let ownDescriptors = 32
 
     private static func fail(_ message: String, _ code: Int32) -> Never { Program.fail("sale-api", message, code) }
 }

@@ -3,10 +3,10 @@ import HTTPEdge
 import RedisClient
 import Shared
 
-/// Answers what anyone may know of the sales, from a snapshot that is at most `freshMilliseconds` old.
+/// Shows the public pages of sales, from a snapshot that is at most `freshMilliseconds` old.
 ///
-/// Redis is asked only when somebody asks us, and then once for everybody who does: status pages reloaded by a million
-/// people cost ten reads a second.
+/// Redis is asked only when a client asks, and once for all clients: pages reloaded by a million people cost ten reads
+/// a second.
 final class SaleDirectory {
     private static let freshMilliseconds = 100
     /// Requests that may wait for one refresh: what a process takes in a tenth of a second.
@@ -20,20 +20,34 @@ final class SaleDirectory {
         let conditions: [UInt8]?
     }
 
+    private struct Snapshot {
+        let sales: [SaleStatus]
+        let takenAt: Instant
+    }
+
+    /// The statuses of one refresh, as they come in.
+    private final class Refresh {
+        let expected: Int
+        var arrived = 0
+        var failed = false
+        var sales: [SaleStatus] = []
+
+        init(expected: Int) { self.expected = expected }
+    }
+
     private let loop: EventLoop
     private let redis: AsyncRedis
-    private let known: KnownSales
+    private let seenSales: SeenSales
     private let cache: EdgeCache
     private unowned let server: HTTPServer
-    private var snapshot: [SaleStatus] = []
-    private var takenAt: Instant?
+    private var snapshot: Snapshot?
     private var waiting: [Waiting] = []
     private var refreshing = false
 
-    init(loop: EventLoop, redis: AsyncRedis, known: KnownSales, cache: EdgeCache, server: HTTPServer) {
-        self.loop = loop
-        self.redis = redis
-        self.known = known
+    init(_ context: APIContext, cache: EdgeCache, server: HTTPServer) {
+        loop = context.loop
+        redis = context.redis
+        seenSales = context.seenSales
         self.cache = cache
         self.server = server
     }
@@ -48,12 +62,14 @@ final class SaleDirectory {
         guard waiting.count < Self.waitingMax else {
             return server.respond(exchange, .overloaded, retryAfterSeconds: 1)
         }
-        if let takenAt, loop.now < takenAt.advanced(milliseconds: Self.freshMilliseconds) { return respond(question) }
+        if let snapshot, loop.now < snapshot.takenAt.advanced(milliseconds: Self.freshMilliseconds) {
+            return respond(question, from: snapshot)
+        }
         waiting.append(question)
         if !refreshing { refresh() }
     }
 
-    /// Redis is gone: those who wait for it are told.
+    /// Redis is gone: clients that wait for it are refused.
     func redisBecameUnavailable() { fail() }
 
     // MARK: Reading
@@ -71,54 +87,46 @@ final class SaleDirectory {
 
     private func read(_ sales: [SaleID]) {
         guard redis.isReady else { return fail() }
-        let snapshot = Snapshot(expected: sales.count)
-        if sales.isEmpty { return finish(snapshot) }
+        let refresh = Refresh(expected: sales.count)
+        if sales.isEmpty { return finish(refresh) }
         for sale in sales {
             redis.status(of: sale) { [weak self] finding in
                 guard let self else { return }
-                snapshot.arrived += 1
+                refresh.arrived += 1
                 switch finding {
-                case .confirmed(let status): snapshot.sales.append(status)
+                case .confirmed(let status): refresh.sales.append(status)
                 case .noSuchSale: break
-                // It can't be shown, and is no reason to show no other.
-                case .incomplete: known.insert(sale)
-                case .nothing: snapshot.failed = true
+                // It can't be shown, but the other sales can.
+                case .incomplete: seenSales.insert(sale)
+                case .nothing: refresh.failed = true
                 }
-                guard snapshot.arrived == snapshot.expected else { return }
-                if snapshot.failed { fail() } else { finish(snapshot) }
+                guard refresh.arrived == refresh.expected else { return }
+                if refresh.failed { fail() } else { finish(refresh) }
             }
         }
     }
 
-    /// The statuses of one refresh, as they come in.
-    private final class Snapshot {
-        let expected: Int
-        var arrived = 0
-        var failed = false
-        var sales: [SaleStatus] = []
-
-        init(expected: Int) { self.expected = expected }
-    }
-
-    private func finish(_ fresh: Snapshot) {
+    private func finish(_ refresh: Refresh) {
         guard refreshing else { return }
         refreshing = false
-        snapshot = fresh.sales.sorted { $0.sale.description < $1.sale.description }
-        takenAt = loop.now
-        for status in snapshot { known.insert(status.sale) }
-        forgetArchived()
+        let sales = refresh.sales.sorted { $0.sale.description < $1.sale.description }
+        let snapshot = Snapshot(sales: sales, takenAt: loop.now)
+        self.snapshot = snapshot
+        for status in sales { seenSales.insert(status.sale) }
+        forgetArchived(shown: sales.map(\.sale))
         let questions = waiting
         waiting = []
-        for question in questions { respond(question) }
+        for question in questions { respond(question, from: snapshot) }
     }
 
-    /// A known sale that Redis does not show was lost, and is unavailable; or it was archived, and is unknown from now on.
-    private func forgetArchived() {
-        let missing = known.subtracting(snapshot.map(\.sale))
+    /// A seen sale that Redis does not show was lost, and is unavailable; or it was archived, and is unknown from now
+    /// on.
+    private func forgetArchived(shown: [SaleID]) {
+        let missing = seenSales.subtracting(shown)
         guard !missing.isEmpty, redis.isReady else { return }
-        redis.send(["SMEMBERS", RedisArgument(SaleKeys.archived)], "SMEMBERS") { [known] answer in
+        redis.send(["SMEMBERS", RedisArgument(SaleKeys.archived)], "SMEMBERS") { [seenSales] answer in
             guard case .reply(let value) = answer else { return }
-            for sale in value.strings.compactMap({ SaleID($0) }) where missing.contains(sale) { known.remove(sale) }
+            for sale in value.strings.compactMap({ SaleID($0) }) where missing.contains(sale) { seenSales.remove(sale) }
         }
     }
 
@@ -133,12 +141,10 @@ final class SaleDirectory {
 
     // MARK: Answering
 
-    private func respond(_ question: Waiting) {
-        guard let sale = question.sale else {
-            return respond(question, snapshot)
-        }
-        guard let status = snapshot.first(where: { $0.sale == sale }) else {
-            if known.contains(sale) {
+    private func respond(_ question: Waiting, from snapshot: Snapshot) {
+        guard let sale = question.sale else { return respond(question, snapshot.sales) }
+        guard let status = snapshot.sales.first(where: { $0.sale == sale }) else {
+            if seenSales.contains(sale) {
                 return server.respond(question.exchange, .unavailable, retryAfterSeconds: 1)
             }
             return server.respond(question.exchange, .notFound)
@@ -147,7 +153,7 @@ final class SaleDirectory {
     }
 
     private func respond(_ question: Waiting, _ sales: [SaleStatus]) {
-        // The tag is of what matters in the answer: the time of day would make each answer another.
+        // The tag leaves out the time of day, which would make each answer a new one.
         var essence = ByteBuffer(capacity: 512)
         for status in sales { essence.append(status, serverTime: nil) }
         server.respond(
@@ -161,25 +167,5 @@ final class SaleDirectory {
             }
             body.append("]}")
         }
-    }
-}
-
-extension ByteBuffer {
-    /// Appends a sale as anyone may see it.
-    fileprivate mutating func append(_ status: SaleStatus, serverTime: UnixMilliseconds?) {
-        append("{\"sale\":\"")
-        append(status.sale)
-        append("\"")
-        appendMember("title", status.title)
-        appendMember("state", status.state.rawValue)
-        appendMember("opens_at", time: status.opensAt)
-        appendMember("closes_at", time: status.closesAt)
-        appendMember("stock", status.stockTotal)
-        appendMember("remaining", status.remaining)
-        appendMember("max_per_buyer", status.maxPerBuyer)
-        if let serverTime { appendMember("server_time", time: serverTime) }
-        appendMember("queue")
-        append(status.waitingRoom)
-        append("}")
     }
 }

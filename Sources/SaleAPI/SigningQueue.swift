@@ -1,11 +1,11 @@
 import EventLoop
 
-/// Signs the receipts that are asked for, a few in each pass of the loop, so that they hold up nobody's purchase.
+/// Signs a few receipts or proofs in each pass of the loop, so that they delay nobody's purchase.
 ///
-/// A signature takes 22 µs: were all that one pass asks for made in it, 8,192 look-ups would stop the loop for 180 ms. The
-/// bound of the queue is that of the look-ups, each of which waits in it once.
+/// A signature takes 22 µs. If a pass made all signatures that it is asked for, 8,192 look-ups would stop the loop for
+/// 180 ms. The queue is bounded by the number of look-ups, each of which waits in it once.
 final class SigningQueue {
-    /// 16 signatures are 0.35 ms, a fraction of what a pass under load takes.
+    /// 16 signatures take 0.35 ms, a fraction of a pass under load.
     static let perPass = 16
 
     private let loop: EventLoop
@@ -14,7 +14,7 @@ final class SigningQueue {
 
     init(loop: EventLoop) { self.loop = loop }
 
-    /// Calls `sign` in its turn.
+    /// Calls `sign` in a later pass, after those added before.
     func add(_ sign: @escaping () -> Void) {
         waiting.append(sign)
         schedule()
@@ -23,13 +23,13 @@ final class SigningQueue {
     private func schedule() {
         guard !scheduled, !waiting.isEmpty else { return }
         scheduled = true
-        loop.schedule(afterMilliseconds: 0) { [weak self] in self?.turn() }
+        loop.schedule(afterMilliseconds: 0) { [weak self] in self?.signNext() }
     }
 
-    private func turn() {
+    private func signNext() {
         scheduled = false
         let due = waiting.prefix(Self.perPass)
-        // Moves what stays: 128 KiB at most, a few microseconds.
+        // Moves the rest: 128 KiB at most, a few microseconds.
         waiting.removeFirst(due.count)
         for sign in due { sign() }
         schedule()

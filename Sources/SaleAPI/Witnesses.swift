@@ -2,15 +2,15 @@ import EventLoop
 import RedisClient
 import Shared
 
-/// Keeps on Redis how far this process has told buyers of wins.
+/// Keeps on Redis the highest position of each sale that this process has confirmed to a buyer.
 ///
-/// Should Redis and SQLite both lose their newest part, this is the only place where it is still known that positions up to
-/// here are taken; the worker reads it before it lifts a fence. So it is written again and again: a Redis that has been
-/// emptied must have it within the second and a half for which the worker waits.
+/// If Redis and SQLite both lose their newest part, only this records that positions up to there are taken; the worker
+/// reads it before it lifts a fence. So it is written again and again: an emptied Redis must have it within the second
+/// and a half for which the worker waits.
 final class Witnesses {
     private static let publishMilliseconds = 500
 
-    private struct Witness {
+    private struct HighestWin {
         var uuid: String
         var position: Int
         var remaining: Int
@@ -18,31 +18,32 @@ final class Witnesses {
 
     private let loop: EventLoop
     private let redis: AsyncRedis
-    private let known: KnownSales
+    private let seenSales: SeenSales
     /// Tells the processes of a pool apart.
     private let process = Crypto.randomHex(8)
-    private var told: [SaleID: Witness] = [:]
+    private var highest: [SaleID: HighestWin] = [:]
 
-    init(loop: EventLoop, redis: AsyncRedis, known: KnownSales) {
+    init(loop: EventLoop, redis: AsyncRedis, seenSales: SeenSales) {
         self.loop = loop
         self.redis = redis
-        self.known = known
+        self.seenSales = seenSales
         tick()
     }
 
-    /// A buyer is being told of `position` in the sale with this uuid; `remaining` units were left after it.
-    func told(_ sale: SaleID, uuid: String, position: Int, remaining: Int) {
-        if let known = told[sale], known.uuid == uuid, known.position >= position { return }
-        told[sale] = Witness(uuid: uuid, position: position, remaining: remaining)
+    /// A buyer is being answered that it has `position` in the sale with this uuid; `remaining` units were left after
+    /// it.
+    func recordWin(_ sale: SaleID, uuid: String, position: Int, remaining: Int) {
+        if let last = highest[sale], last.uuid == uuid, last.position >= position { return }
+        highest[sale] = HighestWin(uuid: uuid, position: position, remaining: remaining)
     }
 
-    /// Writes what is known; called at once on a new connection.
+    /// Writes all of them; called at once on a new connection.
     func publish() {
         guard redis.isReady else { return }
-        for (sale, witness) in told {
+        for (sale, win) in highest {
             let call = ScriptCall.witness(
-                process, of: sale, uuid: witness.uuid, position: witness.position, remaining: witness.remaining)
-            // A failure is made good by the next time.
+                process, of: sale, uuid: win.uuid, position: win.position, remaining: win.remaining)
+            // The next tick makes up for a failure.
             redis.run(call) { [weak self] answer in
                 guard case .reply(let value) = answer, value.integer == 0 else { return }
                 self?.archived(sale)
@@ -51,8 +52,8 @@ final class Witnesses {
     }
 
     private func archived(_ sale: SaleID) {
-        told[sale] = nil
-        known.remove(sale)
+        highest[sale] = nil
+        seenSales.remove(sale)
     }
 
     private func tick() {

@@ -2,10 +2,10 @@ import EventLoop
 import Glibc
 import Shared
 
-/// Every attempt as a JSON line, on one monotonic clock: the history that a checker reads.
+/// Every attempt as a JSON line, on one monotonic clock: the history that `salectl check` reads.
 ///
-/// An attempt that brought no answer has `resp_ns` null and status 0: whether it was decided is not known. One to join a
-/// waiting room begins with `"kind":"join"`, and its position is that of the ticket.
+/// An attempt without an answer has `resp_ns` null and status 0: whether it was decided is not known. An attempt to
+/// join a waiting room begins with `"kind":"join"`, and its position is that of the ticket.
 struct AttemptLog: ~Copyable {
     private static let chunkBytes = 1 << 20
 
@@ -13,7 +13,7 @@ struct AttemptLog: ~Copyable {
     private var pending = ByteBuffer(capacity: 2 << 20)
     private(set) var failure: FileError?
 
-    /// Opens a new file, in place of one that is there.
+    /// Opens a new file, or truncates an existing one.
     init(path: String) throws(FileError) {
         descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw FileError() }

@@ -1,30 +1,30 @@
 import EventLoop
 import Shared
 
-/// Everybody who presses: names, keys and tokens made up before the first press, and what became of each.
+/// All buyers: their names, keys and tokens, made before the first press, and what became of each.
 ///
-/// Names have eight digits, so that all tokens are of one length and a buyer's lies at a multiple of it.
+/// Names have eight digits, so that all tokens have the same length, and a buyer's token lies at a multiple of it.
 final class Buyers {
-    /// What a buyer knows so far.
+    /// What a buyer has heard so far.
     enum Outcome: UInt8 {
         /// No final answer yet.
         case none
         case secured
         case soldOut
-        /// Refused because too many came at once, and it did not come back.
+        /// Refused because too many pressed at once, and did not come back.
         case shed
-        /// A final answer of another kind, or none in time.
+        /// Some other final answer, or none in time.
         case failed
     }
 
-    /// Of the number in a name and in a key.
+    /// Digits of the number in a name and in a key.
     static let digits = 8
 
     let count: Int
     private let tokens: ByteBuffer
     private let tokenBytes: Int
     private(set) var outcomes: [Outcome]
-    /// When each first pressed, or should have.
+    /// When each buyer first pressed, or should have.
     private var firstPress: [UInt64]
     /// Nanoseconds from there to the final answer; 0 while there is none.
     private(set) var latencies: [UInt64]
@@ -32,11 +32,11 @@ final class Buyers {
     private var buyerAtPosition: [Int: Int] = [:]
     /// Buyers without a final answer.
     private(set) var unanswered: Int
-    /// Keys or positions seen with two orders.
+    /// Keys seen with two orders, or orders with two keys.
     private(set) var duplicates = 0
     private(set) var lastAnswer: UInt64 = 0
 
-    /// - Parameter progress: is told how many tokens there are, now and then.
+    /// - Parameter progress: is called now and then with the number of tokens so far.
     init(count: Int, mint: consuming TokenMint, expiresAt: Int, issuedAt: Int, progress: (Int) -> Void) {
         self.count = count
         outcomes = Array(repeating: .none, count: count)
@@ -56,7 +56,7 @@ final class Buyers {
             mint.append(subject: name.bytes, issuedAt: issuedAt, expiresAt: expiresAt, to: &all)
             if buyer & 0xFFFF == 0 { progress(buyer) }
         }
-        precondition(all.count == count * tokenBytes, "tokens of different lengths")
+        precondition(all.count == count * tokenBytes, "the tokens differ in length")
         tokens = all
     }
 
@@ -67,7 +67,7 @@ final class Buyers {
         buffer.append(decimal: buyer + 1, width: digits)
     }
 
-    /// A buyer has one key, however often it presses.
+    /// Appends a buyer's key; it has only one, however often it presses.
     static func append(key buyer: Int, to buffer: inout ByteBuffer) {
         buffer.append("press-")
         buffer.append(decimal: buyer + 1, width: digits)
@@ -79,14 +79,14 @@ final class Buyers {
         }
     }
 
-    // MARK: What becomes of them
+    // MARK: Outcomes
 
-    /// Whether a buyer is among the share that presses again: spread evenly, the same in every run.
+    /// Whether a buyer is in the share that presses again. Spread evenly, and the same in every run.
     static func retries(_ buyer: Int, perMillion: Int) -> Bool {
         ((UInt64(buyer) &* 0x9E37_79B9_7F4A_7C15) >> 32) % 1_000_000 < UInt64(perMillion)
     }
 
-    /// Milliseconds that a buyer waits longer than it must: spread evenly, the same in every run.
+    /// Milliseconds that a buyer waits longer than it must. Spread evenly, and the same in every run.
     static func jitter(_ buyer: Int, below bound: Int) -> Int {
         Int(((UInt64(buyer) &* 0x9E37_79B9_7F4A_7C15) >> 32) % UInt64(bound))
     }
@@ -97,7 +97,7 @@ final class Buyers {
 
     func isAnswered(_ buyer: Int) -> Bool { outcomes[buyer] != .none }
 
-    /// The buyer was told that it has this position.
+    /// The buyer was answered that it has this position.
     func secured(_ buyer: Int, position: Int, at now: Instant) {
         if positions[buyer] == 0 {
             positions[buyer] = Int32(clamping: position)
@@ -105,20 +105,20 @@ final class Buyers {
         } else if positions[buyer] != Int32(clamping: position) {
             duplicates += 1
         }
-        settle(buyer, .secured, now)
+        recordOutcome(buyer, .secured, now)
     }
 
     func soldOut(_ buyer: Int, at now: Instant) {
-        // Once won, never refused: whoever was told both has no answer that it could trust.
-        settle(buyer, outcomes[buyer] == .secured ? .failed : .soldOut, now)
+        // A win is never refused later: a buyer who heard both has no answer that it can trust.
+        recordOutcome(buyer, outcomes[buyer] == .secured ? .failed : .soldOut, now)
     }
 
-    func shed(_ buyer: Int, at now: Instant) { settle(buyer, .shed, now) }
+    func shed(_ buyer: Int, at now: Instant) { recordOutcome(buyer, .shed, now) }
 
-    /// The buyer was refused otherwise, or has given up.
-    func failed(_ buyer: Int, at now: Instant) { settle(buyer, .failed, now) }
+    /// The buyer was refused for another reason, or has given up.
+    func failed(_ buyer: Int, at now: Instant) { recordOutcome(buyer, .failed, now) }
 
-    private func settle(_ buyer: Int, _ outcome: Outcome, _ now: Instant) {
+    private func recordOutcome(_ buyer: Int, _ outcome: Outcome, _ now: Instant) {
         if outcomes[buyer] == .none {
             unanswered -= 1
             latencies[buyer] = max(1, now.nanoseconds - min(now.nanoseconds, firstPress[buyer]))

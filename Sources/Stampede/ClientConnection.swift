@@ -2,13 +2,13 @@ import EventLoop
 import Glibc
 import Shared
 
-/// One keep-alive connection of the load client, with at most one press under way.
+/// One keep-alive connection of the load client, with at most one press in flight.
 final class ClientConnection: EventHandler {
     enum State {
         case closed
         case connecting
         case idle
-        /// A buyer waits for its answer.
+        /// A buyer is waiting for its answer.
         case busy
     }
 
@@ -16,23 +16,24 @@ final class ClientConnection: EventHandler {
     let target: Options.Target
     private let source: SocketAddress?
     private let loop: EventLoop
-    /// Both live until the process ends; a weak or unowned reference would cost a slower count at every answer.
+    /// Both live until the process ends. A weak or unowned reference would cost a slower reference count at every
+    /// answer.
     private let owner: Stampede
 
     private(set) var state = State.closed
-    /// Where the owner's list of idle connections has it; nil while it isn't there.
+    /// Index in the owner's list of idle connections; nil while it isn't in there.
     var idleIndex: Int?
     private var descriptor: Int32 = -1
     private var registration: EventLoop.Registration?
-    /// Bytes of a response that has not arrived whole, and of a request that the socket did not take.
+    /// Bytes of an incomplete response, and of a request that the socket has not taken yet.
     private var received = ByteBuffer(capacity: 0)
     private var unsent = ByteBuffer(capacity: 0)
     private var failures = 0
 
-    // The press under way.
+    // The press in flight.
     private(set) var buyer = 0
     private(set) var isJoin = false
-    /// When it was sent; before the first one, when the connection was opened.
+    /// When it was sent; before the first press, when the connection was opened.
     private(set) var invoked = Instant(nanoseconds: 0)
 
     init(index: Int, target: Options.Target, source: SocketAddress?, loop: EventLoop, owner: Stampede) {
@@ -71,7 +72,7 @@ final class ClientConnection: EventHandler {
         owner.idle(self)
     }
 
-    /// The connection is gone; a press that was under way has no answer.
+    /// The connection is gone; a press in flight has no answer.
     private func fail() {
         let before = state
         disconnect()
@@ -90,7 +91,7 @@ final class ClientConnection: EventHandler {
         unsent.removeAll()
     }
 
-    /// Tries again after 10 ms, doubling to 320 ms: a process that is restarted is back within that.
+    /// Tries again after 10 ms, doubling up to 320 ms. A restarted process is back within that.
     private func reconnectLater() {
         failures = min(failures + 1, 6)
         loop.schedule(afterMilliseconds: 5 << failures) { [self] in
@@ -98,11 +99,10 @@ final class ClientConnection: EventHandler {
         }
     }
 
-    /// Gives up on the answer that is awaited.
+    /// Gives up on the pending answer.
     func abandon() { fail() }
 
-    /// Opens it anew where nobody has used it for long: the server closes it some day, perhaps in the moment of a
-    /// press.
+    /// Reopens an idle connection: the server closes it eventually, perhaps at the moment of a press.
     func renew() {
         guard state == .idle else { return }
         owner.noLongerIdle(self)
@@ -150,7 +150,7 @@ final class ClientConnection: EventHandler {
         if held > 0 { received.withUnsafeBytes { room.copyMemory(from: $0) } }
         let count = recv(descriptor, room.baseAddress! + held, room.count - held, 0)
         if count < 0 { return errno == EAGAIN ? () : fail() }
-        // The server closed: on an idle connection it may, in the middle of a press it has lost it.
+        // The server closed the connection. It may while the connection is idle; during a press it has lost the press.
         guard count > 0, state == .busy else { return fail() }
         if held > 0 { received.removeAll() }
         let bytes = UnsafeBufferPointer(
@@ -162,7 +162,7 @@ final class ClientConnection: EventHandler {
             guard held + count < room.count else { return fail() }
             received.append(bytes)
         case .malformed: fail()
-        case .answer(let answer) where answer.bytes != bytes.count: fail()  // more than was asked for
+        case .answer(let answer) where answer.bytes != bytes.count: fail()  // more than one answer
         case .answer(let answer):
             state = .idle
             owner.answered(self, answer, bytes)

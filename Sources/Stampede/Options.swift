@@ -1,13 +1,13 @@
 import Shared
 
-/// What one run is asked to do.
+/// The options of one run.
 struct Options {
-    /// How the buyers come.
+    /// How the buyers arrive.
     enum Pace: Equatable {
-        /// Each presses at a moment of its own, evenly spread over this many nanoseconds, whether or not the ones before
-        /// have been answered.
+        /// Open loop: presses are spread evenly over this many nanoseconds, whether or not earlier ones have been
+        /// answered.
         case open(overNanoseconds: Int)
-        /// The next presses when one has been answered.
+        /// Closed loop: the next buyer presses when one has been answered.
         case closed
     }
 
@@ -22,31 +22,31 @@ struct Options {
     var buyers: Int
     var pace: Pace
     var connections: Int
-    /// Buyers in a million who press again, with the same key, when they have been answered.
+    /// Buyers in a million who press again, with the same key, after their answer.
     var retryPerMillion: Int
-    /// Client addresses to come from; 0: the system's choice.
+    /// Number of client addresses; 0: the system chooses one.
     var sources: Int
-    /// Nobody comes back who is told to.
+    /// Buyers who are told to come back don't.
     var once: Bool
-    /// Connections that nobody uses stay open.
+    /// Unused connections stay open.
     var keepIdle: Bool
     var logPath: String?
     var json: Bool
-    /// Buyers join the sale's waiting room, and press when their turn has come.
+    /// Buyers join the sale's waiting room, and press when their turn comes.
     var queue: Bool
 
-    /// Positions and buyers are kept in 32 bits, names in eight digits.
+    /// Positions and buyers fit in 32 bits, names in eight digits.
     static let buyersMax = 10_000_000
-    /// Closed loop: 128 presses under way, in which a batch of an API process gathers some dozens.
+    /// Closed loop: 128 presses in flight, of which a batch of an API process gathers some dozens.
     private static let connectionsClosed = 128
-    /// Open loop: 512 connections carry 50,000 presses a second at 10 ms each.
+    /// Open loop: 512 connections carry 50,000 presses a second of 10 ms each.
     private static let connectionsOpen = 512
     private static let connectionsMax = 60_000
-    /// Addresses of 127.1.0.0/16 that `source(_:)` can name.
+    /// Addresses in 127.1.0.0/16 that `source(_:)` can return.
     private static let sourcesMax = 62_500
 
     static let help = """
-        stampede: presses "Buy now" for many distinct buyers, and counts what they are told.
+        stampede: presses "Buy now" for many distinct buyers, and counts their answers.
 
         usage: stampede --target URL … --sale ID [--buyers N] [--over DURATION | --connections N]
                         [--queue] [--retry-share S] [--once] [--keep-idle] [--sources N] [--log FILE]
@@ -54,34 +54,35 @@ struct Options {
 
           --target URL        http://127.0.0.1:8101 or unix:/path; several share the load
           --sale ID           the sale
-          --buyers N          distinct buyers, each with a token of its own (default 10000)
-          --over DURATION     open loop: the presses are spread evenly over this time, whatever the answers do, and
+          --buyers N          distinct buyers, each with its own token (default 10000)
+          --over DURATION     open loop: spread the presses evenly over this time, independent of the answers;
                               latencies count from the moment a press was due
-          --connections N     connections (default \(connectionsClosed), with --over \(connectionsOpen)); without --over
-                              closed loop: as many presses are under way at once
-          --queue             each buyer joins the sale's waiting room first, as --over or --connections say, waits for its
-                              turn and up to a second more, and presses with its ticket; latencies count from there
-          --retry-share S     share of buyers who press again with the same key when they have been answered (default 0)
-          --once              a buyer who is told to come back does not: what a server turns away is seen as such
-          --keep-idle         a connection that nobody has used for 5 s stays; without it, it is opened anew, as a server may
-                              be about to close it
-          --sources N         client addresses 127.1.0.1 …, so that limits per address are real
-          --log FILE          every attempt as a JSON line: inv_ns, resp_ns, buyer, key, status, problem, position; a
-                              join has "kind":"join" in front
-          --json              the report as JSON
+          --connections N     connections (default \(connectionsClosed), with --over \(connectionsOpen)); without
+                              --over a closed loop with this many presses in flight
+          --queue             each buyer first joins the sale's waiting room, paced by --over or --connections,
+                              waits for its turn and up to a second more, and presses with its ticket;
+                              latencies count from there
+          --retry-share S     share of buyers who press again with the same key after their answer (default 0)
+          --once              buyers who are told to come back don't: shows what a server turns away
+          --keep-idle         keep connections that nobody has used for 5 s; by default they are reopened, as
+                              a server may be about to close them
+          --sources N         connect from N client addresses, 127.1.0.1 …, so that limits per address apply
+          --log FILE          write every attempt as a JSON line: inv_ns, resp_ns, buyer, key, status, problem,
+                              position; a join starts with "kind":"join"
+          --json              print the report as JSON
 
-        A buyer who is told to come back (202, 429, 503, not open, paused), or who hears nothing for 3 s, presses again
-        with the same key, for up to 30 s; with --once, only who hears nothing. Tokens are signed with SALE_JWT_JWKS_FILE,
-        and connections made, before the first press.
+        A buyer who is told to come back (202, 429, 503, not open, paused) or who hears nothing for 3 s presses
+        again with the same key, for up to 30 s; with --once, only a buyer who hears nothing. Before the first
+        press, tokens are signed with SALE_JWT_JWKS_FILE and connections are opened.
 
-        Report: buyers; secured: distinct orders; sold_out; errors: buyers without a final answer of either; duplicates:
-        keys or positions seen with two orders; p50_ms p99_ms p999_ms max_ms: from a buyer's first press to its final
-        answer; decisions_per_second: buyers / (last answer - first press); shed: refused with 503 under --once, and not
-        counted as errors; goodput_per_second: secured and sold_out within 3 s of the press / the same time; client_us:
-        CPU microseconds of this client per buyer, signing not counted.
+        Report: buyers; secured: distinct orders; sold_out; errors: buyers with neither as their final answer;
+        duplicates: keys with two orders, or orders with two keys; p50_ms p99_ms p999_ms max_ms: from a buyer's
+        first press to its final answer; decisions_per_second: buyers / (last answer - first press); shed: refused
+        with 503 under --once, not counted as errors; goodput_per_second: secured and sold_out within 3 s of the
+        press / the same time; client_us: CPU microseconds of this client per buyer, without signing.
 
-        Exit codes: 0, 1 where errors or duplicates are not 0, 64 usage, 71 a system call failed, or too few descriptors are
-        allowed, 73 the log can't be written, 78 a setting is wrong.
+        Exit codes: 0 success, 1 errors or duplicates are not 0, 64 usage, 71 a system call failed or too few
+        descriptors are allowed, 73 the log can't be written, 78 a setting is wrong.
         """
 
     init(_ line: [String]) throws(Arguments.UsageError) {

@@ -1,15 +1,15 @@
 import Shared
 
-/// The request of any buyer, written once: of a press only the token and the key's digits are written anew.
+/// One request for all buyers: only the token and, in a press, the key's digits are rewritten for each.
 final class PreparedRequest {
     enum Kind { case press, join }
 
     private let bytes: UnsafeMutableRawBufferPointer
     private let tokenStart: Int
-    /// Of the key; nil where there is none.
+    /// Of the key; nil if there is none.
     private let digitsStart: Int?
 
-    /// - Parameter buyers: whose tokens are of one length, as are the keys.
+    /// - Parameter buyers: their tokens all have the same length, and so do their keys.
     init(_ target: Options.Target, _ sale: SaleID, _ kind: Kind, _ buyers: Buyers) {
         var text = ByteBuffer(capacity: 1024)
         text.append("POST /v1/sales/")
@@ -34,7 +34,7 @@ final class PreparedRequest {
 
     deinit { bytes.deallocate() }
 
-    /// The request of this buyer; valid until the next one is asked for.
+    /// This buyer's request; valid until the next call.
     func of(_ buyer: Int, _ buyers: Buyers) -> UnsafeRawBufferPointer {
         buyers.withToken(buyer) {
             (bytes.baseAddress! + tokenStart).copyMemory(from: $0.baseAddress!, byteCount: $0.count)

@@ -7,7 +7,7 @@ struct Report: Equatable {
     /// Distinct orders.
     var secured = 0
     var soldOut = 0
-    /// Buyers without a final secured or sold-out answer, but for those that were shed.
+    /// Buyers without a final secured or sold-out answer, not counting those that were shed.
     var errors = 0
     var duplicates = 0
     var p50Milliseconds = 0.0
@@ -15,16 +15,16 @@ struct Report: Equatable {
     var p999Milliseconds = 0.0
     var maxMilliseconds = 0.0
     var decisionsPerSecond = 0.0
-    /// Buyers who were refused with 503 and did not come back: only with `--once`.
+    /// Buyers who were refused with 503 and did not come back; only with `--once`.
     var shed = 0
-    /// Buyers who were told secured or sold out within the time that was promised, a second.
+    /// Buyers per second who heard secured or sold out within 3 s.
     var goodputPerSecond = 0.0
     /// CPU of this client per buyer.
     var clientMicroseconds = 0.0
 
     /// - Parameters:
     ///   - start: when the first press was due.
-    ///   - cpuMicroseconds: what the client took from there on.
+    ///   - cpuMicroseconds: CPU time of the client since then.
     init(_ run: Buyers, start: Instant, cpuMicroseconds: Int = 0) {
         buyers = run.count
         var inTime = 0
@@ -51,7 +51,7 @@ struct Report: Equatable {
 
     private static let promisedNanoseconds = UInt64(Stampede.answerMilliseconds) * 1_000_000
 
-    /// The smallest value that at least `share` of all values don't exceed, in milliseconds.
+    /// The smallest value that at least `share` of the values do not exceed, in milliseconds.
     static func percentile(_ sorted: [UInt64], _ share: Double) -> Double {
         guard !sorted.isEmpty else { return 0 }
         let rank = max(1, Int((Double(sorted.count) * share).rounded(.up)))

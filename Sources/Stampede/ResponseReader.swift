@@ -1,26 +1,11 @@
 import Shared
 
-/// What a buyer was told.
-struct Answer {
-    var status = 0
-    /// The last segment of the problem's type, where it is a problem.
-    var problem: Range<Int>?
-    /// The order's position, where there is one.
-    var position = 0
-    /// 0 where the answer does not say.
-    var retryAfterSeconds = 0
-    /// Bytes of the whole message.
-    var bytes = 0
-    var body = 0..<0
-    var closes = false
-}
-
-/// Reads one response of an HTTP/1.1 server with a Content-Length; nothing is copied.
+/// Reads one HTTP/1.1 response with a Content-Length; copies nothing.
 enum ResponseReader {
     enum Outcome {
         case incomplete
         case answer(Answer)
-        /// Not a response that this client knows how to read.
+        /// Not a response that this client can read.
         case malformed
     }
 
@@ -66,7 +51,7 @@ enum ResponseReader {
         return line.extracting(start..<line.count)
     }
 
-    /// Finds the two members that matter, by the exact text in which our API writes them.
+    /// Finds the two members that matter by the exact text in which our API writes them.
     private static func read(body bytes: Span<UInt8>, _ range: Range<Int>, _ answer: inout Answer) {
         let body = bytes.extracting(range)
         if answer.status == 200 || answer.status == 201 {
@@ -79,18 +64,5 @@ enum ResponseReader {
         {
             answer.problem = range.lowerBound + start..<range.lowerBound + end
         }
-    }
-}
-
-extension Span<UInt8> {
-    /// The index behind the first occurrence of `text`.
-    func end(of text: StaticString) -> Int? {
-        let length = text.utf8CodeUnitCount
-        var start = 0
-        while start + length <= count {
-            if extracting(start..<start + length).equals(text) { return start + length }
-            start += 1
-        }
-        return nil
     }
 }

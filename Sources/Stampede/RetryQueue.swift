@@ -1,6 +1,6 @@
 import EventLoop
 
-/// Buyers who come back later, soonest first: a heap, since a Redis that is away sends all of them back at once.
+/// Buyers who come back later, soonest first. A heap, since all of them come back at once when Redis is away.
 struct RetryQueue {
     private struct Entry: Comparable {
         let due: Instant
@@ -11,7 +11,7 @@ struct RetryQueue {
 
     private var heap = MinHeap<Entry>()
 
-    /// When the first of them is due: kept here, as it is asked for at every press.
+    /// When the first of them is due. Kept here, as every press reads it.
     private(set) var nextDue: Instant?
 
     mutating func insert(_ buyer: Int, due: Instant) {
@@ -19,7 +19,7 @@ struct RetryQueue {
         nextDue = heap.first?.due
     }
 
-    /// A buyer whose time has come, removed.
+    /// Removes and returns a buyer who is due.
     mutating func popDue(_ now: Instant) -> Int? {
         guard let nextDue, nextDue <= now else { return nil }
         let buyer = heap.removeFirst().buyer

@@ -2,25 +2,25 @@ import EventLoop
 import Glibc
 import Shared
 
-/// The run: who presses when, on which connection, and who comes back.
+/// One run: who presses when, on which connection, and who comes back.
 final class Stampede {
-    /// A buyer who has heard nothing for this long presses again.
+    /// A buyer who has heard nothing for this long presses again; answers within it count as goodput.
     static let answerMilliseconds = 3000
     /// A buyer gives up this long after its first press.
     private static let patienceMilliseconds = 30_000
-    /// The first press waits so long for connections; 20,000 take half a second.
+    /// The first press waits at most this long for connections; 20,000 take half a second.
     private static let connectingMilliseconds = 1000
     private static let sweepMilliseconds = 100
-    /// A connection that nobody has used for this long is opened anew, a twentieth of them in each sweep: after seven seconds none
-    /// is left, of the ten that nginx waits for a request.
+    /// A connection that nobody has used for this long is reopened. Each sweep looks at one connection in 20, so none
+    /// is idle for more than seven seconds, of the ten that nginx waits for a request.
     private static let idleMilliseconds = 5000
-    private static let renewedInTurns = 20
+    private static let sweepsPerRenewal = 20
     private static let progressMilliseconds = 1000
-    /// A press whose connection was lost comes back after this long.
+    /// A buyer whose connection was lost presses again after this long.
     private static let lostMilliseconds = 20
-    /// Those whose turn comes at one moment press over this long.
+    /// Buyers whose turn comes at the same moment press over this long.
     private static let turnSpreadMilliseconds = 1000
-    /// Where nobody knows when a turn will come, it is tried after this long.
+    /// If nobody knows when a turn will come, the buyer presses after this long.
     private static let pausedMilliseconds = 5000
 
     private let options: Options
@@ -28,16 +28,16 @@ final class Stampede {
     let buyers: Buyers
     private var log: AttemptLog?
     private let progress: (String) -> Void
-    /// A response is read here, whosever it is.
+    /// Every connection reads its responses here.
     let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 65_536, alignment: 16)
 
     private var connections: [ClientConnection] = []
     private var idleConnections: [ClientConnection] = []
     private var mixer = Mixer()
-    /// By target: a press, and a join.
+    /// By target: the request of a press, and of a join.
     private let presses: [PreparedRequest]
     private let joins: [PreparedRequest]
-    /// Of those who have joined a waiting room.
+    /// Tickets of buyers who have joined the waiting room.
     private var tickets: TicketStore?
     /// A press with a ticket.
     private var request = ByteBuffer(capacity: 1024)
@@ -46,15 +46,15 @@ final class Stampede {
     /// The next buyer who has not pressed yet.
     private var next = 0
     private var retries = RetryQueue()
-    /// Extra presses of the impatient that are not answered yet.
+    /// Extra presses (`--retry-share`) that are not answered yet.
     private var extraPresses = 0
-    /// By buyer: whether its answer is that of the extra press.
+    /// Buyers whose next answer is that of the extra press.
     private var extra: Set<Int> = []
     private var wake: TimerID?
     private var sweeps = 0
     private(set) var attempts = 0
     private(set) var lostAttempts = 0
-    /// CPU that the run took, tokens not counted: user and system time of this process.
+    /// CPU time of the run, without the signing of tokens: user and system time of this process.
     private(set) var cpuMicroseconds = 0
 
     init(
@@ -73,7 +73,7 @@ final class Stampede {
 
     deinit { scratch.deallocate() }
 
-    /// Runs to the end: every buyer has a final answer, or has given up.
+    /// Runs until every buyer has a final answer or has given up.
     func run() throws(SystemError) {
         for index in 0..<options.connections {
             let connection = ClientConnection(
@@ -88,14 +88,14 @@ final class Stampede {
         sweep()
         report()
         loop.onEachPass(.gathered) { [self] in press() }
-        // The first pass would wait for something to happen.
+        // The first pass would wait for an event.
         press()
         try loop.run()
         log?.flush()
         cpuMicroseconds = Self.cpuMicroseconds() - cpuBefore
     }
 
-    /// Buyers have the page open before they press: a storm of connections is not a part of what is measured.
+    /// Buyers have the page open before they press, so a storm of connections is not part of the measurement.
     private func waitForConnections() throws(SystemError) {
         let deadline = Instant.now.advanced(milliseconds: Self.connectingMilliseconds)
         while idleConnections.count < connections.count, .now < deadline {
@@ -120,7 +120,7 @@ final class Stampede {
 
     // MARK: Pressing
 
-    /// When a buyer who has not pressed yet is due.
+    /// When a buyer's first press is due.
     private func due(_ buyer: Int) -> Instant {
         switch options.pace {
         case .closed: start
@@ -129,7 +129,7 @@ final class Stampede {
         }
     }
 
-    /// Lets everybody press who is due, as far as there are connections; at the end of each pass.
+    /// Sends the presses that are due, as long as there are idle connections. Called at the end of each pass.
     private func press() {
         while let connection = idleConnections.last {
             let now = Instant.now
@@ -139,7 +139,7 @@ final class Stampede {
             } else if next < buyers.count, due(next) <= now {
                 buyer = next
                 next += 1
-                // In the closed loop nobody is due before there is a connection free for it.
+                // In the closed loop a press is due when a connection is free for it.
                 buyers.pressed(buyer, due: options.pace == .closed ? now : due(buyer))
             } else {
                 break
@@ -185,8 +185,8 @@ final class Stampede {
         if options.sources > 0 || options.targets.count > 1 { mix() }
     }
 
-    /// Gives the last of the idle another's place: where they differ in address or target, none may ask more often than the
-    /// others. Otherwise the one that was answered last goes next, which costs least.
+    /// Swaps the last idle connection with a random one, so that connections with different addresses or targets press
+    /// equally often. Without it the connection that was answered last goes next, which costs least.
     private func mix() {
         let last = idleConnections.count - 1
         let other = mixer.index(below: idleConnections.count)
@@ -195,7 +195,7 @@ final class Stampede {
         idleConnections[last].idleIndex = last
     }
 
-    /// Takes a connection off the list; the last one takes its place there.
+    /// Takes a connection off the list; the last one takes its place.
     func noLongerIdle(_ connection: ClientConnection) {
         guard let index = connection.idleIndex, let last = idleConnections.popLast() else { return }
         connection.idleIndex = nil
@@ -220,7 +220,7 @@ final class Stampede {
         let comesBack =
             switch answer.status {
             case 202, 429, 503: true
-            // Not open yet, or paused: it says when to ask again.
+            // Not open yet, paused, or not this buyer's turn: the answer says when to come back.
             case 409: answer.retryAfterSeconds > 0
             default: false
             }
@@ -245,7 +245,7 @@ final class Stampede {
         }
     }
 
-    /// The buyer has a ticket, and presses when its turn has come: its patience begins then.
+    /// The buyer has a ticket, and presses when its turn comes. Its patience begins then.
     private func joined(_ buyer: Int, _ body: Span<UInt8>, _ now: Instant) {
         guard let answer = JoinAnswer(body), tickets?.keep(body.extracting(answer.ticket), of: buyer) == true else {
             return buyers.failed(buyer, at: now)
@@ -256,7 +256,7 @@ final class Stampede {
         retries.insert(buyer, due: due)
     }
 
-    /// A connection was lost, or silent for too long, with a press under way: whether it was decided is not known.
+    /// A connection was lost, or silent for too long, with a press in flight: whether it was decided is not known.
     func lost(_ connection: ClientConnection) {
         lostAttempts += 1
         log?.add(
@@ -275,13 +275,13 @@ final class Stampede {
     }
 
     private func answeredExtra(_ buyer: Int) {
-        // Looked for only where there is one: a set hashes what it is asked for even while it is empty.
+        // Only if there are any: an empty set still hashes the element.
         if extraPresses > 0, extra.remove(buyer) != nil { extraPresses -= 1 }
     }
 
     // MARK: Time
 
-    /// Ends presses that have waited too long.
+    /// Abandons presses that have waited too long.
     private func sweep() {
         for connection in connections where connection.state == .busy {
             if loop.now > connection.invoked.advanced(milliseconds: Self.answerMilliseconds) { connection.abandon() }
@@ -292,15 +292,15 @@ final class Stampede {
         loop.schedule(afterMilliseconds: Self.sweepMilliseconds) { [self] in sweep() }
     }
 
-    /// Opens connections anew that nobody has used for long, some in each sweep.
+    /// Reopens connections that nobody has used for long, some in each sweep.
     private func renewIdle() {
-        for index in stride(from: sweeps % Self.renewedInTurns, to: connections.count, by: Self.renewedInTurns)
+        for index in stride(from: sweeps % Self.sweepsPerRenewal, to: connections.count, by: Self.sweepsPerRenewal)
         where loop.now > connections[index].invoked.advanced(milliseconds: Self.idleMilliseconds) {
             connections[index].renew()
         }
     }
 
-    /// Where no connection is to be had, buyers who were due give up as others do.
+    /// If there are no connections at all, buyers who were due give up like others.
     private func giveUp() {
         guard idleConnections.isEmpty, !connections.contains(where: { $0.state == .busy }) else { return }
         let now = loop.now

@@ -2,12 +2,12 @@ import EventLoop
 import Glibc
 import Shared
 
-/// `stampede`: makes the buyers' tokens, lets them loose, and prints what they were told.
+/// `stampede`: makes the buyers' tokens, lets the buyers press, and reports the answers.
 @main
 enum StampedeMain {
     /// Tokens outlive any run.
     private static let tokenLifeSeconds = 24 * 3600
-    private static let descriptorsOfOurOwn = 32
+    private static let ownDescriptors = 32
 
     static func main() {
         let line = Array(CommandLine.arguments.dropFirst())
@@ -20,8 +20,8 @@ enum StampedeMain {
             fail("\(error); see stampede --help", ExitCode.usage)
         }
         let log = openLog(options.logPath)
-        let limit = Program.raiseDescriptorLimit(to: options.connections + descriptorsOfOurOwn)
-        guard limit >= options.connections + descriptorsOfOurOwn else {
+        let limit = Program.raiseDescriptorLimit(to: options.connections + ownDescriptors)
+        guard limit >= options.connections + ownDescriptors else {
             fail(
                 "--connections \(options.connections) needs more descriptors than the \(limit) allowed",
                 ExitCode.osError)
@@ -33,7 +33,7 @@ enum StampedeMain {
             let stampede = Stampede(options, buyers: buyers, log: log, loop: loop, progress: say)
             try stampede.run()
             if let failure = stampede.logFailure {
-                fail("the log \(options.logPath ?? "") is not complete: \(failure)", ExitCode.cantCreate)
+                fail("the log \(options.logPath ?? "") is incomplete: \(failure)", ExitCode.cantCreate)
             }
             let report = Report(buyers, start: stampede.start, cpuMicroseconds: stampede.cpuMicroseconds)
             print(options.json ? report.json : report.text)
@@ -66,7 +66,7 @@ enum StampedeMain {
         }
     }
 
-    /// Progress, on stderr: redrawn on a terminal, otherwise a line each time.
+    /// Prints progress on stderr: redrawn on a terminal, otherwise a line each time.
     private static func say(_ text: String) {
         let line = isatty(2) == 1 ? "\r\u{1B}[K\(text)" : "stampede: \(text)\n"
         let bytes = Array(line.utf8)

@@ -6,7 +6,7 @@ import TestSupport
 /// The real `sale-api` on a Unix socket, beside a real Redis.
 final class APIUnderTest {
     let redis: RedisServer
-    /// Stands between the API and Redis where a test asked for it.
+    /// Between the API and Redis, if the test asked for it.
     let proxy: LossyProxy?
     private(set) var process: ChildProcess
     private let environment: [String: String]
@@ -16,9 +16,9 @@ final class APIUnderTest {
     private var mint: TokenMint
     private static let secret = Crypto.randomBytes(32)
 
-    /// Starts both; `settings` override the API's environment, "" unsets. It is ready when this returns, or, with
-    /// `ready: false`, it answers but can't sell. With `throughProxy` replies of Redis can be lost. With `descriptors` it
-    /// may have no more of them.
+    /// Starts both. `settings` override the API's environment; "" unsets one. When this returns, the API is ready or,
+    /// with `ready: false`, answers but can't sell. With `throughProxy`, replies of Redis can be lost. `descriptors`
+    /// limits the API's descriptors.
     init(
         redisSettings: [String] = [], _ settings: [String: String] = [:], ready: Bool = true,
         throughProxy: Bool = false, descriptors: Int? = nil
@@ -35,14 +35,14 @@ final class APIUnderTest {
             "SALE_REDIS_URL": throughProxy ? "unix://\(redis.directory.path("proxy.sock"))" : redis.url,
             "SALE_JWT_JWKS_FILE": redis.directory.path("jwks.json"),
             "SALE_RECEIPT_KEY_FILE": redis.directory.path("receipt.pem"),
-            // Tests ask more often than a buyer; one that is about the limit says so.
+            // Tests ask more often than a buyer may; tests of the limit set it.
             "SALE_RATE_LIMIT": "10000/1s", "SALE_LISTEN": "unix:\(redis.directory.path("api.sock"))",
         ].merging(settings) { $1 }
         process = try Self.start(redis, environment, descriptors)
         try awaitStart(ready: ready)
     }
 
-    /// Starts one more API process on the same Redis, with the same keys: its socket.
+    /// Starts one more API process on the same Redis with the same keys. Returns its socket.
     func startAnother() throws -> String {
         let socket = redis.directory.path("api-\(others.count + 2).sock")
         let child = try ChildProcess(
@@ -63,7 +63,7 @@ final class APIUnderTest {
     var keyFile: String { redis.directory.path("jwks.json") }
     var receiptKeyFile: String { redis.directory.path("receipt.pem") }
 
-    /// Ends the API with SIGKILL and starts it again: it has forgotten every sale that it had seen.
+    /// Kills the API and starts it again: it has forgotten every sale that it had seen.
     func restart() throws {
         process.signal(SIGKILL)
         process.wait()
@@ -90,14 +90,14 @@ final class APIUnderTest {
         }
     }
 
-    /// Waits until /readyz says so.
+    /// Waits until /readyz is 200.
     func awaitReady() throws -> Bool { try eventually { try ask("GET", "/readyz").status == 200 } }
 
     // MARK: Asking
 
     func connect() throws -> UnixHTTPClient { try UnixHTTPClient(socket) }
 
-    /// One request on a connection of its own.
+    /// Sends one request on a new connection.
     func ask(
         _ method: String, _ target: String, _ headers: [(String, String)] = [], body: String? = nil
     ) throws -> HTTPAnswer {
@@ -117,7 +117,7 @@ final class APIUnderTest {
 
     func bearer(_ buyer: String) -> (String, String) { ("Authorization", "Bearer \(token(buyer))") }
 
-    /// The headers of a purchase, its body's type included where there is one.
+    /// The headers of a purchase, including Content-Type if it has a body.
     func headers(_ buyer: String, _ key: String, quantity: Int?) -> [(String, String)] {
         [bearer(buyer), ("Idempotency-Key", key)] + (quantity == nil ? [] : [("Content-Type", "application/json")])
     }
@@ -141,14 +141,15 @@ final class APIUnderTest {
             "POST", "/v1/sales/\(sale)/purchases", headers(buyer, key, quantity: nil) + [("Sale-Ticket", ticket)])
     }
 
-    /// Sends a purchase on a connection of its own, to be answered later.
+    /// Sends a purchase on a new connection; the answer is read later.
     func startBuying(_ sale: String, _ buyer: String, _ key: String) throws -> UnixHTTPClient {
         let client = try connect()
         try client.send("POST", "/v1/sales/\(sale)/purchases", headers: headers(buyer, key, quantity: nil))
         return client
     }
 
-    /// The value of a metric's sample, as in `sale_redis_ready`; asked for by `client` where a new one would not be let in.
+    /// The value of a metric's sample, such as `sale_redis_ready`. Read through `client` if a new connection would be
+    /// refused.
     func metric(_ sample: String, _ client: UnixHTTPClient? = nil) throws -> Int? {
         let text = try (client ?? connect()).ask("GET", "/metrics").body
         let line = text.split(separator: "\n").first { $0.hasPrefix("\(sample) ") }
@@ -167,6 +168,6 @@ final class APIUnderTest {
         return #"{"keys":[\#(entries.joined(separator: ","))]}"#
     }
 
-    /// The set that the API was started with, and more keys.
+    /// The key set that the API was started with, plus more keys.
     static func keySet(with more: [(id: String, secret: [UInt8])]) -> String { keySet([("k1", secret)] + more) }
 }

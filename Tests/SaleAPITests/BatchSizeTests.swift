@@ -12,7 +12,7 @@ import Testing
         var quantity: Int?
     }
 
-    /// What a buyer is told, but for times, traces and random words.
+    /// An answer without times, traces and random words.
     private struct Outcome: Equatable {
         var status: Int
         var problem: String?
@@ -27,10 +27,10 @@ import Testing
         }
     }
 
-    /// Seven units of every ten purchases: when the last one is left, somebody asks for two.
+    /// Seven units are sold in every ten purchases: when only one is left, a buyer asks for two.
     private static let stock = 251
-    /// More than the largest batch takes, of every kind that there is: an order, a key that comes again, the same with another
-    /// quantity, more than a buyer may have, more than there are left, and none left.
+    /// More than the largest batch takes, with every kind of outcome: an order, a repeated key, a repeated key with
+    /// another quantity, more than the limit, more than are left, and sold out.
     private static let purchases: [Purchase] = (0..<600).map { number in
         switch number % 10 {
         case 3: Purchase(buyer: "b\(number - 1)", key: "k")
@@ -43,19 +43,19 @@ import Testing
     }
 
     private func api(batchMax: Int) throws -> APIUnderTest {
-        // From memory it would not have to ask.
+        // From memory it would not have to ask Redis.
         let api = try APIUnderTest(["SALE_BATCH_MAX": "\(batchMax)", "SALE_EDGE_CACHE": "off"])
         _ = try TestSale.create(try api.redis.connect(), stock: Self.stock, maxPerBuyer: 2)
         return api
     }
 
-    /// Buyers in the order of their orders on the stream.
+    /// Buyers in order of their orders on the stream.
     private func winners(_ api: APIUnderTest) throws -> [String?] {
         try TestSale.orderEvents(try api.redis.connect(), SaleID("demo")!).map { $0["buyer"] }
     }
 
     @Test(arguments: [1, 8, 32, 128, 512])
-    func `decides as if each purchase had come alone, in the order of arrival`(batchMax: Int) throws {
+    func `decides as if each purchase had come alone, in order of arrival`(batchMax: Int) throws {
         let alone = try api(batchMax: 1)
         let expected = try Self.purchases.map {
             Outcome(try alone.buy("demo", $0.buyer, $0.key, quantity: $0.quantity))
@@ -69,7 +69,7 @@ import Testing
         let api = try api(batchMax: batchMax)
         let clients = try Self.purchases.map { _ in try api.connect() }
         #expect(try eventually { try api.metric("sale_http_connections") ?? 0 > clients.count })
-        // All are there before it looks, one after the other: what it takes up is as much as a batch can hold.
+        // All of them arrive, in order, before the process looks, so its batches are full.
         api.process.signal(SIGSTOP)
         for (client, purchase) in zip(clients, Self.purchases) {
             try client.send(
@@ -82,7 +82,7 @@ import Testing
 
         #expect(outcomes == expected)
         #expect(try winners(api) == winners(alone))
-        // As full as they may be, but for what a pass of the loop has split.
+        // Full batches, except where a pass of the loop has split one.
         let least = (clients.count + batchMax - 1) / batchMax
         let calls = try #require(try api.metric("sale_batches_total"))
         #expect((least...least + 2).contains(calls))

@@ -5,7 +5,7 @@ import Testing
 
 @testable import SaleAPI
 
-/// What is told from memory once nothing is left.
+/// Answers from memory once nothing is left.
 @Suite struct `A sale that is sold out` {
     private static let sale = SaleID("demo")!
 
@@ -19,7 +19,7 @@ import Testing
     }
 
     private func awaitHeld(_ api: APIUnderTest) throws {
-        // Each press that Redis turns away makes the process look again.
+        // Each press that Redis refuses makes the process ask about the sale again.
         #expect(
             try eventually {
                 _ = try api.buy("demo", "loser", "k1")
@@ -29,7 +29,7 @@ import Testing
 
     private func hits(_ api: APIUnderTest) throws -> Int { try api.metric("sale_edge_cache_hits_total") ?? 0 }
 
-    @Test func `is answered from memory just as Redis would answer`() throws {
+    @Test func `is answered from memory as Redis would answer`() throws {
         var random = SeededRandom()
         let api = try APIUnderTest()
         let redis = try api.redis.connect()
@@ -75,7 +75,7 @@ import Testing
         #expect(try hits(api) > before)
     }
 
-    @Test func `goes on being answered while Redis is down, and until it has been reconciled`() throws {
+    @Test func `is still answered while Redis is down, and until it has been reconciled`() throws {
         let api = try APIUnderTest()
         try soldOut(api)
         let won = try api.buy("demo", "w1", "k1")
@@ -91,7 +91,7 @@ import Testing
         let page = try api.ask("GET", "/v1/sales/demo")
         #expect(page.status == 200)
         #expect(page.json["state"] as? String == "sold_out")
-        // Of other sales nothing is known.
+        // Nothing is known of other sales.
         #expect(try api.buy("other", "w1", "k1").status == 503)
 
         try api.redis.restart()
@@ -103,13 +103,13 @@ import Testing
         try expectAnswers()
     }
 
-    @Test func `is not forgotten where Redis has lost it`() throws {
+    @Test func `is not forgotten when Redis has lost it`() throws {
         let api = try APIUnderTest()
         try soldOut(api)
         let won = try api.buy("demo", "w1", "k1")
         let redis = try api.redis.connect()
         try redis.command(["FLUSHALL"])
-        // Asked again, Redis says that there is no such sale; that is no answer to somebody who has won.
+        // Redis now says that there is no such sale, which must not reach a winner.
         let before = try redis.calls("evalsha")
         for _ in 0..<5 {
             let asked = try eventually {
@@ -123,7 +123,7 @@ import Testing
         #expect(try api.buy("demo", "loser", "k2").problem == "sold-out")
     }
 
-    @Test func `has a witness in a process that only tells of wins that others decided`() throws {
+    @Test func `has a witness in a process that only repeats wins that others decided`() throws {
         let api = try APIUnderTest()
         let redis = try api.redis.connect()
         try TestSale.create(redis, stock: 3)
@@ -149,7 +149,7 @@ import Testing
         #expect(try api.buy("demo", "loser", "k1").problem == "sold-out")
     }
 
-    @Test func `is read anew under a new epoch`() throws {
+    @Test func `is read again under a new epoch`() throws {
         let api = try APIUnderTest()
         try soldOut(api)
         let redis = try api.redis.connect()
@@ -162,7 +162,7 @@ import Testing
         try awaitHeld(api)
     }
 
-    @Test func `is Redis' again when it has ended`() throws {
+    @Test func `is left to Redis again when it has ended`() throws {
         let api = try APIUnderTest()
         try soldOut(api)
         let redis = try api.redis.connect()
@@ -173,7 +173,7 @@ import Testing
         #expect(try hits(api) == before)
     }
 
-    @Test func `is left to Redis where a position has no winner`() throws {
+    @Test func `is left to Redis if a position has no winner`() throws {
         let api = try APIUnderTest()
         let redis = try api.redis.connect()
         try TestSale.create(redis, stock: 3)
@@ -191,7 +191,7 @@ import Testing
         #expect(try hits(api) == 0)
     }
 
-    @Test func `is left to Redis where that was asked for`() throws {
+    @Test func `is left to Redis with SALE_EDGE_CACHE=off`() throws {
         let api = try APIUnderTest(["SALE_EDGE_CACHE": "off"])
         try TestSale.create(try api.redis.connect(), stock: 1)
         #expect(try api.buy("demo", "w1", "k1").status == 201)
@@ -200,93 +200,8 @@ import Testing
     }
 }
 
-@Suite struct `What is known of a sale that is sold out` {
-    @Test(
-        arguments: [
-            // While Redis answers, for a second.
-            (Freshness(age: 0, isReady: true, readyFor: 60_000, unservedFor: nil), .everything),
-            (Freshness(age: 1000, isReady: true, readyFor: 60_000, unservedFor: nil), .everything),
-            (Freshness(age: 1001, isReady: true, readyFor: 60_000, unservedFor: nil), .nothing),
-            // While it does not, for five minutes, and a win for ever.
-            (Freshness(age: 300_000, isReady: false, readyFor: 60_000, unservedFor: nil), .everything),
-            (Freshness(age: 300_001, isReady: false, readyFor: 60_000, unservedFor: nil), .wins),
-            // While it must not sell yet, likewise, as long as it keeps saying so.
-            (Freshness(age: 5000, isReady: true, readyFor: 60_000, unservedFor: 1000), .everything),
-            (Freshness(age: 5000, isReady: true, readyFor: 60_000, unservedFor: 1001), .nothing),
-            (Freshness(age: 300_001, isReady: true, readyFor: 60_000, unservedFor: 0), .wins),
-            // Just back, it has not been heard yet.
-            (Freshness(age: 5000, isReady: true, readyFor: 1000, unservedFor: nil), .everything),
-            (Freshness(age: 5000, isReady: true, readyFor: 1001, unservedFor: nil), .nothing),
-        ] as [(Freshness, Freshness.Use)])
-    func `may be told by its age, and by what Redis is doing`(_ freshness: Freshness, _ use: Freshness.Use) {
-        #expect(freshness.use == use)
-    }
-}
-
-@Suite struct `The winners held in memory` {
-    private func status(position: Int, remaining: Int = 0) -> SaleStatus {
-        SaleStatus(
-            sale: SaleID("demo")!, uuid: "u", title: "t", stockTotal: position, remaining: remaining,
-            position: position, maxPerBuyer: 1, opensAt: nil, closesAt: nil, paused: false, epoch: 1, servingRunID: "r",
-            persistedPosition: 0, readAt: UnixMilliseconds(0))
-    }
-
-    private func held(_ position: Int) throws -> SettledSale {
-        let version = try #require(SettledSale.Version(status(position: position)))
-        return try #require(SettledSale(version))
-    }
-
-    private func add(_ sale: SettledSale, _ buyer: String, _ wins: String) -> Bool {
-        buyer.withBytes { buyer in wins.withBytes { sale.add(buyer, $0) } }
-    }
-
-    private func decide(_ sale: SettledSale, _ buyer: String, _ key: String) -> Decision {
-        buyer.withBytes { buyer in key.withBytes { sale.decide(buyer, $0, quantity: 1, maxPerBuyer: 1) } }
-    }
-
-    @Test func `are found among many, and nobody else is`() throws {
-        let sale = try held(10_000)
-        for index in 1...10_000 { #expect(add(sale, "buyer-\(index)", "k\(index) \(index) 1 \(index) 1")) }
-        #expect(sale.isComplete)
-        for index in 1...10_000 {
-            #expect(
-                decide(sale, "buyer-\(index)", "k\(index)")
-                    == .replayed(position: index, at: UnixMilliseconds(index)))
-            #expect(decide(sale, "buyer-\(index)", "other") == .limit(orders: "\(index)"))
-            #expect(decide(sale, "loser-\(index)", "k\(index)") == .soldOut)
-        }
-    }
-
-    @Test func `count once, though HSCAN may name them twice`() throws {
-        let sale = try held(2)
-        #expect(add(sale, "b1", "k1 1 1 5 1"))
-        #expect(add(sale, "b1", "k1 1 1 5 1"))
-        #expect(!sale.isComplete)
-        #expect(add(sale, "b2", "k1 2 1 6 1"))
-        #expect(sale.isComplete)
-    }
-
-    @Test(arguments: ["", "k1", "k1 3 1 5 1", "k1 0 1 5 1", "k1 1 1 5 1;", "k1 1 100 5 1", "k1 x 1 5 1"])
-    func `are none where a field can't be read as one of the sale's`(_ wins: String) throws {
-        #expect(!add(try held(2), "b1", wins))
-    }
-
-    @Test func `are not gathered while something is left, nor where they are too many`() throws {
-        #expect(SettledSale.Version(status(position: 5, remaining: 1)) == nil)
-        let version = try #require(SettledSale.Version(status(position: SettledSale.winnersMax + 1)))
-        #expect(SettledSale(version) == nil)
-    }
-
-    @Test func `may be nobody: a sale without stock is sold out too`() throws {
-        let sale = try held(0)
-        #expect(sale.isComplete)
-        #expect(decide(sale, "b1", "k1") == .soldOut)
-        #expect(!add(sale, "b1", "k1 1 1 5 1"))
-    }
-}
-
 extension BlockingRedis {
-    /// How often a command has been called.
+    /// The number of calls of a command.
     fileprivate func calls(_ command: String) throws -> Int {
         let reply = try self.command(["INFO", "commandstats"])
         let value = reply.value

@@ -4,7 +4,8 @@ import Shared
 import TestSupport
 import Testing
 
-/// What a flood may take of a process, and what it must give back. Others are asked about by a client who was there before.
+/// What a flood may take from a process, and what the process must give back. The client that asks was connected
+/// before.
 @Suite(.serialized) struct `In a flood, sale-api` {
     /// script/test sets this for both sanitizers.
     private static let isSanitized = ProcessInfo.processInfo.environment["ASAN_OPTIONS"] != nil
@@ -38,12 +39,12 @@ import Testing
         let honest = try api.connect()
         #expect(try honest.ask("GET", "/livez").status == 200)
         let before = try api.process.descriptors
-        // Descriptor 0 is taken, so there is none.
+        // Descriptor 0 is taken, so none is left.
         try api.process.limitDescriptors(to: 1)
         let others = try (0..<50).map { _ in try api.connect() }
         for client in others { try client.send("GET", "/livez") }
         #expect(try honest.ask("GET", "/livez").status == 200)
-        // Somebody waits all the time; a loop that looked again and again would use all of half a second.
+        // Clients wait all the time; a loop that spins would use the whole half second.
         let used = try api.process.cpuMilliseconds
         usleep(500_000)
         #expect(try api.process.cpuMilliseconds - used < 100)
@@ -59,7 +60,7 @@ import Testing
         let honest = try api.connect()
         #expect(try honest.ask("GET", "/v1/sales").status == 200)
         let before = (memory: try api.process.residentKiB, descriptors: try api.process.descriptors)
-        // As long a head as it waits for the end of: 1000 × 16,000 bytes = 15.3 MiB.
+        // The longest head whose end it waits for: 1000 × 16,000 bytes = 15.3 MiB.
         let head = "GET / HTTP/1.1\r\nHost: h\r\nX: "
         let slow = head + String(repeating: "x", count: 16_000 - head.utf8.count)
         var others = try (0..<1000).map { _ in try api.connect() }
@@ -69,7 +70,7 @@ import Testing
         #expect(try api.process.residentKiB - before.memory < 24 * 1024)
         others.removeAll()
         #expect(try eventually { try api.process.descriptors == before.descriptors })
-        // What stays is the table of connections, and pages that are in use in part.
+        // The table of connections stays, and pages that are partly in use.
         var kept = 0
         _ = try eventually {
             kept = try api.process.residentKiB - before.memory
@@ -81,12 +82,12 @@ import Testing
 }
 
 extension ChildProcess {
-    /// How many descriptors it has open.
+    /// The number of its open descriptors.
     fileprivate var descriptors: Int {
         get throws { try FileManager.default.contentsOfDirectory(atPath: "/proc/\(id)/fd").count }
     }
 
-    /// Memory that it has in RAM.
+    /// Its resident memory.
     fileprivate var residentKiB: Int {
         get throws {
             let status = try String(contentsOfFile: "/proc/\(id)/status", encoding: .utf8)
@@ -95,7 +96,7 @@ extension ChildProcess {
         }
     }
 
-    /// Processor time that it has used; the kernel counts in ticks of 10 ms.
+    /// Its CPU time so far; the kernel counts in ticks of 10 ms.
     fileprivate var cpuMilliseconds: Int {
         get throws {
             let stat = try String(contentsOfFile: "/proc/\(id)/stat", encoding: .utf8)
@@ -104,7 +105,7 @@ extension ChildProcess {
         }
     }
 
-    /// Changes how many descriptors it may have from now on.
+    /// Limits the number of its descriptors.
     fileprivate func limitDescriptors(to most: Int) throws {
         let result = try ChildProcess.run(
             URL(fileURLWithPath: "/usr/bin/prlimit"), ["--pid", "\(id)", "--nofile=\(most):"])

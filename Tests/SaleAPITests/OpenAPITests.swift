@@ -9,7 +9,7 @@ import Testing
     private static let root = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
-    /// A server that has a sale of every kind, and one without Redis.
+    /// A server that has a sale of every kind, and a server without Redis.
     private final class Scene {
         let ready: APIUnderTest
         let down: APIUnderTest
@@ -46,12 +46,12 @@ import Testing
             guard stored else { throw UnixHTTPClient.Failure("the worker stores nothing: \(worker.errors)") }
         }
 
-        /// Sales with a waiting room, and tickets: one for a turn that is on, and all that are refused.
+        /// Makes sales with a waiting room. Returns a ticket whose turn it is, and one for each way to be refused.
         private static func openRooms(_ redis: BlockingRedis, keys: KeySet) throws -> [String: String] {
             let room = try TestSale.create(redis, "room", admission: .init(rate: 10))
             let soldOut = try TestSale.create(redis, "room-sold-out", stock: 0, admission: .init(rate: 10))
             _ = try redis.control(try TestSale.create(redis, "room-ended", admission: .init(rate: 10)), .close)
-            // Admission began ten minutes ago, and a turn lasts two: those of 4800 to 6000 are on.
+            // Admission began ten minutes ago and a turn lasts two, so it is the turn of 4800 to 6000.
             let began = try redis.time().value - 600_000
             try redis.command(["HSET", RedisArgument(SaleKeys(room).sale), "admission", RedisArgument("\(began) 0 10")])
             var mint = TicketMint(keys: keys)
@@ -85,13 +85,13 @@ import Testing
         }
     }
 
-    @Test func `says all that the server answers, and nothing else`() throws {
+    @Test func `describes every answer of the server, and nothing else`() throws {
         let result = try Scene().check(Self.root.appendingPathComponent("docs/openapi.yaml"))
         #expect(result.code == 0, "\(result.output)\(result.errors)")
         #expect(result.output.isEmpty)
     }
 
-    @Test func `is found wrong where it differs from the server in anything`() throws {
+    @Test func `fails the check if it differs from the server in anything`() throws {
         let scene = try Scene()
         let text = try String(contentsOf: Self.root.appendingPathComponent("docs/openapi.yaml"), encoding: .utf8)
         let document = scene.ready.redis.directory.url.appendingPathComponent("damaged.yaml")

@@ -3,11 +3,11 @@ import Shared
 import TestSupport
 import Testing
 
-/// The program as an operator meets it.
+/// The program as an operator sees it.
 @Suite struct `sale-api` {
     private let program = ChildProcess.product("sale-api")
 
-    @Test func `says that it lives, that it is ready, and what it counts`() throws {
+    @Test func `serves /livez, /readyz and /metrics`() throws {
         let api = try APIUnderTest()
         let live = try api.ask("GET", "/livez")
         #expect(live.status == 200)
@@ -86,7 +86,7 @@ import Testing
         api.redis.pause()
         let buying = try api.startBuying("demo", "b1", "k1")
         #expect(try eventually { try api.metric("sale_batches_total") == 1 })
-        // The key with which that buyer came is gone when the answer goes out.
+        // The buyer's key is gone before the answer is sent.
         try APIUnderTest.keySet([("k2", Crypto.randomBytes(32))])
             .write(toFile: api.keyFile, atomically: true, encoding: .utf8)
         api.process.signal(SIGHUP)
@@ -97,13 +97,13 @@ import Testing
         #expect(try buying.ask("GET", "/v1/sales/demo/purchases", headers: [api.bearer("b1")]).status == 401)
     }
 
-    @Test func `checks the audience and the issuer where they are set`() throws {
+    @Test func `checks the audience and issuer if they are set`() throws {
         let api = try APIUnderTest(["SALE_JWT_AUDIENCE": "shop"])
         let answer = try api.ask("GET", "/v1/sales/demo/purchases", [api.bearer("b1")])
         #expect(answer.status == 401)
     }
 
-    @Test func `answers on SIGTERM what is under way and what still comes, says close, and ends with 0`() throws {
+    @Test func `on SIGTERM answers in-flight and new requests with Connection: close, then exits with 0`() throws {
         let api = try APIUnderTest()
         try TestSale.create(try api.redis.connect())
         let idle = try api.connect()
@@ -127,7 +127,7 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: api.socket))
     }
 
-    @Test func `ends with what is under way where it is told to a second time`() throws {
+    @Test func `on a second SIGTERM finishes in-flight requests only`() throws {
         let api = try APIUnderTest(["SALE_DRAIN_MS": "600000"])
         let idle = try api.connect()
         #expect(try idle.ask("GET", "/livez").status == 200)
@@ -157,7 +157,7 @@ import Testing
         ("SALE_DEADLINE_MS", "0"), ("SALE_DEADLINE_MS", "soon"), ("SALE_MAX_CONNECTIONS", "0"), ("SALE_BATCH_MAX", "0"),
         ("SALE_BATCH_MAX", "1001"), ("SALE_LOG_LEVEL", "loud"),
     ])
-    func `with a wrong setting ends with 78 and one sentence that names it`(_ name: String, _ value: String) throws {
+    func `exits with 78 and one sentence that names a wrong setting`(_ name: String, _ value: String) throws {
         let directory = try TemporaryDirectory()
         let keys = directory.path("jwks.json")
         try APIUnderTest.keySet([("k1", Crypto.randomBytes(32))]).write(toFile: keys, atomically: true, encoding: .utf8)
@@ -169,7 +169,7 @@ import Testing
         #expect(result.errors.split(separator: "\n").count == 1)
     }
 
-    @Test func `that can't listen ends with 73 and says where`() throws {
+    @Test func `exits with 73 and the address if it can't listen`() throws {
         let directory = try TemporaryDirectory()
         let keys = directory.path("jwks.json")
         try APIUnderTest.keySet([("k1", Crypto.randomBytes(32))]).write(toFile: keys, atomically: true, encoding: .utf8)
@@ -179,7 +179,7 @@ import Testing
         #expect(result.errors.hasPrefix("sale-api: SALE_LISTEN: bind to unix:/nowhere/api.sock: "))
     }
 
-    @Test func `explains itself`() throws {
+    @Test func `has --help and --version, and rejects other arguments`() throws {
         let help = try ChildProcess.run(program, ["--help"])
         #expect(help.code == 0)
         #expect(help.errors.isEmpty)

@@ -2,7 +2,7 @@ import RedisClient
 import TestSupport
 import Testing
 
-/// Everything may be wrong at once: which answer comes then is part of the contract.
+/// If several things are wrong at once, the contract says which of them is answered.
 @Suite struct `Checks of a purchase` {
     @Test func `come in the order path, method, token, key, body, script`() throws {
         let api = try APIUnderTest()
@@ -32,7 +32,7 @@ import Testing
         }
     }
 
-    @Test func `find a missing or unusable token`() throws {
+    @Test func `reject a missing or unusable token`() throws {
         let api = try APIUnderTest()
         let sale = try TestSale.create(try api.redis.connect())
         let client = try api.connect()
@@ -56,14 +56,14 @@ import Testing
             #expect(answer["WWW-Authenticate"] == "Bearer")
         }
         #expect(try api.metric("sale_unauthorized_total") == rows.count + 2)
-        // The scheme's name has no case.
+        // The scheme's name is case-insensitive.
         let answer = try client.ask(
             "POST", "/v1/sales/demo/purchases",
             headers: [("Authorization", "bEaReR \(token)"), ("Idempotency-Key", "k1")])
         #expect(answer.status == 201)
     }
 
-    @Test func `find a key that is not one bare token`() throws {
+    @Test func `reject a key that is not one bare token`() throws {
         let api = try APIUnderTest()
         let sale = try TestSale.create(try api.redis.connect())
         let client = try api.connect()
@@ -144,8 +144,8 @@ import Testing
         ("/v1/sales?x=1", 405, "GET, HEAD, OPTIONS"),
         ("/.well-known/jwks.json", 405, "GET, HEAD, OPTIONS"), ("/.well-known/jwks", 404, ""),
     ])
-    func `know the paths and their methods`(_ target: String, _ status: Int, _ allow: String) throws {
-        // DELETE is known to HTTP and to none of our paths.
+    func `distinguish unknown paths from unknown methods`(_ target: String, _ status: Int, _ allow: String) throws {
+        // DELETE is an HTTP method that none of our paths allows.
         let api = try APIUnderTest()
         let answer = try api.ask("DELETE", target)
         #expect(answer.status == status)
@@ -157,7 +157,7 @@ import Testing
         ("*", 200, "GET, HEAD, OPTIONS, POST"), ("/v1/sales", 200, "GET, HEAD, OPTIONS"),
         ("/v1/sales/demo/purchases", 200, "GET, HEAD, OPTIONS, POST"), ("/nowhere", 404, ""),
     ])
-    func `say by OPTIONS what they can be asked`(_ target: String, _ status: Int, _ allow: String) throws {
+    func `list the allowed methods for OPTIONS`(_ target: String, _ status: Int, _ allow: String) throws {
         let api = try APIUnderTest()
         let answer = try api.ask("OPTIONS", target)
         #expect(answer.status == status)
@@ -166,7 +166,7 @@ import Testing
     }
 }
 
-/// A problem document is complete, says what the status line says, and names the request.
+/// Expects a complete problem document that agrees with the status line and names the request.
 func expectProblem(_ answer: HTTPAnswer, sourceLocation: SourceLocation = #_sourceLocation) {
     #expect(answer["Content-Type"] == "application/problem+json", sourceLocation: sourceLocation)
     #expect(answer.json["status"] as? Int == answer.status, sourceLocation: sourceLocation)

@@ -6,7 +6,7 @@ import Testing
 
 /// The outcomes of a purchase, each with its status, headers and members.
 @Suite struct `A purchase` {
-    @Test func `that wins is 201, with the order and its address`() throws {
+    @Test func `that wins is 201, with the order and its location`() throws {
         let api = try APIUnderTest()
         _ = try TestSale.create(try api.redis.connect(), "drop-1", maxPerBuyer: 5)
         let before = UnixMilliseconds.now
@@ -67,7 +67,7 @@ import Testing
         #expect(try api.buy("demo", "b2", "same").json["position"] as? Int == 2)
     }
 
-    @Test func `that was refused is judged afresh with the same key`() throws {
+    @Test func `that was refused is judged again with the same key`() throws {
         let api = try APIUnderTest()
         let redis = try api.redis.connect()
         let opens = UnixMilliseconds(UnixMilliseconds.now.value + 3_600_000)
@@ -88,7 +88,7 @@ import Testing
         #expect(UnixMilliseconds.now.value >= soon)
     }
 
-    @Test func `of a sale that is sold out, or has fewer units than asked, is 409`() throws {
+    @Test func `of a sale that is sold out, or has too few units left, is 409`() throws {
         let api = try APIUnderTest()
         _ = try TestSale.create(try api.redis.connect(), stock: 3, maxPerBuyer: 5)
         #expect(try api.buy("demo", "b1", "k1", quantity: 2).status == 201)
@@ -106,7 +106,7 @@ import Testing
         expectProblem(soldOut)
     }
 
-    @Test func `of a sale that is paused or over is 409, and only a pause is worth another try`() throws {
+    @Test func `of a sale that is paused or over is 409, with Retry-After only for a pause`() throws {
         let api = try APIUnderTest()
         let redis = try api.redis.connect()
         let sale = try TestSale.create(redis)
@@ -140,7 +140,7 @@ import Testing
         #expect(try api.buy("demo", "b2", "k1").status == 201)
     }
 
-    @Test func `of a sale that nobody has heard of is 404`() throws {
+    @Test func `of an unknown sale is 404`() throws {
         let api = try APIUnderTest()
         let answer = try api.buy("nosuch", "b1", "k1")
         #expect(answer.status == 404)
@@ -148,7 +148,7 @@ import Testing
         expectProblem(answer)
     }
 
-    @Test func `carries its trace to the winner's stream entry`() throws {
+    @Test func `carries its trace to the order's stream entry`() throws {
         let api = try APIUnderTest()
         let redis = try api.redis.connect()
         let sale = try TestSale.create(redis)
@@ -165,7 +165,7 @@ import Testing
         #expect(try TestSale.orderEvents(redis, sale).last?["trace"] == own["X-Request-Id"])
     }
 
-    @Test func `among many at once has its own answer, and all units are sold once`() throws {
+    @Test func `among many at once gets its own answer, and every unit is sold once`() throws {
         let api = try APIUnderTest(["SALE_BATCH_MAX": "7"])
         _ = try TestSale.create(try api.redis.connect(), stock: 40)
         let clients = try (0..<100).map { try api.startBuying("demo", "b\($0)", "k") }

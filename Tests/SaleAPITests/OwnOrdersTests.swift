@@ -4,8 +4,8 @@ import Shared
 import TestSupport
 import Testing
 
-@Suite struct `What a buyer has won` {
-    @Test func `is listed for that buyer and nobody else`() throws {
+@Suite struct `A buyer's orders` {
+    @Test func `are listed for that buyer and nobody else`() throws {
         let api = try APIUnderTest()
         _ = try TestSale.create(try api.redis.connect(), maxPerBuyer: 3)
         let first = try api.buy("demo", "b1", "k1", quantity: 2)
@@ -46,7 +46,7 @@ import Testing
         }
     }
 
-    @Test func `is persisted up to the position that the worker has reached`() throws {
+    @Test func `are persisted up to the position that the worker has reached`() throws {
         let api = try APIUnderTest()
         let redis = try api.redis.connect()
         let sale = try TestSale.create(redis, maxPerBuyer: 2)
@@ -57,7 +57,7 @@ import Testing
         #expect(orders?.compactMap { $0["persisted"] as? Bool } == [true, false])
     }
 
-    @Test func `in an unknown sale is 404`() throws {
+    @Test func `in an unknown sale are 404`() throws {
         let api = try APIUnderTest()
         for target in ["/v1/sales/nosuch/purchases", "/v1/sales/nosuch/orders/nosuch-1"] {
             let answer = try api.ask("GET", target, [api.bearer("b1")])

@@ -8,7 +8,7 @@ import Testing
     private static let script = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("contract/verify_receipt.py")
 
-    /// The receipt of an order, as its buyer is shown it; nil where it is null.
+    /// The receipt of an order, as its buyer sees it; nil if it is null.
     private func receipt(_ api: APIUnderTest, _ order: String, _ buyer: String) throws -> String? {
         let answer = try api.ask("GET", order, [api.bearer(buyer)])
         #expect(answer.status == 200)
@@ -24,7 +24,7 @@ import Testing
         return try receipt.withBytes { try verifier.receipt($0) }
     }
 
-    /// What PyJWT says of a receipt.
+    /// Has PyJWT verify a receipt.
     private func pyJWT(
         _ receipt: String, _ jwks: String, in directory: TemporaryDirectory
     ) throws -> (code: Int32, output: String, errors: String) {
@@ -35,7 +35,7 @@ import Testing
             [Self.script.path, directory.path("set"), directory.path("receipt")])
     }
 
-    @Test func `is verified by a JOSE library that is not ours, from the published keys alone`() throws {
+    @Test func `is verified by a third-party JOSE library from the published keys alone`() throws {
         let api = try APIUnderTest()
         let redis = try api.redis.connect()
         let sale = try TestSale.create(redis, maxPerBuyer: 5)
@@ -62,7 +62,7 @@ import Testing
         ] { #expect(claims[name] as? String == value) }
         for (name, value) in [("epoch", 1), ("position", 1), ("quantity", 3)] { #expect(claims[name] as? Int == value) }
 
-        // The library does look at the signature, and at the key.
+        // The library does check the signature and the key.
         #expect(try api.buy("demo", "b1", "k2").status == 201)
         let second = try #require(try self.receipt(api, "/v1/sales/demo/orders/demo-2", "b1"))
         let (parts, others) = (receipt.split(separator: "."), second.split(separator: "."))
@@ -73,7 +73,7 @@ import Testing
         #expect(try pyJWT(receipt, jwks(other), in: api.redis.directory).errors.hasPrefix("KeyError"))
     }
 
-    @Test func `is the same for ever, whatever else changes`() throws {
+    @Test func `never changes, whatever else does`() throws {
         let api = try APIUnderTest()
         let redis = try api.redis.connect()
         let sale = try TestSale.create(redis)
@@ -82,7 +82,7 @@ import Testing
         let first = try #require(try receipt(api, order, "b1"))
         #expect(try receipt(api, order, "b1") == first)
         let key = RedisArgument(SaleKeys(sale).sale)
-        // Stored meanwhile, and rebuilt under a new epoch: the order keeps its own.
+        // Stored, and rebuilt under a new epoch: the order keeps its own epoch.
         try redis.command(["HSET", key, "persisted_position", "1", "epoch", "7"])
         _ = try redis.control(sale, .close)
         #expect(try receipt(api, order, "b1") == first)
@@ -91,7 +91,7 @@ import Testing
         #expect(try verified(first, by: jwks(api)).epoch == 1)
     }
 
-    @Test func `is not part of the list, nor of the purchase's own answer`() throws {
+    @Test func `is neither in the list nor in the purchase's own answer`() throws {
         let api = try APIUnderTest()
         try TestSale.create(try api.redis.connect())
         #expect(try api.buy("demo", "b1", "k1").json["receipt"] == nil)
@@ -101,7 +101,7 @@ import Testing
         #expect(orders.count == 1 && orders[0]["receipt"] == nil)
     }
 
-    @Test func `of two buyers names two, and neither by name`() throws {
+    @Test func `names buyers by distinct pseudonyms`() throws {
         let api = try APIUnderTest()
         try TestSale.create(try api.redis.connect())
         var pseudonyms: Set<String> = []
@@ -114,13 +114,13 @@ import Testing
         #expect(pseudonyms.allSatisfy { $0.wholeMatch(of: /[0-9a-f]{32}/) != nil })
     }
 
-    @Test func `is there for each of many that ask at once`() throws {
+    @Test func `is there for each of many concurrent look-ups`() throws {
         let api = try APIUnderTest()
         try TestSale.create(try api.redis.connect(), stock: 100)
         let buyers = (1...100).map { "b\($0)" }
         for buyer in buyers { #expect(try api.buy("demo", buyer, "k1").status == 201) }
         let clients = try buyers.map { _ in try api.connect() }
-        // More than are signed in one pass of the loop.
+        // More than one pass of the loop signs.
         api.redis.pause()
         for (index, client) in clients.enumerated() {
             try client.send("GET", "/v1/sales/demo/orders/demo-\(index + 1)", headers: [api.bearer(buyers[index])])
@@ -134,7 +134,7 @@ import Testing
         }
     }
 
-    @Test func `is null, and the set of keys empty, where the server has no key`() throws {
+    @Test func `is null, and the key set empty, if the server has no key`() throws {
         let api = try APIUnderTest(["SALE_RECEIPT_KEY_FILE": ""])
         try TestSale.create(try api.redis.connect())
         #expect(try api.buy("demo", "b1", "k1").status == 201)
@@ -142,7 +142,7 @@ import Testing
         #expect(try jwks(api) == #"{"keys":[]}"#)
     }
 
-    @Test func `is null, and the log says so, where Redis lacks what it takes`() throws {
+    @Test func `is null, and the log reports it, if Redis lacks the sale's keys`() throws {
         let api = try APIUnderTest()
         let redis = try api.redis.connect()
         let key = RedisArgument(SaleKeys(try TestSale.create(redis)).sale)
@@ -150,89 +150,5 @@ import Testing
         try redis.command(["HDEL", key, "pseudonym_key"])
         #expect(try receipt(api, "/v1/sales/demo/orders/demo-1", "b1") == nil)
         #expect(eventually { api.process.errors.contains("\"event\":\"receipt_unsigned\"") })
-    }
-}
-
-@Suite struct `The published keys of receipts` {
-    @Test func `may be kept for five minutes, and asked for by their tag`() throws {
-        let api = try APIUnderTest()
-        let answer = try api.ask("GET", "/.well-known/jwks.json")
-        #expect(answer.status == 200)
-        #expect(answer["Content-Type"] == "application/json")
-        #expect(answer["Cache-Control"] == "public, max-age=300")
-        let tag = try #require(answer["ETag"])
-        let again = try api.ask("GET", "/.well-known/jwks.json", [("If-None-Match", tag)])
-        #expect(again.status == 304)
-        #expect(again["ETag"] == tag)
-        #expect(again["Cache-Control"] == "public, max-age=300")
-        #expect(again.body.isEmpty)
-        #expect(try api.ask("GET", "/.well-known/jwks.json", [("If-None-Match", "W/\"other\"")]).status == 200)
-    }
-
-    @Test func `are there without Redis`() throws {
-        let api = try APIUnderTest(["SALE_REDIS_URL": "unix:///nowhere/redis.sock"], ready: false)
-        #expect((try api.ask("GET", "/.well-known/jwks.json").json["keys"] as? [Any])?.count == 1)
-    }
-
-    @Test func `change on SIGHUP, old receipts verify on, and a file that is not usable changes nothing`() throws {
-        let api = try APIUnderTest()
-        try TestSale.create(try api.redis.connect())
-        #expect(try api.buy("demo", "b1", "k1").status == 201)
-        func receipt() throws -> String {
-            let answer = try api.ask("GET", "/v1/sales/demo/orders/demo-1", [api.bearer("b1")])
-            return try #require(answer.json["receipt"] as? String)
-        }
-        func keys() throws -> [String] {
-            let set = try api.ask("GET", "/.well-known/jwks.json").json["keys"] as? [[String: String]]
-            return (set ?? []).compactMap { $0["kid"] }
-        }
-        var reloads = 0
-        func reload(_ content: String, _ event: String) throws {
-            try content.write(toFile: api.receiptKeyFile, atomically: true, encoding: .utf8)
-            api.process.signal(SIGHUP)
-            reloads += 1
-            func lines() -> [Substring] {
-                api.process.errors.split(separator: "\n").filter { $0.contains("\"event\":\"receipt_keys_") }
-            }
-            #expect(eventually { lines().count == reloads })
-            #expect(lines().last?.contains("\"event\":\"\(event)\"") == true, "\(lines())")
-        }
-
-        let old = try receipt()
-        let oldKeys = try keys()
-        let before = try String(contentsOfFile: api.receiptKeyFile, encoding: .utf8)
-        let rotated = try before.withBytes { try ReceiptKeys(pem: $0) }.rotatedPEM()
-        try reload(rotated, "receipt_keys_reloaded")
-        let new = try receipt()
-        #expect(new != old)
-        #expect(try keys().count == 2 && keys().last == oldKeys[0])
-        for useless in [
-            String(rotated.dropLast(20)), "",
-            try #require(rotated.split(separator: "-----BEGIN PUB").first) + "-----BEGIN PUB",
-        ] {
-            try reload(String(useless), "receipt_keys_kept")
-            #expect(try keys().count == 2)
-            #expect(try receipt() == new)
-        }
-        let set = try api.ask("GET", "/.well-known/jwks.json").body
-        let verifier = try set.withBytes { try ReceiptVerifier(jwks: $0) }
-        let read = try [old, new].map { text in try text.withBytes { try verifier.receipt($0) } }
-        #expect(read[0] == read[1])
-    }
-
-    @Test(arguments: [
-        "", "-----BEGIN PRIVATE KEY-----\nMC4CAQ", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
-    ])
-    func `from a file that is not usable keep the server from starting`(_ content: String) throws {
-        let directory = try TemporaryDirectory()
-        let (keys, receiptKeys) = (directory.path("jwks.json"), directory.path("receipt.pem"))
-        try APIUnderTest.keySet([("k1", Crypto.randomBytes(32))]).write(toFile: keys, atomically: true, encoding: .utf8)
-        try content.write(toFile: receiptKeys, atomically: true, encoding: .utf8)
-        let result = try ChildProcess.run(
-            ChildProcess.product("sale-api"), [],
-            environment: ["SALE_JWT_JWKS_FILE": keys, "SALE_RECEIPT_KEY_FILE": receiptKeys])
-        #expect(result.code == 78)
-        #expect(result.errors.hasPrefix("sale-api: SALE_RECEIPT_KEY_FILE names \(receiptKeys), which is not usable: "))
-        #expect(result.errors.split(separator: "\n").count == 1)
     }
 }

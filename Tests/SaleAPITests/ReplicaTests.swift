@@ -12,7 +12,7 @@ import Testing
         return (api, try api.redis.replica())
     }
 
-    @Test func `a win is told once the replica has it`() throws {
+    @Test func `a win is answered only once the replica has it`() throws {
         let (api, replica) = try start()
         #expect(try api.awaitReady())
         try TestSale.create(api.redis.connect())
@@ -21,7 +21,8 @@ import Testing
         #expect(wins.value.string?.hasPrefix("key-1 1 1 ") == true, "\(wins.value.string ?? "nothing")")
     }
 
-    @Test func `what it may not have is pending, the next is refused at once, and the same key resolves it`() throws {
+    @Test func `an unconfirmed purchase is pending, the next is refused at once, and the same key resolves it`() throws
+    {
         let (api, replica) = try start()
         #expect(try api.awaitReady())
         try TestSale.create(api.redis.connect())
@@ -30,7 +31,7 @@ import Testing
         let pending = try api.buy("demo", "b", "key-1")
         #expect(pending.status == 202)
         #expect(pending["retry-after"] == "1")
-        // Another buyer, and the winner's replay: nothing that the replica may lack is told.
+        // Another buyer, and the winner's replay: no answer depends on what the replica may lack.
         #expect(try api.buy("demo", "c", "key-1").status == 503)
         #expect(try api.buy("demo", "a", "key-1").status == 503)
         #expect(try api.ask("GET", "/readyz").body.contains("0 of 1 replicas acknowledge"))
@@ -42,7 +43,7 @@ import Testing
         #expect(try api.buy("demo", "c", "key-1").status == 201)
     }
 
-    @Test func `the sale's page shows nothing that the replica may not have`() throws {
+    @Test func `the sale's page shows nothing that the replica may lack`() throws {
         let (api, replica) = try start()
         #expect(try api.awaitReady())
         let redis = try api.redis.connect()
@@ -50,7 +51,7 @@ import Testing
         let page = { try api.ask("GET", "/v1/sales/demo") }
         #expect(try eventually { try page().json["state"] as? String == "open" })
         replica.pause()
-        // Another API process has sold the last unit, and nobody knows yet whether that survives.
+        // Another API process has sold the last unit, and it is not known yet whether that survives.
         #expect(try TestSale.purchase(redis, sale, [.init(buyer: "a", key: "k")]).codes == "S")
         #expect(try eventually { try page().json["state"] as? String != "open" })
         #expect(try page().status == 503)
@@ -58,7 +59,7 @@ import Testing
         #expect(try eventually { try page().json["state"] as? String == "sold_out" })
     }
 
-    @Test func `a primary that does not itself ask for it is not sold from`() throws {
+    @Test func `a primary without min-replicas-to-write is not sold from`() throws {
         let api = try APIUnderTest(["SALE_REDIS_REPLICAS": "1"], ready: false)
         #expect(try api.ask("GET", "/readyz").body.contains("min-replicas-to-write"))
     }

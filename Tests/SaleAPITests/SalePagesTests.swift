@@ -4,8 +4,8 @@ import Shared
 import TestSupport
 import Testing
 
-@Suite struct `What anyone may see` {
-    @Test func `of one sale is all of it`() throws {
+@Suite struct `The public page` {
+    @Test func `of one sale has all members`() throws {
         let api = try APIUnderTest()
         let opens = UnixMilliseconds(1_700_000_000_000)
         _ = try TestSale.create(
@@ -34,7 +34,7 @@ import Testing
         #expect(abs(time.value - UnixMilliseconds.now.value) < 60_000)
     }
 
-    @Test func `of all sales is a list in the order of their names, maybe empty`() throws {
+    @Test func `of all sales is a list in order of their names, maybe empty`() throws {
         let api = try APIUnderTest()
         #expect(try api.ask("GET", "/v1/sales").json["sales"] as? [String] == [])
         let redis = try api.redis.connect()
@@ -46,7 +46,7 @@ import Testing
             })
     }
 
-    @Test func `says in which state a sale is`() throws {
+    @Test func `shows the state of a sale`() throws {
         let api = try APIUnderTest()
         let redis = try api.redis.connect()
         let later = UnixMilliseconds(UnixMilliseconds.now.value + 3_600_000)
@@ -61,7 +61,7 @@ import Testing
         }
     }
 
-    @Test func `is 304 for whoever has it, until something changes`() throws {
+    @Test func `is 304 for a client that has it, until something changes`() throws {
         let api = try APIUnderTest()
         _ = try TestSale.create(try api.redis.connect())
         for target in ["/v1/sales", "/v1/sales/demo"] {
@@ -86,7 +86,7 @@ import Testing
         }
     }
 
-    @Test func `is asked of Redis once for everybody who asks meanwhile`() throws {
+    @Test func `costs Redis one read for many concurrent requests`() throws {
         let api = try APIUnderTest()
         let redis = try api.redis.connect()
         _ = try TestSale.create(redis)
@@ -102,7 +102,7 @@ import Testing
         #expect((1..<50).contains(count))
     }
 
-    @Test func `has the same head for HEAD, and no body`() throws {
+    @Test func `has the same headers for HEAD, and no body`() throws {
         let api = try APIUnderTest()
         _ = try TestSale.create(try api.redis.connect())
         for target in [
@@ -126,7 +126,7 @@ import Testing
         expectProblem(answer)
     }
 
-    @Test func `of a sale that lacks a part is 503, and does not hide the others`() throws {
+    @Test func `of a sale that lacks a part is 503, and does not hide other sales`() throws {
         let api = try APIUnderTest()
         let redis = try api.redis.connect()
         let sale = try TestSale.create(redis, "broken")

@@ -4,7 +4,7 @@ import Shared
 import TestSupport
 import Testing
 
-/// Purchases of which nobody knows for a while whether they were decided.
+/// Purchases that may or may not have been decided.
 @Suite struct `A purchase without an answer from Redis` {
     private static let sale = SaleID("demo")!
 
@@ -18,7 +18,7 @@ import Testing
 
     private func stock(_ redis: BlockingRedis) throws -> Int? { try redis.status(Self.sale)?.remaining }
 
-    @Test func `is 202 at its deadline where it was sent, 503 where it was not, and its key resolves it`() throws {
+    @Test func `is 202 at its deadline if it was sent, 503 if not, and its key resolves it`() throws {
         let api = try APIUnderTest(["SALE_DEADLINE_MS": "300"])
         let redis = try api.redis.connect()
         try TestSale.create(redis)
@@ -37,7 +37,7 @@ import Testing
         #expect(try TestSale.orderEvents(redis, Self.sale).map { $0["buyer"] } == ["b1"])
     }
 
-    @Test func `is asked about again where the reply was lost, and not sold twice`() throws {
+    @Test func `is sent again after a lost reply, and not sold twice`() throws {
         let api = try APIUnderTest(["SALE_DEADLINE_MS": "20000"], throughProxy: true)
         let redis = try api.redis.connect()
         try TestSale.create(redis)
@@ -47,7 +47,7 @@ import Testing
             api.proxy!.loseNextReply()
             let answer = try api.buy("demo", "b\(index)", "k1")
             #expect(api.proxy!.lost == index - 1)
-            // Decided by the first sending; what came through was the answer to the second.
+            // The first sending was decided; the answer is that to the second.
             #expect(answer.status == 200)
             #expect(answer.json["position"] as? Int == index)
             #expect(answer["Idempotent-Replayed"] == "true")
@@ -63,7 +63,7 @@ import Testing
         api.redis.pause()
         let lost = try api.startBuying("demo", "b1", "k1")
         #expect(try eventually { try api.metric("sale_batches_total") == 1 })
-        // The fence falls behind the purchase, on the same Redis, and the reply in between is lost.
+        // On the same Redis the fence comes right after the purchase, whose reply is lost.
         let fence = try UnixRedis(api.redis.socket)
         try fence.send("HSET sale:{demo} serving_run_id another\r\n")
         api.proxy!.loseNextReply()
@@ -76,7 +76,7 @@ import Testing
         #expect(try stock(redis) == 9)
     }
 
-    @Test func `is decided once by the Redis that comes back after a crash`() throws {
+    @Test func `is decided once after Redis crashes and restarts`() throws {
         let api = try APIUnderTest(["SALE_DEADLINE_MS": "20000"])
         try TestSale.create(try api.redis.connect())
         #expect(try api.buy("demo", "b0", "k1").status == 201)
@@ -89,7 +89,7 @@ import Testing
         let status = try #require(try redis.status(Self.sale))
         #expect(try redis.stamp(status, epoch: status.epoch))
         let answers = try clients.map { try $0.answer() }
-        // What was sent before the crash is decided; what was not had its refusal.
+        // Purchases sent before the crash are decided; the others were refused.
         for answer in answers { #expect([201, 409, 503].contains(answer.status)) }
         let won = answers.filter { $0.status == 201 }.compactMap { $0.json["position"] as? Int }
         let events = try TestSale.orderEvents(redis, Self.sale)
@@ -121,7 +121,7 @@ import Testing
         try TestSale.create(redis)
         #expect(try api.ask("GET", "/v1/sales/demo").status == 200)
         api.redis.pause()
-        // As many sales may have purchases under way that nobody has seen yet.
+        // The most unseen sales that may have purchases in flight.
         var clients: [UnixHTTPClient] = []
         for index in 0..<1024 { clients.append(try api.startBuying("ghost-\(index)", "b1", "k1")) }
         #expect(try eventually { try api.metric("sale_queues") == 1024 })
@@ -138,7 +138,7 @@ import Testing
     }
 }
 
-/// Hands Redis a command without waiting for its answer, which a stopped Redis does not give.
+/// Sends Redis a command without waiting for the answer, which a stopped Redis does not give.
 private final class UnixRedis {
     private let client: UnixHTTPClient
 

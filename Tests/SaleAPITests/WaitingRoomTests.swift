@@ -4,15 +4,13 @@ import Shared
 import TestSupport
 import Testing
 
-@testable import SaleAPI
-
 /// A sale with a waiting room, and its API.
 private struct RoomScene {
     let api: APIUnderTest
     let redis: BlockingRedis
     let sale = SaleID("demo")!
 
-    /// - Parameter opensIn: milliseconds; nil: it is open.
+    /// - Parameter opensIn: milliseconds; nil if it is open.
     init(
         _ settings: [String: String] = [:], rate: Int = 1000, stock: Int = 100, opensIn: Int? = nil,
         api: APIUnderTest? = nil
@@ -27,7 +25,7 @@ private struct RoomScene {
         try redis.command(["HSET", RedisArgument(SaleKeys(sale).sale), RedisArgument(field), RedisArgument(value)])
     }
 
-    /// Lets admission have begun `milliseconds` ago.
+    /// Sets the schedule so that admission began `milliseconds` ago.
     func begin(ago milliseconds: Int, rate: Int = 1000) throws {
         try set("admission", "\(try redis.time().value - milliseconds) 0 \(rate)")
         try set("opens_at", "0")
@@ -44,7 +42,7 @@ private struct RoomScene {
 }
 
 @Suite struct `A waiting room` {
-    @Test func `gives each buyer one position, in the order of arrival, with the moment of its turn`() throws {
+    @Test func `gives each buyer one position, in order of arrival, with the time of its turn`() throws {
         let scene = try RoomScene(rate: 2, opensIn: 60_000)
         let opensAt = try #require(try scene.redis.status(scene.sale)?.opensAt)
         let first = try scene.api.join("demo", "a")
@@ -66,7 +64,7 @@ private struct RoomScene {
         #expect(again.json["ticket"] as? String == json["ticket"] as? String)
     }
 
-    @Test func `never tells a buyer to come back before its turn, nor long after`() throws {
+    @Test func `never tells a buyer to come back before its turn, nor long after it`() throws {
         let scene = try RoomScene(rate: 1, opensIn: 10_000)
         for index in 0..<20 {
             let answer = try scene.api.join("demo", "buyer-\(index)")
@@ -75,7 +73,7 @@ private struct RoomScene {
             let seconds = try #require(answer["Retry-After"].flatMap { Int($0) })
             #expect(seconds * 1000 >= turn.value - now.value)
             #expect(seconds * 1000 < turn.value - now.value + 4000)
-            // The same buyer is told the same, as long as the clock stands in the same second.
+            // The same buyer gets the same time, unless the clock's second has changed.
             let early = try scene.api.buy("demo", "buyer-\(index)", "k", ticket: answer.json["ticket"] as? String ?? "")
             #expect(early.problem == "turn-not-yet")
             #expect(abs((early["Retry-After"].flatMap { Int($0) } ?? 0) - seconds) <= 1)
@@ -97,7 +95,7 @@ private struct RoomScene {
         #expect(try scene.redis.queue(scene.sale)?.joined == 20)
     }
 
-    @Test func `is one order, whichever of several processes is asked`() throws {
+    @Test func `has one order across several processes`() throws {
         let scene = try RoomScene(opensIn: 60_000)
         let sockets = [scene.api.socket, try scene.api.startAnother(), try scene.api.startAnother()]
         let clients = try sockets.map { try UnixHTTPClient($0) }
@@ -106,7 +104,7 @@ private struct RoomScene {
                 "POST", "/v1/sales/demo/queue", headers: [scene.api.bearer("b-\(index)")])
             #expect(answer.json["position"] as? Int == index + 1)
         }
-        // A ticket of one is a ticket of all.
+        // Every process accepts the tickets of the others.
         try scene.begin(ago: 30_000)
         let ticket = try scene.ticket("b-7")
         let won = try clients[1].ask(
@@ -115,15 +113,15 @@ private struct RoomScene {
         #expect(won.status == 201)
     }
 
-    @Test func `says when the turn is, however far away somebody has made it`() throws {
-        // In a thousand years: on no clock of nanoseconds in 64 bits.
+    @Test func `survives a turn a thousand years away`() throws {
+        // In a thousand years, which 64 bits of nanoseconds can't express.
         let scene = try RoomScene(opensIn: 1000 * 365 * 86_400_000)
         let early = try scene.api.buy("demo", "a", "k", ticket: scene.ticket("a"))
         #expect(early.problem == "turn-not-yet")
         #expect(try scene.api.ask("GET", "/livez").status == 200)
     }
 
-    @Test func `sells from the turn on, and answers the win again without a ticket`() throws {
+    @Test func `sells from the turn on, and replays the win without a ticket`() throws {
         let scene = try RoomScene(opensIn: 60_000)
         let ticket = try scene.ticket("a")
         let early = try scene.api.buy("demo", "a", "k", ticket: ticket)
@@ -140,11 +138,11 @@ private struct RoomScene {
             #expect(again.status == 200)
             #expect(again.body == won.body)
         }
-        // The ticket was for one turn and for as many units as a buyer may have.
+        // The ticket was good for one turn and as many units as one buyer may have.
         #expect(try scene.api.buy("demo", "a", "k2", ticket: ticket).problem == "purchase-limit")
     }
 
-    @Test func `has missed whoever comes too late, and gives a new position at the tail`() throws {
+    @Test func `refuses a missed turn, and gives a new position at the tail`() throws {
         let scene = try RoomScene(opensIn: 60_000)
         let ticket = try scene.ticket("a")
         try scene.begin(ago: 600_000, rate: 10)
@@ -181,12 +179,12 @@ private struct RoomScene {
             "POST", "/v1/sales/demo/purchases",
             scene.api.headers("a", "k", quantity: nil) + [("Sale-Ticket", ticket), ("Sale-Ticket", ticket)])
         expect(twice, 403, "ticket-forged")
-        // And a ticket is no token.
+        // A ticket is no token.
         let token = try scene.api.ask(
             "POST", "/v1/sales/demo/purchases",
             [("Authorization", "Bearer \(ticket)"), ("Idempotency-Key", "k"), ("Sale-Ticket", ticket)])
         #expect(token.status == 401)
-        // Of an epoch whose positions are lost: nobody knows it any more.
+        // A ticket of an epoch whose positions are lost.
         try scene.set("epoch", "2")
         try scene.redis.command(["DEL", RedisArgument(SaleKeys(scene.sale).tickets)])
         expect(try scene.api.buy("demo", "a", "k", ticket: ticket), 409, "ticket-outdated")
@@ -194,7 +192,7 @@ private struct RoomScene {
         #expect(try scene.redis.status(scene.sale)?.remaining == 100)
     }
 
-    @Test func `of which the positions have survived takes tickets of the epoch before`() throws {
+    @Test func `accepts tickets of the previous epoch if their positions have survived`() throws {
         let scene = try RoomScene()
         try scene.begin(ago: 30_000)
         let before = try scene.api.join("demo", "a")
@@ -207,7 +205,7 @@ private struct RoomScene {
         #expect(try scene.api.buy("demo", "a", "k", ticket: before.json["ticket"] as? String ?? "").status == 201)
     }
 
-    @Test func `lets nobody queue for nothing`() throws {
+    @Test func `tells everybody when the sale is sold out, and lets nobody join after that`() throws {
         let scene = try RoomScene(stock: 1)
         try scene.begin(ago: 30_000)
         let winner = try scene.ticket("a")
@@ -216,7 +214,7 @@ private struct RoomScene {
         #expect(try scene.place(waiting).json["sold_out"] as? Bool == false)
         try scene.begin(ago: 60_000)
         #expect(try scene.api.buy("demo", "a", "k", ticket: winner).status == 201)
-        // Within a tenth of a second they all know.
+        // Everybody learns of it within a tenth of a second.
         #expect(try eventually { try scene.place(waiting).json["sold_out"] as? Bool == true })
         #expect(try scene.api.buy("demo", "b", "k", ticket: waiting).problem == "sold-out")
         let late = try scene.api.join("demo", "c")
@@ -226,7 +224,7 @@ private struct RoomScene {
         #expect(try scene.api.join("demo", "c").problem == "sale-ended")
     }
 
-    @Test func `there is none where the sale has none, and a ticket is not looked at`() throws {
+    @Test func `is optional: without one, joins are refused and tickets ignored`() throws {
         let api = try APIUnderTest()
         try TestSale.create(api.redis.connect())
         for answer in [try api.join("demo", "a"), try api.ask("GET", "/v1/sales/demo/queue")] {
@@ -240,7 +238,7 @@ private struct RoomScene {
         #expect(try api.ask("GET", "/v1/sales/ghost/queue").status == 404)
     }
 
-    @Test func `shows anyone how far it has come`() throws {
+    @Test func `shows anyone how far admission has come`() throws {
         let scene = try RoomScene(rate: 10, stock: 5, opensIn: 60_000)
         for index in 0..<7 { _ = try scene.ticket("b-\(index)") }
         try scene.begin(ago: 350, rate: 10)
@@ -262,7 +260,7 @@ private struct RoomScene {
         #expect((json["schedule"] as? [Any])?.count == 1)
         let page = try scene.api.ask("GET", "/v1/sales/demo").json["queue"] as? [String: Any]
         #expect(page?["rate"] as? Int == 10)
-        // It is the same for a while, so whoever has it is told so.
+        // The page stays the same for a while, so a client that has it gets 304.
         #expect(try scene.redis.admit(scene.sale, .pause) == nil)
         #expect(try eventually { try scene.api.ask("GET", "/v1/sales/demo/queue").json["paused"] as? Bool == true })
         let paused = try scene.api.ask("GET", "/v1/sales/demo/queue")
@@ -314,7 +312,7 @@ private struct RoomScene {
         #expect(try scene.place(scene.ticket("a")).json["proof"] is NSNull)
     }
 
-    @Test func `tells of a change while they wait`() throws {
+    @Test func `shows waiting buyers a changed schedule`() throws {
         let scene = try RoomScene(rate: 1, opensIn: 3_600_000)
         for index in 0..<9 { _ = try scene.ticket("b-\(index)") }
         let ticket = try scene.ticket("last")
@@ -331,7 +329,7 @@ private struct RoomScene {
         #expect((refused["Retry-After"].flatMap { Int($0) } ?? 0) >= 5)
     }
 
-    @Test func `takes no other body than none or {}`() throws {
+    @Test func `accepts only an empty body or {}`() throws {
         let scene = try RoomScene(opensIn: 60_000)
         let path = "/v1/sales/demo/queue"
         #expect(try scene.api.ask("POST", path, [scene.api.bearer("a")], body: "{}").status == 201)
@@ -342,7 +340,7 @@ private struct RoomScene {
         #expect(try scene.api.ask("PUT", path)["Allow"] == "GET, HEAD, OPTIONS, POST")
     }
 
-    @Test func `limits how often one buyer asks`() throws {
+    @Test func `limits each buyer's rate`() throws {
         let scene = try RoomScene(["SALE_RATE_LIMIT": "2/60s"], opensIn: 60_000)
         let ticket = try scene.ticket("a")
         #expect(try scene.place(ticket).status == 200)
@@ -351,7 +349,7 @@ private struct RoomScene {
         #expect(try scene.api.join("demo", "b").status == 201)
     }
 
-    @Test func `of a Redis that is not there is unavailable, and nobody is told a position`() throws {
+    @Test func `is unavailable while Redis is away or fenced`() throws {
         let scene = try RoomScene(opensIn: 60_000)
         let ticket = try scene.ticket("a")
         scene.api.redis.crash()
@@ -359,21 +357,21 @@ private struct RoomScene {
         #expect(try scene.api.ask("GET", "/v1/sales/demo/queue").status == 503)
         try scene.api.redis.restart()
         #expect(try scene.api.awaitReady())
-        // Another run_id: nobody has compared it with SQLite yet.
+        // Another run_id: Redis has not been compared with SQLite yet.
         let fenced = try scene.api.join("demo", "b")
         #expect(fenced.status == 503)
         #expect((1...3).contains(fenced["Retry-After"].flatMap { Int($0) } ?? 0))
         #expect(try scene.api.buy("demo", "a", "k", ticket: ticket).status == 503)
     }
 
-    @Test func `answers 202 where nobody knows, 503 where nothing was sent, and the same position later`() throws {
+    @Test func `answers 202 if a join was sent, 503 if not, and the same position later`() throws {
         let scene = try RoomScene(["SALE_DEADLINE_MS": "300"], opensIn: 60_000)
         _ = try scene.ticket("a")
         scene.api.redis.pause()
         let sent = try scene.api.connect()
         try sent.send("POST", "/v1/sales/demo/queue", headers: [scene.api.bearer("b")])
         #expect(try eventually { try scene.api.metric("sale_joins_waiting") == 1 })
-        usleep(20_000)
+        // The answer to /metrics left after that pass had sent its batches: the join is with Redis.
         let waiting = try scene.api.connect()
         try waiting.send("POST", "/v1/sales/demo/queue", headers: [scene.api.bearer("c")])
         #expect(try sent.answer().status == 202)
@@ -383,14 +381,14 @@ private struct RoomScene {
         #expect(try scene.api.join("demo", "c").json["position"] as? Int == 3)
     }
 
-    @Test func `tells a position only once the replica has it`() throws {
+    @Test func `reveals a position only once the replica has it`() throws {
         let api = try APIUnderTest(
             redisSettings: RedisServer.followed() + ["--min-replicas-to-write", "1"], ["SALE_REDIS_REPLICAS": "1"],
             ready: false)
         let replica = try api.redis.replica()
         #expect(try api.awaitReady())
         let scene = try RoomScene(opensIn: 60_000, api: api)
-        // Where the machine is slow, the replica may need longer than it has the first time.
+        // On a slow machine the replica may take too long the first time.
         #expect(try eventually { try [200, 201].contains(scene.api.join("demo", "a").status) })
         let tickets = try replica.connect().command(["HGETALL", RedisArgument(SaleKeys(scene.sale).tickets)])
         #expect(tickets.value.strings == ["a", "1"])
@@ -402,31 +400,5 @@ private struct RoomScene {
         replica.resume()
         #expect(try scene.api.awaitReady())
         #expect(try scene.api.join("demo", "b").json["position"] as? Int == 2)
-    }
-}
-
-@Suite struct `Retry-After` {
-    private func seconds(_ base: Int, _ spread: Int, _ buyer: String) -> Int {
-        buyer.withBytes { RetryAfter.seconds(base: base, spread: spread, buyer: $0) }
-    }
-
-    @Test func `is the same for the same buyer, and spreads buyers evenly`() {
-        var counts: [Int: Int] = [:]
-        for index in 1...10_000 {
-            let value = seconds(2, 3, "buyer-0000\(index)")
-            #expect(value == seconds(2, 3, "buyer-0000\(index)"))
-            counts[value, default: 0] += 1
-        }
-        #expect(Set(counts.keys) == [2, 3, 4, 5])
-        #expect(counts.values.allSatisfy { (2000...3000).contains($0) }, "\(counts)")
-    }
-
-    @Test(arguments: [(0, 1), (1, 1), (999, 1), (1000, 1), (1001, 2), (60_000, 60)])
-    func `never ends before the turn`(_ away: Int, _ expected: Int) {
-        for jitter in 0...3 {
-            #expect(
-                RetryAfter.seconds(until: UnixMilliseconds(5000 + away), now: UnixMilliseconds(5000), jitter: jitter)
-                    == expected + jitter)
-        }
     }
 }

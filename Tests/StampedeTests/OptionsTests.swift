@@ -6,7 +6,7 @@ import Testing
 @Suite struct `The load client's command line` {
     private let target = ["--target", "http://127.0.0.1:8101", "--sale", "thursday"]
 
-    @Test func `is a closed loop of 128 presses where nothing else is said`() throws {
+    @Test func `defaults to a closed loop of 128 presses`() throws {
         let options = try Options(target)
         #expect(options.pace == .closed)
         #expect(options.connections == 128)
@@ -20,7 +20,7 @@ import Testing
         #expect(options.retryPerMillion == 20_000)
     }
 
-    @Test func `spreads the presses over a year at most`() throws {
+    @Test func `spreads presses over at most a year`() throws {
         #expect(try Options(target + ["--over", "8760h"]).pace == .open(overNanoseconds: 365 * 86_400 * 1_000_000_000))
         #expect {
             _ = try Options(target + ["--over", "31536000001ms"])
@@ -29,7 +29,7 @@ import Testing
         }
     }
 
-    @Test func `takes several targets, of TCP and Unix sockets`() throws {
+    @Test func `takes several targets, TCP and Unix`() throws {
         let options = try Options(target + ["--target", "unix:/run/api.sock"])
         #expect(options.targets.map(\.address) == [.tcp(host: "127.0.0.1", port: 8101), .unix(path: "/run/api.sock")])
     }
@@ -44,7 +44,7 @@ import Testing
         ["--target", "http://127.0.0.1:1", "--sale", "x", "--unknown"],
         ["--target", "http://127.0.0.1:1", "--sale", "x", "--sale", "y"],
     ])
-    func `refuses what it can't do`(_ line: [String]) {
+    func `rejects invalid options`(_ line: [String]) {
         #expect(throws: Arguments.UsageError.self) { _ = try Options(line) }
     }
 }

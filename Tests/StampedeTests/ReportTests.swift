@@ -14,7 +14,7 @@ import Testing
 
     private func at(_ milliseconds: UInt64) -> Instant { Instant(nanoseconds: milliseconds * 1_000_000) }
 
-    @Test func `count distinct orders, refusals and those who know nothing`() throws {
+    @Test func `count distinct orders, refusals and buyers without an answer`() throws {
         let run = try buyers(4)
         for buyer in 0..<4 { run.pressed(buyer, due: at(0)) }
         run.secured(0, position: 1, at: at(10))
@@ -28,7 +28,7 @@ import Testing
         #expect(run.unanswered == 1)
     }
 
-    @Test func `call a key with two orders, and an order with two keys, duplicates`() throws {
+    @Test func `count a key with two orders, and an order with two keys, as duplicates`() throws {
         let run = try buyers(3)
         for buyer in 0..<3 { run.pressed(buyer, due: at(0)) }
         run.secured(0, position: 1, at: at(1))
@@ -40,7 +40,7 @@ import Testing
         #expect(run.duplicates == 2)
     }
 
-    @Test func `call it an error when a win is refused later`() throws {
+    @Test func `count a win that is refused later as an error`() throws {
         let run = try buyers(1)
         run.pressed(0, due: at(0))
         run.secured(0, position: 1, at: at(1))
@@ -48,7 +48,7 @@ import Testing
         #expect(Report(run, start: at(0)).errors == 1)
     }
 
-    @Test func `take latencies from the moment a press was due to the first final answer`() throws {
+    @Test func `measure latency from when a press was due to the first final answer`() throws {
         let run = try buyers(100)
         for buyer in 0..<100 {
             run.pressed(buyer, due: at(100))
@@ -62,7 +62,7 @@ import Testing
         #expect(Int(report.decisionsPerSecond) == 1000)
     }
 
-    @Test func `count those who were shed apart, and as goodput only what came within three seconds`() throws {
+    @Test func `count shed buyers separately, and as goodput only answers within three seconds`() throws {
         let run = try buyers(4)
         for buyer in 0..<4 { run.pressed(buyer, due: at(0)) }
         run.secured(0, position: 1, at: at(3000))
@@ -76,7 +76,7 @@ import Testing
         #expect(report.clientMicroseconds == 5)
     }
 
-    @Test func `are printed by name, in the order of the contract`() throws {
+    @Test func `are printed by name, in the documented order`() throws {
         let report = Report(try buyers(1), start: at(0))
         #expect(
             report.text.split(separator: "\n").map { $0.split(separator: " ")[0] } == [
@@ -86,7 +86,7 @@ import Testing
         #expect(report.json.hasPrefix(#"{"buyers":1,"secured":0,"sold_out":0,"errors":1,"duplicates":0,"p50_ms":"#))
     }
 
-    @Test func `name each buyer with a token of its own that the API accepts`() throws {
+    @Test func `include a token for each buyer that the API accepts`() throws {
         let json = #"{"keys":[{"kty":"oct","kid":"k","k":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]}"#
         let keys = try json.withBytes { try KeySet(json: $0) }
         let run = try buyers(1000)
@@ -101,7 +101,7 @@ import Testing
         }
     }
 
-    @Test func `press with a request of each buyer's own token and key`() throws {
+    @Test func `include a request with each buyer's own token and key`() throws {
         let run = try buyers(1000)
         let options = try Options(["--target", "http://127.0.0.1:8101", "--sale", "thursday"])
         let prepared = PreparedRequest(options.targets[0], options.sale, .press, run)
@@ -123,72 +123,10 @@ import Testing
         }
     }
 
-    @Test func `spread the share who press again evenly`() {
+    @Test func `spread the buyers who press again evenly`() {
         let share = (0..<100_000).filter { Buyers.retries($0, perMillion: 20_000) }.count
         #expect((1900...2100).contains(share))
         #expect(!Buyers.retries(5, perMillion: 0))
         #expect(Buyers.retries(5, perMillion: 1_000_000))
-    }
-}
-
-@Suite struct `The load client's reader of responses` {
-    private static func response(_ head: String, _ body: String) -> String {
-        "HTTP/1.1 \(head)\r\ncontent-length: \(body.utf8.count)\r\n\r\n\(body)"
-    }
-
-    private static let secured = response("201 Created", #"{"status":"secured","position":17,"quantity":1}"#)
-    private static let soldOut = response(
-        "409 Conflict\r\nRetry-After: 3\r\nConnection: close", #"{"type":"/problems/sold-out","title":"Sold out"}"#)
-
-    @Test(arguments: [secured, soldOut])
-    func `waits until a response is whole`(_ text: String) {
-        for end in 0..<text.utf8.count {
-            let outcome = String(decoding: text.utf8.prefix(end), as: UTF8.self).withBytes { bytes in
-                if case .incomplete = ResponseReader.read(bytes) { true } else { false }
-            }
-            #expect(outcome, "cut at \(end)")
-        }
-    }
-
-    @Test func `finds the position, the problem and when to come back`() {
-        Self.secured.withBytes { (bytes) -> Void in
-            guard case .answer(let answer) = ResponseReader.read(bytes) else {
-                Issue.record("no answer")
-                return
-            }
-            #expect(answer.status == 201)
-            #expect(answer.position == 17)
-            #expect(!answer.closes)
-        }
-        Self.soldOut.withBytes { (bytes) -> Void in
-            guard case .answer(let answer) = ResponseReader.read(bytes) else {
-                Issue.record("no answer")
-                return
-            }
-            #expect(answer.retryAfterSeconds == 3)
-            #expect(answer.closes)
-            #expect(answer.problem.map { bytes.extracting($0).string } == "sold-out")
-        }
-    }
-
-    @Test(arguments: [
-        "not HTTP at all", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "HTTP/1.1 xyz \r\n\r\n",
-    ])
-    func `takes nothing else for a response`(_ text: String) {
-        let malformed = text.withBytes { if case .malformed = ResponseReader.read($0) { true } else { false } }
-        #expect(malformed)
-    }
-}
-
-@Suite struct `Buyers who come back` {
-    @Test func `do so in the order of their times`() {
-        var random = SeededRandom()
-        var queue = RetryQueue()
-        let times = (0..<500).map { _ in UInt64.random(in: 1...1000, using: &random) }
-        for (buyer, time) in times.enumerated() { queue.insert(buyer, due: Instant(nanoseconds: time)) }
-        #expect(queue.popDue(Instant(nanoseconds: (times.min() ?? 1) &- 1)) == nil)
-        var popped: [UInt64] = []
-        while let buyer = queue.popDue(Instant(nanoseconds: 1000)) { popped.append(times[buyer]) }
-        #expect(popped == times.sorted(), "seed \(random.seed)")
     }
 }

@@ -7,7 +7,7 @@ import Testing
 @Suite struct `The users of Redis` {
     private static let accessList = Ingress.repository.appendingPathComponent("deploy/redis/users.acl")
 
-    /// A server with the users of the delivered file; and its system, whose programs log in as theirs.
+    /// A server with the users of the delivered file.
     private func server() throws -> RedisServer {
         try RedisServer(RedisServer.followed(), users: String(contentsOf: Self.accessList, encoding: .utf8))
     }
@@ -39,13 +39,13 @@ import Testing
             let result = try system.salectl(command)
             #expect(result.code == 0, "\(command): \(result.errors)")
         }
-        // A waiting room, and what buyers ask of it.
+        // A waiting room, and the requests of its buyers.
         try TestSale.create(try server.connect(), "wait", stock: 5, admission: .init(rate: 1000))
         let queued = try system.stampede(SaleID("wait")!, ["--queue", "--buyers", "20", "--connections", "4"])
         #expect(queued.report["secured"] == 5)
         #expect(queued.report["errors"] == 0)
         #expect(try system.ask("GET", "/v1/sales/wait/queue").status == 200)
-        // Dead letters, and a Redis that has forgotten a buyer: what the worker does only when something is wrong.
+        // What the worker does only if something is wrong: dead letters, and a Redis that has lost its buyers.
         let redis = try server.connect()
         try redis.command(["XADD", "sale:{demo}:orders", "*", "rubbish", "1"])
         #expect(eventually { (try? redis.command(["XLEN", "sale:{demo}:dlq"]).integer) == 1 })
@@ -53,7 +53,7 @@ import Testing
         try redis.command(["DEL", "sale:{demo}:buyers"])
         try redis.command(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"])
         #expect(eventually { system.worker?.errors.contains("fence_lifted") == true }, "\(system.worker?.errors ?? "")")
-        // What salectl does in the worker's place.
+        // What salectl does in place of the worker.
         system.worker?.signal()
         system.worker?.wait()
         let random = try server.connect().command(["HRANDFIELD", "sale:{demo}:buyers"])
@@ -67,14 +67,14 @@ import Testing
         }
     }
 
-    @Test func `leave what was sold in the append-only file, from which a restart takes all of it`() throws {
+    @Test func `can write the append-only file from which a restart recovers every order`() throws {
         let server = try server()
         let system = try system(server)
         let sale = try TestSale.create(server.connect(), stock: 50)
         try system.startAPI(0)
         let run = try system.stampede(sale, ["--buyers", "200", "--connections", "8", "--retry-share", "0.1"])
         #expect(run.report["secured"] == 50)
-        // No worker has run: nobody but Redis has these orders.
+        // No worker has run: only Redis has these orders.
         server.crash()
         try server.restart()
         try system.startWorker()
@@ -102,7 +102,7 @@ import Testing
     @Test(
         arguments: ["worker", "operator"],
         ["XACK k g 1-0", "XDEL k 1-0", "HDEL k f", "XRANGE k - +", "XREVRANGE k + -", "HSET k f v"])
-    func `who perform operations are allowed what those do`(_ user: String, _ command: String) throws {
+    func `who perform operations are allowed to`(_ user: String, _ command: String) throws {
         let server = try server()
         let redis = try server.connect()
         let words = command.split(separator: " ").map { $0 == "k" ? "sale:{demo}:orders" : RedisArgument(String($0)) }
@@ -111,7 +111,7 @@ import Testing
         #expect(value.string == "OK")
     }
 
-    /// What the documents have redis-cli do, in blocks and in passing: as whom, and which words.
+    /// The redis-cli commands in the documentation, in blocks and in prose, each with its user.
     private static func documentedCommands() throws -> [(user: String, words: [String])] {
         let documents = Ingress.repository.appendingPathComponent("docs")
         return try ["operations.md", "runbook.md"].flatMap { name in
@@ -125,14 +125,14 @@ import Testing
                         words.removeFirst(2)
                     }
                     words.removeAll { $0 == "--askpass" }
-                    // A Sentinel has no users; prose and options are no commands.
+                    // A Sentinel has no users; prose and options are not commands.
                     guard let first = words.first, first.allSatisfy(\.isUppercase) else { return nil }
                     return (user, words)
                 }
         }
     }
 
-    @Test func `may do what the documents have an operator type`() throws {
+    @Test func `may run every command in the documentation`() throws {
         let server = try server()
         let redis = try server.connect()
         let commands = try Self.documentedCommands()
@@ -144,7 +144,7 @@ import Testing
         }
     }
 
-    @Test func `may archive a sale, of which then no program leaves or brings back anything`() throws {
+    @Test func `may archive a sale completely, and no program brings it back`() throws {
         let server = try server()
         let system = try system(server)
         let sale = SaleID("demo")!
@@ -156,7 +156,7 @@ import Testing
         #expect(system.drained(sale))
         let done = try system.salectl(["archive", "demo"])
         #expect(done.code == 0, "\(done.errors)")
-        // The API process, which told buyers of it, forgets it within its next second; it does not call it unavailable.
+        // The API process, which knew the sale, forgets it within a second, instead of calling it unavailable.
         let path = "/v1/sales/demo"
         #expect(eventually { (try? system.ask("GET", path))?.status == 404 })
         usleep(1_200_000)

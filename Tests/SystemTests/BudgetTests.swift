@@ -2,8 +2,9 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite struct `The budgets of a bench` {
-    /// The budgets of a section whose only figure is `seen`, 2: each with whether it was held, as jq prints it.
+@Suite struct `Budgets of a benchmark` {
+    /// Judges budgets of a section whose only figure is `seen`, 2: each figure with whether it was held, as jq prints
+    /// it.
     private func judged(_ budgets: String) throws -> String {
         let result = try ChildProcess.run(
             URL(fileURLWithPath: "/usr/bin/jq"),
@@ -15,12 +16,12 @@ import Testing
         return result.output
     }
 
-    @Test func `are held or missed by what was seen`() throws {
+    @Test func `are held or missed by the measured figures`() throws {
         let budgets = #"[{"figure": "seen", "at_least": 2}, {"figure": "seen", "at_most": 1}]"#
         #expect(try judged(budgets) == #"[["seen",true],["seen",false]]"# + "\n")
     }
 
-    @Test func `are missed where nothing was seen, but for an older build, which has to be asked for`() throws {
+    @Test func `are missed without a figure, except for the optional older build`() throws {
         let budgets = #"[{"figure": "unseen", "at_most": 1}, {"figure": "new_over_old", "at_most": 1}]"#
         #expect(try judged(budgets) == #"[["unseen",false]]"# + "\n")
     }

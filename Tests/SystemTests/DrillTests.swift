@@ -6,11 +6,11 @@ import Shared
 import TestSupport
 import Testing
 
-/// The drill of docs/operations.md: machines are lost with their disks, and the last backup is all there is.
+/// The drill of docs/operations.md: machines are lost with their disks, and only the last backup is left.
 @Suite(.serialized) struct `The drill` {
     private static let stock = 300
     private static let buyers = 500
-    /// Sells about fifty units a second, and buyers go on asking while nobody sells.
+    /// Sells about fifty units a second; buyers keep pressing while nothing can be sold.
     private static let steadily = [
         "--buyers", "\(buyers)", "--over", "10s", "--connections", "32", "--retry-share", "0",
     ]
@@ -30,7 +30,7 @@ import Testing
         return (system, sale, system.directory.path("backup.db"))
     }
 
-    /// Sells, backs up in the middle, and sells on; answers the last position of the backup.
+    /// Sells, backs up in the middle, and sells on. Returns the last position in the backup.
     private func backUp(_ system: SaleSystem, _ sale: SaleID, to file: String) throws -> Int {
         try awaitPosition(30, system, sale)
         let made = try system.salectl(["backup", file])
@@ -58,7 +58,7 @@ import Testing
     }
 
     @Test(arguments: Recovery.allCases)
-    func `names what is lost with both machines, and sells nothing twice`(_ recovery: Recovery) throws {
+    func `lists what is lost with both machines, and sells nothing twice`(_ recovery: Recovery) throws {
         let (system, sale, file) = try begin()
         var saved = 0
         let run = try system.stampede(sale, Self.steadily) {
@@ -83,7 +83,8 @@ import Testing
         try system.awaitRest(sale)
         #expect(system.drained(sale))
 
-        // What the backup lacked and a buyer was told of is named, position by position, and is all that is missing.
+        // Every order that a buyer was confirmed and the backup lacks is reported by position, and nothing else is
+        // missing.
         let stored = try #require(try StoreReader(path: system.database).account(of: sale))
         let loss = try #require(stored.losses.first)
         #expect(stored.losses.count == 1)
@@ -97,7 +98,7 @@ import Testing
         }
         #expect(told.contains { $0.position == loss.positions.upperBound })
 
-        // Nothing is sold twice, and but for what is withheld everything is sold.
+        // Nothing is sold twice, and everything is sold except the withheld units.
         #expect(Set(told.compactMap(\.position)).count == Set(told.map(\.key)).count)
         #expect(Set(told.map(\.key)).count <= Self.stock)
         #expect(stored.sold + stored.withheld == Self.stock)
@@ -112,7 +113,7 @@ import Testing
         #expect(try system.connect().status(sale)?.remaining == loss.units)
     }
 
-    @Test func `loses nothing at all with the worker's machine alone`() throws {
+    @Test func `loses nothing with the worker's machine alone`() throws {
         let (system, sale, file) = try begin()
         let run = try system.stampede(sale, Self.steadily) {
             let saved = try backUp(system, sale, to: file)

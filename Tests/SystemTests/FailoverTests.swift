@@ -8,7 +8,7 @@ import Testing
     private static let stock = 500
     private static let buyers = 6000
 
-    /// Runs a stampede of six seconds, and `fault` in the middle of the selling.
+    /// Runs a stampede of six seconds, and `fault` while units are being sold.
     private func stampede(_ fault: (RedisFleet, SaleSystem) throws -> Void) throws {
         let fleet = try RedisFleet()
         let system = try SaleSystem(apis: 2, fleet: fleet)
@@ -31,8 +31,8 @@ import Testing
         try stampede { fleet, _ in fleet.servers[0].crash() }
     }
 
-    /// The other replica follows the old one for about a second from there, and acknowledges what it does.
-    @Test func `loses nothing when the primary stands still, and wakes up as soon as another is promoted`() throws {
+    /// The other replica follows the old primary for about another second, and acknowledges its writes.
+    @Test func `loses nothing when the primary freezes, and wakes up once another is promoted`() throws {
         try stampede { fleet, _ in
             fleet.servers[0].pause()
             #expect(eventually { fleet.servers[1...].contains { Self.role($0) == "master" } })
@@ -42,7 +42,7 @@ import Testing
 
     private static func role(_ server: RedisServer) -> String? { try? server.connect().facts.role }
 
-    /// The runbook's command that gives a Sentinel's file another primary.
+    /// The runbook's command that changes the primary in a Sentinel's file.
     private static func editOfSentinel() throws -> String {
         let runbook = try String(
             contentsOf: Ingress.repository.appendingPathComponent("docs/runbook.md"), encoding: .utf8)
@@ -50,7 +50,7 @@ import Testing
         return String(command.output)
     }
 
-    @Test func `loses nothing when it fails over by hand, as the runbook has it`() throws {
+    @Test func `loses nothing in a manual failover as in the runbook`() throws {
         let edit = try Self.editOfSentinel()
         try stampede { fleet, _ in
             fleet.stopSentinels()
@@ -78,7 +78,7 @@ import Testing
         }
     }
 
-    @Test func `loses nothing when a Sentinel is told to fail over, and nobody stops the old primary`() throws {
+    @Test func `loses nothing in a forced failover while the old primary goes on`() throws {
         try stampede { fleet, _ in
             try fleet.failOver()
             #expect(eventually { Self.role(fleet.servers[0]) == "slave" })

@@ -3,7 +3,8 @@ import Glibc
 import TestSupport
 import Testing
 
-/// A machine of its own (a network namespace) with a firewall that follows connections, a server on port 443, and a buyer beside it.
+/// A separate machine (a network namespace) with a firewall that tracks connections, a server on port 443, and a buyer
+/// beside it.
 private let machine = """
     set -eu
     ip link set lo up
@@ -61,7 +62,7 @@ struct `Connections of buyers, and of a machine with itself` {
         return result.output
     }
 
-    @Test func `are followed by a firewall that asks for a connection's state`() throws {
+    @Test func `are tracked by a firewall that matches on connection state`() throws {
         let connections = try followed(with: [])
         #expect(connections.contains("src=10.99.0.2 dst=10.99.0.1"))
         #expect(connections.contains("src=127.0.0.1 dst=127.0.0.1"))
@@ -74,7 +75,7 @@ struct `Connections of buyers, and of a machine with itself` {
         #expect(result.output == "PONG\n", "\(result.errors)")
     }
 
-    @Test func `are not followed under the delivered rules, and let in all the same`() throws {
+    @Test func `are not tracked under the delivered rules, and admitted anyway`() throws {
         let rules = Ingress.repository.appendingPathComponent("deploy/nftables/sale-untracked.nft")
         #expect(try followed(with: [rules.path]) == "")
     }

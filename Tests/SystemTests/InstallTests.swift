@@ -38,7 +38,7 @@ import Testing
         #expect(try target() == "releases/one")
     }
 
-    @Test func `keeps what an operator has changed, and puts beside it what is delivered`() throws {
+    @Test func `keeps a changed setting, and puts the delivered one beside it`() throws {
         let root = try TemporaryDirectory()
         try install(release: "one", into: root.url.path)
         let pool = root.path("etc/sale/nginx/site/sale-pool.conf")
@@ -53,7 +53,7 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: root.path("etc/sale/sale.env.new")))
     }
 
-    @Test func `does nothing where it only says what it would do`() throws {
+    @Test func `does nothing with --dry-run`() throws {
         let root = try TemporaryDirectory()
         let said = try install(
             root.url.path, ["--release", "one", "--binaries", Self.binaries, "--dry-run"])
@@ -62,7 +62,7 @@ import Testing
         #expect(files(root.url.path) == [])
     }
 
-    @Test func `takes off what it put there, and leaves settings, keys and data`() throws {
+    @Test func `uninstalls what it installed, and leaves settings, keys and data`() throws {
         let root = try TemporaryDirectory()
         try install(release: "one", into: root.url.path)
         try FileManager.default.createDirectory(
@@ -80,7 +80,7 @@ import Testing
         #expect(FileManager.default.fileExists(atPath: root.path("var/lib/sale/sale.db")))
     }
 
-    @Test func `names a release by its commit, and by nothing else where git refuses to say which`() throws {
+    @Test func `names a release by its commit, and fails if git can't tell which`() throws {
         let (tree, root) = (try TemporaryDirectory(), try TemporaryDirectory())
         let copied = try ChildProcess.run(
             URL(fileURLWithPath: "/bin/cp"),
@@ -99,7 +99,7 @@ import Testing
         #expect(refused.errors.contains("or give --release NAME"), "\(refused.errors)")
     }
 
-    @Test func `starts a Redis that forgets nothing, whatever its own file says`() throws {
+    @Test func `configures a Redis that forgets nothing, whatever its own file says`() throws {
         let directory = try TemporaryDirectory()
         let socket = directory.path("redis.sock")
         try """

@@ -4,7 +4,7 @@ import Shared
 import TestSupport
 import Testing
 
-/// A real Prometheus, with the delivered configuration but for its targets.
+/// A real Prometheus with the delivered configuration, except for its targets.
 private final class Prometheus {
     private let process: ChildProcess
     private let port = RedisServer.freePort()
@@ -29,7 +29,7 @@ private final class Prometheus {
             ], errorLog: directory.url.appendingPathComponent("log"))
     }
 
-    /// The value of an expression that has one; nil where it has none yet.
+    /// The value of an expression; nil if it has none yet.
     func value(_ expression: String) -> Double? {
         let answer = try? ChildProcess.run(
             URL(fileURLWithPath: "/usr/bin/curl"),
@@ -43,7 +43,7 @@ private final class Prometheus {
     var errors: String { process.errors }
 }
 
-@Suite struct `Who watches a sale` {
+@Suite struct `An operator who watches a sale` {
     @Test func `sees in a real Prometheus what the programs count`() throws {
         let (api, ops) = (RedisServer.freePort(), RedisServer.freePort())
         let system = try SaleSystem(apis: 0)
@@ -68,7 +68,7 @@ private final class Prometheus {
             let seen = eventually { prometheus.value(expression) == value }
             #expect(seen, "\(expression) is \(prometheus.value(expression) ?? .nan), not \(value)")
         }
-        // The rules are at work on it, too.
+        // The recording rules work on it, too.
         #expect(eventually { prometheus.value("sale:decision_seconds:p95") != nil }, "\(prometheus.errors)")
         for port in [api, ops] {
             let check = try ChildProcess.run(
@@ -78,7 +78,7 @@ private final class Prometheus {
         }
     }
 
-    @Test func `sees an order that only SQLite's guard has kept from being sold, and how long entries have waited`()
+    @Test func `sees an oversold order that SQLite's guard refused, and how long entries have waited`()
         throws
     {
         let system = try SaleSystem(apis: 0)
@@ -86,7 +86,7 @@ private final class Prometheus {
         let sale = try TestSale.create(redis, stock: 1)
         let run = try TestSale.purchase(redis, sale, [.init(buyer: "b1", key: "k1")])
         #expect(run.codes == "S")
-        // A second order of one unit, as no script of ours would ever write it.
+        // A second order for the only unit, which no script of ours would write.
         let first = try #require(TestSale.orderEvents(redis, sale).first)
         let forged = first.merging(["position": "2", "order": "demo-2", "buyer": "b2", "key": "k2"]) { $1 }
         try redis.command(["SET", RedisArgument(SaleKeys(sale).position), "2"])
@@ -99,7 +99,7 @@ private final class Prometheus {
         }
         #expect(
             eventually { metrics().contains("\nsale_oversells_prevented_total 1\n") }, "\(system.worker?.errors ?? "")")
-        // One that is not stored while SQLite is locked by another waits, and is seen to wait.
+        // An entry that can't be stored while SQLite is locked is shown as waiting.
         let lock = try SQLiteLock(system.database)
         defer { lock.release() }
         try redis.command(["XADD", RedisArgument(SaleKeys(sale).orders), "*", "rubbish", "1"])
@@ -111,7 +111,7 @@ private final class Prometheus {
         #expect(waits, "\(metrics())")
     }
 
-    @Test func `counts what is read as read, though Redis has lost count of it, as one does that is promoted`() throws {
+    @Test func `sees no false backlog after Redis lost the group's counters, as in a promotion`() throws {
         let system = try SaleSystem(apis: 1)
         let sale = try TestSale.create(system.connect(), stock: 20)
         try system.startWorker()
@@ -131,7 +131,7 @@ private final class Prometheus {
     }
 
     @Test
-    func `follows one purchase from nginx' log to its row in SQLite, and one dead letter to what was done about it`()
+    func `follows a purchase from nginx' log to its row in SQLite, and a dead letter to its resolution`()
         throws
     {
         let system = try SaleSystem(apis: 1)

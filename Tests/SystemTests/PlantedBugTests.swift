@@ -13,24 +13,24 @@
         }
 
         @Test(arguments: Schedule.allCases)
-        func `is what turned it red: without one, the same schedule is green`(_ schedule: Schedule) throws {
+        func `is the only reason: without it the same schedule is green`(_ schedule: Schedule) throws {
             let verdict = try schedule.verdict(with: nil)
             #expect(verdict.code == 0, "\(verdict.summary)")
         }
 
         @Test(arguments: [PlantedBug.noAckRead, .acknowledgeBeforeCommit])
-        func `that acknowledges too early is made good by the next worker, which sets the group back`(
+        func `that acknowledges too early is repaired by the next worker, which resets the group`(
             _ bug: PlantedBug
         ) throws {
             let verdict = try Schedule.workerIsKilled.verdict(with: bug)
             #expect(verdict.code == 0, "\(verdict.summary)")
         }
 
-        @Test func `is there for every promise`() {
+        @Test func `exists for every promise`() {
             #expect(Set(PlantedBug.allCases.flatMap(\.breaks)) == Set(Invariant.allCases))
         }
 
-        @Test func `is confessed in the log of every program that has it, and of no other`() throws {
+        @Test func `is logged by every program that has it, and by no other`() throws {
             for bug in [PlantedBug.trimStream, nil] {
                 let system = try SaleSystem(apis: 1, bug: bug)
                 try system.startWorker()
@@ -44,7 +44,7 @@
         }
 
         @Test(arguments: ["sale-api", "sale-worker"])
-        func `of an unknown name is a wrong setting`(_ program: String) throws {
+        func `with an unknown name is a wrong setting`(_ program: String) throws {
             let system = try SaleSystem(apis: 0)
             let result = try ChildProcess.run(
                 ChildProcess.product(program), [],
@@ -57,7 +57,7 @@
     }
 
     extension PlantedBug {
-        /// What has to go wrong for the bug to show.
+        /// The fault that makes the bug show.
         fileprivate var schedule: Schedule {
             switch self {
             case .noStockCheck, .soldOutEarly, .takeBeforeChecks, .forgetKeys, .positionByClock, .countdownPositions,
@@ -73,7 +73,7 @@
             }
         }
 
-        /// What the check must name; it may name more.
+        /// The promises that the check must report as broken; it may report more.
         fileprivate var breaks: [Invariant] {
             switch self {
             case .skipWait, .noAOF: [.confirmedIsStored]

@@ -3,9 +3,9 @@ import RedisClient
 import Shared
 import TestSupport
 
-/// What a sale has come to when nothing moves any more.
+/// The verdict on a sale at rest.
 extension SaleSystem {
-    /// What `salectl check --json` says.
+    /// The output of `salectl check --json`.
     struct Verdict: Decodable {
         struct Violation: Decodable {
             let invariant: String
@@ -19,10 +19,10 @@ extension SaleSystem {
 
         private enum CodingKeys: CodingKey { case verdict, violations }
 
-        /// The names of what does not hold.
+        /// The names of the broken promises.
         var broken: Set<String> { Set(violations.map(\.invariant)) }
 
-        /// For the reader of a failed test.
+        /// A summary for the reader of a failed test.
         var summary: String {
             "exit code \(code), \(verdict): "
                 + violations.prefix(10).map { "\($0.invariant): \($0.message)" }.joined(separator: "; ")
@@ -40,19 +40,19 @@ extension SaleSystem {
         return verdict
     }
 
-    /// Waits until the worker has found the sale, and has taken in and acknowledged all that its stream has. It need not
-    /// have stored it all, nor need Redis be allowed to sell it: with a bug, neither may ever come.
+    /// Waits until the worker has found the sale, and has read and acknowledged its whole stream. It need not have
+    /// stored everything, and Redis need not be allowed to sell: with a bug, neither may ever happen.
     func awaitRest(_ sale: SaleID) throws {
         let rests = eventually {
             guard worker?.errors.contains("sale_found") == true, let redis = try? connect() else { return false }
             return (try? redis.isRead(sale)) == true
         }
-        guard rests else { throw Failure("the worker does not come to rest: \(worker?.errors ?? "it never started")") }
+        guard rests else { throw Failure("the worker is not at rest: \(worker?.errors ?? "it never started")") }
     }
 }
 
 extension BlockingRedis {
-    /// Whether the worker's group has been given, and has acknowledged, the last entry of a sale's stream.
+    /// Whether the worker's group has received and acknowledged the last entry of a sale's stream.
     fileprivate func isRead(_ sale: SaleID) throws -> Bool {
         let stream = RedisArgument(SaleKeys(sale).orders)
         let state = try command(["XINFO", "STREAM", stream])
@@ -63,7 +63,7 @@ extension BlockingRedis {
         return Self.text("pending", in: group) == "0" && Self.text("last-delivered-id", in: group) == last
     }
 
-    /// A value of a reply that has names and values in turn.
+    /// A value in a reply of alternating names and values.
     private static func text(_ name: String, in reply: borrowing RedisValue) -> String? {
         for index in stride(from: 0, to: reply.count - 1, by: 2) where reply[index].string == name {
             return reply[index + 1].string ?? reply[index + 1].integer.map { "\($0)" }

@@ -4,10 +4,10 @@ import RedisClient
 import Shared
 import TestSupport
 
-/// The whole system on Unix sockets in one directory: a real Redis, a pair or a fleet of them, API processes, a worker, and
-/// the load client.
+/// The whole system on Unix sockets in one directory: a real Redis, a pair or a fleet of them, API processes, a worker,
+/// and the load client.
 final class SaleSystem {
-    /// The only Redis, where there is no fleet and no pair.
+    /// The only Redis; nil with a fleet or a pair.
     private(set) var redis: RedisServer!
     let fleet: RedisFleet?
     let pair: RedisPair?
@@ -46,7 +46,7 @@ final class SaleSystem {
         for index in 0..<count { try startAPI(index) }
     }
 
-    /// Lets a program talk to Redis as a user of its own: `api`, `worker`, or `operator` for salectl.
+    /// Lets a program log in to Redis as its own user: `api`, `worker`, or `operator` for salectl.
     func logIn(_ user: String, password: String) throws {
         let path = directory.path("\(user).password")
         try password.write(toFile: path, atomically: true, encoding: .utf8)
@@ -68,8 +68,7 @@ final class SaleSystem {
     /// A connection to the primary.
     func connect() throws -> BlockingRedis { try fleet?.connect() ?? pair?.connect() ?? redis.connect() }
 
-    /// Starts API process `index`, or starts it again, and waits until it has said what it thinks of Redis; `variables` add to
-    /// its settings.
+    /// Starts or restarts API process `index`, and waits until it has logged `event`. `variables` add to its settings.
     func startAPI(
         _ index: Int, says event: String = "redis_ready", variables: [String: String] = [:]
     ) throws {
@@ -85,7 +84,7 @@ final class SaleSystem {
         guard ready, api.isRunning else { throw Failure("sale-api did not start: \(api.errors)") }
     }
 
-    /// Starts the worker; `variables` add to its settings.
+    /// Starts the worker. `variables` add to its settings.
     func startWorker(_ variables: [String: String] = [:]) throws {
         started += 1
         let child = try ChildProcess(
@@ -96,7 +95,7 @@ final class SaleSystem {
         guard ready, child.isRunning else { throw Failure("sale-worker did not start: \(child.errors)") }
     }
 
-    /// Orders that the API processes which run now have told of.
+    /// Orders that the running API processes have confirmed to buyers.
     var wins: Int { apis.reduce(0) { $0 + $1.errors.components(separatedBy: "\"win\"").count - 1 } }
 
     func killAPI(_ index: Int) {
@@ -104,20 +103,20 @@ final class SaleSystem {
         apis[index].wait()
     }
 
-    /// Ends the worker as an operator does.
+    /// Stops the worker as an operator would.
     func stopWorker() {
         worker?.signal(SIGTERM)
         worker?.wait()
     }
 
-    /// The value of one of an API process' metrics; 0 where it can't be had.
+    /// The value of a metric of an API process; 0 if it can't be read.
     func metric(_ name: String, ofAPI index: Int = 0) -> Int {
         let answer = try? UnixHTTPClient(apiSocket(index)).ask("GET", "/metrics")
         let line = answer?.body.split(separator: "\n").first { $0.hasPrefix("\(name) ") }
         return line.flatMap { Int($0.dropFirst(name.count + 1)) } ?? 0
     }
 
-    /// Asks an API process.
+    /// Sends a request to an API process.
     func ask(_ method: String, _ path: String, ofAPI index: Int = 0) throws -> HTTPAnswer {
         try UnixHTTPClient(apiSocket(index)).ask(method, path)
     }
@@ -137,7 +136,7 @@ final class SaleSystem {
         var log: String
     }
 
-    /// Runs the load client to its end, through an ingress where one is named; `meanwhile` runs beside it.
+    /// Runs the load client to its end, through an ingress if one is given, and `meanwhile` in parallel.
     func stampede(
         _ sale: SaleID, _ options: [String], through ingress: String? = nil, meanwhile: () throws -> Void = {}
     ) throws -> Run {
@@ -158,14 +157,14 @@ final class SaleSystem {
         return Run(report: report, log: log)
     }
 
-    /// Waits until more than `count` units are sold: a stampede is on, and a stock that is larger not yet gone.
+    /// Waits until more than `count` units are sold: the stampede has begun, and a larger stock is not gone yet.
     func awaitSold(_ sale: SaleID, moreThan count: Int = 0) throws {
         let isSold = eventually { (try? connect().status(sale)?.position ?? 0) ?? 0 > count }
         if !isSold { throw Failure("nothing is being sold") }
     }
 
-    /// Whether a run kept every promise, as salectl proves it; nil where it did, otherwise what it says. `met` names the
-    /// faults without which the run proves nothing.
+    /// The output of `salectl check`; nil if the run kept every promise. `met` names the faults without which the run
+    /// proves nothing.
     func complaint(_ sale: SaleID, _ run: Run, met: String = "") throws -> String? {
         let met = met.isEmpty ? [] : ["--met", met]
         let result = try salectl(["check", "\(sale)", "--log", run.log] + met)
@@ -177,7 +176,7 @@ final class SaleSystem {
     /// The SQLite file.
     var database: String { directory.path("sale.db") }
 
-    /// Rows of a query, read from SQLite as anybody may.
+    /// Rows of a query, read from SQLite.
     func query(_ sql: String) throws -> [String] {
         let result = try ChildProcess.run(
             URL(fileURLWithPath: "/usr/bin/sqlite3"), ["-readonly", database, sql])

@@ -3,36 +3,36 @@ import RedisClient
 import Shared
 import TestSupport
 
-/// A sale of a hundred units, and what goes wrong with it. The system withstands each of these; with the right bug planted,
-/// it does not.
+/// A sale of a hundred units, and a fault in it. The system withstands each of these faults, unless the right bug is
+/// planted.
 enum Schedule: CaseIterable {
-    /// The worker starts when everything is sold.
+    /// The worker starts after everything is sold.
     case workerComesLate
     /// The worker is killed before it commits.
     case workerIsKilled
     /// The worker's consumer group is destroyed while orders wait in it.
     case groupIsLost
-    /// Somebody holds SQLite's lock while it sells.
+    /// Another process holds SQLite's lock during the sale.
     case databaseIsLocked
     /// SQLite's file is replaced by an older copy.
     case databaseIsOlder
-    /// An order appears on the stream that contradicts one that is stored.
+    /// An order appears on the stream that contradicts a stored one.
     case strayOrder
-    /// The replica stands still for a moment, and then has to take the primary's place.
+    /// The replica freezes for a moment, and then has to replace the primary.
     case failover
     /// The machine of Redis and the API restarts in mid-sale, and Redis comes up with an older copy of its data.
     case redisIsOlder
-    /// Redis was started without an append-only file; the machine restarts in mid-sale, with the setting mended.
+    /// Redis was started without an append-only file; the machine restarts in mid-sale with the setting fixed.
     case redisWithoutLog
 
     private static let stock = 100
     private static let buyers = 300
-    /// Three seconds of buyers, of whom the first second's find something: time to strike.
+    /// Buyers for three seconds, with units left in the first: time for the fault.
     private static let steadily = ["--buyers", "\(buyers)", "--over", "3s", "--connections", "32"]
-    /// Orders after which it is struck: some are sold, and most are not.
+    /// Orders after which the fault strikes: some units are sold, and most are not.
     private static let some = 20
 
-    /// Runs it, with a bug or without one, until everything is at rest; answers what the check says.
+    /// Runs it, with or without a bug, until everything is at rest. Returns the verdict of the check.
     func verdict(with bug: PlantedBug?) throws -> SaleSystem.Verdict {
         switch self {
         case .workerComesLate: try workerComesLate(bug)
@@ -47,7 +47,7 @@ enum Schedule: CaseIterable {
         }
     }
 
-    /// Makes the sale, and has the worker take note of it. A buyer may win twice, with two keys.
+    /// Makes the sale, and waits until the worker has found it. A buyer may win twice, with two keys.
     private func begin(_ system: SaleSystem) throws -> SaleID {
         let sale = try TestSale.create(system.connect(), stock: Self.stock, maxPerBuyer: 2)
         try system.startWorker()
@@ -61,7 +61,7 @@ enum Schedule: CaseIterable {
     }
 
     private func waitUntil(_ what: String, _ condition: () throws -> Bool) throws {
-        guard try eventually(condition) else { throw SaleSystem.Failure("it was awaited in vain that \(what)") }
+        guard try eventually(condition) else { throw SaleSystem.Failure("waited without success: \(what)") }
     }
 
     // MARK: The worker and SQLite
@@ -86,7 +86,7 @@ enum Schedule: CaseIterable {
         try waitUntil("the worker has killed itself") { system.worker?.isRunning == false }
         try system.startWorker()
         try system.awaitRest(sale)
-        // With a bug that acknowledges too early, rest comes before the last commit.
+        // With a bug that acknowledges too early, the stream is at rest before the last commit.
         try waitUntil("all is stored") { system.drained(sale) }
         return try system.check(sale, run)
     }
@@ -134,7 +134,7 @@ enum Schedule: CaseIterable {
     private func strayOrder(_ bug: PlantedBug?) throws -> SaleSystem.Verdict {
         let system = try SaleSystem(apis: 1, bug: bug)
         let sale = try begin(system)
-        // Not all is sold: on a sold-out sale, SQLite's CHECK would refuse one more whatever the worker does.
+        // Units are left: in a sold-out sale, SQLite's CHECK would refuse one more whatever the worker does.
         let run = try system.stampede(sale, ["--buyers", "\(Self.stock / 2)", "--connections", "16"])
         try system.connect().command([
             "XADD", RedisArgument(SaleKeys(sale).orders), "*", "v", "1", "kind", "order", "epoch", "1",
@@ -154,7 +154,7 @@ enum Schedule: CaseIterable {
         let run = try system.stampede(sale, Self.steadily) {
             try awaitSelling(system, sale)
             pair.replica.pause()
-            // Either more buyers are told that they have won, or a batch is held back for want of the replica.
+            // Either more buyers hear that they have won, or a batch is held back because the replica is missing.
             let told = system.wins
             try waitUntil("orders depend on the replica") {
                 system.wins > told + Self.some || system.apis[0].errors.contains("batch_unconfirmed")

@@ -4,7 +4,7 @@ import Shared
 import TestSupport
 import Testing
 
-/// Certificates by an authority of one test's own, as `deploy/stunnel/certify` makes them.
+/// Certificates by a test's own authority, made by `deploy/stunnel/certify`.
 private struct Authority {
     private let directory = try! TemporaryDirectory()
 
@@ -19,7 +19,7 @@ private struct Authority {
     }
 }
 
-/// A real stunnel with a delivered file, of which the addresses are changed, and nothing else.
+/// A real stunnel with a delivered file in which only the addresses are changed.
 private final class Tunnel {
     enum Side: String { case client, server }
 
@@ -56,7 +56,7 @@ private final class Tunnel {
         try start()
     }
 
-    /// Starts it, in the folder that its files are in, and waits until it listens.
+    /// Starts stunnel in the folder of its files, and waits until it listens.
     func start() throws {
         let process = try ChildProcess(
             URL(fileURLWithPath: "/usr/bin/env"),
@@ -76,7 +76,7 @@ private final class Tunnel {
     /// For SALE_REDIS_URL.
     var url: String { "redis://127.0.0.1:\(port)/0" }
 
-    /// What Redis answers at a port of this machine; "" where nobody does.
+    /// Redis' answer at a port of this machine; "" if there is none.
     static func ping(_ port: UInt16) throws -> String {
         try ChildProcess.run(
             URL(fileURLWithPath: "/usr/bin/timeout"), ["5", "/usr/bin/redis-cli", "-p", "\(port)", "PING"]
@@ -89,7 +89,7 @@ private final class Tunnel {
     private let authority = Authority()
     private let anotherAuthority = Authority()
 
-    /// The tunnel's two ends, with certificates, in front of a Redis; somebody may listen in between.
+    /// Both ends of the tunnel, with certificates, in front of a Redis, and optionally a wiretap between them.
     private func tunnel(to redis: RedisServer, listening: Bool = false) throws -> (
         server: Tunnel, client: Tunnel, wire: Wiretap?
     ) {
@@ -116,7 +116,7 @@ private final class Tunnel {
             #expect(run.report["errors"] == 0)
             #expect(system.drained(sale))
             #expect(try system.complaint(sale, run, met: "replayed") == nil)
-            // The same by a wire without a tunnel: these are the words that one would read.
+            // The same sale without a tunnel shows the words that could be read.
             let port = RedisServer.freePort()
             let plain = try Wiretap(port, to: UInt16(redis.port)!)
             try system.startAPI(0, variables: ["SALE_REDIS_URL": "redis://127.0.0.1:\(port)/0"])
@@ -129,7 +129,7 @@ private final class Tunnel {
         }
     }
 
-    @Test func `is followed by a replica through it, and nothing is told that the replica has not`() throws {
+    @Test func `has its replica through the tunnel, and answers nothing that the replica lacks`() throws {
         let primary = try RedisServer(
             RedisServer.followed() + ["--min-replicas-to-write", "1", "--repl-diskless-sync-delay", "0"])
         let (server, client, _) = try tunnel(to: primary)
@@ -150,7 +150,7 @@ private final class Tunnel {
         }
     }
 
-    @Test func `is away while the tunnel is, and every promise holds`() throws {
+    @Test func `is unavailable while the tunnel is down, and every promise holds`() throws {
         let redis = try RedisServer(RedisServer.followed())
         let (server, client, _) = try tunnel(to: redis)
         let system = try SaleSystem(apis: 0, redis: redis)

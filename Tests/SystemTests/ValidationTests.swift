@@ -26,7 +26,7 @@ import Testing
             """
     }
 
-    @Test func `counts what buyers were told, by the second in which they asked`() throws {
+    @Test func `counts answers by the second of their request`() throws {
         let log =
             attempt(1, 1000, 1010, 201) + attempt(2, 1100, 1120, 503, "unavailable") + attempt(3, 1500, nil, 0)
             + attempt(2, 2200, 2230, 409, "sold-out") + attempt(3, 2500, 6000, 202) + attempt(3, 7000, 7100, 201)
@@ -49,7 +49,7 @@ import Testing
         #expect(shop["visits"] == 4 && shop["availability"] == 0.75 && shop["p95_ms"] == 30)
     }
 
-    @Test func `is refused where nobody has pressed, and the command line where it names nothing`() throws {
+    @Test func `is refused if nobody has pressed or the command line names nothing`() throws {
         let directory = try TemporaryDirectory()
         try "".write(toFile: directory.path("log"), atomically: true, encoding: .utf8)
         let summary = Ingress.repository.appendingPathComponent("validate/summary.py").path

@@ -9,7 +9,8 @@ import Testing
     private static let stock = 150
     private static let buyers = 1500
 
-    /// Opens when all have had time to join, a second and a half from now, and lets all of them in within a second.
+    /// A sale that opens in a second and a half, when everybody has had time to join, and admits all of them within a
+    /// second.
     private func sale(_ system: SaleSystem) throws -> SaleID {
         try system.startWorker()
         let opensAt = UnixMilliseconds(try system.connect().time().value + 1500 * patience)
@@ -33,7 +34,7 @@ import Testing
         )
     }
 
-    @Test func `serves all who joined before it opened in one order, through several API processes`() throws {
+    @Test func `serves everybody who joined before it opened in one order, through several API processes`() throws {
         let system = try SaleSystem(apis: 3)
         let sale = try sale(system)
         let run = try system.stampede(
@@ -51,7 +52,7 @@ import Testing
         #expect(try system.connect().queue(sale)?.joined == Self.buyers)
     }
 
-    @Test func `is found unfair where later buyers come first`() throws {
+    @Test func `is reported unfair if later buyers come first`() throws {
         let system = try SaleSystem(apis: 1, bug: .countdownPositions)
         let sale = try TestSale.create(system.connect(), stock: 20)
         let run = try system.stampede(sale, ["--buyers", "40", "--connections", "1"])
@@ -61,7 +62,7 @@ import Testing
         #expect((units["inversions"] as? [Any])?.isEmpty == false)
     }
 
-    @Test func `keeps every promise where Redis is lost during the wait, and everybody joins again`() throws {
+    @Test func `keeps every promise if Redis is lost during the wait and everybody joins again`() throws {
         let system = try SaleSystem(apis: 2)
         let sale = try sale(system)
         let run = try system.stampede(
@@ -69,7 +70,7 @@ import Testing
         ) {
             let joined = eventually { ((try? system.connect().queue(sale)?.joined) ?? 0) >= Self.buyers / 2 }
             #expect(joined)
-            // A sale without orders has no backlog: whether it is stored has to be asked of SQLite.
+            // A sale without orders has no backlog, so SQLite has to be asked whether it is stored.
             let stored = eventually { ((try? StoreReader(path: system.database).account(of: sale)) ?? nil) != nil }
             #expect(stored)
             try system.redis.connect().command(["FLUSHALL"])

@@ -8,7 +8,7 @@ import Testing
     private static let stock = 200
     private static let buyers = 3000
 
-    /// Every promise at once: what the buyers were told, what SQLite holds and what Redis holds are one story.
+    /// Expects every promise to hold: the buyers' answers, SQLite and Redis agree.
     private func expectExact(_ system: SaleSystem, _ sale: SaleID, _ run: SaleSystem.Run, met: String = "") throws {
         #expect(run.report["secured"] == Double(Self.stock))
         #expect(run.report["sold_out"] == Double(Self.buyers - Self.stock))
@@ -28,14 +28,14 @@ import Testing
         try expectExact(system, sale, run, met: "replayed")
     }
 
-    @Test func `keeps every promise while an API process is killed in the middle of a batch`() throws {
+    @Test func `keeps every promise when an API process is killed in the middle of a batch`() throws {
         let system = try SaleSystem(apis: 2)
         try system.startWorker()
         let sale = try TestSale.create(system.redis.connect(), stock: Self.stock)
-        // Redis knows the script: a process that dies can't send the text of a call that Redis did not know.
+        // Teaches Redis the script: a dead process could not send its text after a NOSCRIPT.
         _ = try TestSale.purchase(system.connect(), SaleID("nobody")!, [.init(buyer: "b", key: "k")])
         let run = try system.stampede(sale, ["--buyers", "\(Self.buyers)", "--over", "3s"]) {
-            // While Redis stands still, presses are under way that it will decide, and win, and this process can't answer.
+            // While Redis is frozen, presses are in flight that it will decide and that this process can't answer.
             system.redis.pause()
             let isWaiting = eventually { system.metric("sale_batches_total") > 0 }
             #expect(isWaiting)
@@ -47,7 +47,7 @@ import Testing
         try expectExact(system, sale, run, met: "lost,replayed")
     }
 
-    @Test func `keeps every promise while Redis is killed and started again, and the worker lifts the fence`() throws {
+    @Test func `keeps every promise when Redis is killed and restarted, and the worker lifts the fence`() throws {
         let system = try SaleSystem(apis: 2)
         try system.startWorker()
         let sale = try TestSale.create(system.redis.connect(), stock: Self.stock)
@@ -61,7 +61,7 @@ import Testing
         try expectExact(system, sale, run, met: "unavailable")
     }
 
-    @Test func `keeps every promise while the worker is killed and started again`() throws {
+    @Test func `keeps every promise when the worker is killed and restarted`() throws {
         let system = try SaleSystem(apis: 2)
         try system.startWorker()
         let sale = try TestSale.create(system.redis.connect(), stock: Self.stock)
@@ -77,7 +77,7 @@ import Testing
         try expectExact(system, sale, run)
     }
 
-    @Test func `counts what it turns away, where nobody comes back`() throws {
+    @Test func `counts shed buyers if nobody comes back`() throws {
         let system = try SaleSystem(apis: 1)
         let sale = try TestSale.create(system.redis.connect(), stock: 5)
         system.redis.crash()
@@ -87,10 +87,10 @@ import Testing
         #expect(run.report["goodput_per_second"] == 0)
     }
 
-    @Test func `is pressed for on connections that are not so old that a server gives them up`() throws {
+    @Test func `is pressed for on connections that are reopened before a server closes them`() throws {
         let system = try SaleSystem(apis: 1)
         let sale = try TestSale.create(system.redis.connect(), stock: 5)
-        // One connection is enough for them all; the others wait.
+        // One connection is enough for all of them; the others are idle.
         _ = try system.stampede(sale, ["--buyers", "10", "--over", "10s", "--connections", "20"])
         #expect(system.metric("sale_http_connections_total") >= 39)
     }

@@ -6,9 +6,10 @@ prepare() {
     wait_for 'a failover' moves_off 2
     wait_for 'that everything is whole' is_whole
 }
-# A Sentinel that has not heard of a promotion yet may undo it (+convert-to-slave), so one is asked until it has worked.
+# A Sentinel that has not heard of a promotion may undo it (+convert-to-slave), so the request is repeated until it has
+# worked.
 moves_off() {
-    is_primary_other_than "$1" && return
+    if is_primary_other_than "$1"; then return 0; fi
     ask_sentinel 0 SENTINEL FAILOVER sale
     return 1
 }
@@ -17,7 +18,7 @@ strike() {
     old=$(primary)
     cut_link "$old"
     wait_for 'a failover' is_primary_other_than "$old"
-    # The API process that is left with it goes on asking.
+    # The API process on the same host keeps asking it.
     sleep_between 500 2000
     mend_link "$old"
 }

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# a host with a replica is cut off for three seconds, and with it the API process there, where there is one
+# a host with a replica is cut off for three seconds, and with it the API process there, if it has one
 met=replayed
 strike() {
     local host

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# FLUSHALL in the middle of the sale, while it is paused and all of it is stored
+# FLUSHALL in the middle of the sale, while it is paused and everything is stored
 met=unavailable
 strike() {
     "$bin/salectl" pause "$sale" >/dev/null

@@ -2,7 +2,7 @@
 # the database's disk is full for three seconds: nothing is acknowledged meanwhile
 met=replayed
 prepare() {
-    # A worker that stops empties SQLite's log of changes, so that the next order needs room.
+    # A stopping worker truncates SQLite's write-ahead log, so that the next order needs space.
     finish worker-0
     finish worker-1
     start_worker 0

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# the primary's disk is full: it can't write its log, ends, and is replaced; then there is room again
+# the primary's disk is full: it can't write its log, exits, and is replaced; then there is space again
 met=unavailable
 prepare() { before=$(disks_full); }
 disks_full() { cat "$dir"/redis-*.log | grep -c 'AOF write error' || true; }

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# every wall clock jumps, each to its own time: Redis by an hour there and back, the rest by seconds
+# every wall clock jumps, each to its own time: Redis by up to an hour, the rest by seconds
 met=replayed
 strike() {
     local name host

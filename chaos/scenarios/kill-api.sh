@@ -1,10 +1,10 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# kill -9 of one API process in the middle of a batch; it is started again
+# kill -9 of an API process in the middle of a batch; it is restarted
 met=lost
 strike() {
     local host=$((RANDOM % 2)) first
     first=$(primary)
-    # While the primary stands still for a moment, presses are under way that this process can't answer.
+    # While the primary is frozen for a moment, presses are in flight that this process can't answer.
     freeze "redis-$first"
     sleep 0.1
     destroy "api-$host"

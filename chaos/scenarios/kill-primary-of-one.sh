@@ -12,7 +12,7 @@ strike() {
     sleep 3
     alone=$(ask_redis "$(primary)" INFO replication | tr -d '\r' | grep -cx 'connected_slaves:0')
     start_redis "$old"
-    # Not before it sells again: the other one could confirm as well.
+    # Only once it sells again: the other replica could confirm as well.
     wait_for 'that it sells again' can_sell
     start_redis "$spare"
 }

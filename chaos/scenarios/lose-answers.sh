@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# what the primary answers is lost on the way for a second and a half, after it has been done
+# the primary's answers are lost on the way for a second and a half, after the work is done
 met=unavailable
 strike() {
     local from to

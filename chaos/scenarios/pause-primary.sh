@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# the primary stands still until a replica is promoted, then wakes up
+# the primary freezes until a replica is promoted, then wakes up
 met=unavailable
 strike() {
     local old

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# kill -9 of the primary, which is there again before a Sentinel notices
+# kill -9 of the primary, which is back before a Sentinel notices
 met=unavailable
 strike() {
     old=$(primary)

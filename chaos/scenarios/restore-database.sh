@@ -1,11 +1,11 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# an older copy takes the place of the database
+# an older copy replaces the database
 met=replayed
 strike() {
     local copy
     copy=$(disk 3)/copy.db
     rm -f "$copy"
-    # In one transaction: .backup begins anew whenever the worker commits.
+    # In one transaction: .backup starts again whenever the worker commits.
     sqlite3 -readonly "$SALE_DATABASE" "VACUUM INTO '$copy'"
     rows_before=$(sqlite3 "$copy" "SELECT count(*) FROM orders WHERE sale = '$sale'")
     sleep_between 500 1500

@@ -3,53 +3,51 @@ import HTTPEdge
 import RedisClient
 import Shared
 
-/// Decides purchases: all that arrive in one loop pass leave as one script call, and while it runs the next batch
-/// gathers.
+/// Decides purchases: all that arrive in one pass of the loop leave as one script call, and while it runs the next
+/// batch gathers.
 ///
-/// A purchase is answered exactly once: with Redis' decision, with 202 when its time is up and it may have been
-/// decided, or with 503 when it certainly was not.
+/// A purchase is answered exactly once: with Redis' decision; with 202 if its time is up and it may have been decided;
+/// or with 503 if it certainly was not.
 final class Batcher {
     /// HMGET and HSET take one and two words a purchase from Lua's stack of 8000 (LUAI_MAXCSTACK).
     static let batchMaxLimit = 1000
-    /// Purchases that may wait at once, whatever they wait for. Each holds about 200 bytes of arguments: 3.2 MiB. At 50,000
-    /// decisions a second these are 0.33 s of work.
+    /// Purchases that may wait at once, whatever they wait for. Each holds about 200 bytes of arguments: 3.2 MiB. At
+    /// 50,000 decisions a second this is 0.33 s of work.
     static let pendingMax = 16_384
-    /// How often deadlines are looked at, and a batch whose answer was lost is sent again.
+    /// How often deadlines are checked, and batches whose answer was lost are sent again.
     private static let tickMilliseconds = 25
 
     private let loop: EventLoop
     private let redis: AsyncRedis
+    private let seenSales: SeenSales
+    private let log: Log
     private let answers: PurchaseAnswers
-    private let known: KnownSales
     private let witnesses: Witnesses
     private let cache: EdgeCache
     private let limiter: RateLimiter
     private let metrics: APIMetrics
-    private let log: Log
     private let lanes: Lanes<PurchaseBatch>
     private var reply = PurchaseReply()
 
     init(
-        loop: EventLoop, redis: AsyncRedis, answers: PurchaseAnswers, known: KnownSales, witnesses: Witnesses,
-        cache: EdgeCache, limiter: RateLimiter, metrics: APIMetrics, log: Log, batchMax: Int, deadlineMilliseconds: Int
+        _ context: APIContext, answers: PurchaseAnswers, witnesses: Witnesses, cache: EdgeCache, limiter: RateLimiter,
+        metrics: APIMetrics
     ) {
-        self.loop = loop
-        self.redis = redis
+        loop = context.loop
+        redis = context.redis
+        seenSales = context.seenSales
+        log = context.log
         self.answers = answers
-        self.known = known
         self.witnesses = witnesses
         self.cache = cache
         self.limiter = limiter
         self.metrics = metrics
-        self.log = log
-        lanes = Lanes(
-            known: known, batchMax: batchMax, pendingMax: Self.pendingMax,
-            patience: UInt64(deadlineMilliseconds) * 1_000_000)
+        lanes = Lanes(context, pendingMax: Self.pendingMax)
         loop.onEachPass(.gathered) { [weak self] in self?.sendBatches() }
         tick()
     }
 
-    /// Purchases taken and not finished with.
+    /// Purchases taken whose batch is not finished.
     var pending: Int { lanes.pending }
 
     /// Sales that have a lane.
@@ -65,10 +63,10 @@ final class Batcher {
         if let decision = cache.decide(sale, buyer, key, quantity: quantity) {
             return answerFromMemory(decision, sale, quantity: quantity, charge, exchange)
         }
-        guard redis.isReady else { return willReturn(charge, answers.unavailable(exchange)) }
+        guard redis.isReady else { return send(.unavailable, charge, exchange) }
         guard let lane = lanes.lane(for: sale) else {
             metrics.shed += 1
-            return willReturn(charge, answers.overloaded(buyer, exchange))
+            return send(.overloaded(buyer), charge, exchange)
         }
         lane.gathering.append(buyer: buyer, key: key, quantity: quantity, ticket: ticket, charge, exchange)
         lanes.appended(to: lane)
@@ -80,10 +78,10 @@ final class Batcher {
         metrics.count(decision)
         if case .replayed = decision { limiter.refund(charge) }
         metrics.decisionLatency.record(microseconds: loop.now.microseconds(since: exchange.arrivedAt))
-        // Only the answer that a sale is not open yet needs the time, and it is never given from here.
-        let seconds = answers.decided(
-            decision, sale, quantity: quantity, now: UnixMilliseconds(0), jitter: 0, known: known, exchange)
-        if let seconds { willReturn(charge, seconds) }
+        // Only "not open yet" needs the time, and memory never gives that answer.
+        let answer = PurchaseAnswer.to(
+            decision, sale, quantity: quantity, now: UnixMilliseconds(0), jitter: 0, wasSeen: seenSales.contains(sale))
+        send(answer, charge, exchange)
     }
 
     // MARK: Sending
@@ -110,13 +108,13 @@ final class Batcher {
                 }
             },
             confirmed: { [weak self] confirmation in
-                // A reply that could not be used has been dealt with already.
+                // A batch with an unusable reply has been finished already.
                 guard let self, lane.inFlight === batch, batch.stage == .decided else { return }
-                settle(lane, batch, confirmation)
+                handleConfirmation(lane, batch, confirmation)
             })
     }
 
-    /// Redis can be used again: what may have run is asked about again.
+    /// Redis can be used again: batches that may have run are sent again.
     func redisBecameReady() { sendLost() }
 
     private func sendLost() {
@@ -126,29 +124,29 @@ final class Batcher {
         }
     }
 
-    /// Redis is gone: what was never sent is refused at once.
+    /// Redis is gone: purchases that were never sent are refused at once.
     func redisBecameUnavailable() { lanes.refuseUnsent { refuse($0.purchases[$1]) } }
 
-    // MARK: Answering
+    // MARK: Redis' decisions
 
-    /// Keeps what Redis decided; nobody is told before it is known to be safe.
+    /// Keeps what Redis decided; no buyer is answered before it is confirmed.
     private func decided(_ lane: Lane<PurchaseBatch>, _ batch: PurchaseBatch, _ value: borrowing RedisValue) {
         batch.decisions.removeAll(keepingCapacity: true)
         guard reply.begin(value, count: batch.count) else {
-            return undecided(lane, batch, "purchase.lua answered in another form than it promises")
+            return undecided(lane, batch, "purchase.lua's reply does not have the promised form")
         }
         if reply.turnedAway {
-            // Turned away this time; but if it was sent before and the answer lost, it may have been decided then.
+            // Turned away this time. But if it was sent before and the answer was lost, it may have been decided then.
             if batch.mayHaveRun {
                 batch.stage = .lost
                 return
             }
-        } else if known.insert(lane.sale, epoch: value[0].integer ?? 0) {
+        } else if seenSales.recordBatch(of: lane.sale, epoch: value[0].integer ?? 0) {
             metrics.epochChanges += 1
         }
         for _ in 0..<batch.count {
             guard let decision = reply.decision(value) else {
-                return undecided(lane, batch, "purchase.lua gave a detail of another form than it promises")
+                return undecided(lane, batch, "a detail in purchase.lua's reply does not have the promised form")
             }
             batch.decisions.append(decision)
         }
@@ -158,67 +156,24 @@ final class Batcher {
         batch.stage = .decided
     }
 
-    /// Nothing was done.
-    private func refuse(_ purchase: PurchaseBatch.Purchase) {
-        willReturn(purchase.charge, answers.unavailable(purchase.exchange))
-    }
-
-    /// It may have been decided.
-    private func leaveOpen(_ purchase: PurchaseBatch.Purchase) {
-        metrics.pending += 1
-        willReturn(purchase.charge, answers.pending(purchase.exchange))
-    }
-
-    /// The answer says when to ask again: whoever does is not charged for it.
-    private func willReturn(_ charge: RateLimiter.Charge, _ seconds: Int) {
-        limiter.expectReturn(charge, afterSeconds: seconds, now: loop.now)
-    }
-
-    private func settle(
+    /// Answers a decided batch if the replicas have it; otherwise leaves it pending, or asks again.
+    private func handleConfirmation(
         _ lane: Lane<PurchaseBatch>, _ batch: PurchaseBatch, _ confirmation: AsyncRedis.Confirmation
     ) {
-        // One that had to be sent again says more of what was broken than of how long a turn takes.
+        // A batch that was sent twice measures the fault rather than the round trip.
         if confirmation != .lost, !batch.mayHaveRun {
-            lane.tookTurn(until: loop.now)
+            lane.recordRoundTrip(until: loop.now)
             metrics.roundTrip.record(microseconds: loop.now.microseconds(since: lane.sentAt))
         }
         switch confirmation {
         case .confirmed:
             answer(lane.sale, batch)
             lanes.finish(lane)
-        case .missed: leaveOpen(lane, batch, "batch_unconfirmed")
+        case .missed: leavePending(lane, batch, "batch_unconfirmed")
         case .lost:
-            // It was decided, and whether that survives is open: asked again, in the same words, it is told.
+            // It was decided, but whether that survives is unknown. The same call, sent again, returns what does.
             batch.mayHaveRun = true
             batch.stage = .lost
-        }
-    }
-
-    private func answer(_ sale: SaleID, _ batch: PurchaseBatch) {
-        var lastPosition = 0
-        for index in 0..<batch.count {
-            let decision = batch.decisions[index]
-            let purchase = batch.purchases[index]
-            metrics.count(decision)
-            switch decision {
-            case .secured(let position, _):
-                lastPosition = max(lastPosition, position)
-                logWin(sale, position, purchase)
-            case .replayed(let position, _):
-                lastPosition = max(lastPosition, position)
-                limiter.refund(purchase.charge)
-            default: break
-            }
-            guard index >= batch.expired else { continue }
-            metrics.decisionLatency.record(microseconds: loop.now.microseconds(since: purchase.exchange.arrivedAt))
-            let seconds = answers.decided(
-                decision, sale, quantity: purchase.quantity, now: batch.decidedAt, jitter: Int(purchase.jitter),
-                known: known, purchase.exchange)
-            if let seconds { willReturn(purchase.charge, seconds) }
-        }
-        if !batch.uuid.isEmpty { cache.decided(sale, position: lastPosition, remaining: batch.remaining) }
-        if lastPosition > 0 {
-            witnesses.told(sale, uuid: batch.uuid, position: lastPosition, remaining: batch.remaining)
         }
     }
 
@@ -240,30 +195,81 @@ final class Batcher {
         if error.needsReconnect, error.code != .connectionLost { redis.reconnect(because: error.description) }
     }
 
-    /// Redis said something that tells neither yes nor no: nobody is told no.
+    /// Redis' answer means neither yes nor no: no buyer is refused.
     private func undecided(_ lane: Lane<PurchaseBatch>, _ batch: PurchaseBatch, _ reason: String) {
-        leaveOpen(lane, batch, "batch_undecided", reason)
+        leavePending(lane, batch, "batch_undecided", reason)
     }
 
-    private func leaveOpen(
+    private func leavePending(
         _ lane: Lane<PurchaseBatch>, _ batch: PurchaseBatch, _ event: StaticString, _ reason: String? = nil
     ) {
         logBatch(event, lane, batch, reason)
-        for index in batch.waiting { leaveOpen(batch.purchases[index]) }
+        for index in batch.waiting { leavePending(batch.purchases[index]) }
         lanes.finish(lane)
+    }
+
+    // MARK: Answering
+
+    private func answer(_ sale: SaleID, _ batch: PurchaseBatch) {
+        var lastPosition = 0
+        for index in 0..<batch.count {
+            let decision = batch.decisions[index]
+            let purchase = batch.purchases[index]
+            metrics.count(decision)
+            switch decision {
+            case .secured(let position, _):
+                lastPosition = max(lastPosition, position)
+                logWin(sale, position, purchase)
+            case .replayed(let position, _):
+                lastPosition = max(lastPosition, position)
+                limiter.refund(purchase.charge)
+            default: break
+            }
+            guard index >= batch.expired else { continue }
+            metrics.decisionLatency.record(microseconds: loop.now.microseconds(since: purchase.exchange.arrivedAt))
+            let answer = PurchaseAnswer.to(
+                decision, sale, quantity: purchase.quantity, now: batch.decidedAt, jitter: Int(purchase.jitter),
+                wasSeen: seenSales.contains(sale))
+            send(answer, purchase.charge, purchase.exchange)
+        }
+        if !batch.uuid.isEmpty { cache.decided(sale, position: lastPosition, remaining: batch.remaining) }
+        if lastPosition > 0 {
+            witnesses.recordWin(sale, uuid: batch.uuid, position: lastPosition, remaining: batch.remaining)
+        }
+    }
+
+    /// Nothing was done.
+    private func refuse(_ purchase: PurchaseBatch.Purchase) {
+        send(.unavailable, purchase.charge, purchase.exchange)
+    }
+
+    /// The purchase may have been decided.
+    private func leavePending(_ purchase: PurchaseBatch.Purchase) {
+        metrics.pending += 1
+        send(.pending, purchase.charge, purchase.exchange)
+    }
+
+    /// Sends an answer. A buyer who comes back when the answer asks for it is not charged for that.
+    private func send(_ answer: PurchaseAnswer, _ charge: RateLimiter.Charge, _ exchange: Exchange) {
+        answers.send(answer, exchange)
+        if let seconds = answer.retryAfterSeconds {
+            limiter.expectReturn(charge, afterSeconds: seconds, now: loop.now)
+        }
     }
 
     // MARK: Time
 
-    /// Answers those whose time is up, and sends again what is waiting for that.
+    /// Answers purchases whose time is up, and sends lost batches again.
     private func tick() {
-        lanes.expire(loop.now, sent: { leaveOpen($0.purchases[$1]) }, unsent: { refuse($0.purchases[$1]) })
+        lanes.expire(loop.now, sent: { leavePending($0.purchases[$1]) }, unsent: { refuse($0.purchases[$1]) })
         lanes.forEachInFlight { lane, batch in
             if batch.stage == .lost, batch.waiting.isEmpty { lanes.finish(lane) }
         }
         sendLost()
         loop.schedule(afterMilliseconds: Self.tickMilliseconds) { [weak self] in self?.tick() }
     }
+
+    // MARK: Logging
 
     private func logBatch(
         _ event: StaticString, _ lane: Lane<PurchaseBatch>, _ batch: PurchaseBatch, _ reason: String?

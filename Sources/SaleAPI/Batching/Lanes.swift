@@ -1,13 +1,13 @@
 import EventLoop
 import Shared
 
-/// Where requests gather until Redis has decided those before them: a lane for each sale, and how much may wait.
+/// Where requests gather until Redis has decided those before them: a lane for each sale, and a bound on what may wait.
 final class Lanes<B: Batch> {
-    /// Sales with requests under way that may be made up: such names must not cost memory. A sale that has been seen on Redis
-    /// is let in beyond that, and keeps its lane.
+    /// Lanes of sales that may be made up: such names must not cost memory. A sale that has been seen on Redis is let
+    /// in beyond that, and keeps its lane.
     private let lanesMax = 1024
 
-    private let known: KnownSales
+    private let seenSales: SeenSales
     private let batchMax: Int
     private let pendingMax: Int
     private let patience: UInt64
@@ -15,17 +15,24 @@ final class Lanes<B: Batch> {
     /// Lanes that have something to send.
     private var ready: [SaleID] = []
     private var spare: [B] = []
-    /// Requests taken and not finished with.
+    /// Requests taken whose batch is not finished.
     private(set) var pending = 0
 
     /// - Parameters:
     ///   - pendingMax: requests that may wait at once, whatever they wait for.
-    ///   - patience: how long a request is kept waiting for its answer, in nanoseconds.
-    init(known: KnownSales, batchMax: Int, pendingMax: Int, patience: UInt64) {
-        self.known = known
+    ///   - patience: how long a request may wait for its answer, in nanoseconds.
+    init(seenSales: SeenSales, batchMax: Int, pendingMax: Int, patience: UInt64) {
+        self.seenSales = seenSales
         self.batchMax = batchMax
         self.pendingMax = pendingMax
         self.patience = patience
+    }
+
+    /// Lanes with the configured batch size and deadline.
+    convenience init(_ context: APIContext, pendingMax: Int) {
+        self.init(
+            seenSales: context.seenSales, batchMax: context.configuration.batchMax, pendingMax: pendingMax,
+            patience: UInt64(context.configuration.deadlineMilliseconds) * 1_000_000)
     }
 
     /// Sales that have a lane.
@@ -33,9 +40,9 @@ final class Lanes<B: Batch> {
 
     // MARK: Gathering
 
-    /// The lane of a request that came now; nil where it could not be decided in time, and should be refused at once, so that
-    /// what has been taken is decided. Its wait may be half of what it is kept waiting for: the other half is for what nobody
-    /// expects, such as a batch that has to be sent again.
+    /// The lane for a request that came now. Returns nil if the request could not be decided in time and should be
+    /// refused at once, so that the requests already taken are decided. It may wait for half of the patience; the other
+    /// half is for the unexpected, such as a batch that has to be sent again.
     func lane(for sale: SaleID) -> Lane<B>? {
         guard pending < pendingMax, let lane = lanes[sale] ?? newLane(for: sale),
             lane.expectedWaitNanoseconds <= patience / 2
@@ -44,13 +51,13 @@ final class Lanes<B: Batch> {
     }
 
     private func newLane(for sale: SaleID) -> Lane<B>? {
-        guard lanes.count < lanesMax || known.contains(sale) else { return nil }
+        guard lanes.count < lanesMax || seenSales.contains(sale) else { return nil }
         let lane = Lane(sale, gathering: fresh())
         lanes[sale] = lane
         return lane
     }
 
-    /// A request has been appended to what gathers in the lane.
+    /// A request has been appended to the lane's gathering batch.
     func appended(to lane: Lane<B>) {
         pending += 1
         if lane.gathering.count == 1 { ready.append(lane.sale) }
@@ -72,7 +79,7 @@ final class Lanes<B: Batch> {
         for sale in ready {
             guard let lane = lanes[sale], lane.inFlight == nil else { continue }
             guard let batch = next(of: lane) else {
-                forgetIfMadeUp(lane)
+                dropIfUnseen(lane)
                 continue
             }
             lane.begin(batch, at: now)
@@ -81,7 +88,7 @@ final class Lanes<B: Batch> {
         ready.removeAll(keepingCapacity: true)
     }
 
-    /// The lane's oldest batch that still has somebody to answer.
+    /// The lane's oldest batch with a request that is not answered yet.
     private func next(of lane: Lane<B>) -> B? {
         while let batch = lane.takeOldest(next: fresh) {
             pending -= batch.expired
@@ -92,31 +99,32 @@ final class Lanes<B: Batch> {
         return nil
     }
 
-    /// All of the batch in flight have been answered.
+    /// Every request of the batch in flight has been answered.
     func finish(_ lane: Lane<B>) {
         if let batch = lane.end() { recycle(batch) }
-        if lane.isIdle { forgetIfMadeUp(lane) } else { ready.append(lane.sale) }
+        if lane.isIdle { dropIfUnseen(lane) } else { ready.append(lane.sale) }
     }
 
-    /// Lets go of a sale that was never there, once nobody waits in its lane.
-    private func forgetIfMadeUp(_ lane: Lane<B>) {
-        if lane.isIdle, !known.contains(lane.sale) { lanes[lane.sale] = nil }
+    /// Drops the idle lane of a sale that has never been seen on Redis.
+    private func dropIfUnseen(_ lane: Lane<B>) {
+        if lane.isIdle, !seenSales.contains(lane.sale) { lanes[lane.sale] = nil }
     }
 
     // MARK: Refusing
 
-    /// Redis is gone: hands over everybody who was never sent, to be refused.
+    /// Redis is gone: hands over every request that was never sent, to be refused.
     func refuseUnsent(_ refuse: (B, Int) -> Void) {
         for lane in lanes.values {
             for batch in lane.takeAll(next: fresh()) {
                 for index in batch.waiting { refuse(batch, index) }
                 recycle(batch)
             }
-            forgetIfMadeUp(lane)
+            dropIfUnseen(lane)
         }
     }
 
-    /// Hands over who has waited too long, for an answer that Redis may have given (`sent`) or to be sent at all.
+    /// Hands over every request that has waited too long: for an answer that Redis may have given (`sent`), or to be
+    /// sent.
     func expire(_ now: Instant, sent: (B, Int) -> Void, unsent: (B, Int) -> Void) {
         for lane in lanes.values where !lane.isIdle {
             if let batch = lane.inFlight { batch.expire(now, patience: patience) { sent(batch, $0) } }

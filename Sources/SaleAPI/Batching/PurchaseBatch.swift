@@ -6,24 +6,24 @@ import Shared
 /// Purchases of one sale that one call of purchase.lua decides.
 final class PurchaseBatch: Batch {
     enum Stage {
-        /// It gathers, or waits for the batch in front.
+        /// It gathers, or waits for the batch in front of it.
         case unsent
         /// Redis has it.
         case sent
-        /// Redis has decided, and nobody is told before that is known to be safe.
+        /// Redis has decided, and no buyer is answered before that is confirmed.
         case decided
-        /// Its answer was lost, or was that nobody may decide now: it is to be sent again, in the same words.
+        /// Its answer was lost, or the sale was turned away after an earlier sending: the same call is sent again.
         case lost
     }
 
-    /// What is needed to answer one of them.
+    /// What is needed to answer one purchase.
     struct Purchase {
         let exchange: Exchange
         let quantity: Int
         let charge: RateLimiter.Charge
-        /// Seconds that this buyer waits longer than it must, where it waits for its turn.
+        /// Seconds that this buyer waits longer than it must, if it waits for its turn.
         let jitter: UInt8
-        /// Bytes of the batch's arguments up to and with this one's.
+        /// Bytes of the batch's arguments up to and including this purchase's.
         let argumentsEnd: Int
     }
 
@@ -36,14 +36,14 @@ final class PurchaseBatch: Batch {
 
     let call = ScriptCall(.purchase)
     var stage = Stage.unsent
-    /// It was sent and the answer lost: it may have been decided, and only a decision can tell.
+    /// It was sent and the answer was lost: it may have been decided, and only a decision can tell.
     var mayHaveRun = false
     private(set) var purchases: [Purchase] = []
-    /// What Redis said to each, kept until it is known to be safe.
+    /// Redis' decision on each purchase, kept until it is confirmed.
     var decisions: [Decision] = []
-    /// Redis' time when it said so.
+    /// Redis' time of these decisions.
     var decidedAt = UnixMilliseconds(0)
-    /// Units left after it.
+    /// Units left after them.
     var remaining = 0
     /// The uuid of the sale that decided it.
     var uuid = ""
@@ -61,7 +61,7 @@ final class PurchaseBatch: Batch {
         mayHaveRun = false
     }
 
-    /// - Parameter ticket: what is made of the ticket that came with it; empty where none did.
+    /// - Parameter ticket: what `Tickets` made of the purchase's ticket; empty if there was none.
     func append(
         buyer: Span<UInt8>, key: Span<UInt8>, quantity: Int, ticket: Span<UInt8>, _ charge: RateLimiter.Charge,
         _ exchange: Exchange

@@ -2,73 +2,100 @@ import EventLoop
 import RedisClient
 import Shared
 
-/// Answers for sales that are sold out, from memory, as Redis would.
+/// Answers sold-out sales from memory, as Redis would.
 ///
-/// Once nothing is left, nothing but a restock can change what anybody is told, and that is what nearly all of a stampede asks. A
-/// sale is held here only when all of its winners are (`WinnerReader`); otherwise Redis is asked. Whether that still holds is
-/// asked again every tenth of a second in which somebody presses; `Freshness` says what may be told meanwhile.
+/// Once nothing is left, only a restock can change an answer, and "sold out" is what nearly all of a stampede asks for.
+/// A sale is held here only if all of its winners are (`WinnerReader`); otherwise Redis is asked. While buyers press,
+/// Redis is asked every tenth of a second whether that still holds; `Freshness` says what may be answered meanwhile.
 final class EdgeCache {
-    /// How old what is known may be before Redis is asked again.
+    /// Age at which Redis is asked again.
     private static let freshMilliseconds = 100
-    /// Shortly before its end a sale is Redis' again: by its clock, not ours.
+    /// Shortly before its end a sale is Redis' again: its clock decides, not ours.
     private static let endMilliseconds = 1000
-    /// Memory for all sales: the 10,000 winners of a Thursday take 1.6 MB. One more may be read meanwhile.
+    /// Memory for all held sales: the 10,000 winners of a Thursday take 1.6 MB. One more sale may be being read
+    /// meanwhile.
     private static let bytesMax = 16 << 20
-    /// A sale that nobody has pressed for lately makes room for one that is.
+    /// A sale in which nobody has pressed for this long makes room for another.
     private static let idleMilliseconds = 10_000
 
-    /// A sale that was seen sold out.
+    /// A sale that Redis called sold out.
     private final class Entry {
+        enum State {
+            /// Its winners are not known.
+            case unread
+            /// All of its winners, and what Redis last confirmed.
+            case held(SoldOutSale, Confirmation)
+            /// This version can't be held, so it is not read again.
+            case refused(SoldOutSale.Version)
+        }
+
+        /// Whether Redis is being asked about it.
+        enum Inquiry {
+            case none
+            case pending
+            case done(askedAt: Instant)
+        }
+
         let sale: SaleID
-        /// All winners; nil while they are not known.
-        var settled: SettledSale?
-        /// As Redis last confirmed it, and when it was asked; nil until then.
-        var status: SaleStatus?
-        var confirmedAt = Instant(nanoseconds: 0)
-        /// When Redis was asked and said that it must not sell the sale yet, or has lost it.
+        var state = State.unread
+        var inquiry = Inquiry.none
+        /// When Redis was asked and answered that it must not sell the sale yet, or has lost it; nil after it sells
+        /// again.
         var unservedAt: Instant?
-        var asking = false
-        var askedAt: Instant?
-        /// What could not be held, so that it is not tried again.
-        var refused: SettledSale.Version?
 
         init(_ sale: SaleID) { self.sale = sale }
+
+        var soldOut: SoldOutSale? { if case .held(let soldOut, _) = state { soldOut } else { nil } }
+        var isHeld: Bool { soldOut != nil }
+    }
+
+    /// What Redis said of a sale, confirmed by its replicas. A class, as a copy of the status, with its texts, is a
+    /// twentieth of an answer's instructions.
+    private final class Confirmation {
+        let status: SaleStatus
+        let askedAt: Instant
+
+        init(_ status: SaleStatus, askedAt: Instant) {
+            self.status = status
+            self.askedAt = askedAt
+        }
     }
 
     private let loop: EventLoop
     private let redis: AsyncRedis
-    private let known: KnownSales
-    private let witnesses: Witnesses
+    private let seenSales: SeenSales
     private let log: Log
     private let isOn: Bool
+    private let witnesses: Witnesses
     private var entries: [SaleID: Entry] = [:]
     private var reader: WinnerReader?
     private var readyAt = Instant(nanoseconds: 0)
     /// Purchases answered from memory.
     private(set) var hits = 0
 
-    init(loop: EventLoop, redis: AsyncRedis, known: KnownSales, witnesses: Witnesses, log: Log, isOn: Bool) {
-        self.loop = loop
-        self.redis = redis
-        self.known = known
+    init(_ context: APIContext, witnesses: Witnesses) {
+        loop = context.loop
+        redis = context.redis
+        seenSales = context.seenSales
+        log = context.log
+        isOn = context.configuration.edgeCache
         self.witnesses = witnesses
-        self.log = log
-        self.isOn = isOn
     }
 
     /// Sales that are held.
-    var count: Int { entries.values.count { $0.settled != nil } }
+    var count: Int { entries.values.count { $0.isHeld } }
 
     // MARK: Answering
 
-    /// What Redis would decide; nil where it must be asked.
+    /// What Redis would decide; nil if it must be asked.
     func decide(_ sale: SaleID, _ buyer: Span<UInt8>, _ key: Span<UInt8>, quantity: Int) -> Decision? {
-        guard !entries.isEmpty, let entry = entries[sale], let settled = entry.settled, isOpen(entry),
-            let maxPerBuyer = entry.status?.maxPerBuyer
+        guard !entries.isEmpty, let entry = entries[sale], case .held(let soldOut, let confirmation) = entry.state,
+            isOpen(confirmation)
         else { return nil }
-        let use = use(entry)
+        let use = use(entry, confirmation)
         guard use != .nothing else { return nil }
-        let decision = settled.decide(buyer, key, quantity: quantity, maxPerBuyer: maxPerBuyer)
+        let decision = soldOut.decide(
+            buyer, key, quantity: quantity, maxPerBuyer: confirmation.status.maxPerBuyer)
         switch decision {
         case .replayed, .keyReused: break
         default: guard use == .everything else { return nil }
@@ -77,19 +104,20 @@ final class EdgeCache {
         return decision
     }
 
-    /// A sale that is sold out, as anyone may see it while Redis can't be asked.
+    /// A sold-out sale, as anyone may see it while Redis can't be asked.
     func status(_ sale: SaleID) -> SaleStatus? {
-        guard let entry = entries[sale], entry.settled != nil, var status = entry.status, isOpen(entry),
-            use(entry) == .everything
+        guard let entry = entries[sale], case .held(_, let confirmation) = entry.state, isOpen(confirmation),
+            use(entry, confirmation) == .everything
         else { return nil }
-        status.readAt = now(entry)
+        var status = confirmation.status
+        status.readAt = now(confirmation)
         return status
     }
 
-    private func use(_ entry: Entry) -> Freshness.Use {
+    private func use(_ entry: Entry, _ confirmation: Confirmation) -> Freshness.Use {
         if redis.isReady { ask(entry) }
         return Freshness(
-            age: age(entry.confirmedAt), isReady: redis.isReady, readyFor: age(readyAt),
+            age: age(confirmation.askedAt), isReady: redis.isReady, readyFor: age(readyAt),
             unservedFor: entry.unservedAt.map(age)
         ).use
     }
@@ -97,51 +125,53 @@ final class EdgeCache {
     private func age(_ instant: Instant) -> Int { loop.now.microseconds(since: instant) / 1000 }
 
     /// Redis' clock, carried on by ours.
-    private func now(_ entry: Entry) -> UnixMilliseconds {
-        UnixMilliseconds((entry.status?.readAt.value ?? 0) + age(entry.confirmedAt))
+    private func now(_ confirmation: Confirmation) -> UnixMilliseconds {
+        UnixMilliseconds(confirmation.status.readAt.value + age(confirmation.askedAt))
     }
 
-    /// Member by member: a copy of the status, with its texts, is a twentieth of an answer's instructions.
-    private func isOpen(_ entry: Entry) -> Bool {
-        guard entry.status != nil else { return false }
-        let now = now(entry)
-        if let closesAt = entry.status?.closesAt, now.value >= closesAt.value - Self.endMilliseconds { return false }
-        if let opensAt = entry.status?.opensAt, now < opensAt { return false }
+    private func isOpen(_ confirmation: Confirmation) -> Bool {
+        let now = now(confirmation)
+        if let closesAt = confirmation.status.closesAt, now.value >= closesAt.value - Self.endMilliseconds {
+            return false
+        }
+        if let opensAt = confirmation.status.opensAt, now < opensAt { return false }
         return true
     }
 
-    // MARK: Knowing
+    // MARK: Asking
 
-    /// Redis has decided a batch, and its replicas know it: `remaining` units are left behind `position`, the last that anybody
-    /// in the batch has.
+    /// Redis has decided a batch, and its replicas have it: `remaining` units are left, and `position` is the last that
+    /// a buyer in the batch has.
     func decided(_ sale: SaleID, position: Int, remaining: Int) {
         guard isOn else { return }
-        if let held = entries[sale]?.settled, remaining > 0 || position > held.version.position {
-            // Whoever is told of this must not be denied it by what was known before.
-            entries[sale]?.settled = nil
+        if let entry = entries[sale], let held = entry.soldOut, remaining > 0 || position > held.version.position {
+            // A buyer who is answered this must not be denied it from what was known before.
+            entry.state = .unread
         }
         guard remaining == 0 else { return }
         let entry = entries[sale] ?? Entry(sale)
         entries[sale] = entry
-        if entry.settled == nil { ask(entry) }
+        if !entry.isHeld { ask(entry) }
     }
 
-    /// Redis is there again: it is asked at once what has become of the sales that are held.
+    /// Redis is there again: it is asked at once about every held sale.
     func redisBecameReady() {
         readyAt = loop.now
-        for entry in entries.values where entry.settled != nil { ask(entry) }
+        for entry in entries.values where entry.isHeld { ask(entry) }
     }
 
-    /// Asks what there is to know of a sale, unless that has just been done.
+    /// Asks Redis about a sale, unless that has just been done.
     private func ask(_ entry: Entry) {
-        guard redis.isReady, !entry.asking, entry.askedAt.map({ age($0) >= Self.freshMilliseconds }) ?? true else {
-            return
+        guard redis.isReady else { return }
+        switch entry.inquiry {
+        case .none: break
+        case .pending: return
+        case .done(let askedAt): guard age(askedAt) >= Self.freshMilliseconds else { return }
         }
         let askedAt = loop.now
-        entry.askedAt = askedAt
-        entry.asking = true
+        entry.inquiry = .pending
         redis.status(of: entry.sale) { [weak self] finding in
-            entry.asking = false
+            entry.inquiry = .done(askedAt: askedAt)
             self?.heard(entry, finding, askedAt)
         }
     }
@@ -149,27 +179,38 @@ final class EdgeCache {
     private func heard(_ entry: Entry, _ finding: SaleFinding, _ askedAt: Instant) {
         switch finding {
         case .incomplete, .nothing: break
-        case .noSuchSale where !known.contains(entry.sale): entries[entry.sale] = nil
+        case .noSuchSale where !seenSales.contains(entry.sale): entries[entry.sale] = nil
         case .noSuchSale: entry.unservedAt = askedAt
         case .confirmed(let status):
             guard let runID = redis.runID else { return }
             guard status.servingRunID == runID else { return entry.unservedAt = askedAt }
             entry.unservedAt = nil
-            entry.status = status
-            entry.confirmedAt = askedAt
-            let version = SettledSale.Version(status)
-            if entry.settled?.version != version || !isOpen(entry) { entry.settled = nil }
-            guard let version, entry.settled == nil, entry.refused != version, isOpen(entry) else { return }
-            read(entry, version)
+            confirm(entry, Confirmation(status, askedAt: askedAt))
         }
+    }
+
+    /// Keeps what is held if it is still the same version and open; reads the winners of a version that is neither held
+    /// nor refused.
+    private func confirm(_ entry: Entry, _ confirmation: Confirmation) {
+        let version = SoldOutSale.Version(confirmation.status)
+        let isOpen = isOpen(confirmation)
+        switch entry.state {
+        case .held(let soldOut, _) where soldOut.version == version && isOpen:
+            entry.state = .held(soldOut, confirmation)
+            return
+        case .held: entry.state = .unread
+        case .refused(let refused): guard refused != version else { return }
+        case .unread: break
+        }
+        if let version, isOpen { read(entry, version) }
     }
 
     // MARK: Holding
 
-    /// Reads the winners of one sale at a time: how much is read at once is bounded, and the others ask again.
-    private func read(_ entry: Entry, _ version: SettledSale.Version) {
+    /// Reads the winners of one sale at a time, so that what is read at once is bounded; other sales ask again.
+    private func read(_ entry: Entry, _ version: SoldOutSale.Version) {
         guard reader == nil else { return }
-        guard let empty = SettledSale(version) else {
+        guard let empty = SoldOutSale(version) else {
             return refuse(entry, version, "it has more winners than are held")
         }
         let askedAt = loop.now
@@ -177,7 +218,7 @@ final class EdgeCache {
             guard let self else { return }
             self.reader = nil
             switch outcome {
-            case .read(let settled, let status): hold(entry, settled, status, askedAt)
+            case .read(let soldOut, let status): hold(entry, soldOut, Confirmation(status, askedAt: askedAt))
             case .refused(let reason): refuse(entry, version, reason)
             case .interrupted: break
             }
@@ -186,37 +227,40 @@ final class EdgeCache {
         reader.start()
     }
 
-    private func hold(_ entry: Entry, _ settled: SettledSale, _ status: SaleStatus, _ askedAt: Instant) {
-        guard makeRoom(for: settled.bytes) else {
-            return refuse(entry, settled.version, "other sales that are sold out take the room")
+    private func hold(_ entry: Entry, _ soldOut: SoldOutSale, _ confirmation: Confirmation) {
+        guard makeRoom(for: soldOut.bytes) else {
+            return refuse(entry, soldOut.version, "other sales that are sold out take the room")
         }
-        entry.settled = settled
-        entry.status = status
-        entry.confirmedAt = askedAt
-        // From here on this process tells these wins, so it stands witness to them.
-        witnesses.told(entry.sale, uuid: settled.version.uuid, position: settled.version.position, remaining: 0)
+        entry.state = .held(soldOut, confirmation)
+        // From here on this process tells buyers of these wins, so it stands witness to them.
+        witnesses.recordWin(entry.sale, uuid: soldOut.version.uuid, position: soldOut.version.position, remaining: 0)
         log.write(.info, "sale_held") {
             $0.appendMember("sale", "\(entry.sale)")
-            $0.appendMember("position", settled.version.position)
-            $0.appendMember("bytes", settled.bytes)
+            $0.appendMember("position", soldOut.version.position)
+            $0.appendMember("bytes", soldOut.bytes)
         }
     }
 
-    private func refuse(_ entry: Entry, _ version: SettledSale.Version, _ reason: String) {
-        entry.refused = version
+    private func refuse(_ entry: Entry, _ version: SoldOutSale.Version, _ reason: String) {
+        entry.state = .refused(version)
         log.write(.warning, "sale_not_held") {
             $0.appendMember("sale", "\(entry.sale)")
             $0.appendMember("reason", reason)
         }
     }
 
-    /// Lets go of sales that nobody presses for any more; false where that is not enough.
+    /// Drops held sales that nobody presses in any more, oldest first. Returns false if that does not make enough room.
     private func makeRoom(for bytes: Int) -> Bool {
-        var total = bytes + entries.values.reduce(0) { $0 + ($1.settled?.bytes ?? 0) }
-        for entry in entries.values.sorted(by: { $0.confirmedAt < $1.confirmedAt }) where total > Self.bytesMax {
-            guard age(entry.confirmedAt) > Self.idleMilliseconds else { return false }
-            total -= entry.settled?.bytes ?? 0
-            entry.settled = nil
+        var held: [(entry: Entry, bytes: Int, askedAt: Instant)] = []
+        for entry in entries.values {
+            guard case .held(let soldOut, let confirmation) = entry.state else { continue }
+            held.append((entry, soldOut.bytes, confirmation.askedAt))
+        }
+        var total = held.reduce(bytes) { $0 + $1.bytes }
+        for (entry, bytes, askedAt) in held.sorted(by: { $0.askedAt < $1.askedAt }) where total > Self.bytesMax {
+            guard age(askedAt) > Self.idleMilliseconds else { return false }
+            total -= bytes
+            entry.state = .unread
         }
         return total <= Self.bytesMax
     }

@@ -1,26 +1,27 @@
-/// How far what is known of a sold-out sale may be relied on, by its age and by what Redis is doing. All in milliseconds.
+/// How far our knowledge of a sold-out sale can be relied on, by its age and by the state of Redis. All in
+/// milliseconds.
 struct Freshness {
-    /// What may be told without asking.
+    /// What may be answered without asking Redis.
     enum Use: Equatable {
         case everything
-        /// That somebody has won: true for ever.
+        /// That somebody has won, which is permanently true.
         case wins
         case nothing
     }
 
-    /// How old it may be while Redis answers.
+    /// Greatest age while Redis answers.
     static let staleMilliseconds = 1000
-    /// How old "sold out" may be while Redis does not. A process that is cut off from a Redis with which others go on may be
-    /// wrong for so long, after a restock; a failover takes ten seconds.
+    /// Greatest age of "sold out" while Redis does not answer. After a restock, a process that is cut off from a Redis
+    /// that others still use may be wrong for this long. A failover takes ten seconds.
     static let outageMilliseconds = 300_000
 
-    /// Since Redis was last asked and said, confirmed, that nothing is left.
+    /// Since Redis was last asked and answered, confirmed, that nothing is left.
     var age: Int
     /// Whether Redis can be asked.
     var isReady: Bool
-    /// Since it could last not be asked: what has been sent to it since then may not have been answered yet.
+    /// Since Redis became ready: it may not have answered any question since then.
     var readyFor: Int
-    /// Since it was asked and said that it must not sell the sale yet, or has lost it; nil where it has not said so.
+    /// Since Redis was asked and answered that it must not sell the sale yet, or has lost it; nil if it sells the sale.
     var unservedFor: Int?
 
     var use: Use {

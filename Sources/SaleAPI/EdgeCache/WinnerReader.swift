@@ -1,32 +1,33 @@
 import RedisClient
 import Shared
 
-/// Reads all winners of a sale that is sold out.
+/// Reads all winners of a sold-out sale.
 ///
-/// Nothing is left, and Redis has said so, confirmed by its replicas: while that stays so, the `buyers` hash does not change. So
-/// it is read piece by piece (HSCAN), and Redis is asked once more. What was read is all there is if the sale is still the same
-/// and each position from 1 to the last has its buyer.
+/// Redis has said, confirmed by its replicas, that nothing is left; while that holds, the `buyers` hash does not
+/// change. So it is read piece by piece (HSCAN), and then Redis is asked once more. The read is complete if the sale is
+/// still the same version and each position from 1 to the last has its buyer.
 final class WinnerReader {
     enum Outcome {
-        case read(SettledSale, SaleStatus)
-        /// It can't be held, and trying again would not change that.
+        case read(SoldOutSale, SaleStatus)
+        /// The sale can't be held, and reading it again would not change that.
         case refused(String)
-        /// Redis went away, or the sale changed meanwhile.
+        /// Redis went away, or the sale changed during the read.
         case interrupted
     }
 
-    /// Fields asked for at once: Redis takes 0.12 ms for them (`INFO commandstats`), and whoever presses meanwhile waits that long.
+    /// Fields per HSCAN. Redis takes 0.12 ms for them (`INFO commandstats`), and buyers who press meanwhile wait that
+    /// long.
     private static let fieldsPerScan = 250
 
     private let sale: SaleID
-    private let settled: SettledSale
+    private let soldOut: SoldOutSale
     private let redis: AsyncRedis
     private let done: (Outcome) -> Void
 
-    /// `done` is told once.
-    init(_ sale: SaleID, into settled: SettledSale, redis: AsyncRedis, _ done: @escaping (Outcome) -> Void) {
+    /// `done` is called once.
+    init(_ sale: SaleID, into soldOut: SoldOutSale, redis: AsyncRedis, _ done: @escaping (Outcome) -> Void) {
         self.sale = sale
-        self.settled = settled
+        self.soldOut = soldOut
         self.redis = redis
         self.done = done
     }
@@ -57,7 +58,7 @@ final class WinnerReader {
             let isWinner = fields[index].withBytes { buyer in
                 fields[index + 1].withBytes { wins in
                     guard let buyer, let wins else { return false }
-                    return settled.add(buyer, wins)
+                    return soldOut.add(buyer, wins)
                 }
             }
             guard isWinner else { return false }
@@ -69,10 +70,10 @@ final class WinnerReader {
         guard redis.isReady else { return done(.interrupted) }
         redis.status(of: sale) { [self] finding in
             guard case .confirmed(let status) = finding, status.servingRunID == redis.runID,
-                SettledSale.Version(status) == settled.version
+                SoldOutSale.Version(status) == soldOut.version
             else { return done(.interrupted) }
-            guard settled.isComplete else { return done(.refused("a position has no winner")) }
-            done(.read(settled, status))
+            guard soldOut.isComplete else { return done(.refused("a position has no winner")) }
+            done(.read(soldOut, status))
         }
     }
 }

@@ -1,12 +1,12 @@
 import Shared
 
-/// The winners of a sale by buyer, in two pieces of memory: what a sale that is sold out is answered from.
+/// The winners of a sold-out sale by buyer, in two pieces of memory.
 ///
-/// Open addressing with linear probing, never more than half full. Nothing is ever taken out.
+/// Open addressing with linear probing, never more than half full. Nothing is ever removed.
 struct WinnerTable: ~Copyable {
-    /// Where a buyer's bytes are, and behind them those of its wins, as the `buyers` hash has them.
+    /// Where a buyer's bytes are, followed by those of its wins as the `buyers` hash has them.
     private struct Place {
-        /// 0 where nobody is.
+        /// 0 if the place is free.
         var hash: UInt64 = 0
         var start: UInt32 = 0
         var buyerBytes: UInt16 = 0
@@ -26,11 +26,11 @@ struct WinnerTable: ~Copyable {
         text = ByteBuffer(capacity: buyers * 64)
     }
 
-    /// Memory held.
+    /// Bytes of memory.
     var bytes: Int { places.count * MemoryLayout<Place>.stride + text.capacity }
 
-    /// Adds a buyer; one who is there already stays as it is, since HSCAN may name a field twice. False where there was room
-    /// for fewer.
+    /// Adds a buyer. A buyer who is there already stays as it is, since HSCAN may return a field twice. Returns false
+    /// if the table is full.
     mutating func insert(_ buyer: Span<UInt8>, wins: Span<UInt8>) -> Bool {
         let hash = buyer.buyerHash
         let index = find(hash, buyer)
@@ -44,7 +44,7 @@ struct WinnerTable: ~Copyable {
         return true
     }
 
-    /// What the buyer has won; empty for almost everybody.
+    /// The buyer's wins; empty for almost everybody.
     func wins(of buyer: Span<UInt8>) -> [Win] {
         let place = places[find(buyer.buyerHash, buyer)]
         guard place.hash != 0 else { return [] }
@@ -52,7 +52,7 @@ struct WinnerTable: ~Copyable {
         return text.withBytes { Win.parse($0.extracting(start..<start + Int(place.winsBytes))) } ?? []
     }
 
-    /// The index of the buyer's place, or of the free one where it would be.
+    /// The index of the buyer's place, or of the free place where it would go.
     private func find(_ hash: UInt64, _ buyer: Span<UInt8>) -> Int {
         var index = Int(truncatingIfNeeded: hash >> 16) & (places.count - 1)
         while places[index].hash != 0 {

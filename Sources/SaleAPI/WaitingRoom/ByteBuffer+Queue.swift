@@ -1,8 +1,8 @@
 import Shared
 
-/// What is shown of a waiting room.
+/// What buyers see of a waiting room.
 extension ByteBuffer {
-    /// Appends a waiting room as anyone may see it; without the time of day, what matters in it.
+    /// Appends a waiting room as anyone may see it. Without `serverTime` this is the part that its entity tag covers.
     mutating func append(_ status: QueueStatus, at now: UnixMilliseconds, serverTime: UnixMilliseconds?) {
         append("{\"sale\":\"")
         append(status.sale)
@@ -25,7 +25,7 @@ extension ByteBuffer {
         append("}")
     }
 
-    /// Appends the place of a ticket, still open for more members.
+    /// Appends a ticket's place, still open for more members.
     mutating func append(_ status: QueueStatus, _ ticket: Ticket, at now: UnixMilliseconds) {
         append("{\"sale\":\"")
         append(status.sale)
@@ -58,7 +58,7 @@ extension ByteBuffer {
         appendMember("ended", status.closesAt.map { now >= $0 } ?? false)
     }
 
-    /// Appends what a sale's page says of its waiting room; null where it has none.
+    /// Appends the waiting room as a sale's page shows it; null if the sale has none.
     mutating func append(_ room: WaitingRoom?) {
         guard let room else { return append("null") }
         append("{")

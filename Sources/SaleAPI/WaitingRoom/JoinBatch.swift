@@ -3,13 +3,13 @@ import HTTPEdge
 import RedisClient
 import Shared
 
-/// Buyers whom one call of join.lua gives positions.
+/// Joins of one sale that one call of join.lua decides.
 final class JoinBatch: Batch {
-    /// What is needed to answer one of them.
+    /// What is needed to answer one join.
     struct Join {
         let exchange: Exchange
         let charge: RateLimiter.Charge
-        /// Where the buyer's name stands among the batch's.
+        /// The buyer's name within `buyers`.
         let buyer: Range<Int>
     }
 
@@ -19,7 +19,7 @@ final class JoinBatch: Batch {
     private(set) var joins: [Join] = []
     private var buyers = ByteBuffer(capacity: 1024)
     var expired = 0
-    /// What Redis said, kept until it is known to be safe.
+    /// Redis' reply, kept until it is confirmed.
     var reply: JoinReply?
 
     var count: Int { joins.count }
@@ -31,12 +31,12 @@ final class JoinBatch: Batch {
         joins.append(Join(exchange: exchange, charge: charge, buyer: start..<buyers.count))
     }
 
-    /// Calls `body` with the name of whoever joins.
+    /// Calls `body` with the buyer's name.
     func withBuyer<R>(of join: Join, _ body: (Span<UInt8>) -> R) -> R {
         buyers.withBytes { body($0.extracting(join.buyer)) }
     }
 
-    /// Makes the call of those who are in it.
+    /// Composes the call from the batch's joins.
     func compose(keys: [String], runID: String) {
         call.removeItems()
         call.begin(keys: keys, [runID])

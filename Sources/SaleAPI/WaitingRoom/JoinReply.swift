@@ -1,10 +1,10 @@
 import RedisClient
 import Shared
 
-/// What Redis said to those who joined.
+/// A reply of join.lua.
 struct JoinReply {
     enum Verdict {
-        /// One position each; whether it has just been given.
+        /// One position for each buyer, and whether it is new.
         case given([(position: Int, isNew: Bool)])
         case ended
         case soldOut
@@ -17,14 +17,14 @@ struct JoinReply {
     let epoch: Int
     let now: UnixMilliseconds
     let uuid: String
-    /// nil where the sale has no waiting room.
+    /// nil if the sale has no waiting room.
     let room: WaitingRoom?
     let turnsSince: UnixMilliseconds
 
     /// Index of the first position.
     private static let positionsStart = 7
 
-    /// Reads the reply to `count` buyers; nil where it is not of the form that join.lua promises.
+    /// Reads the reply to `count` buyers; nil if it does not have the form that join.lua promises.
     init?(_ reply: borrowing RedisValue, count: Int) {
         guard reply.count >= Self.positionsStart, let epoch = reply[1].integer,
             let now = UnixMilliseconds(validating: reply[2].integer),
@@ -56,7 +56,7 @@ struct JoinReply {
         }
     }
 
-    /// When a position's turn begins and is over; nil while nobody knows.
+    /// When a position's turn begins and ends; nil while nobody knows.
     func turn(of position: Int) -> (at: UnixMilliseconds, expires: UnixMilliseconds)? {
         guard let room, case .at(let turn) = room.schedule.turn(of: position) else { return nil }
         return (turn, room.expiry(of: turn, turnsSince: turnsSince))

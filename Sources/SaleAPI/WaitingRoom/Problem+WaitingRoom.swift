@@ -3,8 +3,8 @@ import Shared
 
 /// What a waiting room refuses.
 ///
-/// A ticket that was not given to this buyer for this sale is no credential for what is asked, now or later: 403. What
-/// passes, or is mended by joining again, is a conflict with how things stand: 409.
+/// A ticket that was not given to this buyer for this sale will never be a credential for the request: 403. A refusal
+/// that passes with time, or that joining again fixes, is a conflict with the current state: 409.
 extension Problem {
     static let noWaitingRoom = Problem(
         "no-waiting-room", .conflict, "No waiting room", "This sale has no waiting room: buy without a ticket.")
@@ -27,31 +27,12 @@ extension Problem {
     static let queueBodyMalformed = Problem(
         "malformed-body", .badRequest, "Malformed body", "The body is empty or {}.")
 
-    /// What is said of a ticket that does not count.
-    static func ticket(_ fault: TicketFault) -> Problem {
+    /// The problem with a ticket that was not given to this buyer for this sale.
+    static func ticket(_ fault: Ticket.Fault) -> Problem {
         switch fault {
         case .forged: .ticketForged
         case .foreign: .ticketForeign
         case .other: .ticketOfAnother
-        case .outdated: .ticketOutdated
         }
-    }
-}
-
-extension HTTPServer {
-    /// Refuses a purchase whose turn it is not; answers the seconds after which to come back, where it has to.
-    func respond(_ exchange: Exchange, _ refusal: TurnRefusal, now: UnixMilliseconds, jitter: Int) -> Int? {
-        switch refusal {
-        case .ticketRequired: respond(exchange, .ticketRequired)
-        case .ticketRefused(let fault): respond(exchange, .ticket(fault))
-        case .notYet(let turn):
-            let seconds = RetryAfter.seconds(until: turn, now: now, jitter: jitter)
-            respond(
-                exchange, .turnNotYet, retryAfterSeconds: seconds,
-                members: { $0.appendMember("turn_at", time: turn) })
-            return seconds
-        case .missed(let turn): respond(exchange, .turnMissed, members: { $0.appendMember("turn_at", time: turn) })
-        }
-        return nil
     }
 }

@@ -5,14 +5,14 @@ import Shared
 
 /// Shows waiting rooms: to anyone how far admission has come, and to the holder of a ticket its place.
 ///
-/// What Redis says is at most `freshMilliseconds` old, so everybody who waits learns within that of the last unit's
-/// going; Redis is asked only when somebody asks us, and then once for all who do. A turn is a function of the position
-/// and of what all share, so tickets are answered without asking Redis, however many there are.
+/// What Redis said is at most `freshMilliseconds` old, so everybody who waits learns within that time that the last
+/// unit is gone. Redis is asked only when a client asks, and once for all clients. A turn is a function of the position
+/// and of shared state, so tickets are answered without asking Redis, however many there are.
 final class QueuePage {
     private static let freshMilliseconds = 100
-    /// Requests that may wait, for Redis or for a signature: each holds a few hundred bytes.
+    /// Requests that may wait, for Redis or for a signature. Each holds a few hundred bytes.
     private static let waitingMax = 8192
-    /// Sales that are remembered; names that are made up are not.
+    /// Sales that are remembered; made-up names are not.
     private static let roomsMax = 1024
 
     private enum Question {
@@ -27,27 +27,32 @@ final class QueuePage {
         case room(QueueStatus)
     }
 
+    private struct Snapshot {
+        let finding: Finding
+        let takenAt: Instant
+    }
+
     private final class Room {
-        var finding: Finding?
-        var takenAt = Instant(nanoseconds: 0)
+        /// What Redis last said; nil if it did not.
+        var snapshot: Snapshot?
         var questions: [(question: Question, exchange: Exchange)] = []
         var refreshing = false
     }
 
     private let loop: EventLoop
     private let redis: AsyncRedis
-    private let known: KnownSales
+    private let seenSales: SeenSales
     private unowned let server: HTTPServer
     private let signing: SigningQueue
-    /// Signs proofs; without keys there are none.
+    /// Sign proofs; without keys there are none.
     var receiptKeys: ReceiptKeys?
     private var rooms: [SaleID: Room] = [:]
     private var waiting = 0
 
-    init(loop: EventLoop, redis: AsyncRedis, known: KnownSales, receiptKeys: ReceiptKeys?, server: HTTPServer) {
-        self.loop = loop
-        self.redis = redis
-        self.known = known
+    init(_ context: APIContext, receiptKeys: ReceiptKeys?, server: HTTPServer) {
+        loop = context.loop
+        redis = context.redis
+        seenSales = context.seenSales
         self.receiptKeys = receiptKeys
         self.server = server
         signing = SigningQueue(loop: loop)
@@ -61,9 +66,9 @@ final class QueuePage {
     /// Answers with a ticket's place.
     func answer(_ sale: SaleID, _ ticket: Ticket, _ exchange: Exchange) { ask(sale, .ticket(ticket), exchange) }
 
-    /// Redis is gone: those who wait for it are told.
+    /// Redis is gone: clients that wait for it are refused.
     func redisBecameUnavailable() {
-        for (sale, room) in rooms { settle(sale, room, nil) }
+        for (sale, room) in rooms { answerWaiting(sale, room, nil) }
     }
 
     // MARK: Reading
@@ -71,10 +76,12 @@ final class QueuePage {
     private func ask(_ sale: SaleID, _ question: Question, _ exchange: Exchange) {
         guard redis.isReady else { return refuse(.unavailable, exchange) }
         let room = rooms[sale] ?? Room()
-        if let finding = room.finding, loop.now < room.takenAt.advanced(milliseconds: Self.freshMilliseconds) {
-            return respond(sale, question, finding, room.takenAt, exchange)
+        if let snapshot = room.snapshot,
+            loop.now < snapshot.takenAt.advanced(milliseconds: Self.freshMilliseconds)
+        {
+            return respond(sale, question, snapshot, exchange)
         }
-        guard waiting < Self.waitingMax, rooms.count < Self.roomsMax || known.contains(sale) else {
+        guard waiting < Self.waitingMax, rooms.count < Self.roomsMax || seenSales.contains(sale) else {
             return refuse(.overloaded, exchange)
         }
         rooms[sale] = room
@@ -90,12 +97,12 @@ final class QueuePage {
             .queue(of: sale),
             { [weak self] answer in
                 if case .reply(let value) = answer { finding = Self.finding(sale, value) }
-                if finding == nil { self?.settle(sale, room, nil) }
+                if finding == nil { self?.answerWaiting(sale, room, nil) }
             },
             // "Sold out" must not be taken back.
             confirmed: { [weak self] confirmation in
                 guard let found = finding else { return }
-                self?.settle(sale, room, confirmation == .confirmed ? found : nil)
+                self?.answerWaiting(sale, room, confirmation == .confirmed ? found : nil)
             })
     }
 
@@ -109,21 +116,20 @@ final class QueuePage {
         }
     }
 
-    /// Answers those who wait; `finding` is nil where nothing could be found out.
-    private func settle(_ sale: SaleID, _ room: Room, _ finding: Finding?) {
+    /// Answers the waiting clients; `finding` is nil if Redis could not say.
+    private func answerWaiting(_ sale: SaleID, _ room: Room, _ finding: Finding?) {
         room.refreshing = false
-        room.finding = finding
-        room.takenAt = loop.now
+        room.snapshot = finding.map { Snapshot(finding: $0, takenAt: loop.now) }
         switch finding {
-        case .noWaitingRoom?, .room?: known.insert(sale)
-        case .unknownSale?, nil: if !known.contains(sale) { rooms[sale] = nil }
+        case .noWaitingRoom?, .room?: seenSales.insert(sale)
+        case .unknownSale?, nil: if !seenSales.contains(sale) { rooms[sale] = nil }
         }
         let questions = room.questions
         room.questions = []
         waiting -= questions.count
         for (question, exchange) in questions {
-            if let finding {
-                respond(sale, question, finding, room.takenAt, exchange)
+            if let snapshot = room.snapshot {
+                respond(sale, question, snapshot, exchange)
             } else {
                 refuse(.unavailable, exchange)
             }
@@ -136,16 +142,15 @@ final class QueuePage {
         server.respond(exchange, problem, retryAfterSeconds: 1)
     }
 
-    private func respond(
-        _ sale: SaleID, _ question: Question, _ finding: Finding, _ takenAt: Instant, _ exchange: Exchange
-    ) {
-        switch finding {
-        case .unknownSale where known.contains(sale): refuse(.unavailable, exchange)
+    private func respond(_ sale: SaleID, _ question: Question, _ snapshot: Snapshot, _ exchange: Exchange) {
+        switch snapshot.finding {
+        case .unknownSale where seenSales.contains(sale): refuse(.unavailable, exchange)
         case .unknownSale: server.respond(exchange, .notFound)
         case .noWaitingRoom: server.respond(exchange, .noWaitingRoom)
         case .room(let status):
             // Redis' time, carried on by our monotonic clock.
-            let now = UnixMilliseconds(status.readAt.value + loop.now.microseconds(since: takenAt) / 1000)
+            let elapsed = loop.now.microseconds(since: snapshot.takenAt) / 1000
+            let now = UnixMilliseconds(status.readAt.value + elapsed)
             switch question {
             case .page(let conditions): respond(status, now, conditions, exchange)
             case .ticket(let ticket): respond(status, now, ticket, exchange)

@@ -1,7 +1,7 @@
 import HTTPEdge
 import Shared
 
-/// Signs tickets and reads them, under keys that follow those of the buyers' tokens.
+/// Signs tickets and reads them, with keys derived from those of the buyers' tokens.
 final class Tickets {
     private var mint: TicketMint
     private var verifier: TicketVerifier
@@ -12,13 +12,13 @@ final class Tickets {
         verifier = TicketVerifier(keys: keys)
     }
 
-    /// Uses the keys that belong to these from here on.
+    /// From now on uses the keys derived from these.
     func use(_ keys: KeySet) {
         mint = TicketMint(keys: keys)
         verifier = TicketVerifier(keys: keys)
     }
 
-    /// Calls `body` with what purchase.lua is told of the ticket that a purchase brings; empty where it brings none.
+    /// Calls `body` with what purchase.lua receives about a purchase's ticket; empty if the purchase has none.
     func withClaim<R>(
         of request: borrowing Request, _ sale: SaleID, buyer: Span<UInt8>, _ body: (Span<UInt8>) -> R
     ) -> R {
@@ -27,13 +27,13 @@ final class Tickets {
             if request.count(of: "sale-ticket") == 1 {
                 verifier.append(claimOf: ticket, sale: sale, buyer: buyer, to: &claim)
             } else {
-                claim.append("forged")
+                claim.append(Ticket.Fault.forged.rawValue)
             }
         }
         return claim.withBytes(body)
     }
 
-    /// The ticket that a request brings for `sale`; nil where it brings none.
+    /// A request's ticket for `sale`; nil if the request has none.
     func ticket(_ request: borrowing Request, _ sale: SaleID) throws(Ticket.Fault) -> Ticket? {
         guard let text = request.value(of: "sale-ticket") else { return nil }
         guard request.count(of: "sale-ticket") == 1 else { throw .forged }
@@ -47,15 +47,5 @@ final class Tickets {
         _ sale: SaleID, uuid: String, epoch: Int, buyer: Span<UInt8>, position: Int, to output: inout ByteBuffer
     ) {
         mint.append(sale: sale, uuid: uuid, epoch: epoch, buyer: buyer, position: position, to: &output)
-    }
-}
-
-extension TicketFault {
-    init(_ fault: Ticket.Fault) {
-        switch fault {
-        case .forged: self = .forged
-        case .foreign: self = .foreign
-        case .other: self = .other
-        }
     }
 }

@@ -4,9 +4,9 @@ import Shared
 import TestSupport
 import Testing
 
-/// Asks for the shop's pages, one after the other, until it is told to stop.
+/// Requests the shop's pages, one after the other, until it is stopped.
 private final class Shopper: @unchecked Sendable {
-    // What the thread counts is under the lock.
+    // The lock protects what the thread counts.
     private static let pages = ["/", "/search?q=lamp", "/account"]
     private let lock = NSLock()
     private var stopped = false
@@ -35,7 +35,7 @@ private final class Shopper: @unchecked Sendable {
     var visited: Int { lock.withLock { visits } }
     var complaints: [String] { lock.withLock { failures } }
 
-    /// Whether as many more visits as there are pages, several times over, have been answered.
+    /// Whether 30 more visits, several to each page, are answered.
     func goesOn() -> Bool {
         let before = visited
         return eventually { visited >= before + 30 }
@@ -69,7 +69,7 @@ private final class Shopper: @unchecked Sendable {
             defer { shopper.stop() }
             #expect(shopper.goesOn())
 
-            // Ten at a time, and each time 40 ms for the disk: 250 a second. 2,500 a second press.
+            // Ten per batch and 40 ms of disk for each: 250 a second. 2,500 a second press.
             try redis.connect().command(["DEBUG", "AOF-FLUSH-SLEEP", "40000"])
             _ = try system.stampede(
                 sale, ["--buyers", "1000", "--over", "400ms", "--connections", "600"], through: ingress.target)

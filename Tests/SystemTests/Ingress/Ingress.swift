@@ -2,9 +2,9 @@ import Foundation
 import Shared
 import TestSupport
 
-/// A real nginx with the delivered configuration: what an installation changes (`site/`) is changed, and nothing else.
+/// A real nginx with the delivered configuration: only what an installation changes (`site/`) is changed.
 ///
-/// One process, so that it ends with the test and may use sockets in the test's directory, whoever the test's user is.
+/// It is a single process, so that it ends with the test and can use sockets in the test's directory as any user.
 final class Ingress {
     enum Side: String { case sale, shop }
 
@@ -15,8 +15,7 @@ final class Ingress {
     static let repository = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
-    /// `site` has files of `site/` by name, in place of the delivered ones; it listens on `socket` where they don't say
-    /// otherwise.
+    /// `site` replaces files of `site/` by name. nginx listens on `socket`, unless these files say otherwise.
     init(_ side: Side, _ site: [String: String]) throws {
         self.side = side
         directory = try TemporaryDirectory()
@@ -34,7 +33,7 @@ final class Ingress {
 
     deinit { nginx?.signal(SIGKILL) }
 
-    /// Makes a certificate that only this test trusts, and answers its path.
+    /// Makes a certificate that only this test trusts. Returns its path.
     func makeCertificate(for name: String) throws -> String {
         try FileManager.default.createDirectory(
             atPath: directory.path("etc/tls"), withIntermediateDirectories: true)
@@ -50,7 +49,7 @@ final class Ingress {
         return certificate
     }
 
-    /// Starts it, and waits until it listens.
+    /// Starts nginx, and waits until it listens.
     func start() throws {
         let nginx = try ChildProcess(
             URL(fileURLWithPath: "/usr/sbin/nginx"),
@@ -75,7 +74,7 @@ final class Ingress {
     var target: String { "unix:\(socket)" }
     var errors: String { nginx?.errors ?? "" }
 
-    /// Asks on a connection of its own.
+    /// Sends a request on a new connection.
     func ask(
         _ method: String, _ path: String, headers: [(String, String)] = [], body: String? = nil
     ) throws -> HTTPAnswer {

@@ -94,7 +94,7 @@ import Testing
         #expect(try statuses(1, from: "127.0.0.3") == ["200": 1])
     }
 
-    @Test func `has one in a hundred of its refusals in its log, and says that nobody else was asked`() throws {
+    @Test func `logs one in a hundred of its own refusals, and that no upstream was asked`() throws {
         let system = try begin()
         let ingress = try system.ingress([
             "sale-limits.conf": """
@@ -134,7 +134,7 @@ import Testing
             names.insert(answer["x-request-id"] ?? "")
         }
         #expect(names.count == 400)
-        // Once a second; as many as 40 would take 40 seconds.
+        // Once a second: 40 requests would take 40 seconds.
         #expect(system.metric("sale_http_requests_total") - before < 40)
         #expect(try client.ask("GET", "/v1/sales/none").status == 404)
     }
@@ -155,7 +155,7 @@ import Testing
             ("/.well-known/jwks%2ejson", "/.well-known/jwks.json"),
             ("/v1/sales/demo/ledge%72", "/v1/sales/demo/ledger"),
         ] {
-            // Whoever comes first with another spelling is answered as everybody is who comes after.
+            // A first request with another spelling gets the same answer as every later request.
             let first = try ingress.ask("GET", spelling)
             #expect(first.status == 200, "\(spelling)")
             let answer = try ingress.ask("GET", name)
@@ -165,7 +165,7 @@ import Testing
         for path in ["/v1/sales/other%0a", "/v1/sales%0A", "/v1/sales/demo/ledger%0a", "/v1/sales/demo/purchases%0a"] {
             #expect(try ingress.ask("GET", path).status == 404, "a line's end is a part of no name: \(path)")
         }
-        // What nginx and the worker would read differently.
+        // Queries that nginx and the worker could read differently.
         for (query, name) in [
             ("AFTER=&after=5&limit=11", "limit=11"), ("after=&after=5&limit=12", "limit=12"),
             ("after=0&after=5&limit=13", "after=0&limit=13"), ("limit=14&limit=15&after=5&After=0", "limit=14"),
@@ -200,7 +200,7 @@ import Testing
         #expect(eventually { (try? keys())?.body != first.body })
     }
 
-    @Test func `says in the API's own words what it refuses itself`() throws {
+    @Test func `refuses in the API's own words`() throws {
         let system = try begin()
         let ingress = try system.ingress()
         try ingress.start()
@@ -279,7 +279,7 @@ import Testing
         #expect(traced["x-request-id"] == theirs)
     }
 
-    @Test func `gives a client that sends slowly ten seconds, and the API hears nothing of it`() throws {
+    @Test func `gives a slow sender ten seconds, unnoticed by the API`() throws {
         let system = try begin()
         let ingress = try system.ingress()
         try ingress.start()
@@ -292,12 +292,12 @@ import Testing
                 + "Idempotency-Key: k\r\nContent-Type: application/json\r\nContent-Length: 14\r\n\r\n{\"quant")
         #expect(head.isClosed())
         #expect(body.isClosed())
-        // Each look at the metrics is a connection, too.
+        // Each read of the metrics is a connection, too.
         #expect(system.metric("sale_http_connections_total") == before + 1)
         #expect(try system.connect().status(Self.sale)?.position == 0)
     }
 
-    @Test func `keeps the waiting room's page for all, and a ticket's place for nobody`() throws {
+    @Test func `caches the waiting room's page for all, and a ticket's place for nobody`() throws {
         let system = try SaleSystem(apis: 2)
         try TestSale.create(system.connect(), stock: 100, admission: .init(rate: 1))
         let ingress = try system.ingress()
@@ -312,7 +312,7 @@ import Testing
         func requests() -> Int { (0..<2).reduce(0) { $0 + system.metric("sale_http_requests_total", ofAPI: $1) } }
         let before = requests()
         for _ in 0..<200 { #expect(try ingress.ask("GET", queue).status == 200) }
-        // Once a second, and each look at the metrics.
+        // Once a second, plus each read of the metrics.
         #expect(requests() - before < 40)
         for (index, ticket) in tickets.enumerated() {
             for _ in 0..<2 {

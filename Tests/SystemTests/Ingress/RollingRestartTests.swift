@@ -9,8 +9,8 @@ import Testing
     private static let stock = 4000
     private static let buyers = 6000
 
-    /// A pool of two as systemd runs it, behind a real nginx, under load; each process in turn is told to stop, and started anew
-    /// when it has.
+    /// A pool of two as systemd runs it, behind a real nginx, under load. One process after the other is told to stop
+    /// and started again once it has.
     @Test func `of the pool behind nginx fails no request and loses no order`() throws {
         let system = try SaleSystem(apis: 0)
         let sale = try TestSale.create(system.connect(), stock: Self.stock)
@@ -68,7 +68,7 @@ import Testing
             guard started, process.isRunning else { throw SaleSystem.Failure("no start: \(process.errors)") }
         }
 
-        /// How many orders each of the processes has told of.
+        /// The number of orders that each process has confirmed to buyers.
         var lives: [Int] {
             process.errors.components(separatedBy: "\"event\":\"start\"").dropFirst()
                 .map { $0.components(separatedBy: "\"win\"").count - 1 }

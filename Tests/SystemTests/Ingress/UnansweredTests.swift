@@ -5,7 +5,7 @@ import Shared
 import TestSupport
 import Testing
 
-/// A server that reads a request and closes without an answer, as one does that dies in the middle.
+/// A server that reads a request and closes without an answer, like a process that dies in the middle of one.
 private final class Mute: @unchecked Sendable {
     // Its thread only reads the descriptor and counts under the lock.
     let path: String
@@ -34,11 +34,11 @@ private final class Mute: @unchecked Sendable {
 
     var seen: Int { lock.withLock { requests } }
 
-    /// Nobody listens there any more; who connects is refused.
+    /// Stops listening: connections are refused.
     func stop() { shutdown(descriptor, Int32(SHUT_RDWR)) }
 }
 
-@Suite struct `A purchase that the ingress can't get an answer to` {
+@Suite struct `A purchase that the ingress gets no answer to` {
     private static let sale = SaleID("demo")!
 
     @Test func `is never sent twice, and is said to be pending where it was sent`() throws {
@@ -61,12 +61,12 @@ private final class Mute: @unchecked Sendable {
         let pending = answers[202, default: 0]
         #expect(pending > 0, "no token was routed to the server that says nothing")
         #expect(answers[201, default: 0] == tokens.count - pending, "\(answers)")
-        // Each was sent to one server and to no other, whatever came of it.
+        // Each was sent to exactly one server, whatever the outcome.
         #expect(mute.seen == pending)
         #expect(try system.connect().status(Self.sale)?.position == tokens.count - pending)
     }
 
-    @Test func `goes to another process where nothing was sent, and else is told that nothing was done`() throws {
+    @Test func `goes to another process if nothing was sent, and otherwise gets 503`() throws {
         let system = try SaleSystem(apis: 1)
         try TestSale.create(system.connect(), stock: 100)
         let mute = try Mute()

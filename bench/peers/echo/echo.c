@@ -1,11 +1,11 @@
-// The least that a server can do: one thread, one level-triggered epoll set, recv, find where a request ends, send an answer
-// that was written before. Nothing is understood of a request but its end, so what this costs is the kernel's share and no
-// more: the limit that script/bench edge holds sale-api against.
+// The least that a server can do: one thread, one level-triggered epoll set, recv, find the end of a request, send a
+// prepared answer. Only the end of a request is parsed, so the cost is the kernel's share: the limit with which
+// script/bench edge compares sale-api.
 //
-// usage: echo PORT     on 127.0.0.1, until it is killed
+// usage: echo PORT     on 127.0.0.1, until killed
 //
-// Requests have no body, as those of stampede; a pipeline is answered request by request. The answer is a sold-out, byte for
-// byte as long as that of sale-api, so that the client reads it as it reads ours.
+// Requests have no body, like those of stampede; a pipeline is answered request by request. The answer is "sold out"
+// with exactly the length of sale-api's, so that the client reads it the same way.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 enum {
-    EVENTS = 512,     // as sale-api takes at once
+    EVENTS = 512,     // as in sale-api
     HEAD_MAX = 4096,  // a request of stampede has about 400 bytes
     DESCRIPTORS_MAX = 65536
 };
@@ -36,7 +36,7 @@ static const char answer[] =
     "\"instance\":\"urn:trace:0123456789abcdef0123456789abcdef\"}";
 static const ssize_t answer_bytes = sizeof answer - 1;
 
-// What a connection has sent of a request that has not come whole; nearly always nothing.
+// The start of an incomplete request of a connection; nearly always empty.
 struct held {
     long bytes;
     char head[HEAD_MAX];
@@ -48,7 +48,7 @@ static void stop(const char *what) {
     exit(71);
 }
 
-// How many requests end in these bytes; *rest is where the first begins that does not.
+// The number of complete requests in these bytes; *rest is the start of the incomplete one.
 static int count_requests(const char *bytes, const char *end, const char **rest) {
     int count = 0;
     *rest = bytes;
@@ -84,7 +84,7 @@ static void serve(int fd) {
     }
     const char *rest, *end = room + before + received;
     for (int count = count_requests(room, end, &rest); count > 0; count--) {
-        // A client that does not read its answers is not served here.
+        // A client that does not read its answers is disconnected.
         if (send(fd, answer, (size_t)answer_bytes, MSG_NOSIGNAL) != answer_bytes) {
             end_connection(fd);
             return;

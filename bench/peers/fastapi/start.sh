@@ -1,11 +1,12 @@
 # shellcheck shell=bash disable=SC2154
-# The packages outlive a run: they are installed anew only where the list has changed.
+# The packages are kept between runs, and installed again only if the list has changed.
 venv=$PWD/var/peers/fastapi
 if ! cmp -s bench/peers/fastapi/requirements.txt "$venv/installed.txt"; then
-    step 'installing what FastAPI needs'
+    step 'installing the packages of FastAPI'
     rm -rf "$venv"
     /usr/bin/python3 -m venv "$venv"
-    "$venv/bin/pip" install -q --disable-pip-version-check -r bench/peers/fastapi/requirements.txt >"$dir/install.log" 2>&1 ||
+    "$venv/bin/pip" install -q --disable-pip-version-check -r bench/peers/fastapi/requirements.txt \
+        >"$dir/install.log" 2>&1 ||
         give_up 'pip could not install FastAPI' 69
     cp bench/peers/fastapi/requirements.txt "$venv/installed.txt"
 fi

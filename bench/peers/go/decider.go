@@ -17,7 +17,7 @@ type Press struct {
 	decided                 chan Decision
 }
 
-// Decision is what purchase.lua said to one purchase; the zero value is no answer.
+// Decision is purchase.lua's answer to one purchase; the zero value is no answer.
 type Decision struct {
 	code     byte
 	position int64
@@ -28,7 +28,7 @@ type Decision struct {
 type Decider struct {
 	pool   *redis.Pool
 	script *redis.Script
-	// Of the Redis that we are connected to; purchase.lua asks for it.
+	// The run_id of the Redis that we are connected to, an argument of purchase.lua.
 	runID string
 }
 
@@ -56,7 +56,7 @@ func newDecider(address, script string) (*Decider, error) {
 	return decider, nil
 }
 
-// decide asks Redis about presses of one sale, in one call, and tells each what was said.
+// decide has Redis decide presses of one sale in one call, and hands each its decision.
 func (d *Decider) decide(presses []*Press) {
 	decisions, err := d.call(presses)
 	for i, press := range presses {
@@ -86,7 +86,7 @@ func (d *Decider) call(presses []*Press) ([]Decision, error) {
 	return read(reply, len(presses))
 }
 
-// read takes a reply of purchase.lua to count purchases apart.
+// read splits a reply of purchase.lua into the decisions on count purchases.
 func read(reply []any, count int) ([]Decision, error) {
 	if len(reply) < 7 {
 		return nil, errors.New("a short reply")

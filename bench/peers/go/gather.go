@@ -3,7 +3,7 @@ package main
 // batchMax is the default of SALE_BATCH_MAX.
 const batchMax = 512
 
-// gather decides as sale-api does: while a call is under way the next batch gathers, and batches follow each other.
+// gather decides like sale-api: while a call is in flight the next batch gathers, and batches follow one another.
 func (d *Decider) gather(arriving <-chan *Press) {
 	waiting := map[string][]*Press{}
 	take := func(press *Press) { waiting[press.sale] = append(waiting[press.sale], press) }

@@ -1,6 +1,6 @@
-// The decision in Go, with net/http and redigo: one call of our own purchase.lua a request or, with -batched, one for all that
-// arrive while the last is under way, as sale-api does it: so that what the language costs and what the design saves can be
-// told apart.
+// The decision in Go, with net/http and redigo: one call of our own purchase.lua per request or, with -batched, one for
+// all requests that arrive during the previous call, like sale-api. This separates the cost of the language from the
+// gain of the design.
 package main
 
 import (
@@ -24,7 +24,7 @@ var (
 type server struct {
 	verifier *Verifier
 	decider  *Decider
-	// nil where each request has a call of its own.
+	// nil if each request has its own call.
 	arriving chan<- *Press
 }
 
@@ -124,7 +124,7 @@ func main() {
 	}
 	s := &server{verifier: verifier, decider: decider}
 	if *batched {
-		// As many as sale-api lets wait.
+		// As many as may wait in sale-api.
 		arriving := make(chan *Press, 16384)
 		s.arriving = arriving
 		go decider.gather(arriving)

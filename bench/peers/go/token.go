@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// Verifier tells who sent a request: a JWT signed with HS256 under one of our keys.
+// Verifier identifies the sender of a request by a JWT signed with HS256 under one of our keys.
 type Verifier struct {
-	// By kid: contexts that have taken their key in, to be used again.
+	// By kid: contexts initialised with their key, for reuse.
 	macs map[string]*sync.Pool
-	// By the text of the header: an issuer sends one for as long as it uses one key.
+	// By the text of the header: an issuer sends the same one as long as it uses the same key.
 	macsOfHeader sync.Map
 }
 
@@ -64,7 +64,7 @@ func (v *Verifier) macsOf(header string) *sync.Pool {
 	return macs
 }
 
-// isSigned tells whether signature is the MAC of signed.
+// isSigned reports whether signature is the MAC of signed.
 func isSigned(macs *sync.Pool, signed, signature string) bool {
 	var given, computed [sha256.Size]byte
 	if len(signature) != base64.RawURLEncoding.EncodedLen(sha256.Size) {
@@ -80,7 +80,7 @@ func isSigned(macs *sync.Pool, signed, signature string) bool {
 	return hmac.Equal(mac.Sum(computed[:0]), given[:])
 }
 
-// Subject is that of a token, and whether it counts.
+// Subject returns the subject of a token, and whether the token is valid.
 func (v *Verifier) Subject(token string) (string, bool) {
 	parts := strings.SplitN(token, ".", 4)
 	if len(parts) != 3 {

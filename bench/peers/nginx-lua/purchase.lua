@@ -1,18 +1,18 @@
 -- luacheck: std ngx_lua
--- The decision in nginx: token and key are checked, our own purchase.lua decides a batch of one, and the answer is what
--- ours is.
+-- The decision in nginx: checks token and key, has our own purchase.lua decide a batch of one, and answers like
+-- sale-api.
 
 local redis = require 'nginx.redis'
 local token = require 'token'
 
--- Connections kept for the next request: more than presses are under way.
+-- Connections kept for the next request: more than there are presses in flight.
 local POOL = 1024
 local IDLE_MS = 60000
 local TIMEOUT_MS = 2500
 
 local purchase = {}
 local script, sha, redis_port
--- Of the Redis that we are connected to; purchase.lua asks for it.
+-- The run_id of the Redis that we are connected to, an argument of purchase.lua.
 local run_id
 
 function purchase.init(settings)

@@ -1,5 +1,5 @@
 -- luacheck: std ngx_lua
--- Who sent a request: a JWT signed with HS256 under one of our keys.
+-- Identifies the sender of a request by a JWT signed with HS256 under one of our keys.
 
 local ffi = require 'ffi'
 local base64 = require 'ngx.base64'
@@ -19,7 +19,7 @@ local decode = base64.decode_base64url
 
 local token = {}
 local keys = {}
--- By the text of the header: an issuer sends one for as long as it uses one key.
+-- By the text of the header: an issuer sends the same one as long as it uses the same key.
 local key_of_header = {}
 
 function token.read_keys(path)
@@ -37,7 +37,7 @@ local function key_of(header)
     return keys[fields.kid]
 end
 
--- The subject of a token; nil where it does not count.
+-- The subject of a token; nil if the token is not valid.
 function token.subject(text)
     local signed, header, claims, signature = text:match('^(([%w_-]+)%.([%w_-]+))%.([%w_-]+)$')
     local key = header and key_of(header)

@@ -1,18 +1,18 @@
 import Shared
 
-/// A sale of which nothing is left, with all who won: enough to say what purchase.lua would say.
-final class SettledSale {
-    /// Winners that are held of one sale: 2^18 places of 24 bytes, and some 80 bytes of names, keys and numbers each, are 14.3 MB.
-    /// Sales with more are answered by Redis.
+/// A sold-out sale with all of its winners: enough to decide what purchase.lua would.
+final class SoldOutSale {
+    /// Winners held of one sale. 2^18 places of 24 bytes, and some 80 bytes of names, keys and numbers for each winner,
+    /// are 14.3 MB. Redis answers sales with more winners.
     static let winnersMax = 100_000
 
-    /// What must stay as it is for the winners to be all of them.
+    /// While this stays the same, no winner is added.
     struct Version: Equatable {
         let uuid: String
         let epoch: Int
         let position: Int
 
-        /// nil while there is something left.
+        /// nil while units are left.
         init?(_ status: SaleStatus) {
             guard status.remaining == 0 else { return nil }
             uuid = status.uuid
@@ -23,11 +23,11 @@ final class SettledSale {
 
     let version: Version
     private var winners: WinnerTable
-    /// Which of the positions from 1 on have been seen.
+    /// By position, from 1: whether its winner has been added.
     private var seen: [Bool]
     private var missing: Int
 
-    /// Holds nobody yet; nil where there would be too many.
+    /// Holds nobody yet; nil if there would be too many.
     init?(_ version: Version) {
         guard version.position <= Self.winnersMax else { return nil }
         self.version = version
@@ -36,7 +36,7 @@ final class SettledSale {
         missing = version.position
     }
 
-    /// Adds a field of the `buyers` hash; false where it can't be one of this sale's.
+    /// Adds a field of the `buyers` hash. Returns false if it can't be one of this sale's.
     func add(_ buyer: Span<UInt8>, _ text: Span<UInt8>) -> Bool {
         guard buyer.count <= Limits.buyerBytesMax, let wins = Win.parse(text), !wins.isEmpty else {
             return false
@@ -49,13 +49,13 @@ final class SettledSale {
         return winners.insert(buyer, wins: text)
     }
 
-    /// Whether every position has its winner: a lost one may belong to somebody of whom nothing is known here.
+    /// Whether every position has its winner. A missing one may belong to a buyer that is unknown here.
     var isComplete: Bool { missing == 0 }
 
-    /// Memory held.
+    /// Bytes of memory.
     var bytes: Int { winners.bytes + seen.count }
 
-    /// What purchase.lua decides, in the order of its checks, while the sale is open.
+    /// What purchase.lua would decide while the sale is open, in the order of its checks.
     func decide(_ buyer: Span<UInt8>, _ key: Span<UInt8>, quantity: Int, maxPerBuyer: Int) -> Decision {
         let wins = winners.wins(of: buyer)
         for win in wins where win.key.withBytes({ key.equals($0) }) {

@@ -1,0 +1,22 @@
+import Shared
+
+/// A sale's page.
+extension ByteBuffer {
+    /// Appends a sale as anyone may see it. Without `serverTime` this is the part that its entity tag covers.
+    mutating func append(_ status: SaleStatus, serverTime: UnixMilliseconds?) {
+        append("{\"sale\":\"")
+        append(status.sale)
+        append("\"")
+        appendMember("title", status.title)
+        appendMember("state", status.state.rawValue)
+        appendMember("opens_at", time: status.opensAt)
+        appendMember("closes_at", time: status.closesAt)
+        appendMember("stock", status.stockTotal)
+        appendMember("remaining", status.remaining)
+        appendMember("max_per_buyer", status.maxPerBuyer)
+        if let serverTime { appendMember("server_time", time: serverTime) }
+        appendMember("queue")
+        append(status.waitingRoom)
+        append("}")
+    }
+}

@@ -1,0 +1,1 @@
+../../../Sources/SaleAPI/PurchaseCode.swift

@@ -1,0 +1,1 @@
+../../../Sources/SaleAPI/WaitingRoom/TurnRefusal.swift
