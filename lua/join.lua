@@ -29,7 +29,8 @@ local epoch, serving_run_id, uuid, closes_at, paused, admission, turn_window_ms,
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 -- While the sale is paused nobody misses a turn (purchase.lua).
-turn_window_ms, turns_since_ms = tonumber(turn_window_ms) or 0, paused == '1' and now_ms or tonumber(turns_since_ms) or 0
+if paused == '1' then turns_since_ms = now_ms end
+turn_window_ms, turns_since_ms = tonumber(turn_window_ms) or 0, tonumber(turns_since_ms) or 0
 
 -- The codes come first, and the positions follow these seven.
 local reply = { '', tonumber(epoch) or 0, now_ms, uuid or '', admission or '', turn_window_ms, turns_since_ms }
