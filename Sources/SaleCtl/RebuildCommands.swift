@@ -50,14 +50,14 @@ extension Command {
         return ExitCode.temporaryFailure
     }
 
-    /// Ends the command if the stream has entries that this database has not stored, whatever has been acknowledged: the
+    /// Ends the command if the stream has entries that this database has not stored, even acknowledged ones: the
     /// database may be a backup from before them, and would undo what they changed.
     private static func requireAll(of sale: SaleID, storedUpTo last: StreamID?, _ redis: BlockingRedis) throws {
         var isBehind = try redis.unacknowledged(sale) > 0
         if let last, let id = try redis.lastEntryID(of: sale), last < StreamID(id) { isBehind = true }
         guard !isBehind else {
             throw CommandFailure(
-                "the stream has entries that are not stored yet: start the worker, which stores them and then does this",
+                "entries of the stream are not stored yet: start the worker, which stores them and then does this",
                 ExitCode.temporaryFailure)
         }
     }

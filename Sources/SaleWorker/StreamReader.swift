@@ -10,8 +10,8 @@ import Shared
 struct StreamReader {
     /// Entries read at once, or more if more streams have new ones than the last time. Those of one stream are one
     /// SQLite transaction. Each read costs Redis two fsyncs (reading and acknowledging are writes) and SQLite one, so
-    /// large reads are what drains a backlog fast. acknowledge.lua may take up to 8000 (LUAI_MAXCSTACK). At 2 KB an entry
-    /// these are 8 MB for the 60 ms that they take.
+    /// large reads are what drains a backlog fast. acknowledge.lua may take up to 8000 (LUAI_MAXCSTACK). At 2 KB an
+    /// entry these are 8 MB for the 60 ms that they take.
     static let entriesMax = 4000
     /// The least share of these for one stream, however many there are: with fewer, fsyncs would take most of the time.
     private static let shareMin = 250

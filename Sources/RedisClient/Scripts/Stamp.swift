@@ -1,7 +1,8 @@
 package import Shared
 
 extension BlockingRedis {
-    /// Lifts the fence of a sale that is still as `status` says (stamp.lua), and begins `epoch`; false if it has changed.
+    /// Lifts the fence of a sale that is still as `status` says, and begins `epoch` (stamp.lua); false if the sale has
+    /// changed.
     package func stamp(_ status: SaleStatus, epoch: Int) throws(RedisError) -> Bool {
         let keys = SaleKeys(status.sale)
         let call = ScriptCall(

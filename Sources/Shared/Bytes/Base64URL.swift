@@ -15,8 +15,8 @@ package enum Base64URL {
                 text.withUnsafeBufferPointer { text in
                     var read = 0
                     var wrote = 0
-                    // A value above 63 marks a character outside the alphabet. All values are combined, and checked once
-                    // at the end.
+                    // A value above 63 marks a character outside the alphabet. All values are combined, and checked
+                    // once at the end.
                     var seen: UInt8 = 0
                     while read + 4 <= count {
                         let a = table[Int(text[read])]
