@@ -56,7 +56,8 @@ if after == last.after then
     segments[#segments] = nil
 elseif #segments >= segments_max then
     -- All turns of the first segment begin before the second one does.
-    local since = math.max(segments[2].from, tonumber(turns_since_ms) or 0)
+    -- While the sale is paused nobody misses a turn (purchase.lua).
+    local since = math.max(segments[2].from, sale_paused == '1' and now_ms or tonumber(turns_since_ms) or 0)
     if now_ms <= since + tonumber(turn_window_ms) then return -8 end
     table.remove(segments, 1)
 end

@@ -61,15 +61,7 @@ package struct Reconciler {
             if let loss = plan.loss { try store.record(loss, of: sale) }
             return try redis.repair(stored, by: plan, epoch: epoch) ? .completed(plan, epoch: epoch) : .changed
         case .nothing:
-            guard let live else { return .changed }
-            var epoch = live.status.epoch
-            // SQLite has no positions of a waiting room to compare. If this Redis has lost some, it gives them again in
-            // another epoch; tickets whose positions have survived still count (purchase.lua). A completed sale, which
-            // no run serves, has just begun one.
-            if live.status.waitingRoom != nil, !live.status.servingRunID.isEmpty {
-                epoch = try store.beginEpoch(sale, above: epoch)
-            }
-            guard try redis.stamp(live.status, epoch: epoch) else { return .changed }
+            guard let live, try redis.stamp(live.status) else { return .changed }
             return .lifted(orders: stored.orders.count)
         }
     }

@@ -71,7 +71,7 @@ final class APIMetrics {
         )
         text.counter(
             "sale_epoch_changes_total",
-            "Times that a sale was found under a new epoch: Redis was completed, or a waiting room's fence lifted.",
+            "Times that a sale was rebuilt under a new epoch because Redis had forgotten some of it.",
             epochChanges)
         text.gauge("sale_redis_ready", "1 while Redis can be sold from.", redis.isReady ? 1 : 0)
         text.counter("sale_http_connections_total", "Connections accepted.", edge.accepted)

@@ -1,3 +1,5 @@
+import EventLoop
+import Glibc
 import RedisClient
 import Shared
 
@@ -7,12 +9,30 @@ extension Command {
     static let resume = control(.resume, "Continues to sell after a pause.")
     static let close = control(.close, "Ends a sale now; winners keep their wins, and still get them as answers.")
 
+    /// How long a fenced sale is waited for: after a failover, the worker lifts the fence within some three seconds, and
+    /// whoever stops a sale should not have to guess when.
+    private static let fenceMilliseconds = 10_000
+    private static let pollMilliseconds = 50
+
+    private static func whenCompared(_ sale: SaleID, _ change: () throws -> ChangeRefusal?) throws -> ChangeRefusal? {
+        let end = Instant.now.advanced(milliseconds: fenceMilliseconds)
+        var refusal = try change()
+        if refusal == .fenced { Output.error("salectl: \(sale) is fenced: waiting for the worker to compare it") }
+        while refusal == .fenced, Instant.now < end {
+            usleep(UInt32(pollMilliseconds * 1000))
+            refusal = try change()
+        }
+        return refusal
+    }
+
     private static func control(_ action: BlockingRedis.Control, _ summary: String) -> Command {
         Command(action.rawValue, "ID [--json]", summary) { line, context in
             let arguments = try Arguments(line, options: [], flags: ["--json"], words: 1...1)
             let sale = try Arguments.sale(arguments.words[0])
             let redis = try context.redis()
-            let refusal = try context.change(sale) { () throws(RedisError) in try redis.control(sale, action) }
+            let refusal = try whenCompared(sale) {
+                try context.change(sale) { () throws(RedisError) in try redis.control(sale, action) }
+            }
             if let refusal { throw CommandFailure(refusal, sale) }
             try context.confirm(redis)
             let report = try context.changed(sale, on: redis)

@@ -42,7 +42,7 @@ struct PlannedFailover {
             // Nothing has begun, so the primary may go on at once.
             letWrite(
                 old.address, unless: "the primary goes on by itself after \(Self.pauseMilliseconds / 1000) s", progress)
-            releaseLock(old)
+            releaseLock(old.address)
             throw error
         }
         var new = old.address
@@ -71,8 +71,7 @@ struct PlannedFailover {
                 "\(new) is the primary, but \(old.address) does not follow it yet: look into it before selling there",
                 ExitCode.temporaryFailure)
         }
-        // A replica has the lock as well.
-        if let redis = try? connect(new) { releaseLock(redis) }
+        releaseLock(new)
         return (old.address, new)
     }
 
@@ -80,14 +79,27 @@ struct PlannedFailover {
     private func takeLock(_ primary: BlockingRedis) throws {
         let held = try primary.command(["EXISTS", Self.lockKey]).integer
         if held == 0 {
-            let reply = try primary.command(["SET", Self.lockKey, "1", "NX", "PX", "\(Self.lockMilliseconds)"])
-            let value = reply.value
-            if value.string == "OK" { return }
+            do throws(RedisError) {
+                let reply = try primary.command(["SET", Self.lockKey, "1", "NX", "PX", "\(Self.lockMilliseconds)"])
+                let value = reply.value
+                if value.string == "OK" { return }
+            } catch {
+                // A full primary can still hand over.
+                guard error.code == .outOfMemory else { throw error }
+                return
+            }
         }
         throw CommandFailure("another failover is under way: wait until it is over", ExitCode.temporaryFailure)
     }
 
-    private func releaseLock(_ primary: BlockingRedis) { _ = try? primary.command(["DEL", Self.lockKey]) }
+    /// Lets the next failover begin. A new primary may have to wait for its replica before it takes a write
+    /// (min-replicas-to-write).
+    private func releaseLock(_ address: SocketAddress) {
+        try? wait(Self.catchUpMilliseconds, for: "the lock to go") {
+            guard let redis = try? connect(address) else { return false }
+            return (try? redis.command(["DEL", Self.lockKey])) != nil
+        }
+    }
 
     /// Makes one Sentinel begin, and no second one: it needs nobody's vote, so two would each promote a replica. The
     /// next one is asked only if the first can't be reached, or refuses; if an answer is lost, a failover may have

@@ -56,12 +56,12 @@ import Testing
         try redis.command(["HSET", key, "serving_run_id", "an earlier life"])
         var compared = try #require(try redis.status(sale))
         compared.remaining -= 1
-        #expect(try redis.stamp(compared, epoch: compared.epoch) == false)
+        #expect(try redis.stamp(compared) == false)
         compared.remaining += 1
         compared.epoch += 1
-        #expect(try redis.stamp(compared, epoch: compared.epoch) == false)
+        #expect(try redis.stamp(compared) == false)
         compared.epoch -= 1
-        #expect(try redis.stamp(compared, epoch: compared.epoch))
+        #expect(try redis.stamp(compared))
         #expect(try redis.status(sale)?.servingRunID == redis.facts.runID)
     }
 

@@ -132,6 +132,6 @@ import Testing
     private func liftFence(_ api: APIUnderTest) throws {
         let redis = try api.redis.connect()
         let status = try #require(try redis.status(SaleID("demo")!))
-        #expect(try redis.stamp(status, epoch: status.epoch))
+        #expect(try redis.stamp(status))
     }
 }

@@ -238,12 +238,17 @@ import Testing
         try TestSale.create(under.redis, stock: 10)
         let key = RedisArgument(SaleKeys(Self.sale).sale)
         try under.redis.command(["HSET", key, "serving_run_id", "an earlier life"])
-        for action in ["pause", "resume", "close"] {
-            let refused = try under.salectl([action, "demo"])
-            #expect(refused.code == ExitCode.unavailable)
-            #expect(refused.errors.contains("demo is fenced"), "\(refused.errors)")
+        for action in [BlockingRedis.Control.pause, .resume, .close] {
+            #expect(try under.redis.control(Self.sale, action) == .fenced)
         }
         #expect(try under.redis.command(["XLEN", RedisArgument(SaleKeys(Self.sale).orders)]).integer == 1)
+        let refused = try under.salectl(["close", "demo"])
+        #expect(refused.code == ExitCode.unavailable)
+        #expect(refused.errors.contains("can't be changed before the worker has compared it"), "\(refused.errors)")
+        // It waits for the worker, which is on its way.
+        try under.start()
+        #expect(try under.salectl(["pause", "demo"]).code == 0)
+        #expect(try buy(under) == "P")
     }
 
     @Test func `confirmed units that both stores have lost are not sold again until they are released`() throws {
