@@ -46,7 +46,7 @@ final class Processor {
     /// The same for entries that have been delivered before. Those that a worker may have died of are stored by
     /// themselves.
     func processOlder(_ sale: SaleID, _ entries: [StreamEntry], on redis: BlockingRedis) throws {
-        let entries = addingDeleted(sale, entries)
+        let entries = try addingDeleted(sale, entries, on: redis)
         let deliveries = try StreamReader.deliveries(sale, entries, to: worker, on: redis)
         let parts = Suspicion.parts(entries.map(\.id), deliveries: deliveries, survived: survived[sale] ?? [])
         var tried = 0
@@ -66,9 +66,17 @@ final class Processor {
     }
 
     /// `entries`, and after them the deleted ones of earlier reads that could not be stored.
-    private func addingDeleted(_ sale: SaleID, _ entries: [StreamEntry]) -> [StreamEntry] {
-        let earlier = (deleted[sale] ?? []).subtracting(entries.map(\.id))
-        deleted[sale, default: []].formUnion(entries.filter { $0.fields == nil }.map(\.id))
+    private func addingDeleted(
+        _ sale: SaleID, _ entries: [StreamEntry], on redis: BlockingRedis
+    ) throws -> [StreamEntry] {
+        var earlier = (deleted[sale] ?? []).subtracting(entries.map(\.id))
+        for id in earlier {
+            // A failover may have taken the deletion back.
+            let reply = try redis.command(["XRANGE", "\(SaleKeys(sale).orders)", "\(id)", "\(id)"])
+            let found = reply.value
+            if found.count > 0 { earlier.remove(id) }
+        }
+        deleted[sale] = earlier.union(entries.filter { $0.fields == nil }.map(\.id))
         return entries + earlier.sorted().map { StreamEntry(id: $0, fields: nil) }
     }
 
