@@ -1,6 +1,9 @@
 package import Shared
 
 extension BlockingRedis {
+    /// Entries that are read at once, which is all that is in memory of a stream: at 400 bytes an order, 400 KB.
+    private static let pageEntries = 1000
+
     /// The id of the last entry of a sale's orders stream; nil if the stream is empty, or gone.
     package func lastEntryID(of sale: SaleID) throws(RedisError) -> String? {
         let reply = try command(["XREVRANGE", "\(SaleKeys(sale).orders)", "+", "-", "COUNT", "1"])
@@ -9,9 +12,6 @@ extension BlockingRedis {
         let last = entries[0]
         return last[0].string
     }
-
-    /// Entries that are read at once, which is all that is in memory of a stream: at 400 bytes an order, 400 KB.
-    private static let pageEntries = 1000
 
     /// Calls `body` with each entry after `id`, oldest first, at most `max` of them: with its id, and its names and
     /// values in turn, which are valid only during the call.

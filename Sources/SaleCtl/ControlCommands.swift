@@ -14,6 +14,7 @@ extension Command {
     private static let fenceMilliseconds = 10_000
     private static let pollMilliseconds = 50
 
+    /// Makes a change, and again while it is refused because the sale is fenced.
     private static func whenCompared(_ sale: SaleID, _ change: () throws -> ChangeRefusal?) throws -> ChangeRefusal? {
         let end = Instant.now.advanced(milliseconds: fenceMilliseconds)
         var refusal = try change()

@@ -11,7 +11,8 @@ struct PlannedFailover {
     private static let takeOverMilliseconds = 20_000
     private static let pollMilliseconds = 50
     /// Held by whoever fails over, so that only one does: each of two would have another Sentinel promote another
-    /// replica. It is for as long as a failover takes at most, should its holder die.
+    /// replica. If its holder dies, it expires: later than the pause does, and than the longest failover, which waits
+    /// 5 s for the replicas and three times 20 s for roles to change.
     private static let lockKey: RedisArgument = "sale:failover"
     private static let lockMilliseconds = pauseMilliseconds + 2 * takeOverMilliseconds
 
