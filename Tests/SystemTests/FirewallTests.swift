@@ -3,15 +3,26 @@ import Glibc
 import TestSupport
 import Testing
 
+/// A network namespace for another machine: `$!` is the process that keeps it. Before that process has left ours, a link
+/// moved to it stays here.
+private let separate = """
+    set -eu
+    separate() {
+        unshare --net sleep 60 &
+        until [ "$(readlink /proc/$!/ns/net)" != "$(readlink /proc/$$/ns/net)" ]; do sleep 0.01; done
+    }
+    """
+
 /// A separate machine (a network namespace) with a firewall that tracks connections, a server on port 443, and a buyer
 /// beside it.
 private let machine = """
-    set -eu
+    \(separate)
     ip link set lo up
     ip link add here type veth peer name there
-    unshare --net sleep 60 & buyer=$!
+    separate
+    buyer=$! server=
     trap 'kill $buyer $server' EXIT
-    until ip link set there netns $buyer && nsenter --target $buyer --net ip link show there; do sleep 0.05; done >&2
+    ip link set there netns $buyer
     ip addr add 10.99.0.1/24 dev here
     ip link set here up
     nsenter --target $buyer --net ip addr add 10.99.0.2/24 dev there
@@ -27,15 +38,16 @@ private let machine = """
 
 /// A machine that hides a container behind its own address (NAT), and a server on port 443 that the container asks.
 private let router = """
-    set -eu
+    \(separate)
     ip link set lo up
     echo 1 >/proc/sys/net/ipv4/ip_forward
     hosts=()
     trap 'kill "${hosts[@]}"' EXIT
     for host in 1 2; do
         ip link add to$host type veth peer name up$host
-        unshare --net sleep 60 & hosts+=($!)
-        until ip link set up$host netns $! && nsenter --target $! --net ip link show up$host; do sleep 0.05; done >&2
+        separate
+        hosts+=($!)
+        ip link set up$host netns $!
         ip addr add 10.99.$host.1/24 dev to$host
         ip link set to$host up
         nsenter --target $! --net ip addr add 10.99.$host.2/24 dev up$host
