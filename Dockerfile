@@ -32,6 +32,7 @@ RUN apt-get update \
     && useradd --system --uid 10002 --no-create-home --shell /usr/sbin/nologin ingress \
     && install -d -o ingress -g ingress -m 1777 /var/lib/ingress-sale
 COPY deploy/nginx/ /etc/sale/nginx/
+COPY web/ /usr/share/sale/web/
 COPY deploy/container/health /usr/local/bin/sale-health
 USER ingress
 STOPSIGNAL SIGQUIT

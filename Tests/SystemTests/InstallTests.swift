@@ -84,7 +84,7 @@ import Testing
         let (tree, root) = (try TemporaryDirectory(), try TemporaryDirectory())
         let copied = try ChildProcess.run(
             URL(fileURLWithPath: "/bin/cp"),
-            ["-r"] + ["script", "deploy", "Sources"].map { Ingress.repository.appendingPathComponent($0).path }
+            ["-r"] + ["script", "deploy", "web", "Sources"].map { Ingress.repository.appendingPathComponent($0).path }
                 + [tree.url.path])
         #expect(copied.code == 0, "\(copied.errors)")
         func install() throws -> (code: Int32, output: String, errors: String) {

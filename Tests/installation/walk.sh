@@ -76,8 +76,6 @@ install_it() {
         [ ! -e "/lib/systemd/system/$service.service" ] ||
             equal "$service after script/bootstrap" disabled "$(systemctl is-enabled $service 2>/dev/null || true)"
     done
-    # The buyers' page, where this tree has none of its own.
-    [ -d web ] || { mkdir web && echo '<!doctype html><title>Sale</title><script src=buy.js></script>' >web/index.html && echo 'buy()' >web/buy.js; }
     local from=()
     [ ! -d /root/binaries ] || from=(--binaries /root/binaries)
     must 'it installs' nice script/install "${from[@]}" --release one
@@ -148,6 +146,7 @@ sell() {
     local file
     while IFS= read -r file; do
         must "/$file" cmp <(get "$site/$file") "web/$file"
+        must "/$file, compressed" cmp <(get --header 'Accept-Encoding: gzip' "$site/$file" | gunzip) "web/$file"
     done < <(find web -type f -printf '%P\n' | sort)
     get --dump-header /root/head --output /dev/null $site/
     must 'it may be embedded nowhere, and is what it says it is' bash -c 'grep -qi "^x-content-type-options: nosniff" /root/head &&
