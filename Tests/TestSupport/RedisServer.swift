@@ -1,8 +1,8 @@
 import Foundation
 import Glibc
-import Synchronization
 package import RedisClient
 import Shared
+import Synchronization
 
 /// A real redis-server for one test, on a Unix socket in a directory of its own.
 package final class RedisServer: @unchecked Sendable {

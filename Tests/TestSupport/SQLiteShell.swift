@@ -24,7 +24,8 @@ package final class SQLiteLock {
     package init(_ path: String, readOnly: Bool = false) throws {
         directory = try TemporaryDirectory()
         shell = try ChildProcess(
-            URL(fileURLWithPath: "/usr/bin/sqlite3"), ["-bail", path], errorLog: directory.url.appendingPathComponent("err"),
+            URL(fileURLWithPath: "/usr/bin/sqlite3"), ["-bail", path],
+            errorLog: directory.url.appendingPathComponent("err"),
             input: input.fileHandleForReading, output: output.fileHandleForWriting)
         // The shell has its own copies of these two. We close ours, so that we notice when it ends.
         try input.fileHandleForReading.close()
