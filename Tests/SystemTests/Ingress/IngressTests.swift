@@ -177,8 +177,9 @@ import Testing
         }
     }
 
-    @Test func `shows rotated receipt keys at once, although clients may keep them for minutes`() throws {
-        // A server that gives another answer to each request.
+    @Test(arguments: ["/v1/sales", "/v1/sales/demo", "/v1/sales/demo/queue", "/.well-known/jwks.json"])
+    func `shows no page of an earlier second, however long nobody has asked`(path: String) throws {
+        // In place of the API, a server that answers every request with the time, to be kept for minutes.
         let api = try TemporaryDirectory()
         let ingress = try Ingress(
             .sale,
@@ -194,10 +195,18 @@ import Testing
                 """,
             ])
         try ingress.start()
-        func keys() throws -> HTTPAnswer { try ingress.ask("GET", "/.well-known/jwks.json") }
-        let first = try keys()
-        #expect(first["cache-control"] == "public, max-age=300")
-        #expect(eventually { (try? keys())?.body != first.body })
+        func time(from socket: String) throws -> Double {
+            try #require(Double(UnixHTTPClient(socket).ask("GET", path).body))
+        }
+        let first = try time(from: ingress.socket)
+        var now = first
+        #expect(
+            eventually {
+                now = (try? time(from: api.path("api.sock"))) ?? now
+                return now > first + 3
+            })
+        #expect(try time(from: ingress.socket) >= now.rounded(.down))
+        #expect(try ingress.ask("GET", path)["cache-control"] == "public, max-age=300")
     }
 
     @Test func `refuses in the API's own words`() throws {
