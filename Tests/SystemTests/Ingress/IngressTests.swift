@@ -209,6 +209,19 @@ import Testing
         #expect(try ingress.ask("GET", path)["cache-control"] == "public, max-age=300")
     }
 
+    @Test func `names in every refusal the request that it refuses`() throws {
+        let system = try begin()
+        let ingress = try system.ingress()
+        try ingress.start()
+        for path in ["/v1/sales/none", "/v1/sales/none/queue", "/v1/sales/demo/queue", "/v1/none"] {
+            for _ in 0..<2 {
+                let refused = try ingress.ask("GET", path)
+                #expect(refused.status == (path == "/v1/sales/demo/queue" ? 409 : 404), "\(refused)")
+                #expect(refused.json["instance"] as? String == refused["x-request-id"].map { "urn:trace:\($0)" })
+            }
+        }
+    }
+
     @Test func `refuses in the API's own words`() throws {
         let system = try begin()
         let ingress = try system.ingress()
