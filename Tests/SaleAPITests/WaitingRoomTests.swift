@@ -142,6 +142,21 @@ private struct RoomScene {
         #expect(try scene.api.buy("demo", "a", "k2", ticket: ticket).problem == "purchase-limit")
     }
 
+    @Test func `sells to a buyer whose name JSON has to escape`() throws {
+        let scene = try RoomScene()
+        let buyer = #"o"brien\/1"#
+        try scene.begin(ago: 1000)
+        let ticket = try scene.ticket(buyer)
+        #expect(try scene.place(ticket).json["state"] as? String == "admitted")
+        let won = try scene.api.buy("demo", buyer, "k", ticket: ticket)
+        #expect(won.status == 201, "\(won.body)")
+        let reply = try scene.redis.command(["HKEYS", RedisArgument(SaleKeys(scene.sale).buyers)])
+        let buyers = reply.value
+        #expect(buyers[0].string == buyer)
+        let orders = try scene.api.ask("GET", "/v1/sales/demo/purchases", [scene.api.bearer(buyer)])
+        #expect((orders.json["orders"] as? [[String: Any]])?.count == 1)
+    }
+
     @Test func `refuses a missed turn, and gives a new position at the tail`() throws {
         let scene = try RoomScene(opensIn: 60_000)
         let ticket = try scene.ticket("a")
