@@ -159,9 +159,7 @@ final class SaleAPI: HTTPHandler {
 
     private func join(_ sale: SaleID, _ request: borrowing Request, _ exchange: Exchange) {
         withBuyer(request, exchange) { buyer in
-            guard request.body.isEmpty || request.body.equals("{}") else {
-                return server.respond(exchange, .queueBodyMalformed)
-            }
+            if let fault = JoinRequest.fault(request) { return server.respond(exchange, fault) }
             admit(buyer, exchange) { joins.submit(sale, buyer: buyer, $0, exchange) }
         }
     }

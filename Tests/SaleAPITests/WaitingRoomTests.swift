@@ -347,10 +347,25 @@ private struct RoomScene {
     @Test func `accepts only an empty body or {}`() throws {
         let scene = try RoomScene(opensIn: 60_000)
         let path = "/v1/sales/demo/queue"
-        #expect(try scene.api.ask("POST", path, [scene.api.bearer("a")], body: "{}").status == 201)
-        let answer = try scene.api.ask("POST", path, [scene.api.bearer("a")], body: "{\"position\":1}")
-        #expect(answer.status == 400)
-        #expect(answer.problem == "malformed-body")
+        func join(_ body: String, _ fields: [(String, String)]) throws -> HTTPAnswer {
+            try scene.api.ask("POST", path, [scene.api.bearer("a")] + fields, body: body)
+        }
+        let json = ("Content-Type", "application/json; charset=utf-8")
+        for (index, body) in ["", "{}", "{ }", "{}\n"].enumerated() {
+            #expect(try join(body, [json]).status == (index == 0 ? 201 : 200), "\(body)")
+        }
+        for body in [#"{"position":1}"#, "[]", "{", "{}{}", " "] {
+            let answer = try join(body, [json])
+            #expect(answer.status == 400, "\(body)")
+            #expect(answer.problem == "malformed-body")
+        }
+        for fields in [
+            [], [("Content-Type", "application/x-www-form-urlencoded")], [json, ("Content-Encoding", "gzip")],
+        ] {
+            let answer = try join("{}", fields)
+            #expect(answer.status == 415, "\(fields)")
+            #expect(answer.problem == "unsupported-media-type")
+        }
         #expect(try scene.api.ask("POST", path).status == 401)
         #expect(try scene.api.ask("PUT", path)["Allow"] == "GET, HEAD, OPTIONS, POST")
     }

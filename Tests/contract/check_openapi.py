@@ -279,8 +279,9 @@ def ask_for_purchases(check, ready, tokens):
 def ask_for_queue(check, ready, tokens, tickets):
     waiting = [("Authorization", f"Bearer {tokens['waiting']}")]
 
-    def join(sale, headers=waiting, body=b""):
-        answer = ask(ready, message("POST", f"/v1/sales/{sale}/queue", headers, body))
+    def join(sale, headers=waiting, body=b"", json_type=True):
+        fields = headers + ([("Content-Type", "application/json")] if body and json_type else [])
+        answer = ask(ready, message("POST", f"/v1/sales/{sale}/queue", fields, body))
         check.judge("joinQueue", answer)
         return answer
 
@@ -297,6 +298,8 @@ def ask_for_queue(check, ready, tokens, tickets):
     for sale in ["room", "room", "room-sold-out", "room-ended", "open", "nosuch"]:
         join(sale)
     join("room", headers=[])
+    join("room", body=b"{ }\n")
+    join("room", body=b"{}", json_type=False)
     join("room", body=b'{"position":1}')
     first = show("room")
     show("room", [("If-None-Match", first.get("etag") or "")])
