@@ -130,12 +130,11 @@ final class SaleAPI: HTTPHandler {
         }
     }
 
-    /// Lists the methods that a path allows or, for `*`, those that any path allows (RFC 9110 section 9.3.7).
+    /// Lists the methods that a path allows or, for `*`, those that any path allows.
     private func options(_ request: borrowing Request, _ exchange: Exchange) {
         let route = Route(path: request.path)
         guard route != nil || request.path.equals("*") else { return server.respond(exchange, .notFound) }
-        let allow = route?.allow ?? Route.allowAnywhere
-        server.respond(exchange, .ok, .none, headers: { $0.appendHeader("Allow", allow) }, body: { _ in })
+        server.respondToOptions(exchange, allow: route?.allow ?? Route.allowAnywhere)
     }
 
     private func purchase(_ sale: SaleID, _ request: borrowing Request, _ exchange: Exchange) {
