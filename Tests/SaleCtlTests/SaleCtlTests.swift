@@ -89,6 +89,26 @@ private final class Operator {
         #expect(full.code == ExitCode.io)
     }
 
+    @Test(arguments: [
+        "salectl --help", "salectl --version", "salectl create --help", "salectl create --version", "sale-api --help",
+        "sale-api --version", "sale-worker --help", "sale-worker --version", "stampede --help", "stampede --version",
+    ])
+    func `and every other program report when they can't print`(_ line: String) throws {
+        let directory = ChildProcess.product("salectl").deletingLastPathComponent().path
+        let full = try ChildProcess.run(
+            URL(fileURLWithPath: "/bin/bash"), ["-c", "\(directory)/\(line) > /dev/full"])
+        #expect(full.code == ExitCode.io)
+        let program = line.prefix { $0 != " " }
+        #expect(full.errors == "\(program): the output can't be written: No space left on device\n")
+    }
+
+    @Test(arguments: [["--version"], ["create", "--version"], ["keys", "init", "/nowhere", "--version"]])
+    func `prints its version, whatever the command`(_ line: [String]) throws {
+        let result = try Operator().run(line)
+        #expect(result.code == 0)
+        #expect(result.output == "salectl \(Release.version)\n")
+    }
+
     @Test func `pauses, resumes and closes a sale`() throws {
         let operate = try Operator()
         let sale = try TestSale.create(operate.redis)
