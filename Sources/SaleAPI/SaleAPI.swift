@@ -66,7 +66,7 @@ final class SaleAPI: HTTPHandler {
         receiptKeysPage = ReceiptKeysPage(keys: receiptKeys, server: server)
         joins = JoinQueue(
             context, answers: JoinAnswers(server: server, tickets: tickets), limiter: limiter, metrics: joinMetrics)
-        queuePage = QueuePage(context, receiptKeys: receiptKeys, server: server)
+        queuePage = QueuePage(context, receiptKeys: receiptKeys, server: server, limiter: limiter)
         api = self
     }
 
@@ -170,7 +170,7 @@ final class SaleAPI: HTTPHandler {
             guard let ticket = try tickets.ticket(request, sale) else {
                 return queuePage.answer(sale, request, exchange)
             }
-            ticket.buyer.withBytes { admit($0, exchange) { _ in queuePage.answer(sale, ticket, exchange) } }
+            ticket.buyer.withBytes { admit($0, exchange) { queuePage.answer(sale, ticket, $0, exchange) } }
         } catch {
             server.respond(exchange, .ticket(error))
         }

@@ -379,6 +379,22 @@ private struct RoomScene {
         #expect(try scene.api.join("demo", "b").status == 201)
     }
 
+    @Test func `does not count who comes back when an answer has asked for it`() throws {
+        let scene = try RoomScene(["SALE_RATE_LIMIT": "1/1h"], opensIn: 1000)
+        // It has used up its allowance by joining, and may buy all the same once its turn has come.
+        let ticket = try scene.ticket("a")
+        #expect(try eventually { try scene.api.buy("demo", "a", "k", ticket: ticket).status == 201 })
+    }
+
+    @Test func `does not count a second look at a place that could not be shown`() throws {
+        let scene = try RoomScene(["SALE_RATE_LIMIT": "2/1h"], opensIn: 60_000)
+        let ticket = try scene.ticket("a")
+        scene.api.redis.crash()
+        #expect(try eventually { try scene.api.ask("GET", "/readyz").status == 503 })
+        #expect(try scene.place(ticket).status == 503)
+        #expect(try eventually { try scene.place(ticket).status == 503 })
+    }
+
     @Test func `is unavailable while Redis is away or fenced`() throws {
         let scene = try RoomScene(opensIn: 60_000)
         let ticket = try scene.ticket("a")
