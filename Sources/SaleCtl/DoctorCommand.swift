@@ -10,8 +10,9 @@ extension Command {
         details: """
             Checks the Sentinels (each reached, and which primary it names), Redis (reached, version, primary, the
             settings that keep confirmed orders, its append-only file, the fence of each sale), its replicas (how many,
-            and whether each could take over), the clocks, the key files and their permissions, the database and the
-            free space on its disk. Exit code 0: nothing is wrong; 1: something is, and its line says what to do.
+            and whether each could take over), the clocks, the files of keys, token and password and their permissions,
+            the database and the free space on its disk. Exit code 0: nothing is wrong; 1: something is, and its line
+            says what to do.
             """
     ) { line, context in
         let arguments = try Arguments(line, options: [], flags: ["--json"])
@@ -64,6 +65,8 @@ private struct Doctor {
         }
         clockSource()
         keys()
+        operatorToken()
+        redisPassword()
         database()
     }
 
@@ -187,13 +190,30 @@ private struct Doctor {
         }
     }
 
+    private mutating func operatorToken() {
+        guard let path = context.environment[.opsTokenFile] else { return }
+        do throws(ConfigurationError) {
+            _ = try context.environment.operatorToken()
+            add(.ok, "operator token", path)
+            permissions("operator token's", path)
+        } catch {
+            add(.bad, "operator token", error.description)
+        }
+    }
+
+    /// Whether the password is right has been found by connecting to Redis.
+    private mutating func redisPassword() {
+        guard let path = context.environment[.redisPasswordFile] else { return }
+        permissions("Redis password's", path)
+    }
+
     private mutating func permissions(_ whose: String, _ path: String) {
         var facts = stat()
         guard stat(path, &facts) == 0 else { return }
         let open = facts.st_mode & 0o077
         add(
             open == 0 ? .ok : .bad, "\(whose) permissions",
-            open == 0 ? "its owner only" : "others may read \(path): chmod 600, and rotate the keys")
+            open == 0 ? "its owner only" : "others may read \(path): chmod 600, and replace what they may have read")
     }
 
     private mutating func database() {

@@ -82,7 +82,7 @@ struct Options {
         press / the same time; client_us: CPU microseconds of this client per buyer, without signing.
 
         Exit codes: 0 success, 1 errors or duplicates are not 0, 64 usage, 71 a system call failed or too few
-        descriptors are allowed, 73 the log can't be written, 78 a setting is wrong.
+        descriptors are allowed, 73 the log can't be written, 74 the report can't, 78 a setting is wrong.
         """
 
     init(_ line: [String]) throws(Arguments.UsageError) {

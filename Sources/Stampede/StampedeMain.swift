@@ -11,8 +11,8 @@ enum StampedeMain {
 
     static func main() {
         let line = Array(CommandLine.arguments.dropFirst())
-        if line.contains("--help") || line.contains("-h") { return print(Options.help) }
-        if line.contains("--version") { return print("stampede \(Release.version)") }
+        if line.contains("--help") || line.contains("-h") { return printLine(Options.help) }
+        if line.contains("--version") { return printLine("stampede \(Release.version)") }
         let options: Options
         do throws(Arguments.UsageError) {
             options = try Options(line)
@@ -36,7 +36,7 @@ enum StampedeMain {
                 fail("the log \(options.logPath ?? "") is incomplete: \(failure)", ExitCode.cantCreate)
             }
             let report = Report(buyers, start: stampede.start, cpuMicroseconds: stampede.cpuMicroseconds)
-            print(options.json ? report.json : report.text)
+            printLine(options.json ? report.json : report.text)
             exit(report.errors == 0 && report.duplicates == 0 ? ExitCode.ok : ExitCode.negative)
         } catch {
             fail(error.description, ExitCode.osError)
@@ -72,6 +72,8 @@ enum StampedeMain {
         let bytes = Array(line.utf8)
         _ = write(2, bytes, bytes.count)
     }
+
+    private static func printLine(_ text: String) { Program.print("stampede", line: text) }
 
     private static func fail(_ message: String, _ code: Int32) -> Never { Program.fail("stampede", message, code) }
 }

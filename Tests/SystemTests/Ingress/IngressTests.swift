@@ -332,10 +332,15 @@ import Testing
             #expect((try? JSONSerialization.jsonObject(with: Data(line.utf8))) != nil, "\(line)")
         }
         let theirs = "0af7651916cd43dd8448eb211c80319c"
-        let traced = try ingress.ask(
-            "GET", "/v1/sales/demo/purchases",
-            headers: [("traceparent", "00-\(theirs)-b7ad6b7169203331-01"), ("Authorization", "Bearer \(token)")])
-        #expect(traced["x-request-id"] == theirs)
+        func trace(_ traceparent: String) throws -> String? {
+            let headers = [("traceparent", traceparent), ("Authorization", "Bearer \(token)")]
+            return try ingress.ask("GET", "/v1/sales/demo/purchases", headers: headers)["x-request-id"]
+        }
+        let rest = "\(theirs)-b7ad6b7169203331-01"
+        for valid in ["00-\(rest)", "01-\(rest)", "fe-\(rest)-more"] { #expect(try trace(valid) == theirs, "\(valid)") }
+        for invalid in ["ff-\(rest)", "00-\(rest)-more", "01-\(rest)more", "0G-\(rest)"] {
+            #expect(try trace(invalid) != theirs, "\(invalid)")
+        }
     }
 
     @Test func `gives a slow sender ten seconds, unnoticed by the API`() throws {
