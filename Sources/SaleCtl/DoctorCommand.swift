@@ -9,10 +9,10 @@ extension Command {
         "doctor", "[--json]", "Checks whether everything is ready for a sale.",
         details: """
             Checks the Sentinels (each reached, and which primary it names), Redis (reached, version, primary, the
-            settings that keep confirmed orders, its append-only file, the fence of each sale), its replicas (how many,
-            and whether each could take over), the clocks, the files of keys, token and password and their permissions,
-            the database and the free space on its disk. Exit code 0: nothing is wrong; 1: something is, and its line
-            says what to do.
+            settings that keep confirmed orders, its append-only file, the fence and the waiting room of each sale), its
+            replicas (how many, and whether each could take over), the clocks, the files of keys, token and password and
+            their permissions, the database and the free space on its disk. Exit code 0: nothing is wrong; 1: something
+            is, and its line says what to do.
             """
     ) { line, context in
         let arguments = try Arguments(line, options: [], flags: ["--json"])
@@ -155,6 +155,11 @@ private struct Doctor {
                 served
                     ? "\(report.state), backlog \(report.backlog)"
                     : "fenced: the worker lifts that once Redis and SQLite agree; see salectl reconcile \(sale)")
+            if let queue = try redis.queue(sale), queue.joined > 0, queue.lastPosition == 0 {
+                add(
+                    .bad, "waiting room \(sale)",
+                    "\(SaleKeys(sale).joined) was deleted, and nobody can join: the worker restores it, is it running?")
+            }
         } catch {
             guard error.code == .unexpectedReply else { throw error }
             add(.bad, "sale \(sale)", error.message)

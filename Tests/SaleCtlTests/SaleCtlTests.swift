@@ -382,6 +382,17 @@ private final class Operator {
         #expect(warning?["detail"]?.contains("auto-aof-rewrite-percentage is 100") == true)
     }
 
+    @Test func `the doctor says that nobody can join a waiting room`() throws {
+        let operate = try Operator()
+        _ = try operate.run(["keys", "init", operate.server.directory.path("keys")])
+        let sale = try TestSale.create(operate.redis, admission: .init(rate: 50, turnWindowMilliseconds: 5000))
+        let joined = RedisArgument(SaleKeys(sale).joined)
+        _ = try TestSale.join(operate.redis, sale, ["a"])
+        #expect(try operate.findings("bad").isEmpty)
+        try operate.redis.command(["DEL", joined])
+        #expect(try operate.findings("bad") == ["waiting room demo"])
+    }
+
     @Test func `the doctor examines each replica as the primary that it may become`() throws {
         let confirming = ["--min-replicas-to-write", "1", "--repl-diskless-sync-delay", "0"]
         let operate = try Operator(RedisServer.followed() + confirming, replicas: 1)
