@@ -16,6 +16,7 @@ package struct Attempt: Equatable, Sendable {
     /// 0 if no answer came.
     package var status: Int
     package var problem: String?
+    /// Only of a win, and not even then if the answer named none: then a promise is broken, and the check says so.
     package var position: Int?
 
     package init(
@@ -39,6 +40,18 @@ package struct Attempt: Equatable, Sendable {
     package var isSoldOut: Bool { status == 409 && problem == "sold-out" }
     /// Whether it may have been decided without the buyer knowing, also if a proxy got no answer.
     package var isUnknown: Bool { responded == nil || [202, 500, 502, 504].contains(status) }
+    /// Whether it was refused, and not asked to come back: the buyer has no reason to press again.
+    var isRefused: Bool {
+        (400..<500).contains(status) && status != 429 && !(problem.map(Self.comeBack.contains) ?? false)
+    }
+
+    /// What it was answered, if that was no.
+    var refusal: String { problem ?? "\(status)" }
+
+    /// Refusals for now, or until the buyer has a ticket.
+    private static let comeBack: Set = [
+        "sale-not-open", "sale-paused", "turn-not-yet", "turn-missed", "ticket-required", "ticket-outdated",
+    ]
 
     /// Why a line is not an attempt.
     package struct Malformed: Error, CustomStringConvertible {
@@ -100,7 +113,7 @@ package struct Attempt: Equatable, Sendable {
         }
         try reader.end()
         guard attempt.invoked >= 0, attempt.status >= 0, !attempt.buyer.isEmpty, !attempt.key.isEmpty,
-            attempt.won == (attempt.position != nil)
+            attempt.won || attempt.position == nil
         else { throw .malformed }
         return attempt
     }

@@ -7,28 +7,36 @@ package struct Checker {
     private let attempts: [Attempt]
     private let stored: StoredSale
     private let rest: RedisRest
-    /// By key.
-    private let orders: [String: Order]
+    /// Units that were put on sale.
+    private let total: Int
+    private let orders: [Purchase: Order]
     private let confirmations: Confirmations
-    private let confirmationOf: [KeyAndPosition: Confirmations.Confirmation]
+    private let confirmationOf: [Win: Confirmations.Confirmation]
+    private let chances: Chances
 
     package private(set) var violations: [Violation] = []
 
-    package init(attempts: [Attempt], stored: StoredSale, rest: RedisRest) {
+    /// - Parameter stock: the units that were put on sale; nil if SQLite's word counts.
+    package init(attempts: [Attempt], stored: StoredSale, rest: RedisRest, stock: Int? = nil) {
         self.attempts = attempts
         self.stored = stored
         self.rest = rest
-        orders = Dictionary(stored.orders.map { ($0.key, $0) }) { first, _ in first }
+        total = stock ?? stored.record.stockTotal
+        orders = Dictionary(stored.orders.map { ($0.purchase, $0) }) { first, _ in first }
         confirmations = Confirmations(attempts)
         confirmationOf = Dictionary(
-            confirmations.all.map { (KeyAndPosition(key: $0.key, position: $0.position), $0) }
+            confirmations.all.map { (Win(purchase: $0.purchase, position: $0.position), $0) }
         ) { first, _ in first }
+        chances = Chances(attempts)
         checkStock()
+        checkHeld()
         checkConfirmed()
         checkAsked()
+        checkLimit()
         checkAnswers()
         checkOrderOfService()
         checkSoldOut()
+        checkRefused()
         checkGaps()
         checkRest()
     }
@@ -38,18 +46,19 @@ package struct Checker {
     }
 
     /// Identifies a win, however often it was confirmed.
-    private struct KeyAndPosition: Hashable {
-        var key: String
+    private struct Win: Hashable {
+        var purchase: Purchase
+        /// nil if the answer named none.
         var position: Int?
     }
 
     private func confirmation(of order: Order) -> Confirmations.Confirmation? {
-        confirmationOf[KeyAndPosition(key: order.key, position: order.id.position)]
+        confirmationOf[Win(purchase: order.purchase, position: order.id.position)]
     }
 
     /// When the attempt that an order was given to was sent, at the earliest; nil if no attempt can have won it.
     private func asked(for order: Order) -> Int? {
-        confirmation(of: order)?.asked ?? confirmations.firstUnknown[order.key]
+        confirmation(of: order)?.asked ?? confirmations.firstUnknown[order.purchase]
     }
 
     private var storedUnits: Int { stored.orders.reduce(0) { $0 + $1.quantity } }
@@ -65,90 +74,112 @@ package struct Checker {
     // MARK: Invariants
 
     private mutating func checkStock() {
-        let total = stored.record.stockTotal
         if storedUnits > total { violate(.neverOversold, "\(storedUnits) units are stored of \(total)") }
-        // Each confirmed key is a promised unit, also if one position was confirmed to two keys.
-        let confirmed = Set(attempts.filter(\.won).map { KeyAndPosition(key: $0.key, position: $0.position) })
-        if confirmed.count > total {
-            violate(.neverOversold, "\(confirmed.count) orders were confirmed of \(total) units")
+        // Each confirmed purchase is a promised unit, also if one position was confirmed to two of them.
+        if confirmationOf.count > total {
+            violate(.neverOversold, "\(confirmationOf.count) orders were confirmed of \(total) units")
         }
+        let settled = Set(attempts.filter { $0.won || $0.isRefused }.map(\.purchase))
+        // A purchase that was refused for a true reason can't get a unit that is left.
+        let wanted = settled.subtracting(attempts.filter(isRightlyRefused).map(\.purchase)).count
         // While a buyer has no final answer, a unit may rightly be left.
-        let keys = Set(attempts.map(\.key))
-        let settled = Set(attempts.filter { $0.won || $0.isSoldOut }.map(\.key))
-        if keys.count >= total, settled == keys, accountedUnits < total - returnedUnits {
+        if wanted >= total, settled == Set(attempts.map(\.purchase)), accountedUnits < total - returnedUnits {
+            violate(.neverUndersold, "\(total - accountedUnits) units are left, and \(wanted) buyers wanted \(total)")
+        }
+    }
+
+    /// A unit that is neither on sale nor in a stored order was won by somebody.
+    private mutating func checkHeld() {
+        let held = accountedUnits - storedUnits
+        let won = chances.count(besides: orders)
+        if held > won {
             violate(
-                .neverUndersold, "\(total - accountedUnits) units are left, and \(keys.count) buyers wanted \(total)")
+                .neverUndersold,
+                "\(held) units are withheld or dead letters, and at most \(won) buyers can have won one of them")
         }
     }
 
     private mutating func checkConfirmed() {
-        var seen: Set<KeyAndPosition> = []
-        for attempt in attempts
-        where attempt.won && seen.insert(KeyAndPosition(key: attempt.key, position: attempt.position)).inserted {
-            let confirmed = attempt.position ?? 0
-            guard let order = orders[attempt.key] else {
+        var seen: Set<Win> = []
+        for attempt in attempts where attempt.won {
+            guard seen.insert(Win(purchase: attempt.purchase, position: attempt.position)).inserted else { continue }
+            guard let confirmed = attempt.position else {
+                violate(.confirmedIsStored, line: attempt.line, "\(attempt.buyer) has won, and was told no position")
+                continue
+            }
+            guard let order = orders[attempt.purchase] else {
                 violate(
                     .confirmedIsStored, line: attempt.line, "position \(confirmed) of \(attempt.buyer) is not stored")
                 continue
             }
-            if order.id.position != attempt.position || order.buyer != attempt.buyer {
+            if order.id.position != confirmed {
                 violate(
                     .confirmedIsStored, line: attempt.line,
-                    "position \(confirmed) was confirmed to \(attempt.buyer), and \(order.id.position) is stored for "
-                        + order.buyer)
+                    "position \(confirmed) was confirmed to \(attempt.buyer), and \(order.id.position) is stored")
             }
         }
     }
 
     private mutating func checkAsked() {
-        let mayHaveWon = Set(attempts.filter { $0.won || $0.isUnknown }.map(\.key))
-        for order in stored.orders where !mayHaveWon.contains(order.key) {
-            violate(
-                .storedWasAsked,
-                "position \(order.id.position) is stored, and \(order.buyer) was refused, or never asked")
+        for order in stored.orders {
+            let position = order.id.position
+            if !chances.contains(order.purchase) {
+                violate(
+                    .storedWasAsked, "position \(position) is stored, and \(order.buyer) was refused, or never asked")
+            }
+            if let first = orders[order.purchase]?.id.position, first != position {
+                violate(.storedWasAsked, "one purchase of \(order.buyer) is stored at \(first) and at \(position)")
+            }
+            if order.quantity != 1 {
+                violate(.storedWasAsked, "position \(position) is stored with \(order.quantity) units instead of one")
+            }
+        }
+    }
+
+    private mutating func checkLimit() {
+        // Both what is stored and what was confirmed is promised.
+        var positions: [String: Set<Int>] = [:]
+        for order in stored.orders { positions[order.buyer, default: []].insert(order.id.position) }
+        for win in confirmations.all { positions[win.purchase.buyer, default: []].insert(win.position) }
+        let most = stored.record.maxPerBuyer
+        for (buyer, positions) in positions.sorted(by: { $0.key < $1.key }) where positions.count > most {
+            violate(.limitPerBuyer, "\(buyer) has \(positions.count) units, of \(most) that it may have")
         }
     }
 
     private mutating func checkAnswers() {
-        var positionOfKey: [String: Int] = [:]
-        var keyOfPosition: [Int: String] = [:]
-        var knownAt: [String: Int] = [:]
+        var positionOf: [Purchase: Int] = [:]
+        var purchaseAt: [Int: Purchase] = [:]
+        var knownAt: [Purchase: Int] = [:]
         for attempt in attempts where attempt.won {
-            guard let position = attempt.position, let responded = attempt.responded else { continue }
-            if let other = positionOfKey.updateValue(position, forKey: attempt.key), other != position {
+            guard let responded = attempt.responded else { continue }
+            knownAt[attempt.purchase] = min(knownAt[attempt.purchase] ?? .max, responded)
+            guard let position = attempt.position else { continue }
+            if let other = positionOf.updateValue(position, forKey: attempt.purchase), other != position {
                 violate(
                     .sameAnswerForEver, line: attempt.line,
                     "positions \(other) and \(position) were confirmed to \(attempt.buyer)")
             }
-            if let other = keyOfPosition.updateValue(attempt.key, forKey: position), other != attempt.key {
+            if let other = purchaseAt.updateValue(attempt.purchase, forKey: position), other != attempt.purchase {
                 violate(
                     .sameAnswerForEver, line: attempt.line,
-                    "position \(position) was confirmed to keys \(other) and \(attempt.key)")
+                    "position \(position) was confirmed to \(other.buyer) and to \(attempt.buyer)")
             }
-            knownAt[attempt.key] = min(knownAt[attempt.key] ?? .max, responded)
         }
         for attempt in attempts where (400..<500).contains(attempt.status) && attempt.status != 429 {
-            if let known = knownAt[attempt.key], known < attempt.invoked {
+            if let known = knownAt[attempt.purchase], known < attempt.invoked {
                 violate(
                     .sameAnswerForEver, line: attempt.line,
-                    "\(attempt.buyer) had won, and was answered \(attempt.problem ?? "no")")
+                    "\(attempt.buyer) had won, and was answered \(attempt.refusal)")
             }
         }
     }
 
-    /// In the order of the attempts that won them, each position is greater than every position that was answered
-    /// before its attempt was sent. Positions are a total order, so this is all that can be asked.
     private mutating func checkOrderOfService() {
-        let answered = confirmations.all.sorted { $0.answered < $1.answered }
-        let inTurn = stored.orders.compactMap { order in asked(for: order).map { (order: order, at: $0) } }
-            .sorted { $0.at < $1.at }
-        var next = 0
-        var highest = 0
-        for (order, at) in inTurn {
-            while next < answered.count, answered[next].answered < at {
-                highest = max(highest, answered[next].position)
-                next += 1
-            }
+        let known = KnownPositions(confirmations.all)
+        for order in stored.orders {
+            guard let asked = asked(for: order) else { continue }
+            let highest = known.highest(before: asked)
             if order.id.position <= highest {
                 violate(
                     .firstComeFirstServed, line: confirmation(of: order)?.line,
@@ -158,32 +189,46 @@ package struct Checker {
     }
 
     private mutating func checkSoldOut() {
-        guard let first = attempts.filter(\.isSoldOut).min(by: { ($0.responded ?? .max) < ($1.responded ?? .max) }),
+        let refused = attempts.filter(\.isSoldOut)
+        guard let first = refused.min(by: { ($0.responded ?? .max) < ($1.responded ?? .max) }),
             let answered = first.responded
         else { return }
-        let total = stored.record.stockTotal - returnedUnits
-        if accountedUnits < total {
-            violate(.soldOutWhenTrue, line: first.line, "\(total - accountedUnits) units were never sold")
+        if accountedUnits < total - returnedUnits {
+            violate(
+                .soldOutWhenTrue, line: first.line, "\(total - returnedUnits - accountedUnits) units were never sold")
         }
-        // The log does not show which of the later orders got the returned units.
-        guard returnedUnits == 0 else { return }
-        // Every winning attempt must have been sent before the first "sold out" was answered.
+        var told: [Purchase: Attempt] = [:]
+        for attempt in refused where attempt.invoked < told[attempt.purchase]?.invoked ?? .max {
+            told[attempt.purchase] = attempt
+        }
+        var late: [(line: Int, message: String)] = []
         for order in stored.orders {
+            let position = order.id.position
             if let sent = asked(for: order), sent > answered {
-                violate(
-                    .soldOutWhenTrue, line: first.line,
-                    "position \(order.id.position) was asked for only after the first \"sold out\"")
+                // Every winning attempt must have been sent before the first "sold out" was answered.
+                late.append((first.line, "position \(position) was asked for only after the first \"sold out\""))
+            } else if let no = told[order.purchase], no.invoked <= confirmation(of: order)?.answered ?? .max {
+                // A buyer who is answered "sold out" has not won, and can't win any more, not even by an earlier attempt
+                // that was still on its way.
+                late.append((no.line, "\(order.buyer) was answered \"sold out\", and got position \(position)"))
             }
         }
-        // A buyer who is answered "sold out" has not won, and can't win any more, not even by an earlier attempt that
-        // was still on its way.
-        for attempt in attempts where attempt.isSoldOut {
-            guard let order = orders[attempt.key],
-                attempt.invoked <= confirmation(of: order)?.answered ?? .max
-            else { continue }
-            violate(
-                .soldOutWhenTrue, line: attempt.line,
-                "\(attempt.buyer) was answered \"sold out\", and got position \(order.id.position)")
+        // Except for as many as units came back. The log does not show which of these orders got them.
+        for (line, message) in late.dropFirst(returnedUnits) { violate(.soldOutWhenTrue, line: line, message) }
+    }
+
+    /// Whether it was refused for good, for a reason that is true; of "sold out" the whole history decides that.
+    private func isRightlyRefused(_ attempt: Attempt) -> Bool {
+        switch attempt.problem {
+        case "sale-ended": stored.record.settings.closesAt != nil
+        case "purchase-limit": chances.others(before: attempt) >= stored.record.maxPerBuyer
+        default: false
+        }
+    }
+
+    private mutating func checkRefused() {
+        for attempt in attempts where attempt.isRefused && !attempt.isSoldOut && !isRightlyRefused(attempt) {
+            violate(.refusedWhenTrue, line: attempt.line, "\(attempt.buyer) was answered \(attempt.refusal)")
         }
     }
 
@@ -198,7 +243,7 @@ package struct Checker {
     }
 
     private mutating func checkRest() {
-        let gone = stored.record.stockTotal - rest.remaining
+        let gone = total - rest.remaining
         if gone != accountedUnits {
             violate(
                 .conservation,

@@ -76,14 +76,9 @@ package struct Fairness: Equatable, Sendable {
             }
             latest = max(latest, confirmation.asked)
         }
-        let answered = confirmations.sorted { $0.answered < $1.answered }
-        var next = 0
-        var highest = 0
-        for confirmation in confirmations.sorted(by: { $0.asked < $1.asked }) {
-            while next < answered.count, answered[next].answered < confirmation.asked {
-                highest = max(highest, answered[next].position)
-                next += 1
-            }
+        let known = KnownPositions(confirmations)
+        for confirmation in confirmations {
+            let highest = known.highest(before: confirmation.asked)
             if confirmation.position < highest {
                 order.inversions.append(
                     Inversion(
@@ -99,7 +94,7 @@ package struct Fairness: Equatable, Sendable {
         guard let last = winners.last, let first = refused.compactMap(\.responded).min() else { return nil }
         let earlier = refused.filter { $0.invoked < last.asked }
         return Cut(
-            lastPosition: last.position, soldOutAfter: first - last.asked, missedIt: Set(earlier.map(\.key)).count,
+            lastPosition: last.position, soldOutAfter: first - last.asked, missedIt: Set(earlier.map(\.purchase)).count,
             largestLead: earlier.map { last.asked - $0.invoked }.max() ?? 0,
             wonAfter: winners.reduce(0) { $0 + ($1.asked > first ? 1 : 0) })
     }

@@ -29,6 +29,8 @@
                     ("if quantity > left then return 'I', left end", ""),
                 ]
             case .soldOutEarly: [("if left <= 0 then", "if left < 10 then")]
+            case .endedEarly: [("if has_ended then return 'E' end", "if has_ended or left < 10 then return 'E' end")]
+            case .noLimit: [("if bought + quantity > max_per_buyer then", "if false then")]
             case .takeBeforeChecks:
                 [
                     (

@@ -9,10 +9,11 @@ extension Command {
     private static let shownMax = 20
 
     static let check = Command(
-        "check", "ID --log FILE [--met FAULT[,FAULT…]] [--json]",
+        "check", "ID --log FILE [--stock N] [--met FAULT[,FAULT…]] [--json]",
         "Proves from a stampede's log, SQLite and Redis that a sale kept every promise.",
         details: """
               --log FILE    what stampede --log has written
+              --stock N     the units that you have put on sale, with every restock; otherwise SQLite's word counts
               --met FAULTS  the faults that the run must have met to prove anything:
                             \(Fault.allCases.map(\.rawValue).joined(separator: ", "))
               --json        as JSON
@@ -23,8 +24,9 @@ extension Command {
             that it has won, or that the sale is sold out.
             """
     ) { line, context in
-        let arguments = try Arguments(line, options: ["--log", "--met"], flags: ["--json"], words: 1...1)
+        let arguments = try Arguments(line, options: ["--log", "--stock", "--met"], flags: ["--json"], words: 1...1)
         let sale = try Arguments.sale(arguments.words[0])
+        let stock = try arguments.integer("--stock", in: 1...Limits.stockMax)
         let faults = try faults(arguments.value("--met") ?? "")
         // A position in a waiting room is none in the sale: `fairness` looks at both, this only at what was sold.
         let attempts = try attempts(arguments.required("--log")).filter { !$0.isJoin }
@@ -40,7 +42,7 @@ extension Command {
         let rest = RedisRest(
             remaining: live.status.remaining, pending: try redis.unacknowledged(sale),
             differences: Comparison(sale, redis: live, sqlite: account).differences.map(\.description))
-        let violations = Checker(attempts: attempts, stored: stored, rest: rest).violations
+        let violations = Checker(attempts: attempts, stored: stored, rest: rest, stock: stock).violations
         var missed = faults.filter { !$0.isMet(in: attempts) }.map(\.rawValue)
         if !attempts.contains(where: { $0.won || $0.isSoldOut }) { missed.append("decision") }
         let times = AnswerTimes(attempts)

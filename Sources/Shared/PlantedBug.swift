@@ -17,6 +17,10 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     case noStockCheck = "no_stock_check"
     /// It says "sold out" while the last units are left.
     case soldOutEarly = "sold_out_early"
+    /// It says "ended" of an open sale while the last units are left.
+    case endedEarly = "ended_early"
+    /// A buyer gets as many units as it has keys.
+    case noLimit = "no_limit"
     /// Stock is decremented before the checks, so that a refused purchase takes units too.
     case takeBeforeChecks = "take_before_checks"
     /// A key that has won wins again.

@@ -9,6 +9,8 @@ private struct History {
     var attempts: [Attempt]
     var stored: StoredSale
     var rest = RedisRest(remaining: 0, pending: 0, differences: [])
+    /// The units that the test knows of; nil if SQLite's word counts.
+    var stock: Int?
 
     private static let sale = SaleID("demo")!
 
@@ -45,7 +47,7 @@ private struct History {
     }
 
     func violated() -> Set<Invariant> {
-        Set(Checker(attempts: attempts, stored: stored, rest: rest).violations.map(\.invariant))
+        Set(Checker(attempts: attempts, stored: stored, rest: rest, stock: stock).violations.map(\.invariant))
     }
 }
 
@@ -93,6 +95,95 @@ private struct History {
     @Test func `sees an order that is stored for somebody else, or at another position`() {
         #expect(violated { $0.stored.orders[0].buyer = "b9" }.contains(.confirmedIsStored))
         #expect(violated { $0.attempts[0].position = 3 }.contains(.confirmedIsStored))
+    }
+
+    @Test func `sees a win without a position`() {
+        #expect(violated { $0.attempts[0].position = nil } == [.confirmedIsStored])
+        // Also if a later answer has it.
+        #expect(violated { $0.attempts[7].position = nil } == [.confirmedIsStored])
+        let refused = violated {
+            $0.attempts[0].position = nil
+            $0.attempts[7] = History.attempt(1, at: 97, 98, 409, nil, "sold-out")
+        }
+        #expect(refused.contains(.sameAnswerForEver))
+    }
+
+    @Test func `sees an order that its buyer did not ask for in this way`() {
+        // Buyer 3 never learns of its win, so there is no confirmation to compare with.
+        func found(_ change: (inout Order) -> Void) -> Set<Invariant> {
+            violated {
+                $0.attempts.remove(at: 4)
+                change(&$0.stored.orders[2])
+            }
+        }
+        #expect(found { _ in } == [])
+        #expect(found { $0.buyer = "mallory" } == [.storedWasAsked])
+        #expect(found { $0.key = "k9" } == [.storedWasAsked])
+        let larger = violated {
+            $0.stored.record.stockTotal = 4
+            $0.stored.orders[2].quantity = 2
+        }
+        #expect(larger == [.storedWasAsked])
+    }
+
+    @Test func `sees a purchase that is stored twice, and a key that is stored for another buyer, too`() {
+        func found(_ buyer: String) -> Set<Invariant> {
+            violated {
+                $0.stored.record.stockTotal = 4
+                $0.stored.record.maxPerBuyer = 2
+                $0.stored.orders.append(History.order(4, buyer: 3))
+                $0.stored.orders[3].buyer = buyer
+            }
+        }
+        #expect(found("b3") == [.storedWasAsked])
+        #expect(found("mallory") == [.storedWasAsked])
+    }
+
+    @Test func `tells two buyers apart who use the same key`() {
+        let found = violated {
+            for index in $0.attempts.indices { $0.attempts[index].key = "k" }
+            for index in $0.stored.orders.indices { $0.stored.orders[index].key = "k" }
+        }
+        #expect(found == [])
+    }
+
+    @Test func `sees a buyer with more units than it may have`() {
+        // Buyer 1 has a second key, in place of buyer 3.
+        func found(maxPerBuyer: Int) -> Set<Invariant> {
+            violated {
+                $0.stored.record.maxPerBuyer = maxPerBuyer
+                for index in 2...4 { $0.attempts[index].buyer = "b1" }
+                $0.stored.orders[2].buyer = "b1"
+            }
+        }
+        #expect(found(maxPerBuyer: 2) == [])
+        #expect(found(maxPerBuyer: 1) == [.limitPerBuyer])
+    }
+
+    @Test func `does not trust SQLite about the stock if it is given`() {
+        // Both stores say that there were twice as many.
+        func found(_ stock: Int?) -> Set<Invariant> {
+            violated {
+                $0.stored.record.stockTotal = 6
+                $0.stored.orders.append(History.order(4, buyer: 4))
+                $0.stored.orders.append(History.order(5, buyer: 5))
+                $0.stored.orders.append(History.order(6, buyer: 6))
+                $0.attempts[5] = History.attempt(4, at: 60, 90, 201, 4)
+                $0.attempts[6] = History.attempt(5, at: 95, 96, 201, 5)
+                $0.attempts.append(History.attempt(6, at: 97, 98, 201, 6))
+                $0.stock = stock
+            }
+        }
+        #expect(found(nil) == [])
+        #expect(found(6) == [])
+        #expect(found(3).contains(.neverOversold))
+        let unsold = violated {
+            $0.stored.record.stockTotal = 6
+            $0.rest.remaining = 3
+            $0.attempts.removeSubrange(5...6)
+            $0.stock = 3
+        }
+        #expect(unsold == [.conservation])
     }
 
     @Test func `sees an order of a buyer who was refused`() {
@@ -170,14 +261,150 @@ private struct History {
         #expect(late == [.soldOutWhenTrue])
     }
 
-    @Test func `accepts a win after sold out if units were released`() {
+    @Test func `accepts as many wins after sold out as units came back`() {
+        func found(restocked: Int, released: Int) -> Set<Invariant> {
+            violated {
+                // Buyer 3 is answered "sold out" and presses again; buyer 6 comes even later.
+                $0.attempts[2...4] = [
+                    History.attempt(3, at: 40, 50, 409, nil, "sold-out"), History.attempt(3, at: 70, 80, 201, 3),
+                ]
+                $0.attempts.append(History.attempt(6, at: 85, 86, 201, 4))
+                $0.stored.record.stockTotal = 4
+                $0.stored.orders.append(History.order(4, buyer: 6))
+                $0.stored.restocked = restocked
+                if released > 0 {
+                    $0.stored.losses = [.init(positions: 5...5, units: released, isReleased: true)]
+                }
+            }
+        }
+        #expect(found(restocked: 1, released: 1) == [])
+        #expect(found(restocked: 2, released: 0) == [])
+        #expect(found(restocked: 1, released: 0) == [.soldOutWhenTrue])
+        #expect(found(restocked: 0, released: 1) == [.soldOutWhenTrue])
+    }
+
+    @Test func `sees a refusal without a reason, or for a wrong one`() {
+        func found(_ status: Int, _ problem: String?) -> Set<Invariant> {
+            violated { $0.attempts[6] = History.attempt(5, at: 95, 96, status, nil, problem) }
+        }
+        #expect(found(404, "not-found") == [.refusedWhenTrue])
+        #expect(found(404, nil) == [.refusedWhenTrue])
+        #expect(found(401, "unauthorized") == [.refusedWhenTrue])
+        #expect(found(409, "insufficient-stock") == [.refusedWhenTrue])
+        #expect(found(409, "sale-ended") == [.refusedWhenTrue])
+        #expect(found(409, "purchase-limit") == [.refusedWhenTrue])
+        // These ask the buyer to come back.
+        for problem in ["sale-not-open", "sale-paused", "turn-not-yet", "turn-missed", "ticket-outdated"] {
+            #expect(found(409, problem) == [])
+        }
+        #expect(found(429, "rate-limited") == [])
+    }
+
+    @Test func `accepts "ended" of a sale that has an end`() {
         let found = violated {
-            $0.attempts[2...4] = [
-                History.attempt(3, at: 40, 50, 409, nil, "sold-out"), History.attempt(3, at: 70, 80, 201, 3),
-            ]
-            $0.stored.losses = [.init(positions: 4...4, units: 1, isReleased: true)]
+            $0.stored.record.settings.closesAt = UnixMilliseconds(2)
+            $0.attempts[6] = History.attempt(5, at: 95, 96, 409, nil, "sale-ended")
         }
         #expect(found == [])
+        // It was closed while a unit was left.
+        let closed = violated {
+            $0.stored.record.settings.closesAt = UnixMilliseconds(2)
+            $0.stored.orders.removeLast()
+            $0.attempts[2...6] = [
+                History.attempt(3, at: 40, 50, 409, nil, "sale-ended"),
+                History.attempt(4, at: 60, 90, 409, nil, "sale-ended"),
+                History.attempt(5, at: 95, 96, 409, nil, "sale-ended"),
+            ]
+            $0.rest.remaining = 1
+        }
+        #expect(closed == [])
+    }
+
+    @Test func `accepts "limit" of a buyer who had won, or may have`() {
+        // Buyer 3 presses with a second key.
+        func found(at invoked: Int, maxPerBuyer: Int = 1) -> Set<Invariant> {
+            violated {
+                $0.stored.record.maxPerBuyer = maxPerBuyer
+                $0.attempts.append(History.attempt(3, at: invoked, invoked + 5, 409, nil, "purchase-limit"))
+                $0.attempts[8].key = "second"
+            }
+        }
+        // The lost attempt, sent at 40, may have won.
+        #expect(found(at: 50) == [])
+        #expect(found(at: 30) == [.refusedWhenTrue])
+        #expect(found(at: 50, maxPerBuyer: 2) == [.refusedWhenTrue])
+    }
+
+    @Test(arguments: [(404, "not-found"), (401, "unauthorized"), (409, "sale-ended"), (409, "purchase-limit")])
+    func `sees a unit that was never sold, whatever a buyer was refused for`(_ status: Int, _ problem: String) {
+        let found = violated {
+            $0.stored.orders.removeLast()
+            $0.attempts[2...4] = [History.attempt(3, at: 40, 80, status, nil, problem)]
+            // Nobody is told that it is sold out.
+            $0.attempts.removeSubrange(3...4)
+            $0.rest.remaining = 1
+        }
+        #expect(found == [.neverUndersold, .refusedWhenTrue])
+    }
+
+    @Test func `lets a unit be left while a buyer has no final answer, or if buyers may not have more`() {
+        func found(_ change: (inout History) -> Void) -> Set<Invariant> {
+            violated {
+                $0.stored.orders.removeLast()
+                $0.attempts.removeSubrange(2...6)
+                $0.rest.remaining = 1
+                change(&$0)
+            }
+        }
+        for (status, problem) in [(503, "unavailable"), (429, "rate-limited"), (409, "turn-missed")] {
+            #expect(found { $0.attempts.append(History.attempt(3, at: 40, 80, status, nil, problem)) } == [])
+        }
+        let limited = found {
+            $0.attempts.append(History.attempt(1, at: 40, 80, 409, nil, "purchase-limit"))
+            $0.attempts[3].key = "second"
+        }
+        #expect(limited == [])
+    }
+
+    @Test func `sees a withheld unit, or a dead letter, that no buyer can have been told of`() {
+        func found(_ change: (inout History) -> Void) -> Set<Invariant> {
+            violated {
+                $0.stored.record.stockTotal = 4
+                change(&$0)
+            }
+        }
+        let withheld: (inout History) -> Void = {
+            $0.stored.losses = [.init(positions: 4...4, units: 1, isReleased: false)]
+        }
+        let rejected: (inout History) -> Void = { $0.stored.rejectedOrders = [.init(position: 4, quantity: 1)] }
+        for hold in [withheld, rejected] {
+            #expect(found(hold) == [.neverUndersold])
+            // Buyer 6 never got an answer.
+            let unknown = found {
+                hold(&$0)
+                $0.attempts.append(History.attempt(6, at: 41, nil, 0))
+            }
+            #expect(unknown == [])
+            // It lost its answer, was asked to come back, and found that all is sold.
+            let refused = found {
+                hold(&$0)
+                $0.attempts.append(History.attempt(6, at: 41, 42, 202))
+                $0.attempts.append(History.attempt(6, at: 95, 96, 409, nil, "sold-out"))
+            }
+            #expect(refused == [])
+            // Buyer 3 lost an answer, and won later: the lost one may have been another win.
+            let again = found {
+                hold(&$0)
+                $0.attempts[4].status = 201
+            }
+            #expect(again == [])
+            // Buyer 6 was told that it has won: a promise is broken, but no unit is unsold.
+            let told = found {
+                hold(&$0)
+                $0.attempts.append(History.attempt(6, at: 41, 42, 201, 4))
+            }
+            #expect(told == [.confirmedIsStored])
+        }
     }
 
     @Test func `sees a gap that nothing accounts for`() {
@@ -196,11 +423,6 @@ private struct History {
     @Test func `sees units that are gone from Redis and sold to nobody`() {
         #expect(violated { $0.rest.remaining = 1 } == [.conservation])
         #expect(violated { $0.stored.record.stockTotal = 4 }.contains(.conservation))
-        let withheld = violated {
-            $0.stored.record.stockTotal = 4
-            $0.stored.losses = [.init(positions: 4...4, units: 1, isReleased: false)]
-        }
-        #expect(withheld == [])
     }
 
     @Test func `sees what waits between the stores, and where they differ`() {
@@ -238,6 +460,8 @@ private struct History {
         #expect(attempts[0].position == 7)
         #expect(attempts[1].isUnknown)
         #expect(attempts[2].isSoldOut)
+        let won = #"{"inv_ns":1,"resp_ns":2,"buyer":"b","key":"k","status":201,"problem":null,"position":null}"#
+        #expect(try won.withBytes { try Attempt.parse($0) }[0].won)
         #expect {
             _ = try (good + "{\"inv_ns\":1}\n").withBytes { try Attempt.parse($0) }
         } throws: {

@@ -36,6 +36,20 @@ import Testing
     @Test func `names a broken promise even if nothing else was decided`() throws {
         let result = try check(refusal(409, "sold-out"))
         #expect(result.code == ExitCode.negative)
-        #expect(result.output.contains("sold_out_when_true"))
+        #expect(result.output.contains("sold_out_when_true: 3 units were never sold"))
+    }
+
+    @Test func `holds the sale to the stock that it is told`() throws {
+        let result = try check(refusal(409, "sold-out"), ["--stock", "5"])
+        #expect(result.code == ExitCode.negative)
+        #expect(result.output.contains("sold_out_when_true: 5 units were never sold"))
+        #expect(result.output.contains("conservation: 2 units are gone from Redis"))
+    }
+
+    @Test func `is red, and no error, if a win has no position`() throws {
+        let result = try check(
+            #"{"inv_ns":1,"resp_ns":2,"buyer":"b","key":"k","status":201,"problem":null,"position":null}"# + "\n")
+        #expect(result.code == ExitCode.negative)
+        #expect(result.output.contains("confirmed_is_stored: b has won, and was told no position (line 1)"))
     }
 }

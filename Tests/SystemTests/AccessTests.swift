@@ -81,7 +81,7 @@ import Testing
         #expect(system.drained(sale))
         #expect(try system.query("SELECT count(*) FROM orders") == ["50"])
         #expect(system.worker?.errors.contains("redis_completed") == false)
-        #expect(try system.complaint(sale, run, met: "replayed") == nil)
+        #expect(try system.complaint(sale, run, stock: 50, met: "replayed") == nil)
     }
 
     @Test(arguments: ["user default off", "user default off ~sale:* +xadd"])

@@ -102,7 +102,7 @@ import Testing
         #expect(Set(told.compactMap(\.position)).count == Set(told.map(\.key)).count)
         #expect(Set(told.map(\.key)).count <= Self.stock)
         #expect(stored.sold + stored.withheld == Self.stock)
-        let verdict = try system.check(sale, run)
+        let verdict = try system.check(sale, run, stock: Self.stock)
         #expect(verdict.broken == ["confirmed_is_stored"], "\(verdict.summary)")
 
         let line = "positions \(saved + 1) to \(loss.positions.upperBound), \(loss.units) units withheld"
@@ -127,7 +127,7 @@ import Testing
         #expect(system.drained(sale))
         #expect(run.report["errors"] == 0)
         #expect(run.report["secured"] == Double(Self.stock))
-        #expect(try system.complaint(sale, run) == nil)
+        #expect(try system.complaint(sale, run, stock: Self.stock) == nil)
         #expect(try system.salectl(["reconcile", "\(sale)"]).code == 0)
     }
 }

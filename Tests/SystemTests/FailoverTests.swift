@@ -24,7 +24,7 @@ import Testing
         #expect(run.report["secured"] == Double(Self.stock))
         #expect(run.report["errors"] == 0)
         #expect(system.drained(sale))
-        #expect(try system.complaint(sale, run, met: "unavailable") == nil)
+        #expect(try system.complaint(sale, run, stock: Self.stock, met: "unavailable") == nil)
     }
 
     @Test func `loses nothing when the primary is killed and left dead`() throws {

@@ -127,7 +127,7 @@ private final class Prometheus {
         }
         #expect(
             eventually { metrics().contains("\nsale_worker_stream_entries_open{sale=\"demo\"} 0\n") }, "\(metrics())")
-        #expect(try system.complaint(sale, run, met: "replayed") == nil)
+        #expect(try system.complaint(sale, run, stock: 20, met: "replayed") == nil)
     }
 
     @Test

@@ -60,9 +60,10 @@
         /// The fault that makes the bug show.
         fileprivate var schedule: Schedule {
             switch self {
-            case .noStockCheck, .soldOutEarly, .takeBeforeChecks, .forgetKeys, .positionByClock, .countdownPositions,
-                .trimStream:
+            case .noStockCheck, .soldOutEarly, .endedEarly, .takeBeforeChecks, .forgetKeys, .positionByClock,
+                .countdownPositions, .trimStream:
                 .workerComesLate
+            case .noLimit: .buyerHasKeys
             case .groupFromEnd: .groupIsLost
             case .noAckRead, .acknowledgeBeforeCommit: .databaseIsLocked
             case .noSetBack: .databaseIsOlder
@@ -80,6 +81,8 @@
             case .noFence: [.neverOversold, .confirmedIsStored, .sameAnswerForEver]
             case .noStockCheck: [.neverOversold]
             case .soldOutEarly: [.neverUndersold, .soldOutWhenTrue]
+            case .endedEarly: [.neverUndersold, .refusedWhenTrue]
+            case .noLimit: [.limitPerBuyer]
             case .takeBeforeChecks: [.neverUndersold, .conservation]
             case .forgetKeys: [.sameAnswerForEver]
             case .positionByClock: [.noGaps]

@@ -29,10 +29,11 @@ extension SaleSystem {
         }
     }
 
-    /// Runs the check; `met` names the faults without which the run proves nothing.
-    func check(_ sale: SaleID, _ run: Run, met: String = "") throws -> Verdict {
+    /// Runs the check; `stock` is what the test has put on sale, and `met` names the faults without which the run proves
+    /// nothing.
+    func check(_ sale: SaleID, _ run: Run, stock: Int, met: String = "") throws -> Verdict {
         let met = met.isEmpty ? [] : ["--met", met]
-        let result = try salectl(["check", "\(sale)", "--log", run.log, "--json"] + met)
+        let result = try salectl(["check", "\(sale)", "--log", run.log, "--stock", "\(stock)", "--json"] + met)
         guard var verdict = try? JSONDecoder().decode(Verdict.self, from: Data(result.output.utf8)) else {
             throw Failure("no verdict, exit code \(result.code): \(result.output)\(result.errors)")
         }

@@ -157,17 +157,34 @@ final class SaleSystem {
         return Run(report: report, log: log)
     }
 
+    /// Presses for one unit by hand, and adds the attempt to the log of a run that has ended.
+    func press(_ sale: SaleID, _ buyer: String, key: String, _ run: Run) throws {
+        let token = try salectl(["token", "--subject", buyer]).output.trimmingCharacters(in: .newlines)
+        let invoked = DispatchTime.now().uptimeNanoseconds
+        let answer = try UnixHTTPClient(apiSocket(0)).ask(
+            "POST", "/v1/sales/\(sale)/purchases",
+            headers: [("Authorization", "Bearer \(token)"), ("Idempotency-Key", key)], body: "")
+        let line = try JSONSerialization.data(withJSONObject: [
+            "inv_ns": invoked, "resp_ns": DispatchTime.now().uptimeNanoseconds, "buyer": buyer, "key": key,
+            "status": answer.status, "problem": answer.problem ?? NSNull(),
+            "position": answer.json["position"] ?? NSNull(),
+        ])
+        let log = try FileHandle(forUpdating: URL(fileURLWithPath: run.log))
+        try log.seekToEnd()
+        try log.write(contentsOf: line + Data("\n".utf8))
+    }
+
     /// Waits until more than `count` units are sold: the stampede has begun, and a larger stock is not gone yet.
     func awaitSold(_ sale: SaleID, moreThan count: Int = 0) throws {
         let isSold = eventually { (try? connect().status(sale)?.position ?? 0) ?? 0 > count }
         if !isSold { throw Failure("nothing is being sold") }
     }
 
-    /// The output of `salectl check`; nil if the run kept every promise. `met` names the faults without which the run
-    /// proves nothing.
-    func complaint(_ sale: SaleID, _ run: Run, met: String = "") throws -> String? {
+    /// The output of `salectl check`; nil if the run kept every promise. `stock` is what the test has put on sale; `met`
+    /// names the faults without which the run proves nothing.
+    func complaint(_ sale: SaleID, _ run: Run, stock: Int, met: String = "") throws -> String? {
         let met = met.isEmpty ? [] : ["--met", met]
-        let result = try salectl(["check", "\(sale)", "--log", run.log] + met)
+        let result = try salectl(["check", "\(sale)", "--log", run.log, "--stock", "\(stock)"] + met)
         return result.code == 0 ? nil : result.output + result.errors
     }
 

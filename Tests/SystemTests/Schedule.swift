@@ -8,6 +8,8 @@ import TestSupport
 enum Schedule: CaseIterable {
     /// The worker starts after everything is sold.
     case workerComesLate
+    /// A buyer presses with more keys than it may have units.
+    case buyerHasKeys
     /// The worker is killed before it commits.
     case workerIsKilled
     /// The worker's consumer group is destroyed while orders wait in it.
@@ -36,6 +38,7 @@ enum Schedule: CaseIterable {
     func verdict(with bug: PlantedBug?) throws -> SaleSystem.Verdict {
         switch self {
         case .workerComesLate: try workerComesLate(bug)
+        case .buyerHasKeys: try buyerHasKeys(bug)
         case .workerIsKilled: try workerIsKilled(bug)
         case .groupIsLost: try groupIsLost(bug)
         case .databaseIsLocked: try databaseIsLocked(bug)
@@ -64,6 +67,18 @@ enum Schedule: CaseIterable {
         guard try eventually(condition) else { throw SaleSystem.Failure("waited without success: \(what)") }
     }
 
+    // MARK: Buyers
+
+    private func buyerHasKeys(_ bug: PlantedBug?) throws -> SaleSystem.Verdict {
+        let system = try SaleSystem(apis: 1, bug: bug)
+        let sale = try begin(system)
+        let run = try system.stampede(sale, ["--buyers", "\(Self.stock / 2)", "--connections", "16"])
+        // The load client's buyers have one key each.
+        for key in ["first", "second", "third"] { try system.press(sale, "collector", key: key, run) }
+        try system.awaitRest(sale)
+        return try system.check(sale, run, stock: Self.stock)
+    }
+
     // MARK: The worker and SQLite
 
     private func workerComesLate(_ bug: PlantedBug?) throws -> SaleSystem.Verdict {
@@ -74,7 +89,7 @@ enum Schedule: CaseIterable {
             sale, ["--buyers", "\(Self.buyers)", "--connections", "16", "--retry-share", "0.5"])
         try system.startWorker()
         try system.awaitRest(sale)
-        return try system.check(sale, run, met: "replayed")
+        return try system.check(sale, run, stock: Self.stock, met: "replayed")
     }
 
     private func workerIsKilled(_ bug: PlantedBug?) throws -> SaleSystem.Verdict {
@@ -88,7 +103,7 @@ enum Schedule: CaseIterable {
         try system.awaitRest(sale)
         // With a bug that acknowledges too early, the stream is at rest before the last commit.
         try waitUntil("all is stored") { system.drained(sale) }
-        return try system.check(sale, run)
+        return try system.check(sale, run, stock: Self.stock)
     }
 
     private func groupIsLost(_ bug: PlantedBug?) throws -> SaleSystem.Verdict {
@@ -101,7 +116,7 @@ enum Schedule: CaseIterable {
         ])
         try system.startWorker()
         try system.awaitRest(sale)
-        return try system.check(sale, run)
+        return try system.check(sale, run, stock: Self.stock)
     }
 
     private func databaseIsLocked(_ bug: PlantedBug?) throws -> SaleSystem.Verdict {
@@ -113,7 +128,7 @@ enum Schedule: CaseIterable {
             lock.release()
         }
         try system.awaitRest(sale)
-        return try system.check(sale, run)
+        return try system.check(sale, run, stock: Self.stock)
     }
 
     private func databaseIsOlder(_ bug: PlantedBug?) throws -> SaleSystem.Verdict {
@@ -128,7 +143,7 @@ enum Schedule: CaseIterable {
         try FileManager.default.copyItem(atPath: copy, toPath: system.database)
         try system.startWorker()
         try system.awaitRest(sale)
-        return try system.check(sale, run)
+        return try system.check(sale, run, stock: Self.stock)
     }
 
     private func strayOrder(_ bug: PlantedBug?) throws -> SaleSystem.Verdict {
@@ -142,7 +157,7 @@ enum Schedule: CaseIterable {
             "key", "never-pressed", "trace", RedisArgument(String(repeating: "0", count: 32)), "at_ms", "1",
         ])
         try system.awaitRest(sale)
-        return try system.check(sale, run)
+        return try system.check(sale, run, stock: Self.stock)
     }
 
     // MARK: Redis
@@ -162,7 +177,7 @@ enum Schedule: CaseIterable {
             try pair.failOver()
         }
         try system.awaitRest(sale)
-        return try system.check(sale, run, met: bug == nil ? "pending,unavailable" : "")
+        return try system.check(sale, run, stock: Self.stock, met: bug == nil ? "pending,unavailable" : "")
     }
 
     private func redisIsOlder(_ bug: PlantedBug?) throws -> SaleSystem.Verdict {
@@ -188,7 +203,7 @@ enum Schedule: CaseIterable {
             try system.startWorker()
         }
         try system.awaitRest(sale)
-        return try system.check(sale, run, met: bug == nil ? "unavailable" : "")
+        return try system.check(sale, run, stock: Self.stock, met: bug == nil ? "unavailable" : "")
     }
 
     private func redisWithoutLog(_ bug: PlantedBug?) throws -> SaleSystem.Verdict {
@@ -212,6 +227,6 @@ enum Schedule: CaseIterable {
             try system.startAPI(0)
         }
         try system.awaitRest(sale)
-        return try system.check(sale, run, met: bug == nil ? "unavailable" : "")
+        return try system.check(sale, run, stock: Self.stock, met: bug == nil ? "unavailable" : "")
     }
 }

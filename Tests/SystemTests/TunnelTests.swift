@@ -115,7 +115,7 @@ private final class Tunnel {
             #expect(run.report["secured"] == 50)
             #expect(run.report["errors"] == 0)
             #expect(system.drained(sale))
-            #expect(try system.complaint(sale, run, met: "replayed") == nil)
+            #expect(try system.complaint(sale, run, stock: 50, met: "replayed") == nil)
             // The same sale without a tunnel shows the words that could be read.
             let port = RedisServer.freePort()
             let plain = try Wiretap(port, to: UInt16(redis.port)!)
@@ -166,7 +166,7 @@ private final class Tunnel {
         #expect(run.report["secured"] == 3000)
         #expect(run.report["errors"] == 0)
         #expect(system.drained(sale))
-        #expect(try system.complaint(sale, run, met: "unavailable") == nil)
+        #expect(try system.complaint(sale, run, stock: 5000, met: "unavailable") == nil)
     }
 
     @Test func `lets in nobody without a certificate of the sale's own authority for just that`() throws {

@@ -24,7 +24,7 @@ import Testing
         #expect(run.report["errors"] == 0)
         #expect(run.report["duplicates"] == 0)
         #expect(system.drained(sale))
-        #expect(try system.complaint(sale, run) == nil)
+        #expect(try system.complaint(sale, run, stock: Self.stock) == nil)
     }
 
     private func fairness(_ system: SaleSystem, _ run: SaleSystem.Run) throws -> (code: Int32, json: [String: Any]) {

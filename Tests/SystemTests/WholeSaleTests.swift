@@ -15,7 +15,7 @@ import Testing
         #expect(run.report["errors"] == 0)
         #expect(run.report["duplicates"] == 0)
         #expect(system.drained(sale))
-        let complaint = try system.complaint(sale, run, met: met)
+        let complaint = try system.complaint(sale, run, stock: Self.stock, met: met)
         #expect(complaint == nil)
     }
 

@@ -37,7 +37,7 @@ import Testing
         // Both were restarted while buyers pressed, and both took requests before and after.
         for unit in units { #expect(unit.lives.allSatisfy { $0 > 0 } && unit.lives.count == 2, "\(unit.lives)") }
         #expect(system.drained(sale))
-        #expect(try system.complaint(sale, run, met: "replayed") == nil)
+        #expect(try system.complaint(sale, run, stock: Self.stock, met: "replayed") == nil)
     }
 
     /// `sale-api@.service` with its socket.
