@@ -46,6 +46,18 @@ import Testing
         #expect(theirs.map(\.value) == [[0x31], [0xFF, 0x00, 0x0A], Array("empty name".utf8)])
     }
 
+    @Test func `accounts for its position, also if nothing is stored after it`() throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 10)
+        try under.sell(sale, to: 0..<2)
+        try under.start()
+        #expect(under.drained(sale))
+        try under.redis.command(["INCR", RedisArgument(SaleKeys(sale).position)])
+        try under.add(sale, ["v", "1", "kind", "order", "order", "demo-3", "position", "3", "buyer", "without-a-key"])
+        #expect(try eventually { try under.redis.status(sale)?.persistedPosition == 3 })
+        #expect(try under.deadLetters(sale).count == 1)
+    }
+
     @Test func `of a contradiction pauses the sale and raises an alarm`() throws {
         let under = try WorkerUnderTest()
         let sale = try TestSale.create(under.redis, stock: 10)

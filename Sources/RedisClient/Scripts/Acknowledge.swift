@@ -11,10 +11,10 @@ extension ScriptCall {
 extension BlockingRedis {
     /// Takes entries that SQLite has committed off the worker's pending list; returns how many of them were pending.
     ///
-    /// - Parameter persisted: the position up to which every order is stored or accounted for.
+    /// - Parameter persisted: the position up to which every order is stored or accounted for; it is noted also without
+    ///   any entries, because a dead letter accounts for its position.
     @discardableResult
     package func acknowledge(_ ids: [String], of sale: SaleID, persisted: Int) throws(RedisError) -> Int {
-        guard !ids.isEmpty else { return 0 }
-        return try run(.acknowledge(ids, of: sale, persisted: persisted)).integer ?? 0
+        try run(.acknowledge(ids, of: sale, persisted: persisted)).integer ?? 0
     }
 }
