@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 -- admit.lua: changes the rate at which a waiting room admits buyers, from now on, and writes the change to the stream,
--- so that SQLite learns of it. Buyers who have been admitted stay admitted; later turns move.
+-- so that SQLite learns of it, and nothing else (control.lua). Buyers who have been admitted stay admitted; later turns
+-- move.
 -- allow-oom: freeing entries and stopping a sale must not wait for memory.
 --
 -- KEYS   1 sale (hash)  2 orders (stream)
@@ -15,9 +16,9 @@
 local segments_max = 64
 local sale_key, orders_key = unpack(KEYS)
 local run_id, change = unpack(ARGV)
-local epoch, serving_run_id, opens_at, closes_at, sale_paused, archive_id, admission, turn_window_ms, turns_since_ms =
-    unpack(redis.call('HMGET', sale_key, 'epoch', 'serving_run_id', 'opens_at', 'closes_at', 'paused', 'archive_id',
-        'admission', 'turn_window_ms', 'turns_since_ms'), 1, 9)
+local epoch, serving_run_id, closes_at, sale_paused, archive_id, admission, turn_window_ms, turns_since_ms = unpack(
+    redis.call('HMGET', sale_key, 'epoch', 'serving_run_id', 'closes_at', 'paused', 'archive_id', 'admission',
+        'turn_window_ms', 'turns_since_ms'), 1, 8)
 if not epoch then return 0 end
 if serving_run_id ~= run_id or redis.call('TYPE', orders_key).ok ~= 'stream' then return -1 end
 local time = redis.call('TIME')
@@ -70,7 +71,6 @@ for i, segment in ipairs(segments) do
 end
 admission = table.concat(texts, ';')
 redis.call('HSET', sale_key, 'admission', admission)
-redis.call('XADD', orders_key, '*', 'v', '1', 'kind', 'set', 'opens_at', opens_at, 'closes_at', closes_at,
-    'paused', sale_paused, 'at_ms', string.format('%d', now_ms), 'epoch', epoch, 'admission', admission,
-    'turn_window_ms', turn_window_ms)
+redis.call('XADD', orders_key, '*', 'v', '1', 'kind', 'set', 'at_ms', string.format('%d', now_ms), 'epoch', epoch,
+    'admission', admission, 'turn_window_ms', turn_window_ms)
 return 1

@@ -7,14 +7,13 @@
 -- Reply  1 done; otherwise nothing was done: 0 no such sale; -1 it is fenced, or lacks its stream; -3 it is being
 --        archived
 --
--- The event carries all of the sale's settings. A Redis that has not been compared with SQLite may have older ones, and
+-- The event says only what is changed: a Redis that has not been compared with SQLite may have older settings, and
 -- would make them the newest.
 
 local sale_key, orders_key = unpack(KEYS)
 local run_id, action = unpack(ARGV)
-local epoch, serving_run_id, opens_at, old_closes_at, old_paused, archive_id, admission, turn_window_ms = unpack(
-    redis.call('HMGET', sale_key, 'epoch', 'serving_run_id', 'opens_at', 'closes_at', 'paused', 'archive_id',
-        'admission', 'turn_window_ms'), 1, 8)
+local epoch, serving_run_id, closes_at, paused, archive_id, admission = unpack(redis.call('HMGET', sale_key, 'epoch',
+    'serving_run_id', 'closes_at', 'paused', 'archive_id', 'admission'), 1, 6)
 if not epoch then return 0 end
 if run_id ~= '' and serving_run_id ~= run_id then return -1 end
 if redis.call('TYPE', orders_key).ok ~= 'stream' then return -1 end
@@ -22,28 +21,22 @@ if archive_id then return -3 end
 
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
-local closes_at, paused = old_closes_at, old_paused
-if action == 'pause' then
-    paused = '1'
-elseif action == 'resume' then
-    paused = '0'
-elseif action == 'close' then
+local at_ms = string.format('%d', now_ms)
+local field, value
+if action == 'close' then
     local closes_at_ms = tonumber(closes_at) or 0
     -- A sale that has ended keeps its closing time.
-    if closes_at_ms == 0 or closes_at_ms > now_ms then closes_at = string.format('%d', now_ms) end
+    if closes_at_ms > 0 and closes_at_ms <= now_ms then return 1 end
+    field, value = 'closes_at', at_ms
+elseif action == 'pause' or action == 'resume' then
+    field, value = 'paused', action == 'pause' and '1' or '0'
+    -- What holds on a fenced Redis already may be news to SQLite.
+    if value == paused and run_id ~= '' then return 1 end
 else
     return redis.error_reply('ERR the action is pause, resume or close')
 end
-if closes_at == old_closes_at and paused == old_paused then return 1 end
-redis.call('HSET', sale_key, 'closes_at', closes_at, 'paused', paused)
-local room = {}
-if admission then
-    room = { 'admission', admission, 'turn_window_ms', turn_window_ms }
-    -- Nobody misses a turn while nothing can be bought: windows start again.
-    if paused == '0' and old_paused == '1' then
-        redis.call('HSET', sale_key, 'turns_since_ms', string.format('%d', now_ms))
-    end
-end
-redis.call('XADD', orders_key, '*', 'v', '1', 'kind', 'set', 'opens_at', opens_at, 'closes_at', closes_at,
-    'paused', paused, 'at_ms', string.format('%d', now_ms), 'epoch', epoch, unpack(room))
+redis.call('HSET', sale_key, field, value)
+-- Nobody misses a turn while nothing can be bought: windows start again.
+if admission and action == 'resume' then redis.call('HSET', sale_key, 'turns_since_ms', at_ms) end
+redis.call('XADD', orders_key, '*', 'v', '1', 'kind', 'set', 'at_ms', at_ms, 'epoch', epoch, field, value)
 return 1

@@ -1,6 +1,6 @@
 #!lua
 -- set.lua: changes a sale's title, its opening and closing times and, before it opens, its stock. Writes the changes to
--- the stream, so that SQLite learns of them. All of them, or none.
+-- the stream, so that SQLite learns of them, and nothing else (control.lua). All of them, or none.
 --
 -- KEYS   1 sale (hash)  2 stock  3 orders (stream)
 -- ARGV   1 run_id of this Redis  2 title  3 opens_at in ms  4 closes_at in ms  5 stock_total; each "" to keep it
@@ -10,9 +10,9 @@
 
 local sale_key, stock_key, orders_key = unpack(KEYS)
 local run_id, new_title, new_opens_at, new_closes_at, new_total = unpack(ARGV)
-local epoch, serving_run_id, stock_total, opens_at, closes_at, paused, archive_id, admission, turn_window_ms = unpack(
-    redis.call('HMGET', sale_key, 'epoch', 'serving_run_id', 'stock_total', 'opens_at', 'closes_at', 'paused',
-        'archive_id', 'admission', 'turn_window_ms'), 1, 9)
+local epoch, serving_run_id, stock_total, opens_at, closes_at, archive_id, admission, turn_window_ms = unpack(
+    redis.call('HMGET', sale_key, 'epoch', 'serving_run_id', 'stock_total', 'opens_at', 'closes_at', 'archive_id',
+        'admission', 'turn_window_ms'), 1, 8)
 if not epoch then return 0 end
 local left, total = tonumber(redis.call('GET', stock_key)), tonumber(stock_total)
 local is_whole = left and total and redis.call('TYPE', orders_key).ok == 'stream'
@@ -35,27 +35,24 @@ local units = sets_total and tonumber(new_total) - total or 0
 if left + units < 0 then return -5 end
 
 local at_ms = string.format('%d', now_ms)
-if sets_title or sets_opening or sets_closing then
-    local opens, closes = string.format('%d', opens_at), string.format('%d', closes_at)
-    local event = { 'v', '1', 'kind', 'set', 'opens_at', opens, 'closes_at', closes, 'paused', paused,
-        'at_ms', at_ms, 'epoch', epoch }
-    redis.call('HSET', sale_key, 'opens_at', opens, 'closes_at', closes)
+local settings = {}
+local function change(field, value)
+    settings[#settings + 1] = field
+    settings[#settings + 1] = value
+end
+if sets_title then change('title', new_title) end
+if sets_opening then
+    change('opens_at', string.format('%d', opens_at))
     if admission then
-        if sets_opening then
-            -- Before the opening nobody is admitted, so the schedule has one segment, which moves.
-            admission = string.format('%d', math.max(now_ms, opens_at)) .. string.match(admission, ' .*$')
-            redis.call('HSET', sale_key, 'admission', admission)
-        end
-        for _, word in ipairs({ 'admission', admission, 'turn_window_ms', turn_window_ms }) do
-            event[#event + 1] = word
-        end
+        -- Before the opening nobody is admitted, so the schedule has one segment, which moves.
+        change('admission', string.format('%d', math.max(now_ms, opens_at)) .. string.match(admission, ' .*$'))
+        change('turn_window_ms', turn_window_ms)
     end
-    if sets_title then
-        redis.call('HSET', sale_key, 'title', new_title)
-        event[#event + 1] = 'title'
-        event[#event + 1] = new_title
-    end
-    redis.call('XADD', orders_key, '*', unpack(event))
+end
+if sets_closing then change('closes_at', string.format('%d', closes_at)) end
+if #settings > 0 then
+    redis.call('HSET', sale_key, unpack(settings))
+    redis.call('XADD', orders_key, '*', 'v', '1', 'kind', 'set', 'at_ms', at_ms, 'epoch', epoch, unpack(settings))
 end
 if units ~= 0 then
     redis.call('HSET', sale_key, 'stock_total', string.format('%d', total + units))

@@ -1,4 +1,4 @@
-// What outlives a reload: the buyer's token, and for each sale the attempt that is under way, the place in the queue
+// What outlives a reload: the buyer's login, and for each sale the attempt that is under way, the place in the queue
 // and the orders won.
 
 const tokenName = 'sale/token';
@@ -6,41 +6,48 @@ const tokenName = 'sale/token';
 /** What the browser would not keep: it refuses, or is full. */
 const memory = new Map();
 
-function read(store, name) {
+// Naming a storage already throws if the browser refuses it; so it is named by a function.
+
+function read(storage, name) {
     try {
-        return memory.get(name) ?? store.getItem(name);
+        return memory.get(name) ?? storage().getItem(name);
     } catch {
         return null;
     }
 }
 
-function write(store, name, text) {
+function write(storage, name, text) {
     try {
-        store.setItem(name, text);
+        storage().setItem(name, text);
+        memory.delete(name);
     } catch {
         memory.set(name, text);
     }
 }
 
 /**
- * The buyer's token. The shop's link brings it in the fragment, `#token=…`, which browsers send to no server; it is
- * removed from the address at once, and forgotten with the tab.
+ * The buyer's login: the token, the buyer whom it names, and when it ends; null without one.
+ *
+ * The shop's link brings the token in the fragment, `#token=…`, which browsers send to no server; it is removed from
+ * the address at once, and forgotten with the tab.
  */
-export function takeToken() {
+export function takeLogin() {
     const given = new URLSearchParams(location.hash.slice(1)).get('token');
     if (given) {
-        write(sessionStorage, tokenName, given);
         history.replaceState(null, '', location.pathname + location.search);
+        write(() => sessionStorage, tokenName, given);
     }
-    return given ?? read(sessionStorage, tokenName);
+    return loginOf(given ?? read(() => sessionStorage, tokenName) ?? '');
 }
 
-/** The buyer whom a token names. It is not verified: what is kept on this device is only sorted by it. */
-function buyerOf(token) {
+/** What a token says. It is not verified: the server does that. */
+function loginOf(token) {
     try {
-        return JSON.parse(atob(token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/'))).sub;
+        const bytes = atob(token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/'));
+        const { sub, exp } = JSON.parse(bytes);
+        return { token, buyer: sub, endsAt: exp * 1000 };
     } catch {
-        return '';
+        return null;
     }
 }
 
@@ -48,19 +55,23 @@ function buyerOf(token) {
 export class Kept {
     #name;
 
-    constructor(sale, token) {
-        this.#name = `sale/${sale}/${token ? buyerOf(token) : ''}`;
+    constructor(sale, buyer = '') {
+        this.#name = `sale/${sale}/${buyer}`;
     }
 
     get #all() {
-        return JSON.parse(read(localStorage, this.#name) ?? '{}');
+        try {
+            return JSON.parse(read(() => localStorage, this.#name)) ?? {};
+        } catch {
+            return {};
+        }
     }
 
     #change(change) {
-        write(localStorage, this.#name, JSON.stringify({ ...this.#all, ...change }));
+        write(() => localStorage, this.#name, JSON.stringify({ ...this.#all, ...change }));
     }
 
-    /** The purchase under way, its key and quantity; null if none is. */
+    /** The purchase under way: its key, its quantity, and when it began; null if none is. */
     get attempt() { return this.#all.attempt ?? null; }
     set attempt(attempt) { this.#change({ attempt }); }
 
@@ -74,10 +85,4 @@ export class Kept {
     add(order) {
         this.#change({ orders: [...this.orders.filter((known) => known.order !== order.order), order] });
     }
-}
-
-/** A new idempotency key: 128 random bits. */
-export function newKey() {
-    const bytes = crypto.getRandomValues(new Uint8Array(16));
-    return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -2,12 +2,18 @@
 // 1970 on the server's clock.
 
 /**
- * How long the page waits before it looks at the sale again, 45 s on average: a million open pages are then 22,000 looks
- * a second, which nginx answers from its cache. The spread keeps them from coming together.
+ * How long the page waits before it looks at the sale again: 45 s on average, so that a million open pages make 22,000
+ * looks a second, which nginx answers from its cache. A paused sale is looked at twice as often, and who waits for a
+ * turn looks three times in as long as a turn lasts: a higher rate lets turns come earlier than was said. The spread
+ * keeps looks from coming together.
  */
-export const nextLookMs = (random = Math.random()) => 30_000 + random * 30_000;
+export function nextLookMs({ sale, place }, random = Math.random()) {
+    const turnMs = place && sale?.queue ? (sale.queue.turn_window_seconds * 1000) / 3 : Infinity;
+    const mostMs = Math.min(sale?.state === 'paused' ? 30_000 : 60_000, turnMs);
+    return mostMs * (0.5 + random / 2);
+}
 
-/** Why an attempt is refused, by the problem's name: the view that says so, or `stale`. Anything else is `trouble`. */
+/** Why an attempt is refused, by the problem's name; anything else is `trouble`. */
 const refusals = {
     'unauthorized': 'login',
     'not-found': 'unknown',
@@ -17,10 +23,12 @@ const refusals = {
     'insufficient-stock': 'insufficient',
     'turn-missed': 'missed',
     'ticket-outdated': 'outdated',
-    'ticket-forged': 'outdated',
-    'ticket-foreign': 'outdated',
-    'ticket-of-another': 'outdated',
+    // Another person has logged in since.
+    'ticket-forged': 'foreign',
+    'ticket-foreign': 'foreign',
+    'ticket-of-another': 'foreign',
     // The sale has changed since the page looked.
+    'sale-not-open': 'stale',
     'turn-not-yet': 'stale',
     'ticket-required': 'stale',
     'no-waiting-room': 'stale',
@@ -31,26 +39,23 @@ function reasonToRepeat({ status, problem }) {
     if (status === 0) return 'offline';
     if (status === 202) return 'pending';
     if (status === 429 || status >= 500) return 'busy';
-    return { 'sale-paused': 'paused', 'sale-not-open': 'not-open' }[problem];
+    return problem === 'sale-paused' ? 'paused' : undefined;
 }
 
 /**
  * What an answer means for the attempt that got it: `done`; `again`, the same request after `afterMs`; or `refused`.
  * `tries` counts the answers that this attempt has had before.
+ *
+ * The wait is never less than Retry-After, and grows up to 16 to 32 s: a million pages that each came back after the
+ * second that a Retry-After asks for would keep a server down that has just come up.
  */
-export function judge(answer, tries, random = Math.random()) {
-    if (answer.status === 200 || answer.status === 201) return { kind: 'done', body: answer.body };
-    const reason = reasonToRepeat(answer);
-    if (!reason) {
-        const { body, trace } = answer;
-        return { kind: 'refused', reason: refusals[answer.problem] ?? 'trouble', body, trace };
-    }
-    // Retry-After, and up to a second more, so that not all come back in one moment; without it 1, 2, 4, 8 s, halved
-    // at most.
-    const afterMs = answer.retryAfterSeconds
-        ? (answer.retryAfterSeconds + random) * 1000
-        : Math.min(1000 * 2 ** tries, 8000) * (0.5 + random / 2);
-    return { kind: 'again', reason, afterMs };
+export function judge({ status, problem, retryAfterSeconds, body, trace }, tries, random = Math.random()) {
+    if ((status === 200 || status === 201) && (body.status === 'secured' || body.ticket)) return { kind: 'done', body };
+    const reason = reasonToRepeat({ status, problem });
+    if (!reason) return { kind: 'refused', reason: refusals[problem] ?? 'trouble', body, trace };
+    const grownMs = Math.min(500 * 2 ** tries, 16_000);
+    const leastMs = Math.max(retryAfterSeconds * 1000, grownMs);
+    return { kind: 'again', reason, afterMs: leastMs + random * Math.max(1000, grownMs) };
 }
 
 /** Whether a refusal says nothing about the attempt itself: what was sent earlier may have won, so its key is kept. */
@@ -58,6 +63,9 @@ export const leavesOpen = (reason) => reason === 'login' || reason === 'trouble'
 
 /** Whether a later look at the sale may show that a refusal holds no more. */
 export const mayPass = (reason) => ['sold-out', 'ended', 'insufficient', 'unreachable', 'unknown'].includes(reason);
+
+/** Whether an attempt that was found, after a reload, goes on by itself. An older one waits for the button. */
+export const goesOn = (attempt, now) => attempt !== null && now - attempt.at < 10 * 60_000;
 
 /** The part of the queue's schedule that a position's turn is in. */
 const segmentOf = (position, schedule) => schedule.findLast(({ after }) => after < position);
@@ -69,24 +77,39 @@ export function turnOf(position, schedule) {
     return Date.parse(segment.from) + Math.ceil(((position - segment.after) * 1000) / segment.rate);
 }
 
-/** When the place's turn begins and ends: by the newer of the queue's page and what the ticket came with. */
-export function turnOfPlace(place, queue) {
+const isNewer = (one, other) => Date.parse(one.server_time) > Date.parse(other.server_time);
+
+/**
+ * The turn of a place: when it begins and ends, and how many people are ahead at this moment. By the newer of the
+ * queue's page and what the place itself came with.
+ */
+export function turnOfPlace(place, queue, now) {
     const begins = place.turn_at === null ? null : Date.parse(place.turn_at);
     const ends = place.expires_at === null ? null : Date.parse(place.expires_at);
-    if (!queue || Date.parse(queue.server_time) <= Date.parse(place.server_time)) return { begins, ends };
-    const moved = turnOf(place.position, queue.schedule);
-    if (moved === null || moved === begins) return { begins: moved, ends };
-    return { begins: moved, ends: moved + queue.turn_window_seconds * 1000 };
+    const moved = queue && isNewer(queue, place) ? turnOf(place.position, queue.schedule) : begins;
+    if (moved === null) return { begins: null, ends, ahead: place.ahead };
+    return {
+        begins: moved,
+        ends: moved === begins ? ends : moved + queue.turn_window_seconds * 1000,
+        ahead: queue ? aheadOf(place.position, moved, queue, now) : place.ahead,
+    };
 }
 
-/** How many people are still before a place; counted from its turn, so that it goes down without asking. */
-export function aheadOf(place, queue, now) {
-    const { begins } = turnOfPlace(place, queue);
-    if (!queue || begins === null) return place.ahead;
-    const { after } = segmentOf(place.position, queue.schedule);
-    const turnsBefore = Math.ceil(((begins - now) * queue.rate) / 1000) - 1;
-    return Math.max(0, Math.min(turnsBefore, place.position - after - 1));
+/** People who are admitted between now and a turn. Before the schedule's last part begins, nobody of it is. */
+function aheadOf(position, begins, queue, now) {
+    const segment = segmentOf(position, queue.schedule);
+    if (!segment) return 0;
+    const turnsBefore = Math.ceil(((begins - now) * segment.rate) / 1000) - 1;
+    return Math.max(0, Math.min(turnsBefore, position - segment.after - 1));
 }
+
+/** Whether the queue has given fewer positions than this one, and later: it has been lost, and has begun again. */
+export const isGone = (place, queue) =>
+    isNewer(queue, place) && queue.admitted_through + queue.waiting < place.position;
+
+/** Whether the view depends on the queue, so that it has to be looked at. */
+export const dependsOnQueue = ({ sale, orders, buysAnother }) =>
+    sale.queue && sale.state !== 'sold_out' && sale.state !== 'ended' && (orders.length === 0 || buysAnother);
 
 /** How many units one person may still ask for. */
 export function mayStillBuy(sale, orders) {
@@ -95,30 +118,33 @@ export function mayStillBuy(sale, orders) {
 }
 
 /**
- * The view to show, and the moment at which it changes by itself, if one is known.
+ * The view to show; `at` is when it changes by itself, if that is known, and `turn` the buyer's, if there is one.
  *
- * `asking` is `buy` or `join` while an attempt is under way; `refusal` is why the last one was refused.
+ * `page` is what sale.js knows.
  */
-export function view({ sale, queue, place, isLoggedIn, orders, buysAnother, asking, refusal }, now) {
+export function view(page, now) {
+    const { sale, queue, place, login, orders, asking, refusal } = page;
     if (asking) return { name: asking === 'join' ? 'joining' : 'asking' };
-    if (orders.length > 0 && !buysAnother) return { name: 'secured' };
+    if (orders.length > 0 && !page.buysAnother) return { name: 'secured' };
     if (refusal) return { name: refusal.reason };
     if (!sale) return { name: 'loading' };
     if (sale.state === 'ended' || (sale.closes_at && Date.parse(sale.closes_at) <= now)) return { name: 'ended' };
     if (sale.state === 'sold_out') return { name: 'sold-out' };
 
     const opens = sale.opens_at ? Date.parse(sale.opens_at) : 0;
-    if (!isLoggedIn) return { name: now < opens ? 'scheduled' : 'login', at: opens };
+    const scheduled = { name: 'scheduled', at: opens };
+    if (!login || login.endsAt <= now) return now < opens ? scheduled : { name: 'login' };
     if (sale.queue) {
         if (!place) return { name: 'join' };
-        const { begins, ends } = turnOfPlace(place, queue);
-        if (begins === null || now < begins) return { name: 'waiting', at: begins };
+        const turn = turnOfPlace(place, queue, now);
+        if (place.state === 'missed') return { name: 'missed' };
+        if (turn.begins === null) return { name: 'waiting', turn };
+        if (now < turn.begins) return { name: 'waiting', at: turn.begins, turn };
         if (sale.state === 'paused') return { name: 'paused' };
-        return now < ends ? { name: 'buy', at: ends } : { name: 'missed' };
+        return now < turn.ends ? { name: 'buy', at: turn.ends, turn } : { name: 'missed' };
     }
-    if (now < opens) return { name: 'scheduled', at: opens };
-    if (sale.state === 'paused') return { name: 'paused' };
-    return { name: 'buy' };
+    if (now < opens) return scheduled;
+    return { name: sale.state === 'paused' ? 'paused' : 'buy' };
 }
 
 /** A span of time as 1:02:03 or 2:03; a part of a second counts as a second, so 0:00 means now. */

@@ -1,31 +1,50 @@
 // The sale's API. Every outcome is a value, a network that fails included.
 
-/** How long one request may take: the server answers within 3 s. */
-const timeoutMs = 5000;
+/** How long a request may take; the server answers within 3 s. Each further try has longer, for a slow network. */
+const timeoutMs = (tries) => Math.min(5000 * 2 ** tries, 20_000);
+
+/** A difference between the device's two clocks that shows that it has slept. */
+const sleepMs = 1000;
 
 /**
- * The server's clock. Whatever it says was true before we read it, by the way and up to a second in a cache: the latest
- * that any answer implies is the best estimate. It is never early, and on average half a second late at first.
+ * The server's clock. Whatever it says was true before we read it, by the way and by the time in a cache: the latest
+ * that any answer implies is the best estimate. It is never early, and late by up to a second at first.
  */
 export class ServerClock {
-    #offsetMs = -Infinity;
+    #offset = -Infinity;
+    /** The offset was made up after a sleep: whatever the server says next is better. */
+    #isGuess = false;
+    /** Of the device's own clock, which may be wrong but goes on while it sleeps, to performance.now(), which stops. */
+    #drift = Date.now() - performance.now();
 
     hears(serverTime) {
         const offset = Date.parse(serverTime) - performance.now();
-        if (offset > this.#offsetMs) this.#offsetMs = offset;
+        if (this.#isGuess || offset > this.#offset) this.#offset = offset;
+        this.#isGuess = false;
+    }
+
+    /** Makes up for a sleep. Returns whether there has been one since the last call. */
+    hasSlept() {
+        const drift = Date.now() - performance.now();
+        const slept = drift - this.#drift;
+        this.#drift = drift;
+        if (slept < sleepMs) return false;
+        this.#offset += slept;
+        this.#isGuess = true;
+        return true;
     }
 
     /** Milliseconds since 1970; the device's own idea before the server has been heard. */
     get now() {
-        return this.#offsetMs === -Infinity ? Date.now() : performance.now() + this.#offsetMs;
+        return this.#offset === -Infinity ? Date.now() : performance.now() + this.#offset;
     }
 }
 
 /**
- * Sends a request. The answer's `status` is 0 if none came; `problem` is the name of its problem type, if it is one;
- * `trace` is what the shop's support can find it by.
+ * Sends a request. The answer's `status` is 0 if none came, or none of ours; `problem` is the name of its problem type,
+ * if it is one; `trace` is what the shop's support can find it by.
  */
-export async function ask(clock, path, { method = 'GET', token, ticket, key, quantity } = {}) {
+export async function ask(clock, path, { method = 'GET', token, ticket, key, quantity, tries = 0 } = {}) {
     const headers = {};
     if (token) headers['Authorization'] = `Bearer ${token}`;
     if (ticket) headers['Sale-Ticket'] = ticket;
@@ -33,17 +52,23 @@ export async function ask(clock, path, { method = 'GET', token, ticket, key, qua
     if (quantity) headers['Content-Type'] = 'application/json';
     try {
         const answer = await fetch(path, {
-            method, headers, cache: 'no-store', signal: AbortSignal.timeout(timeoutMs),
+            method, headers, cache: 'no-store', signal: AbortSignal.timeout?.(timeoutMs(tries)),
             body: quantity && JSON.stringify({ quantity }),
         });
-        const body = answer.headers.get('Content-Type')?.includes('json') ? await answer.json() : {};
+        const retryAfterSeconds = Number(answer.headers.get('Retry-After')) || 0;
+        const trace = answer.headers.get('X-Request-Id') ?? '';
+        const isOurs = answer.headers.get('Content-Type')?.includes('json');
+        if (!isOurs) return { status: answer.ok ? 0 : answer.status, body: {}, retryAfterSeconds, trace };
+        const body = await answer.json();
         if (body.server_time) clock.hears(body.server_time);
-        return {
-            status: answer.status, body, problem: body.type?.replace('/problems/', ''),
-            retryAfterSeconds: Number(answer.headers.get('Retry-After')) || 0,
-            trace: answer.headers.get('X-Request-Id') ?? '',
-        };
+        return { status: answer.status, body, problem: body.type?.replace('/problems/', ''), retryAfterSeconds, trace };
     } catch {
         return { status: 0, body: {}, retryAfterSeconds: 0, trace: '' };
     }
+}
+
+/** A new idempotency key: 128 random bits. */
+export function newKey() {
+    const bytes = crypto.getRandomValues(new Uint8Array(16));
+    return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

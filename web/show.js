@@ -1,30 +1,43 @@
 // Shows a view: its section of index.html, and what is known in the fields there.
-import { aheadOf, countdown, mayStillBuy, turnOfPlace } from './rules.js';
+import { countdown, mayStillBuy } from './rules.js';
 
 const all = (selector) => document.querySelectorAll(selector);
+const root = document.documentElement;
 const sections = [...all('[data-view]')];
 const quantity = document.querySelector('select[name="quantity"]');
-/** Where people log in; the installation says so on <html>. */
-const login = document.documentElement.dataset.login;
+const orderLine = document.querySelector('#order').content;
+
+const number = (value) => value.toLocaleString(root.lang);
+
+function moment(ms) {
+    const time = new Date(ms);
+    const isToday = time.toDateString() === new Date().toDateString();
+    return time.toLocaleString(root.lang, { timeStyle: 'medium', ...(isToday ? {} : { dateStyle: 'medium' }) });
+}
 
 function fill(name, text) {
     for (const element of all(`[data-field="${name}"]`)) if (element.textContent !== text) element.textContent = text;
 }
 
-const date = (ms) => new Date(ms).toLocaleString([], { dateStyle: 'medium', timeStyle: 'medium' });
-const time = (ms) => new Date(ms).toLocaleTimeString();
-
 function fillTime(name, ms) {
-    const isToday = new Date(ms).toDateString() === new Date().toDateString();
-    fill(name, isToday ? time(ms) : date(ms));
+    fill(name, moment(ms));
     for (const element of all(`time[data-field="${name}"]`)) element.dateTime = new Date(ms).toISOString();
 }
 
-function fillList(name, lines) {
-    for (const list of all(`[data-field="${name}"]`)) {
-        if (list.textContent === lines.join('')) continue;
-        list.replaceChildren(...lines.map((line) => Object.assign(document.createElement('li'), { textContent: line })));
-    }
+function fillOrders(orders) {
+    const list = document.querySelector('[data-field="orders"]');
+    if (list.children.length === orders.length) return;
+    list.replaceChildren(...orders.map((order) => {
+        const line = orderLine.cloneNode(true);
+        const part = (name) => line.querySelector(`[data-part="${name}"]`);
+        part('order').textContent = order.order;
+        part('position').textContent = number(order.position);
+        part('quantity').textContent = number(order.quantity);
+        part('units').hidden = order.quantity === 1;
+        part('time').textContent = moment(Date.parse(order.secured_at));
+        part('time').dateTime = order.secured_at;
+        return line;
+    }));
 }
 
 function link(name, href) {
@@ -36,65 +49,76 @@ function showWith(holds) {
     for (const element of all('[data-with]')) element.hidden = !holds[element.dataset.with];
 }
 
-/** Offers 1 to `most` units. */
-function offer(most) {
-    while (quantity.options.length > most) quantity.options[most].remove();
-    while (quantity.options.length < most) quantity.add(new Option(quantity.options.length + 1));
+/** Offers 1 to `most` units; only `settled`, if an attempt for so many may have won already. */
+function offer(most, settled) {
+    const wanted = settled ? [settled] : Array.from({ length: most }, (_, index) => index + 1);
+    if (wanted.length === quantity.options.length && String(wanted[0]) === quantity.options[0]?.value) return;
+    quantity.replaceChildren(...wanted.map((units) => new Option(number(units), units)));
 }
 
-const orderLine = ({ order, position, quantity, secured_at }) =>
-    `Order ${order}: number ${position.toLocaleString()}${quantity > 1 ? `, ${quantity} units` : ''}, ` +
-    date(Date.parse(secured_at));
-
-/** Shows the view, and says whether it is another than before. `page` is what sale.js knows. */
-export function show({ name, at }, page, now) {
-    const { path, sale, queue, place, orders, receipts, reason, refusal } = page;
-    const before = sections.find((section) => !section.hidden);
-    const section = sections.find((section) => section.dataset.view === name);
-    for (const other of sections) other.hidden = other !== section;
-
-    const most = sale ? mayStillBuy(sale, orders) : 0;
-    const turn = sale?.queue && place ? turnOfPlace(place, queue) : null;
-    showWith({
-        'sale': sale, 'queue': sale?.queue, 'opens': sale?.opens_at, 'login': login,
-        'quantity': most > 1, 'another': most > 0 && page.isLoggedIn,
-        'turn': turn?.begins, 'no-turn': turn && turn.begins === null,
-        'receipts': receipts?.length, 'no-receipts': !receipts?.length,
+/** What holds of the elements that are shown only with something. */
+function conditions({ turn }, { sale, login, orders, receipts, reason, refusal }, most) {
+    const needed = turn?.begins ?? (sale?.opens_at ? Date.parse(sale.opens_at) : 0);
+    return {
+        'sale': sale, 'queue': sale?.queue, 'opens': sale?.opens_at, 'login': root.dataset.login,
+        'buyer': login, 'login-ends': login && login.endsAt <= needed,
+        'quantity': most > 1, 'another': most > 0 && login, 'no-other': refusal && orders.length > 0,
+        'turn': turn && turn.begins !== null, 'no-turn': turn && turn.begins === null,
+        'receipt': receipts?.length, 'receipt-unseen': !receipts?.length, 'receipt-failed': receipts?.length === 0,
         [reason]: true,
-    });
-    offer(most);
+    };
+}
+
+/** Fills in what is known. */
+function fields({ at, turn }, { path, sale, place, login, orders, receipts, refusal }, now) {
     if (sale) {
         fill('title', sale.title);
-        fill('stock', sale.stock.toLocaleString());
-        fill('remaining', sale.remaining.toLocaleString());
+        fill('stock', number(sale.stock));
+        fill('remaining', number(sale.remaining));
         if (sale.opens_at) fillTime('opens', Date.parse(sale.opens_at));
     }
     if (turn) {
         if (turn.begins !== null) fillTime('turn', turn.begins);
-        if (turn.ends) fillTime('expires', turn.ends);
-        fill('position', place.position.toLocaleString());
-        fill('ahead', aheadOf(place, queue, now).toLocaleString());
+        if (turn.ends !== null) fillTime('expires', turn.ends);
+        fill('position', number(place.position));
+        fill('ahead', number(turn.ahead));
     }
     if (at) fill('countdown', countdown(at - now));
+    fill('buyer', login?.buyer ?? '');
     fill('trace', refusal?.trace ?? '');
-    fill('receipts', receipts?.join('\n') ?? '');
-    fillList('orders', orders.map(orderLine));
-    fillList('owned', refusal?.body?.orders?.map((order) => `Order ${order}`) ?? []);
+    fill('receipt', receipts?.join('\n') ?? '');
+    fillOrders(orders);
     link('ledger', `${path}/ledger`);
     link('queue', `${path}/queue`);
-    link('login', login);
+    link('login', root.dataset.login);
+}
 
+/** Shows the view, and says whether it is another than before. `page` is what sale.js knows. */
+export function show(view, page, now) {
+    const before = sections.find((section) => !section.hidden);
+    const section = sections.find((section) => section.dataset.view === view.name);
+    const hadFocus = before.contains(document.activeElement);
+    for (const other of sections) other.hidden = other !== section;
+    const most = page.sale ? mayStillBuy(page.sale, page.orders) : 0;
+    showWith(conditions(view, page, most));
+    fields(view, page, now);
+    offer(most, page.settled);
+
+    const headline = section.querySelector('h2');
+    const title = page.sale ? `${headline.innerText} – ${page.sale.title}` : headline.innerText;
+    if (document.title !== title) document.title = title;
+    const reason = section.querySelector('[data-reason]:not([hidden])');
+    fill('news', reason?.textContent ?? headline.dataset.news ?? headline.innerText);
     if (before === section) return false;
-    const headline = section.querySelector('h2').textContent;
-    fill('news', headline);
-    document.title = sale ? `${headline} – ${sale.title}` : headline;
+    // The button that had it is gone.
+    if (hadFocus) headline.focus();
     return true;
 }
 
 /** Shows the list of all sales. */
 export function showSales(sales) {
     for (const section of sections) section.hidden = section.dataset.view !== 'sales';
-    showWith({ none: sales.length === 0 });
+    showWith({ 'no-sales': sales.length === 0 });
     document.querySelector('[data-field="sales"]').replaceChildren(...sales.map(({ sale, title }) => {
         const item = document.createElement('li');
         item.append(Object.assign(document.createElement('a'), { href: `?sale=${sale}`, textContent: title }));

@@ -31,6 +31,11 @@ extension HTTPServer {
         respond(exchange, problem, headers: { _ in }, members: { _ in })
     }
 
+    /// Answers OPTIONS with the methods that the resource allows (RFC 9110 section 9.3.7).
+    package func respondToOptions(_ exchange: Exchange, allow: StaticString) {
+        respond(exchange, .ok, .none, headers: { $0.appendHeader("Allow", allow) }, body: { _ in })
+    }
+
     /// Answers with a temporary problem: the client may retry after `retryAfterSeconds`.
     package func respond(
         _ exchange: Exchange, _ problem: Problem, retryAfterSeconds: Int,

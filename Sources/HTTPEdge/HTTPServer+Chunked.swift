@@ -8,7 +8,7 @@ extension HTTPServer {
     func takeChunked(_ connection: HTTPConnection, _ head: RequestHead, _ raw: UnsafeMutableRawBufferPointer) -> Int {
         var chunks = ChunkedBody()
         switch decode(&chunks, raw, from: head.bytes) {
-        case .refused(let problem): refuse(connection, problem)
+        case .refused(let problem): refuse(connection, problem, raw)
         case .complete(let end, let decoded):
             complete(connection, head, raw, bodyBytes: decoded)
             return end
@@ -32,7 +32,7 @@ extension HTTPServer {
             return total
         case .refused(let problem):
             _ = reparseHead(connection)
-            refuse(connection, problem)
+            refuse(connection, problem, message)
             return total
         case .complete(let end, let decoded):
             // The last part of the body is already in place; `reparseHead` puts the rest in front of it.

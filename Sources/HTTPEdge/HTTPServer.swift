@@ -165,7 +165,7 @@ package final class HTTPServer {
         switch outcome {
         case .incomplete: return 0
         case .refused(let problem):
-            refuse(connection, problem)
+            refuse(connection, problem, raw)
             return raw.count
         case .head(let head):
             if head.isChunked { return takeChunked(connection, head, raw) }
@@ -191,10 +191,15 @@ package final class HTTPServer {
         if sent > 0, sent < continueLine.utf8CodeUnitCount { close(connection) }
     }
 
-    /// Answers a message that is not a valid request; the connection is closed afterwards.
-    func refuse(_ connection: HTTPConnection, _ problem: Problem) {
+    /// Answers a message that is not a valid request; the connection is closed afterwards. The fields that the parser
+    /// has got to, which are those of `raw`, may name a trace.
+    func refuse(_ connection: HTTPConnection, _ problem: Problem, _ raw: UnsafeMutableRawBufferPointer) {
         counters.malformed += 1
-        respond(begin(connection, head: nil, trace: traces.next()), problem)
+        let trace = parser.fields.withUnsafeBufferPointer { fields in
+            let bytes = UnsafeBufferPointer(raw.assumingMemoryBound(to: UInt8.self))
+            return Request(RequestHead(), bytes: bytes.span, fields: fields.span).trace
+        }
+        respond(begin(connection, head: nil, trace: trace ?? traces.next()), problem)
     }
 
     func dispatch(_ connection: HTTPConnection, _ head: RequestHead, _ bytes: Span<UInt8>) {

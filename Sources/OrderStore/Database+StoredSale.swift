@@ -33,7 +33,8 @@ extension Database {
         return stored
     }
 
-    private func storedRecord(of sale: SaleID) throws(StoreError) -> StoredSale? {
+    /// The same without its orders, dead letters and losses.
+    func storedRecord(of sale: SaleID) throws(StoreError) -> StoredSale? {
         try first(
             """
             SELECT uuid, title, stock_total, max_per_buyer, opens_at_ms, closes_at_ms, paused, pseudonym_key, epoch,

@@ -57,12 +57,10 @@ extension OrderStore {
         }
     }
 
-    /// Dead letters that may not be in Redis' dlq stream yet. One whose entry was deleted is not among them: XAUTOCLAIM
-    /// takes its entry off the pending list before it is moved.
+    /// Dead letters that may not be in Redis' dlq stream yet.
     package func unmovedDeadLetters(_ sale: SaleID) throws(StoreError) -> [String] {
         try database.all(
-            "SELECT stream_id FROM dead_letters WHERE sale = ? AND moved_at_ms IS NULL AND fields IS NOT NULL",
-            [.sale(sale)]
+            "SELECT stream_id FROM dead_letters WHERE sale = ? AND moved_at_ms IS NULL", [.sale(sale)]
         ) { $0.text(0) }
     }
 

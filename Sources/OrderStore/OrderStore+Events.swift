@@ -13,7 +13,7 @@ extension OrderStore {
         switch event {
         case .create: preconditionFailure("a create event is stored above")
         case .order(let order): return try storeOrder(order, entry)
-        case .set(let settings): return try storeSettings(settings, of: sale, entry)
+        case .set(let change): return try storeSettings(change, of: sale, entry)
         case .restock(let units, let at): return try storeRestock(units, at, of: sale, entry)
         case .release(let units, let at): return try storeRelease(units, at, of: sale, entry)
         case .archive(let at): return try storeArchive(at, of: sale)
@@ -67,9 +67,11 @@ extension OrderStore {
             let units = record.stockTotal - total
             try extendLedger(of: record.sale, with: .restock(units: units, at: record.createdAt))
         }
-        var settings = record.settings
-        settings.title = record.title
-        return try storeSettings(settings, of: record.sale, entry)
+        let settings = record.settings
+        let change = SettingsChange(
+            title: record.title, opensAt: .some(settings.opensAt), closesAt: .some(settings.closesAt),
+            paused: settings.paused, waitingRoom: settings.waitingRoom)
+        return try storeSettings(change, of: record.sale, entry)
     }
 
     private func storeOrder(_ order: Order, _ entry: StreamEntry) throws(StoreError) -> Outcome {
@@ -127,12 +129,15 @@ extension OrderStore {
     }
 
     private func storeSettings(
-        _ settings: SaleSettings, of sale: SaleID, _ entry: StreamEntry
+        _ change: SettingsChange, of sale: SaleID, _ entry: StreamEntry
     ) throws(StoreError) -> Outcome {
         let last = try database.first("SELECT settings_stream_id FROM sales WHERE sale = ?", [.sale(sale)]) {
             StreamID($0.text(0))
         }
-        guard let last, last < StreamID(entry.id) else { return .alreadyStored }
+        guard let last, last < StreamID(entry.id), let stored = try database.storedRecord(of: sale)?.record.settings
+        else { return .alreadyStored }
+        var settings = stored
+        settings.apply(change)
         try database.run(
             """
             UPDATE sales SET opens_at_ms = ?2, closes_at_ms = ?3, paused = ?4, settings_stream_id = ?5,
@@ -143,7 +148,8 @@ extension OrderStore {
                 .integer(settings.paused ? 1 : 0), .text(entry.id), .optional(settings.title),
                 .optional(settings.waitingRoom?.schedule.text), .optional(settings.waitingRoom?.turnWindowMilliseconds),
             ])
-        try extendLedger(of: sale, with: .set(settings))
+        // Each entry that contradicts the rows pauses the sale once more.
+        if settings != stored { try extendLedger(of: sale, with: .set(settings)) }
         return .stored
     }
 

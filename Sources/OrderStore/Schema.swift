@@ -22,7 +22,7 @@ enum Schema {
             -- The waiting room, where there is one: its schedule (AdmissionSchedule), and how long a turn lasts.
             admission TEXT,
             turn_window_ms INTEGER,
-            -- The event that these five come from: an older one that is delivered late changes nothing.
+            -- The last event that changed one of these five: an older one that is delivered late changes nothing.
             settings_stream_id TEXT NOT NULL,
             pseudonym_key TEXT NOT NULL,
             epoch INTEGER NOT NULL,

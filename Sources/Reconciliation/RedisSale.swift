@@ -46,7 +46,7 @@ package struct RedisSale: Equatable, Sendable {
             guard let before = try redis.status(sale, allowingGaps: true) else { return nil }
             var result = RedisSale(status: before, wins: [:], hasStream: try redis.hasStream(sale))
             var seen: Set<String> = []
-            try redis.forEachBuyer(of: sale) { buyer, text in
+            try redis.forEachField(of: SaleKeys(sale).buyers) { buyer, text in
                 guard seen.insert(buyer).inserted else { return }
                 result.add(buyer, text)
             }

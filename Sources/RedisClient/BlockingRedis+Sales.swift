@@ -24,17 +24,17 @@ extension BlockingRedis {
         return UnixMilliseconds(seconds * 1000 + microseconds / 1000)
     }
 
-    /// Calls `body` with every buyer of a sale and the text of its wins (`Win.parse`), a thousand at a time.
+    /// Calls `body` with every field of a hash and its value, a thousand at a time.
     ///
-    /// HSCAN may return a buyer twice. It misses none that was there all along.
-    package func forEachBuyer(of sale: SaleID, _ body: (String, String) -> Void) throws(RedisError) {
+    /// HSCAN may return a field twice. It misses none that was there all along.
+    package func forEachField(of hash: String, _ body: (String, String) -> Void) throws(RedisError) {
         var cursor = "0"
         repeat {
-            let reply = try command(["HSCAN", "\(SaleKeys(sale).buyers)", "\(cursor)", "COUNT", "1000"])
+            let reply = try command(["HSCAN", "\(hash)", "\(cursor)", "COUNT", "1000"])
             let answer = reply.value
             guard answer.count == 2 else { throw RedisError(.unexpectedReply, "HSCAN", "not a cursor and a page") }
             cursor = answer[0].string ?? "0"
-            for (buyer, wins) in answer[1].pairs { body(buyer, wins) }
+            for (name, value) in answer[1].pairs { body(name, value) }
         } while cursor != "0"
     }
 }

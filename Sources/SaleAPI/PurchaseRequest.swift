@@ -22,19 +22,9 @@ enum PurchaseRequest {
     static func quantity(_ request: borrowing Request) -> Quantity {
         let body = request.body
         if body.count == 0 { return .units(1) }
-        guard let type = request.value(of: "content-type"), isJSON(type), request.count(of: "content-encoding") == 0
-        else {
-            return .unsupportedMediaType
-        }
+        guard request.saysJSON else { return .unsupportedMediaType }
         guard let units = try? units(body) else { return .malformed }
         return .units(units)
-    }
-
-    /// `application/json`, with or without parameters.
-    private static func isJSON(_ type: Span<UInt8>) -> Bool {
-        var end = type.firstIndex(of: UInt8(ascii: ";")) ?? type.count
-        while end > 0, type[end - 1] == UInt8(ascii: " ") || type[end - 1] == UInt8(ascii: "\t") { end -= 1 }
-        return type.extracting(0..<end).equalsIgnoringCase("application/json")
     }
 
     private static func units(_ body: Span<UInt8>) throws(JSONReader.Failure) -> Int {

@@ -66,7 +66,7 @@ final class SaleAPI: HTTPHandler {
         receiptKeysPage = ReceiptKeysPage(keys: receiptKeys, server: server)
         joins = JoinQueue(
             context, answers: JoinAnswers(server: server, tickets: tickets), limiter: limiter, metrics: joinMetrics)
-        queuePage = QueuePage(context, receiptKeys: receiptKeys, server: server)
+        queuePage = QueuePage(context, receiptKeys: receiptKeys, server: server, limiter: limiter)
         api = self
     }
 
@@ -130,12 +130,11 @@ final class SaleAPI: HTTPHandler {
         }
     }
 
-    /// Lists the methods that a path allows or, for `*`, those that any path allows (RFC 9110 section 9.3.7).
+    /// Lists the methods that a path allows or, for `*`, those that any path allows.
     private func options(_ request: borrowing Request, _ exchange: Exchange) {
         let route = Route(path: request.path)
         guard route != nil || request.path.equals("*") else { return server.respond(exchange, .notFound) }
-        let allow = route?.allow ?? Route.allowAnywhere
-        server.respond(exchange, .ok, .none, headers: { $0.appendHeader("Allow", allow) }, body: { _ in })
+        server.respondToOptions(exchange, allow: route?.allow ?? Route.allowAnywhere)
     }
 
     private func purchase(_ sale: SaleID, _ request: borrowing Request, _ exchange: Exchange) {
@@ -159,9 +158,7 @@ final class SaleAPI: HTTPHandler {
 
     private func join(_ sale: SaleID, _ request: borrowing Request, _ exchange: Exchange) {
         withBuyer(request, exchange) { buyer in
-            guard request.body.isEmpty || request.body.equals("{}") else {
-                return server.respond(exchange, .queueBodyMalformed)
-            }
+            if let fault = JoinRequest.fault(request) { return server.respond(exchange, fault) }
             admit(buyer, exchange) { joins.submit(sale, buyer: buyer, $0, exchange) }
         }
     }
@@ -173,7 +170,7 @@ final class SaleAPI: HTTPHandler {
             guard let ticket = try tickets.ticket(request, sale) else {
                 return queuePage.answer(sale, request, exchange)
             }
-            ticket.buyer.withBytes { admit($0, exchange) { _ in queuePage.answer(sale, ticket, exchange) } }
+            ticket.buyer.withBytes { admit($0, exchange) { queuePage.answer(sale, ticket, $0, exchange) } }
         } catch {
             server.respond(exchange, .ticket(error))
         }

@@ -16,14 +16,15 @@ enum SaleAPIMain {
 
         SIGTERM, SIGINT: drain for up to SALE_DRAIN_MS, then exit. A second signal finishes in-flight requests only.
         SIGHUP: reread the keys of buyers and receipts.
-        Exit codes: 0 stopped, 64 usage, 71 a system call failed, 73 can't listen, 78 a setting is wrong.
+        Exit codes: 0 stopped, 64 usage, 71 a system call failed, 73 can't listen, 74 the output can't be written, 78 a
+        setting is wrong.
         """
 
     static func main() {
         switch CommandLine.arguments.dropFirst().first {
         case nil: break
-        case "--help", "-h": return print(help)
-        case "--version": return print("sale-api \(Release.version)")
+        case "--help", "-h": return Program.print("sale-api", line: help)
+        case "--version": return Program.print("sale-api", line: "sale-api \(Release.version)")
         case let other?: fail("unknown argument \(other); see sale-api --help", ExitCode.usage)
         }
         let variables = Program.environment()

@@ -9,9 +9,10 @@ extension Command {
         "doctor", "[--json]", "Checks whether everything is ready for a sale.",
         details: """
             Checks the Sentinels (each reached, and which primary it names), Redis (reached, version, primary, the
-            settings that keep confirmed orders, its append-only file, the fence of each sale), its replicas (how many,
-            and whether each could take over), the clocks, the key files and their permissions, the database and the
-            free space on its disk. Exit code 0: nothing is wrong; 1: something is, and its line says what to do.
+            settings that keep confirmed orders, its append-only file, the fence and the waiting room of each sale), its
+            replicas (how many, and whether each could take over), the clocks, the files of keys, token and password and
+            their permissions, the database and the free space on its disk. Exit code 0: nothing is wrong; 1: something
+            is, and its line says what to do.
             """
     ) { line, context in
         let arguments = try Arguments(line, options: [], flags: ["--json"])
@@ -64,6 +65,8 @@ private struct Doctor {
         }
         clockSource()
         keys()
+        operatorToken()
+        redisPassword()
         database()
     }
 
@@ -152,6 +155,11 @@ private struct Doctor {
                 served
                     ? "\(report.state), backlog \(report.backlog)"
                     : "fenced: the worker lifts that once Redis and SQLite agree; see salectl reconcile \(sale)")
+            if let queue = try redis.queue(sale), queue.joined > 0, queue.lastPosition == 0 {
+                add(
+                    .bad, "waiting room \(sale)",
+                    "\(SaleKeys(sale).joined) was deleted, and nobody can join: the worker restores it, is it running?")
+            }
         } catch {
             guard error.code == .unexpectedReply else { throw error }
             add(.bad, "sale \(sale)", error.message)
@@ -187,13 +195,30 @@ private struct Doctor {
         }
     }
 
+    private mutating func operatorToken() {
+        guard let path = context.environment[.opsTokenFile] else { return }
+        do throws(ConfigurationError) {
+            _ = try context.environment.operatorToken()
+            add(.ok, "operator token", path)
+            permissions("operator token's", path)
+        } catch {
+            add(.bad, "operator token", error.description)
+        }
+    }
+
+    /// Whether the password is right has been found by connecting to Redis.
+    private mutating func redisPassword() {
+        guard let path = context.environment[.redisPasswordFile] else { return }
+        permissions("Redis password's", path)
+    }
+
     private mutating func permissions(_ whose: String, _ path: String) {
         var facts = stat()
         guard stat(path, &facts) == 0 else { return }
         let open = facts.st_mode & 0o077
         add(
             open == 0 ? .ok : .bad, "\(whose) permissions",
-            open == 0 ? "its owner only" : "others may read \(path): chmod 600, and rotate the keys")
+            open == 0 ? "its owner only" : "others may read \(path): chmod 600, and replace what they may have read")
     }
 
     private mutating func database() {

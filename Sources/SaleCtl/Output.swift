@@ -24,18 +24,7 @@ enum Output {
     /// Prints text as it is; ends the program if nobody reads it.
     static func write(_ text: String) { text.withBytes { write($0) } }
 
-    static func write(_ bytes: Span<UInt8>) {
-        var written = 0
-        while written < bytes.count {
-            let count = bytes.extracting(written..<bytes.count).withUnsafeBytes {
-                Glibc.write(1, $0.baseAddress, $0.count)
-            }
-            if count < 0, errno == EINTR { continue }
-            if count < 0, errno == EPIPE { exit(ExitCode.ok) }  // as in `salectl watch ID | head`
-            if count < 0 { Program.fail("salectl", "the output can't be written: \(FileError())", ExitCode.io) }
-            written += count
-        }
-    }
+    static func write(_ bytes: Span<UInt8>) { Program.print("salectl", bytes) }
 
     static func error(_ text: String) {
         let bytes = Array("\(text)\n".utf8)

@@ -12,15 +12,16 @@ enum SaleCtlMain {
         case nil:
             Output.error(help)
             exit(ExitCode.usage)
-        case "--help", "-h", "help": return print(help)
-        case "--version": return print("salectl \(Release.version)")
+        case "--help", "-h", "help": return Output.line(help)
+        case "--version": return Output.line(version)
         default: break
         }
         guard let command = find(line) else {
             fail("unknown command \(line[0]); see salectl --help", ExitCode.usage)
         }
         let rest = Array(line.dropFirst(command.name.split(separator: " ").count))
-        if rest.contains("--help") || rest.contains("-h") { return print(help(of: command)) }
+        if rest.contains("--help") || rest.contains("-h") { return Output.line(help(of: command)) }
+        if rest.contains("--version") { return Output.line(version) }
         do {
             exit(try command.run(rest, Context(environment: Environment(Program.environment()))))
         } catch let error as Arguments.UsageError {
@@ -30,6 +31,8 @@ enum SaleCtlMain {
             fail("\(command.name): \(failure.message)", failure.code)
         }
     }
+
+    private static let version = "salectl \(Release.version)"
 
     private static func find(_ line: [String]) -> Command? {
         Command.all.first { Array($0.name.split(separator: " ").map(String.init)) == Array(line.prefix($0.words)) }

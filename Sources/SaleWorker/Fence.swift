@@ -68,6 +68,13 @@ final class Fence {
         guard let status, status.isWhole, status.servingRunID == redis.facts.runID else {
             return invalidate(sale)
         }
+        if status.waitingRoom != nil, let last = try redis.restoreLastTicket(sale) {
+            log.write(.error, "waiting_room_restored") {
+                $0.appendMember("sale", "\(sale)")
+                $0.appendMember("position", last)
+                $0.appendMember("hint", "somebody had deleted \(SaleKeys(sale).joined), and nobody could join")
+            }
+        }
         guard confirmed > status.position else { return }
         // An API process that was late, perhaps cut off while the fence was lifted, has confirmed positions that this
         // Redis has not given yet and would give again. Fence the sale once more, and complete it with what is known
@@ -185,6 +192,21 @@ extension BlockingRedis {
         let reply = try command(["HGET", RedisArgument(SaleKeys(sale).sale), "uuid"])
         guard let uuid = reply.value.string else { return 0 }
         return try witness(sale, uuid: uuid)?.position ?? 0
+    }
+
+    /// Sets the last position that a waiting room has given, if it was deleted; returns it then, else nil. Without it,
+    /// join.lua gives no positions.
+    fileprivate func restoreLastTicket(_ sale: SaleID) throws(RedisError) -> Int? {
+        let keys = SaleKeys(sale)
+        guard try command(["EXISTS", "\(keys.joined)"]).integer == 0 else { return nil }
+        // The last position given is the highest that a ticket has: a buyer's later one replaces an earlier one.
+        var last = 0
+        try forEachField(of: keys.tickets) { _, position in last = max(last, Int(position) ?? 0) }
+        guard last > 0 else { return nil }
+        // NX: perhaps nobody had joined, and the first buyers have joined meanwhile.
+        let reply = try command(["SET", "\(keys.joined)", "\(last)", "NX"])
+        let value = reply.value
+        return value.isNil ? nil : last
     }
 
     /// Whether this Redis may sell the sale.

@@ -19,9 +19,6 @@ final class Processor {
     private var failpoint: Failpoint?
     /// Entries that this worker has failed to finish and has survived: at most as many as are pending.
     private var survived: [SaleID: Set<String>] = [:]
-    /// Entries that were deleted while they were pending, and are not dead letters yet. XAUTOCLAIM names such an entry
-    /// only once, so it is lost if this worker dies before it is stored.
-    private var deleted: [SaleID: Set<String>] = [:]
 
     init(
         store: OrderStore, worker: String, replicas: Int, metrics: WorkerMetrics, log: Log, failpoint: Failpoint?
@@ -37,64 +34,55 @@ final class Processor {
     // MARK: Batches
 
     /// Stores new entries, moves those that can't be stored to the dead letters, and acknowledges the others, in this
-    /// order. If it throws before that is done, they are still pending.
-    func process(_ sale: SaleID, _ entries: [StreamEntry], on redis: BlockingRedis) throws {
-        guard !entries.isEmpty else { return }
-        try finishing(sale, entries, on: redis) { try store(sale, entries) }
+    /// order. If it throws before that is done, they are still pending. Returns the last one that can't be moved, and so
+    /// is still pending; nil if there is none.
+    @discardableResult
+    func process(_ sale: SaleID, _ entries: [StreamEntry], on redis: BlockingRedis) throws -> String? {
+        guard !entries.isEmpty else { return nil }
+        return try finishing(sale, entries, on: redis) { try store(sale, entries) }
     }
 
     /// The same for entries that have been delivered before. Those that a worker may have died of are stored by
     /// themselves.
-    func processOlder(_ sale: SaleID, _ entries: [StreamEntry], on redis: BlockingRedis) throws {
-        let entries = try addingDeleted(sale, entries, on: redis)
-        let deliveries = try StreamReader.deliveries(sale, entries, to: worker, on: redis)
+    func process(_ sale: SaleID, _ pending: StreamReader.Pending, on redis: BlockingRedis) throws -> String? {
+        let entries = pending.entries
+        let deliveries = try StreamReader.deliveries(sale, pending, on: redis)
         let parts = Suspicion.parts(entries.map(\.id), deliveries: deliveries, survived: survived[sale] ?? [])
         var tried = 0
+        var stuck: String?
         for part in parts {
             switch part {
-            case .together(let range): try process(sale, Array(entries[range]), on: redis)
+            case .together(let range): stuck = try process(sale, Array(entries[range]), on: redis) ?? stuck
             case .alone(let index, let deliveries):
                 // Each one costs a commit. The rest is read again, after the other sales.
-                guard tried < Self.aloneMax else { return }
+                guard tried < Self.aloneMax else { return stuck }
                 tried += 1
                 let entry = entries[index]
-                try finishing(sale, [entry], on: redis) {
-                    try store.tryAlone(sale, entry, deliveries: deliveries) { written([entry], $0) }
-                }
+                stuck =
+                    try finishing(sale, [entry], on: redis) {
+                        try store.tryAlone(sale, entry, deliveries: deliveries) { written([entry], $0) }
+                    } ?? stuck
             }
         }
+        return stuck
     }
 
-    /// `entries`, and after them the deleted ones of earlier reads that could not be stored.
-    private func addingDeleted(
-        _ sale: SaleID, _ entries: [StreamEntry], on redis: BlockingRedis
-    ) throws -> [StreamEntry] {
-        var earlier = (deleted[sale] ?? []).subtracting(entries.map(\.id))
-        for id in earlier {
-            // A failover may have taken the deletion back.
-            let reply = try redis.command(["XRANGE", "\(SaleKeys(sale).orders)", "\(id)", "\(id)"])
-            let found = reply.value
-            if found.count > 0 { earlier.remove(id) }
-        }
-        deleted[sale] = earlier.union(entries.filter { $0.fields == nil }.map(\.id))
-        return entries + earlier.sorted().map { StreamEntry(id: $0, fields: nil) }
-    }
-
-    /// Takes entries through all steps, and remembers them as survived if a step fails.
+    /// Takes entries through all steps, and remembers them as survived if a step fails. Returns the last one that can't
+    /// be moved.
     private func finishing(
         _ sale: SaleID, _ entries: [StreamEntry], on redis: BlockingRedis, _ store: () throws -> OrderStore.Applied
-    ) throws {
-        let moved: [String]
+    ) throws -> String? {
+        let finished: Finished
         do {
             try prepare(sale, entries, on: redis)
-            moved = try finish(sale, entries, store(), on: redis)
-            survived[sale]?.subtract(entries.map(\.id))
-            deleted[sale]?.subtract(entries.map(\.id))
+            finished = try finish(sale, entries, store(), on: redis)
+            survived[sale]?.subtract(Set(entries.map(\.id)).subtracting(finished.stuck))
         } catch {
             survived[sale, default: []].formUnion(entries.map(\.id))
             throw error
         }
-        try noteMoved(sale, moved, on: redis)
+        try noteMoved(sale, finished.moved, on: redis)
+        return finished.stuck.last
     }
 
     // MARK: Steps
@@ -131,14 +119,20 @@ final class Processor {
         failpoint?.reached(.beforeCommit)
     }
 
-    /// Takes the entries off the pending list according to their outcomes. Returns the ids of those that were moved to
-    /// the dead letters.
+    /// Ids of entries that were to be moved to the dead letters.
+    private struct Finished {
+        var moved: [String] = []
+        /// Those that could not be moved, and are pending.
+        var stuck: [String] = []
+    }
+
+    /// Takes the entries off the pending list according to their outcomes.
     private func finish(
         _ sale: SaleID, _ entries: [StreamEntry], _ applied: OrderStore.Applied, on redis: BlockingRedis
-    ) throws -> [String] {
+    ) throws -> Finished {
         failpoint?.reached(.afterCommit)
         var acknowledged: [String] = []
-        var moved: [String] = []
+        var finished = Finished()
         var stored = 0
         for (entry, outcome) in zip(entries, applied.outcomes) {
             switch outcome {
@@ -149,8 +143,11 @@ final class Processor {
                 metrics.repeated += 1
                 acknowledged.append(entry.id)
             case .rejected(let rejection):
-                try moveToDeadLetters(sale, entry, rejection, on: redis)
-                moved.append(entry.id)
+                if try moveToDeadLetters(sale, entry, rejection, on: redis) {
+                    finished.moved.append(entry.id)
+                } else {
+                    finished.stuck.append(entry.id)
+                }
             }
         }
         try redis.acknowledge(acknowledged, of: sale, persisted: applied.persistedPosition)
@@ -163,16 +160,17 @@ final class Processor {
                 $0.appendMember("persisted_position", applied.persistedPosition)
             }
         }
-        return moved
+        return finished
     }
 
     // MARK: Dead letters
 
-    /// Moves an entry from the pending list to the dlq stream. A contradiction pauses the sale first: one of two
-    /// stories is wrong, and nothing more should be sold before somebody has looked.
+    /// Moves an entry from the pending list to the dlq stream; false if Redis refuses that, so that it stays pending. A
+    /// contradiction pauses the sale first: one of two stories is wrong, and nothing more should be sold before somebody
+    /// has looked.
     private func moveToDeadLetters(
         _ sale: SaleID, _ entry: StreamEntry, _ rejection: Rejection, on redis: BlockingRedis
-    ) throws {
+    ) throws -> Bool {
         failpoint?.reached(.beforeDeadLetter)
         if rejection.reason == .contradiction {
             // Refused only if the sale is being archived, so has ended, or has no stream, so sells nothing.
@@ -187,9 +185,14 @@ final class Processor {
         let dlqEntry = DLQEntry(
             entry: entry, rejection: rejection,
             attempts: try StreamReader.deliveries(sale, entry.id, on: redis), worker: worker, recordedAt: .now)
-        try redis.deadletter(entry.id, of: sale, isGone: entry.fields == nil, dlqEntry.arguments)
-        // It must not be moved twice if a later step fails.
-        deleted[sale]?.remove(entry.id)
+        do throws(RedisError) {
+            try redis.deadletter(entry.id, of: sale, dlqEntry.arguments)
+        } catch {
+            // Such as a dlq key that is no stream. SQLite has the dead letter, so the sale's other entries can go on.
+            guard error.code == .other else { throw error }
+            logStuck(sale, entry.id, error)
+            return false
+        }
         failpoint?.reached(.afterDeadLetter)
         metrics.deadLetters += 1
         if rejection.isOversell { metrics.oversellsPrevented += 1 }
@@ -200,6 +203,18 @@ final class Processor {
             $0.appendMember("message", rejection.message)
             $0.appendMember("attempts", dlqEntry.attempts)
             if let trace = entry.trace { $0.appendMember("trace", trace) }
+        }
+        return true
+    }
+
+    /// Logs once that an entry can't be moved to the dlq stream, and doesn't suspect it for being delivered again.
+    private func logStuck(_ sale: SaleID, _ id: String, _ error: RedisError) {
+        guard survived[sale, default: []].insert(id).inserted else { return }
+        log.write(.error, "dead_letter_stuck") {
+            $0.appendMember("sale", "\(sale)")
+            $0.appendMember("entry", id)
+            $0.appendMember("message", error.description)
+            $0.appendMember("hint", "it is stored as a dead letter, and moved once Redis takes it; the others go on")
         }
     }
 

@@ -18,7 +18,7 @@ enum SaleWorkerMain {
         One worker writes a database; a second one stands by until the first has gone. On SIGTERM and SIGINT it finishes
         the open transaction and stops.
         Exit codes: 0 stopped, 64 usage, 71 a system call failed, 73 can't open the database or listen on an address,
-        78 a setting is wrong.
+        74 the output can't be written, 78 a setting is wrong.
         """
 
     private static let standbyMilliseconds: Int32 = 200
@@ -26,8 +26,8 @@ enum SaleWorkerMain {
     static func main() {
         switch CommandLine.arguments.dropFirst().first {
         case nil: break
-        case "--help", "-h": return print(help)
-        case "--version": return print("sale-worker \(Release.version)")
+        case "--help", "-h": return Program.print("sale-worker", line: help)
+        case "--version": return Program.print("sale-worker", line: "sale-worker \(Release.version)")
         case let other?: fail("unknown argument \(other); see sale-worker --help", ExitCode.usage)
         }
         let variables = Program.environment()

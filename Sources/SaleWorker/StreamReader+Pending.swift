@@ -17,14 +17,12 @@ extension StreamReader {
         try deliveries(sale, id, id, 1, [], on: redis)[id] ?? 1
     }
 
-    /// How often each of a consumer's pending `entries` has been delivered; they are in the order of the stream.
+    /// How often each of the `pending` entries has been delivered.
     static func deliveries(
-        _ sale: SaleID, _ entries: [StreamEntry], to consumer: String, on redis: BlockingRedis
+        _ sale: SaleID, _ pending: Pending, on redis: BlockingRedis
     ) throws(RedisError) -> [String: Int] {
-        // Deleted entries come after the others, and are no longer pending.
-        let present = entries.filter { $0.fields != nil }
-        guard let first = present.first?.id, let last = present.last?.id else { return [:] }
-        return try deliveries(sale, first, last, entries.count, [RedisArgument(consumer)], on: redis)
+        guard let first = pending.entries.first?.id, let last = pending.entries.last?.id else { return [:] }
+        return try deliveries(sale, first, last, pending.entries.count, [pending.consumer], on: redis)
     }
 
     private static func deliveries(

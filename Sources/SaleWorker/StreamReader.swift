@@ -4,7 +4,7 @@ import RedisClient
 import Shared
 
 /// Reads the sales' streams through the consumer group, in the order that loses no entry: first the entries that this
-/// worker was given and has not acknowledged, then those that another worker left behind, then new ones.
+/// worker or an earlier one was given and has not acknowledged, then new ones.
 ///
 /// A value: it knows how far each sale has been read, and asks the Redis that is passed in.
 struct StreamReader {
@@ -15,21 +15,28 @@ struct StreamReader {
     static let entriesMax = 4000
     /// The least share of these for one stream, however many there are: with fewer, fsyncs would take most of the time.
     private static let shareMin = 250
-    /// Milliseconds that an entry must have been with another consumer before it is taken over, and how often that is
-    /// tried. Only one worker runs at a time (`StoreLock`), so the other one is gone. The wait spares entries that were
-    /// delivered to it just before.
-    private static let claimMilliseconds = 1000
+    /// How often the pending entries are read again: Redis may have carried out a read of an earlier worker after this
+    /// one had begun.
+    private static let againMilliseconds = 1000
 
     private enum Phase {
-        case ownPending
-        /// The cursor of XAUTOCLAIM.
-        case claiming(String)
+        /// Reads the pending entries after this one.
+        case pending(after: String)
         case new
+
+        static let start = pending(after: "0-0")
+    }
+
+    /// Entries that were delivered before, in the order of the stream.
+    struct Pending {
+        /// To whom.
+        let consumer: RedisArgument
+        let entries: [StreamEntry]
     }
 
     private let consumer: RedisArgument
     private var phases: [SaleID: Phase] = [:]
-    private var nextClaim = Instant(nanoseconds: 0)
+    private var nextLook = Instant(nanoseconds: 0)
     /// How many streams had new entries at the last read; nil if none had, or before the first read.
     private var busy: Int?
 
@@ -59,7 +66,7 @@ struct StreamReader {
             let start: RedisArgument = PlantedBug.groupFromEnd.isActive ? "$" : "0"
             try redis.command(["XGROUP", "CREATE", Self.stream(sale), Self.group, start])
         }
-        phases[sale] = .ownPending
+        phases[sale] = .start
     }
 
     /// Forgets a sale that Redis no longer has, or whose group is gone.
@@ -67,53 +74,47 @@ struct StreamReader {
 
     /// Forgets how far every sale was read, because something was not stored.
     mutating func restart() {
-        phases = phases.mapValues { _ in .ownPending }
+        phases = phases.mapValues { _ in .start }
         busy = nil
     }
 
-    /// Looks again, once a second, for entries that another worker has left behind: they may have been too recent
-    /// before.
-    mutating func claimAgain(now: Instant) {
-        guard now >= nextClaim else { return }
-        nextClaim = now.advanced(milliseconds: Self.claimMilliseconds)
-        for sale in sales where isCaughtUp(sale) { phases[sale] = .claiming("0-0") }
+    /// Looks again, once a second, for pending entries.
+    mutating func lookAgain(now: Instant) {
+        guard now >= nextLook else { return }
+        nextLook = now.advanced(milliseconds: Self.againMilliseconds)
+        for sale in sales where isCaughtUp(sale) { phases[sale] = .start }
     }
 
-    /// Whether every older entry has been read, so that only new ones remain.
+    /// Leaves the pending entries up to this one, which can't be finished, until it looks again.
+    mutating func leave(_ id: String, of sale: SaleID) { phases[sale] = .pending(after: id) }
+
+    /// Whether every pending entry has been read, so that only new ones remain.
     func isCaughtUp(_ sale: SaleID) -> Bool {
         if case .new? = phases[sale] { true } else { false }
     }
 
-    /// The next older entries of a sale that is not caught up, perhaps none; nil once this worker has acknowledged all
-    /// that it was given. `streams` is how many sales are read this way in the same pass.
-    mutating func older(
+    /// The next pending entries of a sale that is not caught up; nil once there are none. `streams` is how many sales are
+    /// read this way in the same pass.
+    ///
+    /// Those of an earlier worker are read as its own and stay with it until they are acknowledged: only one worker runs
+    /// at a time (`StoreLock`). Claiming them would take entries that were deleted meanwhile off the pending list, where
+    /// nobody would find them again (Redis 7.0).
+    mutating func pending(
         _ sale: SaleID, among streams: Int, on redis: BlockingRedis
-    ) throws(RedisError) -> [StreamEntry]? {
-        let share = Self.share(of: streams)
-        switch phases[sale] {
-        case nil, .new?: return []
-        case .ownPending?:
-            let reply = try redis.command([
-                "XREADGROUP", "GROUP", Self.group, consumer, "COUNT", share, "STREAMS", Self.stream(sale), "0",
-            ])
-            let entries = try Self.streams(reply.value, of: [sale]).first?.entries ?? []
-            guard entries.isEmpty else { return entries }
-            phases[sale] = .claiming("0-0")
+    ) throws(RedisError) -> Pending? {
+        guard case .pending(let after)? = phases[sale] else { return nil }
+        let first = try redis.command(["XPENDING", Self.stream(sale), Self.group, "(\(after)", "+", "1"])
+        let lines = first.value
+        guard lines.count == 1, let name = lines[0][1].bytes else {
+            phases[sale] = .new
             return nil
-        case .claiming(let cursor)?:
-            let reply = try redis.command([
-                "XAUTOCLAIM", Self.stream(sale), Self.group, consumer, RedisArgument(Self.claimMilliseconds),
-                RedisArgument(cursor), "COUNT", share,
-            ])
-            let value = reply.value
-            guard value.count >= 2, let next = value[0].string else {
-                throw RedisError(.unexpectedReply, "XAUTOCLAIM", "not a cursor and entries")
-            }
-            phases[sale] = next == "0-0" ? .new : .claiming(next)
-            // XAUTOCLAIM takes deleted entries off the pending list and only returns their ids (Redis 7.0).
-            let deleted = value.count > 2 ? value[2].strings : []
-            return try Self.entries(value[1]) + deleted.map { StreamEntry(id: $0, fields: nil) }
         }
+        let consumer = RedisArgument(name)
+        let reply = try redis.command([
+            "XREADGROUP", "GROUP", Self.group, consumer, "COUNT", Self.share(of: streams), "STREAMS",
+            Self.stream(sale), RedisArgument(after),
+        ])
+        return Pending(consumer: consumer, entries: try Self.streams(reply.value, of: [sale]).first?.entries ?? [])
     }
 
     /// New entries of every sale that is caught up. It does not wait for one: while it waited, the worker could answer

@@ -59,8 +59,8 @@ final class Worker {
             let redis = try connected()
             try redis.checkPrimary()
             try discover(redis, now: now)
-            reader.claimAgain(now: now)
-            try readOlder(redis, now: now)
+            reader.lookAgain(now: now)
+            try readPending(redis, now: now)
             let busy = try readNew(redis, now: now)
             // Sales whose stream has just been read to its end, however busy the others are.
             for sale in reader.sales where !busy.contains(sale) && reader.isCaughtUp(sale) {
@@ -175,12 +175,12 @@ final class Worker {
 
     // MARK: Reading
 
-    private func readOlder(_ redis: BlockingRedis, now: Instant) throws {
+    private func readPending(_ redis: BlockingRedis, now: Instant) throws {
         let behind = reader.sales.filter { !reader.isCaughtUp($0) }
         for sale in behind {
             try containingFailures(of: sale, now: now) {
-                if let entries = try reader.older(sale, among: behind.count, on: redis) {
-                    try processor.processOlder(sale, entries, on: redis)
+                if let pending = try reader.pending(sale, among: behind.count, on: redis) {
+                    if let stuck = try processor.process(sale, pending, on: redis) { reader.leave(stuck, of: sale) }
                 } else {
                     try processor.noteMoved(sale, on: redis)
                 }

@@ -36,18 +36,19 @@ package enum File {
         return digest.finish()
     }
 
-    /// Writes a new file with this mode, and syncs it before it returns; EEXIST if there already is one.
+    /// Writes a new file with this mode, and syncs it before it returns; EEXIST if there already is one. If it throws,
+    /// it leaves no file of its own.
     package static func create(_ path: String, _ bytes: Span<UInt8>, mode: mode_t) throws(FileError) {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
         guard descriptor >= 0 else { throw FileError() }
         defer { close(descriptor) }
         do throws(FileError) {
             try write(bytes, to: descriptor)
+            guard fsync(descriptor) == 0 else { throw FileError() }
         } catch {
             unlink(path)
             throw error
         }
-        guard fsync(descriptor) == 0 else { throw FileError() }
     }
 
     /// Replaces a file's content, and syncs it before it returns. A reader finds either the whole old content or the

@@ -14,6 +14,20 @@ package enum Program {
         return values
     }
 
+    /// Prints text on stdout. Ends the program if that fails: quietly if its reader has gone, as in
+    /// `salectl watch ID | head`.
+    package static func print(_ program: String, _ text: Span<UInt8>) {
+        do throws(FileError) {
+            try File.write(text, to: 1)
+        } catch {
+            if error.code == EPIPE { exit(ExitCode.ok) }
+            fail(program, "the output can't be written: \(error)", ExitCode.io)
+        }
+    }
+
+    /// Prints a line on stdout.
+    package static func print(_ program: String, line: String) { "\(line)\n".withBytes { print(program, $0) } }
+
     /// Prints why on stderr, in one line, and ends the program.
     package static func fail(_ program: String, _ message: String, _ code: Int32) -> Never {
         let line = Array("\(program): \(message)\n".utf8)

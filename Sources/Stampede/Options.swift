@@ -79,7 +79,7 @@ struct Options {
         press, tokens are signed with SALE_JWT_JWKS_FILE and connections are opened.
 
         Report: buyers; secured: distinct orders; sold_out; errors: buyers with neither as their final answer,
-        or with both (which is right if units came back on sale in between); duplicates: keys with two orders, or
+        or with both (nothing is wrong then if a restock came in between); duplicates: keys with two orders, or
         orders with two keys; p50_ms p99_ms p999_ms max_ms: from a buyer's first press to its final answer;
         decisions_per_second: buyers with a final answer / (last answer - first press); shed: refused with 503
         under --once, counted neither as errors nor in the latencies; goodput_per_second: secured and sold_out
@@ -88,7 +88,7 @@ struct Options {
         malformed: answers that are not HTTP, or that nobody has asked for.
 
         Exit codes: 0 success, 1 errors, duplicates or malformed are not 0, 64 usage, 71 a system call failed or
-        too few descriptors are allowed, 73 the log can't be written, 78 a setting is wrong.
+        too few descriptors are allowed, 73 the log can't be written, 74 the report can't, 78 a setting is wrong.
         """
 
     init(_ line: [String]) throws(Arguments.UsageError) {

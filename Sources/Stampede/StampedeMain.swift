@@ -11,8 +11,8 @@ enum StampedeMain {
 
     static func main() {
         let line = Array(CommandLine.arguments.dropFirst())
-        if line.contains("--help") || line.contains("-h") { return print(Options.help) }
-        if line.contains("--version") { return print("stampede \(Release.version)") }
+        if line.contains("--help") || line.contains("-h") { return printLine(Options.help) }
+        if line.contains("--version") { return printLine("stampede \(Release.version)") }
         let options: Options
         do throws(Arguments.UsageError) {
             options = try Options(line)
@@ -37,7 +37,7 @@ enum StampedeMain {
             }
             let report = Report(
                 buyers, start: stampede.start, attempts: stampede.attempts, cpuMicroseconds: stampede.cpuMicroseconds)
-            print(options.json ? report.json : report.text)
+            printLine(options.json ? report.json : report.text)
             exit(report.isRight ? ExitCode.ok : ExitCode.negative)
         } catch {
             fail(error.description, ExitCode.osError)
@@ -73,6 +73,8 @@ enum StampedeMain {
         let bytes = Array(line.utf8)
         _ = write(2, bytes, bytes.count)
     }
+
+    private static func printLine(_ text: String) { Program.print("stampede", line: text) }
 
     private static func fail(_ message: String, _ code: Int32) -> Never { Program.fail("stampede", message, code) }
 }

@@ -120,4 +120,26 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         #expect(answers[0] == trace)
         #expect(answers[1]?.lowercased() != trace)
     }
+
+    @Test(
+        arguments: [
+            ("POST", "Content-Length: 1025", "", 413), ("POST", "Expect: more", "", 417),
+            ("GET", "Transfer-Encoding: gzip, chunked", "", 501), ("GET", "Host: twice", "", 400),
+            ("POST", "Transfer-Encoding: chunked", "x\r\n", 400),
+        ])
+    func `continues a client's trace in a refusal of its own`(
+        _ method: String, _ field: String, _ body: String, _ status: Int
+    ) throws {
+        let edge = try EdgeUnderTest()
+        let trace = "0af7651916cd43dd8448eb211c80319c"
+        let head = "\(method) / HTTP/1.1\r\nHost: h\r\ntraceparent: 00-\(trace)-b7ad6b7169203331-01\r\n\(field)\r\n\r\n"
+        for byteByByte in [false, true] {
+            let client = try edge.exchange(Array((head + body).utf8), byteByByte: byteByByte)
+            let answer = try #require(client.responses.first)
+            #expect(answer.status == status)
+            #expect(answer.fields["x-request-id"] == trace)
+            #expect(answer.body.contains("urn:trace:\(trace)"))
+        }
+        #expect(edge.handled.isEmpty)
+    }
 }

@@ -149,6 +149,36 @@ import Testing
         #expect(settings == SaleSettings(opensAt: nil, closesAt: UnixMilliseconds(900), paused: true))
     }
 
+    @Test func `a change leaves the other settings, and the ledger has them all`() throws {
+        let store = try OrderStore(path: path)
+        func set(_ id: String, _ fields: [(String, String)]) -> StreamEntry {
+            TestEvents.entry(id, [("v", "1"), ("kind", "set"), ("at_ms", "1"), ("epoch", "1")] + fields)
+        }
+        let all = [("opens_at", "300"), ("closes_at", "900"), ("paused", "0"), ("admission", "5 0 2000")]
+        _ = try store.apply(
+            sale,
+            [
+                TestEvents.create(), set("20-1", all + [("turn_window_ms", "60000")]), set("20-2", [("paused", "1")]),
+                set("20-3", [("title", "Another")]), set("20-4", [("closes_at", "0")]),
+            ])
+        let record = try #require(try store.account(of: sale)?.record)
+        let room = WaitingRoom(admission: "5 0 2000", turnWindow: 60_000)
+        #expect(record.title == "Another")
+        #expect(
+            record.settings
+                == SaleSettings(opensAt: UnixMilliseconds(300), closesAt: nil, paused: true, waitingRoom: room))
+        // Paused already: nothing changes.
+        #expect(try store.apply(sale, [set("20-5", [("paused", "1")])]).outcomes == [.stored])
+        let ledger = try SQLiteShell.run(path, "SELECT entry FROM ledger WHERE seq > 2 ORDER BY seq")
+        let paused = #""paused":true,"admission":"5 0 2000","turn_window_ms":60000}"#
+        #expect(
+            ledger == [
+                #"{"seq":3,"kind":"set","opens_at_ms":300,"closes_at_ms":900,"# + paused,
+                #"{"seq":4,"kind":"set","title":"Another","opens_at_ms":300,"closes_at_ms":900,"# + paused,
+                #"{"seq":5,"kind":"set","opens_at_ms":300,"closes_at_ms":0,"# + paused,
+            ])
+    }
+
     @Test func `accounts for a loss, and gives each epoch once`() throws {
         let store = try OrderStore(path: path)
         _ = try store.apply(sale, [TestEvents.create(), TestEvents.order(1)])

@@ -77,7 +77,7 @@ import Testing
         #expect(status.remaining == model.stock, "seed \(seed)")
         #expect(status.position == model.position, "seed \(seed)")
         var wins: [String: [PurchaseModel.Won]] = [:]
-        try redis.forEachBuyer(of: sale) { buyer, text in
+        try redis.forEachField(of: SaleKeys(sale).buyers) { buyer, text in
             wins[buyer] = Win.parse(text)?.map {
                 PurchaseModel.Won(key: $0.key, position: $0.position, quantity: $0.quantity, at: $0.securedAt.value)
             }

@@ -97,8 +97,7 @@ import Testing
         let id = read.value[0][1][0][0].string ?? ""
         for _ in 0..<2 {
             try redis.deadletter(
-                id, of: sale, isGone: false,
-                ["dlq_reason", "malformed", "kind", RedisArgument([0xFF, 0x00, 0x0A] as [UInt8])])
+                id, of: sale, ["dlq_reason", "malformed", "kind", RedisArgument([0xFF, 0x00, 0x0A] as [UInt8])])
         }
         let letters = try redis.command(["XRANGE", "\(keys.deadLetters)", "-", "+"])
         #expect(letters.value.count == 1)

@@ -344,27 +344,34 @@ private struct Room {
         #expect(try room.schedule().last.from.value > 1)
     }
 
-    @Test func `writes every change to the stream, whole`() throws {
+    @Test func `a change's event says what is changed, and nothing else of an older Redis`() throws {
         let room = try Room(rate: 9, opensIn: 3_600_000)
+        let opensAt = UnixMilliseconds(UnixMilliseconds.now.value + 7_200_000)
+        let closesAt = UnixMilliseconds(opensAt.value + 1)
         _ = try room.redis.admit(room.sale, .rate(5))
+        let slower = WaitingRoom(schedule: try room.schedule(), turnWindowMilliseconds: 60_000)
         _ = try room.redis.control(room.sale, .pause)
         _ = try room.redis.set(room.sale, SaleChange(title: "Another"))
+        _ = try room.redis.set(room.sale, SaleChange(opensAt: opensAt))
+        let later = WaitingRoom(schedule: try room.schedule(), turnWindowMilliseconds: 60_000)
+        _ = try room.redis.set(room.sale, SaleChange(closesAt: closesAt))
+        _ = try room.redis.control(room.sale, .resume)
+        _ = try room.redis.control(room.sale, .close)
+        let ended = try room.redis.status(room.sale)?.closesAt
         let reply = try room.redis.command(["XRANGE", "\(SaleKeys(room.sale).orders)", "-", "+"])
         let entries = reply.value
-        #expect(entries.count == 4)
-        for index in 0..<entries.count {
+        let events = try (1..<entries.count).map { index in
             let entry = entries[index]
-            let words = entry[1].strings
-            let fields = stride(from: 0, to: words.count, by: 2).map { (name: words[$0], value: words[$0 + 1]) }
-            let settings: SaleSettings? =
-                switch try OrderEvent(sale: room.sale, fields: fields) {
-                case .create(let record): record.settings
-                case .set(let settings): settings
-                default: nil
-                }
-            #expect(settings?.waitingRoom?.schedule.last.rate == (index == 0 ? 9 : 5))
-            #expect(settings?.waitingRoom?.turnWindowMilliseconds == 60_000)
+            return try OrderEvent(sale: room.sale, fields: entry[1].pairs)
         }
+        #expect(
+            events == [
+                .set(SettingsChange(waitingRoom: slower)), .set(SettingsChange(paused: true)),
+                .set(SettingsChange(title: "Another")),
+                .set(SettingsChange(opensAt: .some(opensAt), waitingRoom: later)),
+                .set(SettingsChange(closesAt: .some(closesAt))), .set(SettingsChange(paused: false)),
+                .set(SettingsChange(closesAt: .some(ended))),
+            ])
     }
 
     @Test func `drops a segment that no turn needs any more if there are too many, and else refuses`() throws {

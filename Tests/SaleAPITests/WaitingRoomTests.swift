@@ -142,6 +142,21 @@ private struct RoomScene {
         #expect(try scene.api.buy("demo", "a", "k2", ticket: ticket).problem == "purchase-limit")
     }
 
+    @Test func `sells to a buyer whose name JSON has to escape`() throws {
+        let scene = try RoomScene()
+        let buyer = #"o"brien\/1"#
+        try scene.begin(ago: 1000)
+        let ticket = try scene.ticket(buyer)
+        #expect(try scene.place(ticket).json["state"] as? String == "admitted")
+        let won = try scene.api.buy("demo", buyer, "k", ticket: ticket)
+        #expect(won.status == 201, "\(won.body)")
+        let reply = try scene.redis.command(["HKEYS", RedisArgument(SaleKeys(scene.sale).buyers)])
+        let buyers = reply.value
+        #expect(buyers[0].string == buyer)
+        let orders = try scene.api.ask("GET", "/v1/sales/demo/purchases", [scene.api.bearer(buyer)])
+        #expect((orders.json["orders"] as? [[String: Any]])?.count == 1)
+    }
+
     @Test func `refuses a missed turn, and gives a new position at the tail`() throws {
         let scene = try RoomScene(opensIn: 60_000)
         let ticket = try scene.ticket("a")
@@ -332,10 +347,25 @@ private struct RoomScene {
     @Test func `accepts only an empty body or {}`() throws {
         let scene = try RoomScene(opensIn: 60_000)
         let path = "/v1/sales/demo/queue"
-        #expect(try scene.api.ask("POST", path, [scene.api.bearer("a")], body: "{}").status == 201)
-        let answer = try scene.api.ask("POST", path, [scene.api.bearer("a")], body: "{\"position\":1}")
-        #expect(answer.status == 400)
-        #expect(answer.problem == "malformed-body")
+        func join(_ body: String, _ fields: [(String, String)]) throws -> HTTPAnswer {
+            try scene.api.ask("POST", path, [scene.api.bearer("a")] + fields, body: body)
+        }
+        let json = ("Content-Type", "application/json; charset=utf-8")
+        for (index, body) in ["", "{}", "{ }", "{}\n"].enumerated() {
+            #expect(try join(body, [json]).status == (index == 0 ? 201 : 200), "\(body)")
+        }
+        for body in [#"{"position":1}"#, "[]", "{", "{}{}", " "] {
+            let answer = try join(body, [json])
+            #expect(answer.status == 400, "\(body)")
+            #expect(answer.problem == "malformed-body")
+        }
+        for fields in [
+            [], [("Content-Type", "application/x-www-form-urlencoded")], [json, ("Content-Encoding", "gzip")],
+        ] {
+            let answer = try join("{}", fields)
+            #expect(answer.status == 415, "\(fields)")
+            #expect(answer.problem == "unsupported-media-type")
+        }
         #expect(try scene.api.ask("POST", path).status == 401)
         #expect(try scene.api.ask("PUT", path)["Allow"] == "GET, HEAD, OPTIONS, POST")
     }
@@ -347,6 +377,22 @@ private struct RoomScene {
         #expect(try scene.place(ticket).status == 429)
         #expect(try scene.api.join("demo", "a").status == 429)
         #expect(try scene.api.join("demo", "b").status == 201)
+    }
+
+    @Test func `does not count who comes back when an answer has asked for it`() throws {
+        let scene = try RoomScene(["SALE_RATE_LIMIT": "1/1h"], opensIn: 1000)
+        // It has used up its allowance by joining, and may buy all the same once its turn has come.
+        let ticket = try scene.ticket("a")
+        #expect(try eventually { try scene.api.buy("demo", "a", "k", ticket: ticket).status == 201 })
+    }
+
+    @Test func `does not count a second look at a place that could not be shown`() throws {
+        let scene = try RoomScene(["SALE_RATE_LIMIT": "2/1h"], opensIn: 60_000)
+        let ticket = try scene.ticket("a")
+        scene.api.redis.crash()
+        #expect(try eventually { try scene.api.ask("GET", "/readyz").status == 503 })
+        #expect(try scene.place(ticket).status == 503)
+        #expect(try eventually { try scene.place(ticket).status == 503 })
     }
 
     @Test func `is unavailable while Redis is away or fenced`() throws {

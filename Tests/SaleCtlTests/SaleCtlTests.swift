@@ -31,14 +31,14 @@ private final class Operator {
             ChildProcess.product("salectl"), line, environment: environment.merging(variables) { $1 })
     }
 
-    func json(_ line: [String]) throws -> [String: Any] {
-        let result = try run(line + ["--json"])
+    func json(_ line: [String], _ variables: [String: String] = [:]) throws -> [String: Any] {
+        let result = try run(line + ["--json"], variables)
         return try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any] ?? [:]
     }
 
     /// The subjects with this verdict, in the doctor's order.
-    func findings(_ verdict: String) throws -> [String] {
-        let findings = try json(["doctor"])["findings"] as? [[String: String]] ?? []
+    func findings(_ verdict: String, _ variables: [String: String] = [:]) throws -> [String] {
+        let findings = try json(["doctor"], variables)["findings"] as? [[String: String]] ?? []
         return findings.filter { $0["verdict"] == verdict }.compactMap { $0["subject"] }
     }
 }
@@ -87,6 +87,26 @@ private final class Operator {
         #expect(piped.output.split(separator: "\n").count == 2)
         let full = try ChildProcess.run(shell, ["-c", "\(salectl) ls > /dev/full"], environment: environment)
         #expect(full.code == ExitCode.io)
+    }
+
+    @Test(arguments: [
+        "salectl --help", "salectl --version", "salectl create --help", "salectl create --version", "sale-api --help",
+        "sale-api --version", "sale-worker --help", "sale-worker --version", "stampede --help", "stampede --version",
+    ])
+    func `and every other program report when they can't print`(_ line: String) throws {
+        let directory = ChildProcess.product("salectl").deletingLastPathComponent().path
+        let full = try ChildProcess.run(
+            URL(fileURLWithPath: "/bin/bash"), ["-c", "\(directory)/\(line) > /dev/full"])
+        #expect(full.code == ExitCode.io)
+        let program = line.prefix { $0 != " " }
+        #expect(full.errors == "\(program): the output can't be written: No space left on device\n")
+    }
+
+    @Test(arguments: [["--version"], ["create", "--version"], ["keys", "init", "/nowhere", "--version"]])
+    func `prints its version, whatever the command`(_ line: [String]) throws {
+        let result = try Operator().run(line)
+        #expect(result.code == 0)
+        #expect(result.output == "salectl \(Release.version)\n")
     }
 
     @Test func `pauses, resumes and closes a sale`() throws {
@@ -362,6 +382,17 @@ private final class Operator {
         #expect(warning?["detail"]?.contains("auto-aof-rewrite-percentage is 100") == true)
     }
 
+    @Test func `the doctor says that nobody can join a waiting room`() throws {
+        let operate = try Operator()
+        _ = try operate.run(["keys", "init", operate.server.directory.path("keys")])
+        let sale = try TestSale.create(operate.redis, admission: .init(rate: 50, turnWindowMilliseconds: 5000))
+        let joined = RedisArgument(SaleKeys(sale).joined)
+        _ = try TestSale.join(operate.redis, sale, ["a"])
+        #expect(try operate.findings("bad").isEmpty)
+        try operate.redis.command(["DEL", joined])
+        #expect(try operate.findings("bad") == ["waiting room demo"])
+    }
+
     @Test func `the doctor examines each replica as the primary that it may become`() throws {
         let confirming = ["--min-replicas-to-write", "1", "--repl-diskless-sync-delay", "0"]
         let operate = try Operator(RedisServer.followed() + confirming, replicas: 1)
@@ -415,6 +446,25 @@ private final class Operator {
             try operate.findings("bad") == [
                 "redis durability", "sale demo", "keys' permissions", "receipt keys' permissions",
             ])
+    }
+
+    @Test func `the doctor wants every file with a secret to be its owner's only`() throws {
+        let operate = try Operator()
+        let directory = operate.server.directory.path("keys")
+        _ = try operate.run(["keys", "init", directory])
+        let (token, password) = ("\(directory)/ops.token", "\(directory)/redis.password")
+        try "secret".write(toFile: password, atomically: true, encoding: .utf8)
+        chmod(password, 0o600)
+        try operate.redis.command(["CONFIG", "SET", "requirepass", "secret"])
+        let environment = ["SALE_OPS_TOKEN_FILE": token, "SALE_REDIS_PASSWORD_FILE": password]
+        #expect(try operate.run(["doctor"], environment).code == 0)
+        chmod(token, 0o640)
+        chmod(password, 0o604)
+        let bad = try operate.findings("bad", environment)
+        #expect(bad == ["operator token's permissions", "Redis password's permissions"])
+        try "short".write(toFile: token, atomically: true, encoding: .utf8)
+        chmod(token, 0o600)
+        #expect(try operate.findings("bad", environment) == ["operator token", "Redis password's permissions"])
     }
 
     @Test func `reconcile says that a sale which was never stored is not in SQLite`() throws {

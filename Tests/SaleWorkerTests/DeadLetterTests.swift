@@ -1,9 +1,13 @@
+import Foundation
 import Glibc
 import OrderStore
 import RedisClient
 import Shared
+import Synchronization
 import TestSupport
 import Testing
+
+@testable import SaleWorker
 
 @Suite struct `A dead letter` {
     /// Adds an order by another buyer at position 1.
@@ -55,6 +59,31 @@ import Testing
         let letters = try under.deadLetters(sale)
         #expect(letters.first?.contains { $0.name == "dlq_reason" && $0.value == Array("contradiction".utf8) } == true)
         #expect(eventually { worker.errors.contains("\"contradiction\"") })
+    }
+
+    @Test func `that Redis does not take stays pending, and the sale's other entries are stored meanwhile`() throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 10)
+        let letters = RedisArgument(SaleKeys(sale).deadLetters)
+        try under.redis.command(["SET", letters, "not a stream"])
+        try under.add(sale, ["rubbish", "1"])
+        try under.sell(sale, to: 0..<2)
+        try under.add(sale, ["rubbish", "2"])
+        var worker = try under.start()
+        #expect(eventually { (try? under.account(sale)?.sold) == 2 }, "\(worker.errors)")
+        try under.sell(sale, to: 2..<4)
+        #expect(eventually { (try? under.account(sale)?.sold) == 4 }, "\(worker.errors)")
+        #expect(worker.errors.components(separatedBy: "dead_letter_stuck").count - 1 == 2)
+        worker.signal(SIGKILL)
+        worker.wait()
+        try under.sell(sale, to: 4..<6)
+        worker = try under.start()
+        #expect(eventually { (try? under.account(sale)?.sold) == 6 }, "\(worker.errors)")
+        let progress = try under.redis.progress(of: sale)
+        #expect(progress?.pending == 2)
+        try under.redis.command(["DEL", letters])
+        #expect(under.drained(sale))
+        #expect(try under.deadLetters(sale).map { $0.last?.value } == [[0x31], [0x32]])
     }
 
     @Test func `of a contradiction does not pause a sale that is being archived`() throws {
@@ -151,5 +180,56 @@ import Testing
         #expect(try eventually { try under.deadLetters(sale).count == 1 })
         let row = try SQLiteShell.run(under.database, "SELECT reason, fields IS NULL FROM dead_letters")
         #expect(row == ["malformed|1"])
+    }
+
+    /// Adds an entry that is deleted as soon as a worker that is gone has been given it, and an order.
+    private func addDeleted(_ under: WorkerUnderTest, _ sale: SaleID) throws {
+        let (stream, group) = (RedisArgument(SaleKeys(sale).orders), RedisArgument(SaleKeys.group))
+        let id = try under.add(sale, ["rubbish", "1"])
+        try under.redis.command(["XGROUP", "CREATE", stream, group, "0"])
+        try under.redis.command(["XREADGROUP", "GROUP", group, "gone", "STREAMS", stream, ">"])
+        try under.redis.command(["XDEL", stream, RedisArgument(id)])
+        try under.sell(sale, to: 0..<1)
+    }
+
+    private func isNoted(_ under: WorkerUnderTest) -> Bool {
+        (try? SQLiteShell.run(under.database, "SELECT moved_at_ms > 0 FROM dead_letters")) == ["1"]
+    }
+
+    @Test(arguments: Failpoint.Step.allCases)
+    func `is made once of an entry that was deleted while pending, wherever the worker is killed`(
+        _ step: Failpoint.Step
+    ) throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 10)
+        try addDeleted(under, sale)
+        let killed = try under.start(["SALE_WORKER_FAILPOINT": step.rawValue])
+        #expect(killed.wait() == -SIGKILL)
+        try under.start()
+        #expect(eventually { isNoted(under) })
+        #expect(try under.deadLetters(sale).count == 1)
+    }
+
+    @Test(arguments: [false, true])
+    func `is moved once, even if Redis' reply is lost`(_ isDeleted: Bool) throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 10)
+        if isDeleted { try addDeleted(under, sale) } else { try under.add(sale, ["rubbish", "1"]) }
+        // Loses one reply: that of the script that moves an entry, which Redis knows.
+        try under.redis.command(["SCRIPT", "LOAD", RedisArgument(Script.deadletter.source)])
+        let moving = Atomic(false)
+        let lost = Atomic(false)
+        let path = under.server.directory.path("lossy.sock")
+        let relay = try Relay(.unix(path: path), to: .unix(path: under.server.socket)) { direction, piece in
+            if direction == .toServer, piece.contains(Array("dlq_id".utf8)) { moving.store(true, ordering: .relaxed) }
+            guard direction == .toClient, moving.load(ordering: .relaxed) else { return true }
+            return lost.exchange(true, ordering: .relaxed)
+        }
+        try under.start(["SALE_REDIS_URL": "unix://\(path)"])
+        #expect(eventually { isNoted(under) })
+        let wasLost = lost.load(ordering: .relaxed)
+        #expect(wasLost)
+        #expect(try under.deadLetters(sale).count == 1)
+        withExtendedLifetime(relay) {}
     }
 }

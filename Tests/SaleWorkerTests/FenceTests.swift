@@ -196,6 +196,47 @@ import Testing
         #expect(eventually { (try? under.account(Self.sale))??.record.settings.paused == false }, "\(worker.errors)")
     }
 
+    @Test(arguments: [false, true])
+    func `an older Redis that contradicts SQLite is paused, and keeps every other setting of SQLite`(
+        _ isPaused: Bool
+    ) throws {
+        let under = try WorkerUnderTest()
+        let keys = SaleKeys(Self.sale)
+        try TestSale.create(under.redis, stock: 10)
+        let older = try [keys.sale, keys.stock, keys.position, keys.orders].map { key in
+            let reply = try under.redis.command(["DUMP", RedisArgument(key)])
+            return (key: RedisArgument(key), value: RedisArgument(reply.value.bytes ?? []))
+        }
+        try under.sell(Self.sale, to: 0..<1)
+        #expect(try under.redis.control(Self.sale, .close) == nil)
+        let first = try under.start()
+        #expect(under.drained(Self.sale))
+        first.signal(SIGKILL)
+        first.wait()
+        let closesAt = try #require(try under.account(Self.sale)?.record.settings.closesAt)
+
+        // The older copy, on which somebody else has won position 1, and which may have been paused.
+        try under.redis.command(["DEL", RedisArgument(keys.buyers)])
+        for (key, value) in older { try under.redis.command(["RESTORE", key, "0", value, "REPLACE"]) }
+        try under.sell(Self.sale, to: 7..<8)
+        try under.redis.command(["HSET", RedisArgument(keys.sale), "paused", isPaused ? "1" : "0"])
+        under.server.crash()
+        try under.server.restart()
+        let second = try under.start()
+        #expect(eventually { second.errors.contains("fence_kept") }, "\(second.errors)")
+        #expect(under.drained(Self.sale))
+        let settings = try under.account(Self.sale)?.record.settings
+        #expect(settings == SaleSettings(opensAt: nil, closesAt: closesAt, paused: true))
+
+        // Once that copy is gone, Redis gets what SQLite has kept.
+        let redis = try under.server.connect()
+        try redis.command(["FLUSHALL"])
+        #expect(eventually { second.errors.contains("fence_lifted") }, "\(second.errors)")
+        let status = try #require(try redis.status(Self.sale))
+        #expect(status.closesAt == closesAt && status.paused)
+        #expect(try buy(under) == "E")
+    }
+
     @Test func `a pause outlives a Redis that is emptied`() throws {
         let under = try WorkerUnderTest()
         try TestSale.create(under.redis, stock: 10)

@@ -56,7 +56,17 @@ import Testing
         #expect(try get(socket, "/v1/sales/demo/ledger?after=x").problem == "malformed-query")
         let post = try UnixHTTPClient(socket).ask("POST", "/v1/sales/demo/ledger", body: "{}")
         #expect(post.status == 405)
-        #expect(post["Allow"] == "GET, HEAD")
+        #expect(post["Allow"] == "GET, HEAD, OPTIONS")
+    }
+
+    @Test func `list the methods that the ledger allows`() throws {
+        let under = try working()
+        for target in ["/v1/sales/demo/ledger", "/v1/sales/demo/ledger/head"] {
+            let answer = try UnixHTTPClient(under.ledgerSocket).ask("OPTIONS", target)
+            #expect(answer.status == 200)
+            #expect(answer["Allow"] == "GET, HEAD, OPTIONS")
+            #expect(answer["Content-Length"] == "0")
+        }
     }
 
     @Test func `tell probes how the worker is without a token, and operators the rest with one`() throws {

@@ -76,6 +76,19 @@ import Testing
         #expect(queue.lastPosition == 0)
     }
 
+    @Test func `gets its last position back from its tickets if somebody deletes it`() throws {
+        let under = try WorkerUnderTest()
+        // An hour from now: the positions are counted alone, and no turn begins.
+        let opening = UnixMilliseconds(UnixMilliseconds.now.value + 3_600_000)
+        try TestSale.create(under.redis, opensAt: opening, admission: .init(rate: 50, turnWindowMilliseconds: 5000))
+        let worker = try under.start()
+        #expect(under.drained(Self.sale))
+        #expect(try TestSale.join(under.redis, Self.sale, ["a", "b", "c"]).positions == [1, 2, 3])
+        try under.redis.command(["DEL", RedisArgument(SaleKeys(Self.sale).joined)])
+        #expect(eventually { worker.errors.contains("waiting_room_restored") })
+        #expect(try TestSale.join(under.redis, Self.sale, ["d", "a"]).positions == [4, 1])
+    }
+
     @Test func `starts windows again when a fence is lifted`() throws {
         let under = try restarted { _, _ in }
         let queue = try #require(try under.server.connect().queue(Self.sale))

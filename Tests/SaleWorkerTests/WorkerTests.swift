@@ -107,7 +107,7 @@ import Testing
     @Test func `logs once that a sale is set aside, and once that it has recovered`() throws {
         let under = try WorkerUnderTest()
         let sale = try TestSale.create(under.redis)
-        let (stream, letters) = (RedisArgument(SaleKeys(sale).orders), RedisArgument(SaleKeys(sale).deadLetters))
+        let (stream, position) = (RedisArgument(SaleKeys(sale).orders), RedisArgument(SaleKeys(sale).position))
         let worker = try under.start()
         func said(_ event: String) -> Int { worker.errors.components(separatedBy: "\"event\":\"\(event)\"").count - 1 }
         func deliveries() throws -> Int {
@@ -117,12 +117,12 @@ import Testing
         }
         for times in 1...2 {
             #expect(under.drained(sale))
-            try under.redis.command(["DEL", letters])
-            try under.redis.command(["SET", letters, "not a stream"])
+            try under.redis.command(["DEL", position])
+            try under.redis.command(["RPUSH", position, "no number"])
             try under.add(sale, ["rubbish", "1"])
             #expect(try eventually { try deliveries() >= 3 })
             #expect(said("sale_set_aside") == times)
-            try under.redis.command(["DEL", letters])
+            try under.redis.command(["SET", position, "0"])
             #expect(eventually { said("sale_recovered") == times }, "\(worker.errors)")
         }
         #expect(said("sale_found") == 1)

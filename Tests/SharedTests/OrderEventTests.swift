@@ -58,14 +58,24 @@ import Testing
             return
         }
         #expect(record.settings.waitingRoom == room)
-        let set = ["v": "1", "kind": "set", "opens_at": "0", "closes_at": "0", "paused": "0", "epoch": "1"]
-        #expect(
-            try read(set.merging(fields) { $1 })
-                == .set(SaleSettings(opensAt: nil, closesAt: nil, paused: false, waitingRoom: room)))
+        let set = ["v": "1", "kind": "set", "at_ms": "7", "epoch": "1"]
+        #expect(try read(set.merging(fields) { $1 }) == .set(SettingsChange(waitingRoom: room)))
         #expect(problem(set.merging(["admission": "5 0 2000"]) { $1 }) == "field turn_window_ms is missing")
         #expect(
             problem(set.merging(["admission": "5 0", "turn_window_ms": "120000"]) { $1 })
                 == "field admission is not a schedule")
+    }
+
+    @Test func `that changes settings says which, and an earlier release's says all`() throws {
+        let set = ["v": "1", "kind": "set", "at_ms": "7", "epoch": "1"]
+        func read(_ fields: [String: String]) throws -> OrderEvent { try self.read(set.merging(fields) { $1 }) }
+        #expect(try read(["paused": "1"]) == .set(SettingsChange(paused: true)))
+        #expect(try read(["closes_at": "9"]) == .set(SettingsChange(closesAt: .some(UnixMilliseconds(9)))))
+        #expect(
+            try read(["title": "T", "opens_at": "0", "closes_at": "0", "paused": "0"])
+                == .set(SettingsChange(title: "T", opensAt: .some(nil), closesAt: .some(nil), paused: false)))
+        let later = set.merging(["of_a_later_release": "1"]) { $1 }
+        #expect(problem(later) == "it changes no setting that this release knows")
     }
 
     @Test func `that starts a stream again says whether the sale is paused`() throws {

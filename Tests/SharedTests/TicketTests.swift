@@ -36,6 +36,15 @@ import Testing
                 == Ticket(sale: Self.sale, uuid: "u-1", epoch: 3, buyer: "b1", position: 17))
     }
 
+    @Test(arguments: [#"a"b"#, #"a\b"#, #"\u0061"#, #"""#, #"\"#, String(repeating: #"\"#, count: 128)])
+    func `belongs to a buyer whose name JSON has to escape`(_ buyer: String) throws {
+        let keys = Forge.keys("k1")
+        let text = ticket(keys, buyer: buyer)
+        #expect(claim(text, TicketVerifier(keys: keys), buyer: buyer) == "17 3 u-1")
+        #expect(claim(text, TicketVerifier(keys: keys), buyer: "a") == "other")
+        #expect(try text.withBytes { try TicketVerifier(keys: keys).ticket($0) }.buyer == buyer)
+    }
+
     @Test func `is of one sale and one buyer`() {
         let keys = Forge.keys("k1")
         let verifier = TicketVerifier(keys: keys)

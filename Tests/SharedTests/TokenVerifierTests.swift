@@ -16,7 +16,7 @@ import Testing
         #"{"alg":"RS256","kid":"k1"}"#, #"{"alg":"HS512","kid":"k1"}"#, #"{"alg":"hs256","kid":"k1"}"#,
         #"{"alg":"HS256"}"#, #"{"alg":"HS256","kid":"k2"}"#, #"{"alg":"HS256","kid":""}"#,
         #"{"alg":"HS256","kid":"K1"}"#,
-        #"{"alg":"HS256","kid":"k1","crit":["exp"]}"#, #"{"alg":"HS256","kid":"\u006b1"}"#,
+        #"{"alg":"HS256","kid":"k1","crit":["exp"]}"#, #"{"alg":"HS256","kid":"\u006b2"}"#,
         #"{"alg":"HS256","jwk":{"kty":"oct","k":"AAAA"}}"#,
     ])
     func `the algorithm and the key are ours to choose, even where the signature fits`(_ header: String) {
@@ -31,6 +31,11 @@ import Testing
     ])
     func `a header that is not one plain object is malformed`(_ header: String) {
         #expect(verdict(Forge.token(header: header, claims: #"{"sub":"b","exp":2000}"#)) == .failure(.malformed))
+    }
+
+    @Test func `a key's name counts as JSON reads it`() {
+        let token = Forge.token(header: #"{"alg":"HS256","kid":"team\/\u006b1"}"#, claims: #"{"sub":"b","exp":2000}"#)
+        #expect(verdict(token, TokenVerifier(keys: Forge.keys("team/k1"))) == .success("b"))
     }
 
     @Test func `a token without its signature, or with an empty one, does not count`() {
@@ -107,6 +112,8 @@ import Testing
             (#""aud":"shops","iss":"login""#, .wrongAudience), (#""aud":"shop""#, .wrongIssuer),
             (#""aud":"shop","iss":"Login""#, .wrongIssuer), (#""aud":1,"iss":"login""#, .malformed),
             (#""aud":["shop",1],"iss":"login""#, .malformed), (#""aud":"shop","iss":["login"]"#, .malformed),
+            (#""aud":"sh\u006fp","iss":"\u006cogin""#, nil), (#""aud":["x","s\u0068op"],"iss":"login""#, nil),
+            (#""aud":"sh\\u006fp","iss":"login""#, .wrongAudience), (#""aud":"shop","iss":"login\/""#, .wrongIssuer),
         ] as [(String, JWTRefusal?)])
     func `aud and iss must be ours where they are set`(_ members: String, _ refusal: JWTRefusal?) {
         let token = Forge.token(claims: #"{"sub":"b","exp":2000,\#(members)}"#)
@@ -116,7 +123,9 @@ import Testing
     }
 
     @Test(arguments: [
-        "", " ", "a b", "a\u{7F}", "Zoë", #"a\u0062"#, #"a\n"#, #"a\"b"#, String(repeating: "x", count: 129),
+        "", " ", "a b", "a\u{7F}", "Zoë", String(repeating: "x", count: 129),
+        #"a\n"#, #"a\u0000"#, #"a\u0020b"#, #"a\u007f"#, #"Zo\u00eb"#, #"a\ud83d\ude00"#, #"a\ud83d"#,
+        String(repeating: "x", count: 128) + #"\u0078"#,
     ])
     func `a subject is 1 to 128 printable ASCII characters`(_ subject: String) {
         #expect(verdict(Forge.token(claims: #"{"sub":"\#(subject)","exp":2000}"#)) == .failure(.badSubject))
@@ -125,6 +134,15 @@ import Testing
     @Test(arguments: ["~", "!", "user@example.com", "auth0|5f7c", String(repeating: "x", count: 128)])
     func `any other subject is a buyer`(_ subject: String) {
         #expect(verdict(Forge.token(claims: #"{"exp":2000,"sub":"\#(subject)"}"#)) == .success(subject))
+    }
+
+    @Test(
+        arguments: [
+            (#"google\/1"#, "google/1"), (#"\u0061\u007E"#, "a~"), (#"a\"b"#, "a\"b"), (#"a\\b"#, #"a\b"#),
+            (#"a\\u0062"#, #"a\u0062"#), (String(repeating: #"\/"#, count: 128), String(repeating: "/", count: 128)),
+        ])
+    func `a subject is what JSON reads, however it is escaped`(_ text: String, _ subject: String) {
+        #expect(verdict(Forge.token(claims: #"{"exp":2000,"sub":"\#(text)"}"#)) == .success(subject))
     }
 
     @Test func `a token without subject has no buyer`() {

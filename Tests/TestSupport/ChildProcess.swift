@@ -52,7 +52,9 @@ package final class ChildProcess: @unchecked Sendable {
 
     private func reap(_ options: Int32) {
         var status: Int32 = 0
-        guard waitpid(id, &status, options) == id else { return }
+        let reaped = waitpid(id, &status, options)
+        precondition(reaped >= 0 || errno == EINTR, "somebody else has waited for this child")
+        guard reaped == id else { return }
         // <sys/wait.h>: the low 7 bits are the signal that ended it; if they are 0, the exit code is in bits 8 to 15.
         let signal = status & 0x7f
         ending = signal == 0 ? (status >> 8) & 0xff : -signal

@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 package import RedisClient
 import Shared
+import Synchronization
 
 /// A real redis-server for one test, on a Unix socket in a directory of its own.
 package final class RedisServer: @unchecked Sendable {
@@ -62,21 +63,38 @@ package final class RedisServer: @unchecked Sendable {
         return !text.contains("min_slaves_good_slaves") || text.contains("min_slaves_good_slaves:\(replicas)")
     }
 
-    /// A port that nobody listens on at the moment.
+    /// A port of the loopback interface that nobody listens on, and that no other test of this process is given: below
+    /// those that the kernel gives to clients (ip_local_port_range), which could take it before its server does.
     package static func freePort() -> UInt16 {
-        let descriptor = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                _ = bind(descriptor, $0, length)
-                _ = getsockname(descriptor, $0, &length)
+        while true {
+            let port = ports.next()
+            let descriptor = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            defer { close(descriptor) }
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_port = port.bigEndian
+            address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+            let isFree = withUnsafePointer(to: &address) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+                }
+            }
+            if isFree { return port }
+        }
+    }
+
+    private static let ports = Ports()
+
+    /// Ports 12,000 to 31,999 in a circle, from anywhere, so that two test processes seldom meet.
+    private final class Ports: Sendable {
+        private let last = Mutex(UInt16.random(in: 0..<20_000))
+
+        func next() -> UInt16 {
+            last.withLock {
+                $0 = ($0 + 1) % 20_000
+                return 12_000 + $0
             }
         }
-        return UInt16(bigEndian: address.sin_port)
     }
 
     /// The socket's path.

@@ -24,16 +24,19 @@ package final class SQLiteLock {
     package init(_ path: String, readOnly: Bool = false) throws {
         directory = try TemporaryDirectory()
         shell = try ChildProcess(
-            URL(fileURLWithPath: "/usr/bin/sqlite3"), [path], errorLog: directory.url.appendingPathComponent("err"),
+            URL(fileURLWithPath: "/usr/bin/sqlite3"), ["-bail", path],
+            errorLog: directory.url.appendingPathComponent("err"),
             input: input.fileHandleForReading, output: output.fileHandleForWriting)
         // The shell has its own copies of these two. We close ours, so that we notice when it ends.
         try input.fileHandleForReading.close()
         try output.fileHandleForWriting.close()
-        // Another program may be writing at this moment, so there is a timeout. Each statement has its own line,
-        // because after an error the shell silently skips the rest of the line.
-        let begin = readOnly ? "BEGIN;\nSELECT count(*) FROM sales;\n" : "BEGIN IMMEDIATE;\nSELECT 'locked';\n"
-        input.fileHandleForWriting.write(Data(".timeout 60000\n\(begin)".utf8))
-        _ = output.fileHandleForReading.availableData  // its word that it has the lock
+        // Another program may be writing at this moment, so there is a timeout. A transaction that only reads holds
+        // nothing before it has read.
+        let begin = readOnly ? "BEGIN; SELECT count(*) > -1 FROM sales;" : "BEGIN IMMEDIATE; SELECT 1;"
+        input.fileHandleForWriting.write(Data(".timeout 60000\n\(begin)\n".utf8))
+        guard output.fileHandleForReading.availableData == Data("1\n".utf8) else {
+            throw SQLiteShell.Failed(message: shell.errors)
+        }
     }
 
     deinit { release() }

@@ -279,8 +279,9 @@ def ask_for_purchases(check, ready, tokens):
 def ask_for_queue(check, ready, tokens, tickets):
     waiting = [("Authorization", f"Bearer {tokens['waiting']}")]
 
-    def join(sale, headers=waiting, body=b""):
-        answer = ask(ready, message("POST", f"/v1/sales/{sale}/queue", headers, body))
+    def join(sale, headers=waiting, body=b"", json_type=True):
+        fields = headers + ([("Content-Type", "application/json")] if body and json_type else [])
+        answer = ask(ready, message("POST", f"/v1/sales/{sale}/queue", fields, body))
         check.judge("joinQueue", answer)
         return answer
 
@@ -297,6 +298,8 @@ def ask_for_queue(check, ready, tokens, tickets):
     for sale in ["room", "room", "room-sold-out", "room-ended", "open", "nosuch"]:
         join(sale)
     join("room", headers=[])
+    join("room", body=b"{ }\n")
+    join("room", body=b"{}", json_type=False)
     join("room", body=b'{"position":1}')
     first = show("room")
     show("room", [("If-None-Match", first.get("etag") or "")])
@@ -352,6 +355,17 @@ def compare_heads(check, sockets, tokens):
                 check.problems.append(f"{operation_id} {get.status}: HEAD has another head")
 
 
+def ask_for_options(check, sockets):
+    """Checks that each path answers OPTIONS, as the document's description says."""
+    for operation_id, _, target in targets(check.document):
+        answer = ask(server_of(check, operation_id, sockets), message("OPTIONS", target))
+        template = check.document.operations[operation_id][1]
+        documented = {method.upper() for method in check.document.root["paths"][template] if method != "parameters"}
+        allowed = set((answer.get("allow") or "").split(", "))
+        if answer.status != "200" or answer.body or allowed != documented | {"HEAD", "OPTIONS"}:
+            check.problems.append(f"OPTIONS {template}: {answer.status}, Allow: {answer.get('allow')}")
+
+
 def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__)
@@ -370,6 +384,7 @@ def main():
     ask_what_no_operation_accepts(check, sockets)
     ask_without_redis(check, sockets["down"], tokens)
     compare_heads(check, sockets, tokens)
+    ask_for_options(check, sockets)
     for problem in check.problems + list(check.unseen()):
         print(problem)
     print(f"{len(check.seen)} kinds of answer of {len(document.operations)} operations seen", file=sys.stderr)

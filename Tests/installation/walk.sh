@@ -348,8 +348,8 @@ upgrade() {
 take_release_two() {
     must 'it installs beside the first' script/install --binaries /opt/sale/releases/one/bin --release two
     runs_release sale-api@1 one
-    must 'restart of the pool' rolling_restart
     must 'restart of the worker' systemctl restart sale-worker
+    must 'restart of the pool' rolling_restart
     runs_release sale-api@1 two
     runs_release sale-worker two
 }

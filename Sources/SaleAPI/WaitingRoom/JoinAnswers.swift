@@ -22,10 +22,10 @@ final class JoinAnswers {
         self.tickets = tickets
     }
 
-    /// Sends the buyer its position and ticket.
+    /// Sends the buyer its position and ticket, and returns after how many seconds it is told to come back.
     func sendPosition(
         _ sale: SaleID, _ position: Int, isNew: Bool, _ reply: JoinReply, buyer: Span<UInt8>, _ exchange: Exchange
-    ) {
+    ) -> Int {
         let turn = reply.turn(of: position)
         let jitter = RetryAfter.seconds(base: 0, spread: RetryAfter.turnSpread, buyer: buyer)
         let seconds = RetryAfter.seconds(until: turn?.at, now: reply.now, jitter: jitter)
@@ -53,6 +53,7 @@ final class JoinAnswers {
             $0.appendMember("server_time", time: reply.now)
             $0.append("}")
         }
+        return seconds
     }
 
     /// Refuses a join for good.

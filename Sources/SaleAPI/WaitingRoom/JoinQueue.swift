@@ -107,9 +107,11 @@ final class JoinQueue {
             case .given(let given):
                 let (position, isNew) = given[index]
                 if isNew { metrics.new += 1 } else { metrics.again += 1 }
-                batch.withBuyer(of: join) {
+                let seconds = batch.withBuyer(of: join) {
                     answers.sendPosition(sale, position, isNew: isNew, reply, buyer: $0, join.exchange)
                 }
+                // The buyer returns to buy.
+                limiter.expectReturn(join.charge, afterSeconds: seconds, now: loop.now)
             case .ended: refuse(.saleEnded, join)
             case .soldOut: refuse(.soldOut, join)
             case .noWaitingRoom: refuse(.noWaitingRoom, join)

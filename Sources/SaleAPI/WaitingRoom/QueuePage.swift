@@ -12,13 +12,14 @@ final class QueuePage {
     private static let freshMilliseconds = 100
     /// Requests that may wait, for Redis or for a signature. Each holds a few hundred bytes.
     private static let waitingMax = 8192
+    private static let retrySeconds = 1
     /// Sales that are remembered; made-up names are not.
     private static let roomsMax = 1024
 
     private enum Question {
         /// The entity tags of If-None-Match, as they were sent.
         case page([UInt8]?)
-        case ticket(Ticket)
+        case ticket(Ticket, RateLimiter.Charge)
     }
 
     private enum Finding {
@@ -43,18 +44,20 @@ final class QueuePage {
     private let redis: AsyncRedis
     private let seenSales: SeenSales
     private unowned let server: HTTPServer
+    private let limiter: RateLimiter
     private let signing: SigningQueue
     /// Sign proofs; without keys there are none.
     var receiptKeys: ReceiptKeys?
     private var rooms: [SaleID: Room] = [:]
     private var waiting = 0
 
-    init(_ context: APIContext, receiptKeys: ReceiptKeys?, server: HTTPServer) {
+    init(_ context: APIContext, receiptKeys: ReceiptKeys?, server: HTTPServer, limiter: RateLimiter) {
         loop = context.loop
         redis = context.redis
         seenSales = context.seenSales
         self.receiptKeys = receiptKeys
         self.server = server
+        self.limiter = limiter
         signing = SigningQueue(loop: loop)
     }
 
@@ -64,7 +67,9 @@ final class QueuePage {
     }
 
     /// Answers with a ticket's place.
-    func answer(_ sale: SaleID, _ ticket: Ticket, _ exchange: Exchange) { ask(sale, .ticket(ticket), exchange) }
+    func answer(_ sale: SaleID, _ ticket: Ticket, _ charge: RateLimiter.Charge, _ exchange: Exchange) {
+        ask(sale, .ticket(ticket, charge), exchange)
+    }
 
     /// Redis is gone: clients that wait for it are refused.
     func redisBecameUnavailable() {
@@ -74,7 +79,7 @@ final class QueuePage {
     // MARK: Reading
 
     private func ask(_ sale: SaleID, _ question: Question, _ exchange: Exchange) {
-        guard redis.isReady else { return refuse(.unavailable, exchange) }
+        guard redis.isReady else { return refuse(question, .unavailable, exchange) }
         let room = rooms[sale] ?? Room()
         if let snapshot = room.snapshot,
             loop.now < snapshot.takenAt.advanced(milliseconds: Self.freshMilliseconds)
@@ -82,7 +87,7 @@ final class QueuePage {
             return respond(sale, question, snapshot, exchange)
         }
         guard waiting < Self.waitingMax, rooms.count < Self.roomsMax || seenSales.contains(sale) else {
-            return refuse(.overloaded, exchange)
+            return refuse(question, .overloaded, exchange)
         }
         rooms[sale] = room
         waiting += 1
@@ -131,20 +136,23 @@ final class QueuePage {
             if let snapshot = room.snapshot {
                 respond(sale, question, snapshot, exchange)
             } else {
-                refuse(.unavailable, exchange)
+                refuse(question, .unavailable, exchange)
             }
         }
     }
 
     // MARK: Answering
 
-    private func refuse(_ problem: Problem, _ exchange: Exchange) {
-        server.respond(exchange, problem, retryAfterSeconds: 1)
+    /// Asks the client to ask again later. A buyer who does so with its ticket is not charged for it.
+    private func refuse(_ question: Question, _ problem: Problem, _ exchange: Exchange) {
+        server.respond(exchange, problem, retryAfterSeconds: Self.retrySeconds)
+        guard case .ticket(_, let charge) = question else { return }
+        limiter.expectReturn(charge, afterSeconds: Self.retrySeconds, now: loop.now)
     }
 
     private func respond(_ sale: SaleID, _ question: Question, _ snapshot: Snapshot, _ exchange: Exchange) {
         switch snapshot.finding {
-        case .unknownSale where seenSales.contains(sale): refuse(.unavailable, exchange)
+        case .unknownSale where seenSales.contains(sale): refuse(question, .unavailable, exchange)
         case .unknownSale: server.respond(exchange, .notFound)
         case .noWaitingRoom: server.respond(exchange, .noWaitingRoom)
         case .room(let status):
@@ -153,7 +161,7 @@ final class QueuePage {
             let now = UnixMilliseconds(status.readAt.value + elapsed)
             switch question {
             case .page(let conditions): respond(status, now, conditions, exchange)
-            case .ticket(let ticket): respond(status, now, ticket, exchange)
+            case .ticket(let ticket, _): respond(status, now, ticket, question, exchange)
             }
         }
     }
@@ -169,13 +177,13 @@ final class QueuePage {
     }
 
     private func respond(
-        _ status: QueueStatus, _ now: UnixMilliseconds, _ ticket: Ticket, _ exchange: Exchange
+        _ status: QueueStatus, _ now: UnixMilliseconds, _ ticket: Ticket, _ question: Question, _ exchange: Exchange
     ) {
         guard ticket.uuid == status.uuid, ticket.epoch == status.epoch else {
             return server.respond(exchange, .ticketOutdated)
         }
         guard receiptKeys != nil else { return show(status, now, ticket, exchange) }
-        guard waiting < Self.waitingMax else { return refuse(.overloaded, exchange) }
+        guard waiting < Self.waitingMax else { return refuse(question, .overloaded, exchange) }
         waiting += 1
         signing.add { [weak self] in
             guard let self else { return }

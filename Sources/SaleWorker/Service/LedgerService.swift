@@ -8,6 +8,9 @@ final class LedgerService: HTTPHandler {
     /// Entries of one page: 270 bytes each, so a quarter of a megabyte.
     static let pageMax = 1000
 
+    /// The methods that every path allows.
+    private static let allow: StaticString = "GET, HEAD, OPTIONS"
+
     private let store: StoreReader
     private let log: Log
     private let server: HTTPServer
@@ -25,9 +28,11 @@ final class LedgerService: HTTPHandler {
 
     func handle(_ request: borrowing Request, _ exchange: Exchange) {
         guard let (sale, isHead) = Self.route(request.path) else { return server.respond(exchange, .notFound) }
-        guard request.method == .get || request.method == .head else {
-            return server.respond(
-                exchange, .methodNotAllowed, headers: { $0.appendHeader("Allow", "GET, HEAD" as StaticString) })
+        switch request.method {
+        case .get, .head: break
+        case .options: return server.respondToOptions(exchange, allow: Self.allow)
+        default:
+            return server.respond(exchange, .methodNotAllowed, headers: { $0.appendHeader("Allow", Self.allow) })
         }
         do throws(StoreError) {
             guard let head = try store.ledgerHead(of: sale) else { return server.respond(exchange, .notFound) }

@@ -52,7 +52,8 @@ package struct Setting: Sendable {
             + "process")
     package static let deadline = Setting(
         "SALE_DEADLINE_MS", default: .value("2500"),
-        "milliseconds until a purchase is answered 202 (if sent) or 503 (if not)")
+        "milliseconds until a purchase is answered 202 (if sent) or 503 (if not); less than nginx' proxy_read_timeout "
+            + "(2600 as delivered)")
     package static let drain = Setting(
         "SALE_DRAIN_MS", default: .value("5000"),
         "milliseconds that a process keeps serving after SIGTERM while anyone is connected: as long as nginx may use an "

@@ -77,13 +77,11 @@ final class MACVerifier {
         } catch {
             throw .malformed
         }
-        guard typeMatches, !critical, let algorithm, json.extracting(algorithm.range).equals("HS256"), let keyID,
-            !keyID.escaped
+        guard typeMatches, !critical, let algorithm, json.extracting(algorithm.range).equals("HS256"), let keyID
         else {
             throw .unknownKey
         }
-        let wanted = json.extracting(keyID.range)
-        for index in keys.keys.indices where keys.keys[index].id.withBytes({ $0.equals(wanted) }) { return index }
+        for index in keys.keys.indices where keyID.equals(keys.keys[index].id, in: json) { return index }
         throw .unknownKey
     }
 }

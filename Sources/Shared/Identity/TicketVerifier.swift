@@ -5,17 +5,17 @@ package final class TicketVerifier {
     /// - Parameter keys: the buyers' own; the keys for tickets are derived from them.
     package init(keys: KeySet) { verifier = MACVerifier(keys: Ticket.keys(from: keys), type: "\(Ticket.type)") }
 
-    /// The claims; texts as ranges of the decoded JSON.
+    /// The claims; texts where they are in the decoded JSON.
     private struct Claims {
         let sale: SaleID
         let uuid: Range<Int>
-        let buyer: Range<Int>
+        let buyer: JSONReader.Text
         let epoch: Int
         let position: Int
     }
 
     /// Appends what purchase.lua receives for a ticket that `buyer` shows for `sale`: `POSITION EPOCH UUID`, or the
-    /// fault's word. Nothing is allocated.
+    /// fault's word. Nothing is allocated, unless the buyer's name has a quote or a backslash.
     package func append(
         claimOf ticket: Span<UInt8>, sale: SaleID, buyer: Span<UInt8>, to output: inout ByteBuffer
     ) {
@@ -24,7 +24,7 @@ package final class TicketVerifier {
             try verifier.withClaims(of: ticket) { (json) throws(JWTRefusal) in
                 let claims = try Self.claims(json)
                 guard claims.sale == sale else { return output.append("foreign") }
-                guard json.extracting(claims.buyer).equals(buyer) else { return output.append("other") }
+                guard claims.buyer.equals(buyer, in: json) else { return output.append("other") }
                 output.append(decimal: claims.position)
                 output.append(" ")
                 output.append(decimal: claims.epoch)
@@ -44,7 +44,7 @@ package final class TicketVerifier {
                 let claims = try Self.claims(json)
                 return Ticket(
                     sale: claims.sale, uuid: json.extracting(claims.uuid).string, epoch: claims.epoch,
-                    buyer: json.extracting(claims.buyer).string, position: claims.position)
+                    buyer: claims.buyer.withValue(in: json) { $0.string }, position: claims.position)
             }
         } catch {
             throw .forged
@@ -83,10 +83,9 @@ package final class TicketVerifier {
         } catch {
             throw .malformed
         }
-        guard let sale, let uuid, !uuid.escaped, !uuid.range.isEmpty, let buyer, !buyer.escaped, !buyer.range.isEmpty,
-            let epoch,
+        guard let sale, let uuid, !uuid.escaped, !uuid.range.isEmpty, let buyer, !buyer.range.isEmpty, let epoch,
             let position, (1...Limits.ticketPositionMax).contains(position)
         else { throw .malformed }
-        return Claims(sale: sale, uuid: uuid.range, buyer: buyer.range, epoch: epoch, position: position)
+        return Claims(sale: sale, uuid: uuid.range, buyer: buyer, epoch: epoch, position: position)
     }
 }

@@ -1,5 +1,5 @@
 /// Authenticates buyers: verifies a JWT (RFC 7519) signed with one of our keys (`MACVerifier`), and returns its
-/// subject. Nothing is allocated per token.
+/// subject. Nothing is allocated per token, unless its issuer escapes characters of the claims that are read.
 package final class TokenVerifier {
     /// Seconds by which an issuer's clock may differ from ours, either way.
     package static let clockSkewSeconds = 30
@@ -20,12 +20,15 @@ package final class TokenVerifier {
     ) throws(JWTRefusal) -> R {
         try verifier.withClaims(of: token) { (claims) throws(JWTRefusal) -> R in
             let subject = try checkedSubject(in: claims, nowSeconds: nowSeconds)
-            return body(claims.extracting(subject))
+            return try subject.withValue(in: claims) { (name) throws(JWTRefusal) -> R in
+                guard BuyerName.isValid(name) else { throw .badSubject }
+                return body(name)
+            }
         }
     }
 
-    /// Checks every claim, and returns the range of `sub` in the decoded claims.
-    private func checkedSubject(in json: Span<UInt8>, nowSeconds: Int) throws(JWTRefusal) -> Range<Int> {
+    /// Checks every other claim, and returns `sub`.
+    private func checkedSubject(in json: Span<UInt8>, nowSeconds: Int) throws(JWTRefusal) -> JSONReader.Text {
         var subject: JSONReader.Text?
         var expires: Int?
         var notBefore: Int?
@@ -55,17 +58,17 @@ package final class TokenVerifier {
                         try reader.beginArray()
                         while try reader.element() {
                             let element = try reader.string()
-                            if Self.equal(json.extracting(element.range), audience) { matches = true }
+                            if element.equals(audience, in: json) { matches = true }
                         }
                     } else {
                         let value = try reader.string()
-                        matches = Self.equal(json.extracting(value.range), audience)
+                        matches = value.equals(audience, in: json)
                     }
                     audienceMatches = matches
                 } else if let issuer, name.equals("iss") {
                     guard issuerMatches == nil else { throw .malformed }
                     let value = try reader.string()
-                    issuerMatches = Self.equal(json.extracting(value.range), issuer)
+                    issuerMatches = value.equals(issuer, in: json)
                 } else {
                     try reader.skip()
                 }
@@ -79,11 +82,7 @@ package final class TokenVerifier {
         if let notBefore, nowSeconds < notBefore - Self.clockSkewSeconds { throw .notYetValid }
         if audience != nil, audienceMatches != true { throw .wrongAudience }
         if issuer != nil, issuerMatches != true { throw .wrongIssuer }
-        guard let subject, !subject.escaped, BuyerName.isValid(json.extracting(subject.range)) else {
-            throw .badSubject
-        }
-        return subject.range
+        guard let subject else { throw .badSubject }
+        return subject
     }
-
-    private static func equal(_ bytes: Span<UInt8>, _ text: String) -> Bool { text.withBytes { $0.equals(bytes) } }
 }

@@ -9,6 +9,26 @@ extension JSONReader {
 }
 
 extension JSONReader.Text {
+    /// Calls `body` with the string's value, or with U+FFFD if it has none. Allocates only if there are escapes.
+    ///
+    /// Inlined, a token without escapes costs no instruction more than if they were refused; otherwise 66 more.
+    @inline(__always)
+    package func withValue<R, E: Error>(
+        in bytes: Span<UInt8>, _ body: (Span<UInt8>) throws(E) -> R
+    ) throws(E) -> R {
+        guard escaped else { return try body(bytes.extracting(range)) }
+        return try body(Array((value(in: bytes) ?? "\u{FFFD}").utf8).span)
+    }
+
+    /// Whether the string's value is `other`.
+    package func equals(_ other: Span<UInt8>, in bytes: Span<UInt8>) -> Bool {
+        withValue(in: bytes) { $0.equals(other) }
+    }
+
+    package func equals(_ other: String, in bytes: Span<UInt8>) -> Bool {
+        other.withBytes { equals($0, in: bytes) }
+    }
+
     /// The string's value, with its escapes resolved; nil if it has half a surrogate pair, or is not UTF-8.
     ///
     /// - Parameter bytes: the JSON text that it was read from.

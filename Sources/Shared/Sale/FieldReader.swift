@@ -19,6 +19,8 @@ struct FieldReader {
 
     private func value(_ name: String) -> String? { fields.first { $0.name == name }?.value }
 
+    func has(_ name: String) -> Bool { value(name) != nil }
+
     func text(_ name: String) throws(OrderEvent.Malformed) -> String {
         guard let value = value(name) else { throw OrderEvent.Malformed(message: "field \(name) is missing") }
         guard !value.isEmpty else { throw OrderEvent.Malformed(message: "field \(name) is empty") }
@@ -33,7 +35,7 @@ struct FieldReader {
     }
 
     func optional(_ name: String) throws(OrderEvent.Malformed) -> String? {
-        value(name) == nil ? nil : try text(name)
+        has(name) ? try text(name) : nil
     }
 
     /// A number that may be negative, but is not 0.

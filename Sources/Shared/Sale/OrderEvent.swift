@@ -4,8 +4,8 @@ package enum OrderEvent: Equatable, Sendable {
     case create(SaleRecord)
     /// A purchase won; written by purchase.lua in the call that decided it.
     case order(Order)
-    /// The sale's times, pause or admission were changed; written by control.lua, set.lua and admit.lua.
-    case set(SaleSettings)
+    /// The sale's title, times, pause or admission were changed; written by control.lua, set.lua and admit.lua.
+    case set(SettingsChange)
     /// Withheld units are on sale again; written by release.lua.
     case release(units: Int, at: UnixMilliseconds)
     /// The stock was changed by this many units; before the opening it may be fewer. Written by restock.lua.
@@ -35,7 +35,7 @@ package enum OrderEvent: Equatable, Sendable {
         switch try reader.text("kind") {
         case "create": self = .create(try SaleRecord(sale: sale, reader))
         case "order": self = .order(try Order(sale: sale, reader))
-        case "set": self = .set(try SaleSettings(reader))
+        case "set": self = .set(try SettingsChange(reader))
         case "release":
             self = .release(
                 units: try reader.integer("units", in: 1...Limits.stockMax),

@@ -1,6 +1,6 @@
 /// What may change about a sale while it exists.
 package struct SaleSettings: Equatable, Sendable {
-    /// nil if it stays as it is.
+    /// nil if it was not changed, and in a `SaleRecord`, which has its own.
     package var title: String?
     package var opensAt: UnixMilliseconds?
     package var closesAt: UnixMilliseconds?
@@ -17,13 +17,5 @@ package struct SaleSettings: Equatable, Sendable {
         self.closesAt = closesAt
         self.paused = paused
         self.waitingRoom = waitingRoom
-    }
-
-    init(_ reader: FieldReader) throws(OrderEvent.Malformed) {
-        title = try reader.optional("title")
-        opensAt = try reader.time("opens_at")
-        closesAt = try reader.time("closes_at")
-        paused = try reader.integer("paused", in: 0...1) == 1
-        waitingRoom = try reader.waitingRoom()
     }
 }

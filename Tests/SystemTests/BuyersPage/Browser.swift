@@ -8,6 +8,9 @@ final class Browser {
     private let address: String
     private var session = ""
 
+    /// `site/sale-web.conf` for the page in this repository.
+    static let pageRoot = "root \(Ingress.repository.appendingPathComponent("web").path);"
+
     struct Failure: Error, CustomStringConvertible { let description: String }
 
     init() throws {
@@ -45,12 +48,16 @@ final class Browser {
     /// Goes to an address, and waits until the page has loaded.
     func open(_ url: String) throws { _ = try command("POST", "\(session)/url", ["url": url]) }
 
-    /// Goes to an address in another tab, and stays in it.
-    func openTab(_ url: String) throws {
+    /// Goes to an address in another tab, and stays in it. Returns the tab that was left.
+    func openTab(_ url: String) throws -> String {
+        let left = try command("GET", "\(session)/window") as? String ?? ""
         let tab = try command("POST", "\(session)/window/new", ["type": "tab"]) as? [String: String]
-        _ = try command("POST", "\(session)/window", ["handle": tab?["handle"] ?? ""])
+        try show(tab?["handle"] ?? "")
         try open(url)
+        return left
     }
+
+    func show(_ tab: String) throws { _ = try command("POST", "\(session)/window", ["handle": tab]) }
 
     func reload() throws { _ = try command("POST", "\(session)/refresh", [:]) }
 

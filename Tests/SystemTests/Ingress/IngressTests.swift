@@ -177,8 +177,9 @@ import Testing
         }
     }
 
-    @Test func `shows rotated receipt keys at once, although clients may keep them for minutes`() throws {
-        // A server that gives another answer to each request.
+    @Test(arguments: ["/v1/sales", "/v1/sales/demo", "/v1/sales/demo/queue", "/.well-known/jwks.json"])
+    func `shows no page of an earlier second, however long nobody has asked`(path: String) throws {
+        // In place of the API, a server that answers every request with the time, to be kept for minutes.
         let api = try TemporaryDirectory()
         let ingress = try Ingress(
             .sale,
@@ -194,10 +195,67 @@ import Testing
                 """,
             ])
         try ingress.start()
-        func keys() throws -> HTTPAnswer { try ingress.ask("GET", "/.well-known/jwks.json") }
-        let first = try keys()
-        #expect(first["cache-control"] == "public, max-age=300")
-        #expect(eventually { (try? keys())?.body != first.body })
+        func time(from socket: String) throws -> Double {
+            try #require(Double(UnixHTTPClient(socket).ask("GET", path).body))
+        }
+        let first = try time(from: ingress.socket)
+        var now = first
+        #expect(
+            eventually {
+                now = (try? time(from: api.path("api.sock"))) ?? now
+                return now > first + 3
+            })
+        #expect(try time(from: ingress.socket) >= now.rounded(.down))
+        #expect(try ingress.ask("GET", path)["cache-control"] == "public, max-age=300")
+    }
+
+    @Test func `names in every refusal the request that it refuses`() throws {
+        let system = try begin()
+        let ingress = try system.ingress()
+        try ingress.start()
+        for path in ["/v1/sales/none", "/v1/sales/none/queue", "/v1/sales/demo/queue", "/v1/none"] {
+            for _ in 0..<2 {
+                let refused = try ingress.ask("GET", path)
+                #expect(refused.status == (path == "/v1/sales/demo/queue" ? 409 : 404), "\(refused)")
+                #expect(refused.json["instance"] as? String == refused["x-request-id"].map { "urn:trace:\($0)" })
+            }
+        }
+    }
+
+    @Test func `says in problem documents what only nginx refuses`() throws {
+        let system = try begin()
+        let web = try TemporaryDirectory()
+        try "hello".write(toFile: web.path("index.html"), atomically: true, encoding: .utf8)
+        let ingress = try system.ingress(["sale-web.conf": "root \(web.url.path);"])
+        try ingress.start()
+        for (head, status, problem, allow) in [
+            ("TRACE /v1/sales/demo/purchases?x HTTP/1.1", 405, "method-not-allowed", "GET, HEAD, OPTIONS, POST"),
+            ("TRACE /v1/sales/demo/queue HTTP/1.1", 405, "method-not-allowed", "GET, HEAD, OPTIONS, POST"),
+            ("CONNECT /v1/sales/demo HTTP/1.1", 405, "method-not-allowed", "GET, HEAD, OPTIONS"),
+            ("TRACE /.well-known/jwks.json HTTP/1.1", 405, "method-not-allowed", "GET, HEAD, OPTIONS"),
+            ("DELETE /index.html HTTP/1.1", 405, "method-not-allowed", "GET, HEAD"),
+            ("GET /v1/sales/demo HTTP/1.1\r\nIf-Match: \"x\"", 412, "precondition-failed", nil),
+            (
+                "GET /v1/sales HTTP/1.1\r\nIf-Unmodified-Since: Thu, 26 Nov 2026 20:00:00 GMT",
+                412, "precondition-failed", nil
+            ),
+            ("GET /v1/sales/demo/ledger HTTP/1.1\r\nIf-Match: \"x\"", 412, "precondition-failed", nil),
+            ("GET /index.html HTTP/1.1\r\nRange: bytes=100-", 416, "range-not-satisfiable", nil),
+            ("GET /v1/sales HTTP/1.1\r\nTransfer-Encoding: gzip, chunked", 501, "not-implemented", nil),
+            ("GET /v1/sales HTTP/2.0", 505, "version-not-supported", nil),
+        ] as [(String, Int, String, String?)] {
+            let client = try UnixHTTPClient(ingress.socket)
+            try client.send(raw: "\(head)\r\nHost: test\r\n\r\n")
+            let answer = try client.answer()
+            #expect(answer.status == status, "\(head)")
+            #expect(answer.problem == problem, "\(head): \(answer.body)")
+            #expect(answer["content-type"] == "application/problem+json", "\(head)")
+            #expect(answer.json["status"] as? Int == status, "\(head)")
+            #expect(answer.json["instance"] as? String == answer["x-request-id"].map { "urn:trace:\($0)" }, "\(head)")
+            #expect(answer["allow"] == allow, "\(head)")
+        }
+        // nginx would complain about a page that was fetched and thrown away.
+        #expect(!ingress.errors.contains("stalled cache updating"), "\(ingress.errors)")
     }
 
     @Test func `refuses in the API's own words`() throws {
@@ -252,6 +310,7 @@ import Testing
         #expect(old.code == 35, "\(old)")
         let plain = try curl(["http://sale.example.com:\(port)/v1/sales"])
         #expect(plain.output.hasPrefix("HTTP/1.1 400"), "\(plain)")
+        #expect(plain.output.contains("/problems/bad-request"), "\(plain)")
     }
 
     @Test func `names a purchase once, from its log to the row in SQLite, and logs no token and no key`() throws {
@@ -273,10 +332,15 @@ import Testing
             #expect((try? JSONSerialization.jsonObject(with: Data(line.utf8))) != nil, "\(line)")
         }
         let theirs = "0af7651916cd43dd8448eb211c80319c"
-        let traced = try ingress.ask(
-            "GET", "/v1/sales/demo/purchases",
-            headers: [("traceparent", "00-\(theirs)-b7ad6b7169203331-01"), ("Authorization", "Bearer \(token)")])
-        #expect(traced["x-request-id"] == theirs)
+        func trace(_ traceparent: String) throws -> String? {
+            let headers = [("traceparent", traceparent), ("Authorization", "Bearer \(token)")]
+            return try ingress.ask("GET", "/v1/sales/demo/purchases", headers: headers)["x-request-id"]
+        }
+        let rest = "\(theirs)-b7ad6b7169203331-01"
+        for valid in ["00-\(rest)", "01-\(rest)", "fe-\(rest)-more"] { #expect(try trace(valid) == theirs, "\(valid)") }
+        for invalid in ["ff-\(rest)", "00-\(rest)-more", "01-\(rest)more", "0G-\(rest)"] {
+            #expect(try trace(invalid) != theirs, "\(invalid)")
+        }
     }
 
     @Test func `gives a slow sender ten seconds, unnoticed by the API`() throws {

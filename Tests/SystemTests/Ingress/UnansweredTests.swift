@@ -38,6 +38,63 @@ private final class Mute: @unchecked Sendable {
     func stop() { shutdown(descriptor, Int32(SHUT_RDWR)) }
 }
 
+/// A process that hangs: the kernel takes connections and requests for it, and nobody ever reads them.
+private final class Frozen {
+    let path: String
+    private let directory: TemporaryDirectory
+    private let descriptor: Int32
+
+    init() throws {
+        directory = try TemporaryDirectory()
+        path = directory.path("frozen.sock")
+        descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        let bound = SocketAddress.unix(path: path).withSockaddr { bind(descriptor, $0, $1) }
+        guard bound == 0, listen(descriptor, 64) == 0 else { throw UnixHTTPClient.Failure("bind: \(errno)") }
+    }
+
+    deinit { close(descriptor) }
+}
+
+@Suite struct `An ingress in front of processes that hang` {
+    /// A client gives up a second after what is promised.
+    private func client(of ingress: Ingress) throws -> UnixHTTPClient {
+        try UnixHTTPClient(ingress.socket, timeoutSeconds: 4)
+    }
+
+    @Test func `answers within three seconds`() throws {
+        let processes = try (0..<2).map { _ in try Frozen() }
+        let ingress = try Ingress(
+            .sale, ["sale-pool.conf": processes.map { "server unix:\($0.path);" }.joined(separator: "\n")])
+        try ingress.start()
+        let requests = [
+            ("POST", "/v1/sales/demo/purchases", 202), ("POST", "/v1/sales/demo/queue", 202),
+            ("GET", "/v1/sales/demo/purchases", 503), ("GET", "/v1/sales/demo/queue", 503),
+            ("GET", "/v1/sales/demo", 503), ("GET", "/.well-known/jwks.json", 503),
+        ]
+        let clients = try requests.map { method, path, _ in
+            let client = try client(of: ingress)
+            try client.send(method, path, body: method == "POST" ? "" : nil)
+            return client
+        }
+        for (client, (method, path, status)) in zip(clients, requests) {
+            let answer = try client.answer()
+            #expect(answer.status == status, "\(method) \(path): \(answer)")
+            #expect(answer["retry-after"] == "1", "\(method) \(path)")
+        }
+    }
+
+    @Test func `shows public pages as long as one process answers`() throws {
+        let system = try SaleSystem(apis: 1)
+        try TestSale.create(system.connect())
+        let frozen = try Frozen()
+        let ingress = try system.ingress(pool: ["unix:\(frozen.path)", "unix:\(system.directory.path("api-0.sock"))"])
+        try ingress.start()
+        for path in ["/v1/sales", "/v1/sales/demo", "/.well-known/jwks.json", "/v1/sales/demo"] {
+            #expect(try client(of: ingress).ask("GET", path).status == 200, "\(path)")
+        }
+    }
+}
+
 @Suite struct `A purchase that the ingress gets no answer to` {
     private static let sale = SaleID("demo")!
 

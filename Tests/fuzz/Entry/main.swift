@@ -26,7 +26,7 @@ func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> Int32 {
         case .release(let units, _): precondition(units >= 1)
         case .restock(let units, _): precondition(units != 0)
         case .create(let record): check(record.settings.waitingRoom)
-        case .set(let settings): check(settings.waitingRoom)
+        case .set(let change): check(change.waitingRoom)
         case .archive: break
         }
     } catch {}
