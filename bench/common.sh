@@ -1,16 +1,17 @@
 # shellcheck shell=bash disable=SC2154,SC2034,SC2016
 # Shared by the sections: starting and stopping, the load, rows and summaries; sourced by script/bench.
 
-ids=()
 # Folders outside var/bench.
 scratch=()
 # Ends what was started, with SIGKILL after ten seconds.
 # shellcheck disable=SC2317  # called by the trap
 stop_all() {
-    local id end=$((SECONDS + 10))
-    for id in "${ids[@]}"; do kill "$id" 2>/dev/null || true; done
-    while [ -n "$(jobs -pr)" ] && [ "$SECONDS" -lt "$end" ]; do sleep 0.1; done
+    local end=$((SECONDS + 10))
+    # Only what the shell knows to be running: the id of what has ended may belong to another process.
     # shellcheck disable=SC2046  # one word each
+    kill $(jobs -pr) 2>/dev/null || true
+    while [ -n "$(jobs -pr)" ] && [ "$SECONDS" -lt "$end" ]; do sleep 0.1; done
+    # shellcheck disable=SC2046
     kill -KILL $(jobs -pr) 2>/dev/null || true
     wait
     if [ ${#scratch[@]} -gt 0 ]; then rm -rf "${scratch[@]}"; fi
@@ -32,7 +33,6 @@ start() {
     shift
     "$@" >"$dir/$name.log" 2>&1 </dev/null 9>&- &
     started=$!
-    ids+=("$started")
 }
 
 # stop ID: ends a process that was started here, and waits for it.
@@ -57,10 +57,13 @@ start_redis() {
     redis_port=$(free_port)
     mkdir -p "$dir/$name"
     start "$name" redis-server --bind 127.0.0.1 --port "$redis_port" --dir "$dir/$name" "${redis_strict[@]}" "$@"
-    wait_for "$name" redis-cli -p "$redis_port" ping
+    wait_for "$name" is_redis "$redis_port" "$started"
     export SALE_REDIS_URL=redis://127.0.0.1:$redis_port/0
     note_conntrack "$redis_port"
 }
+
+# is_redis PORT ID: whether the Redis that answers at the port is this process, and no other that has taken the port.
+is_redis() { redis-cli -p "$1" INFO server | tr -d '\r' | grep -qx "process_id:$2"; }
 
 # note_conntrack PORT: reports, once in a run, that the kernel tracks this machine's own connections, as the rules of a
 # firewall or a container engine make it do: that is a tenth of what a decision costs (docs/performance.md).
@@ -99,13 +102,15 @@ wrong() {
     touch "$dir/wrong"
 }
 
-# press SALE STAMPEDE-OPTION…: runs the load client; its report is in report.json.
+# press SALE STAMPEDE-OPTION…: runs the load client; its report is in report.json. Nothing is broken in a benchmark, so
+# every attempt must get one answer that can be read.
 press() {
     local sale=$1 log=$dir/stampede.log
     shift
     if [ -t 2 ]; then log=/dev/stderr; fi
     "${under[@]}" "$bin/stampede" --sale "$sale" --json "$@" >"$dir/report.json" 2>>"$log" 9>&- || true
     [ -s "$dir/report.json" ] || give_up 'the load client gave no report'
+    expect '.lost == 0 and .malformed == 0'
 }
 
 # What the load client runs under: nothing, or perf.
@@ -129,7 +134,8 @@ measure() {
         --argjson redis "$((after[1] - before[1]))" \
         '{name: $name, round: $round} + (. + {api_us: ($api * 10000 / .buyers), redis_us: ($redis * 10000 / .buyers)}
             | .total_us = .api_us + .redis_us
-            | {buyers, secured, errors, api_us, redis_us, total_us, client_us, decisions_per_second, p50_ms, p99_ms})' |
+            | {buyers, attempts, secured, errors, api_us, redis_us, total_us, client_us, decisions_per_second, p50_ms,
+                p99_ms})' |
         add_row
 }
 

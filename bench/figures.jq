@@ -1,6 +1,6 @@
 # Functions over figures, shared by all sections.
 
-def median: sort | .[(length - 1) / 2 | floor];
+def median: sort | (.[(length - 1) / 2 | floor] + .[length / 2 | floor]) / 2;
 
 def rounded: if type == "number" then . * 1000 | round / 1000 else . end;
 

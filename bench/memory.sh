@@ -25,25 +25,29 @@ held() { [ "$(connections)" -ge 10000 ]; }
 wait_for '10,000 connections' held
 note '10000 idle connections'
 wait "$load"
-expect '.errors == 0'
+expect '.secured == 10 and .errors == 0'
 
-create_sale memory "$stock"
+# Everything is sold to the buyers of the first stampede, and each of them hears so again in every other.
+units=$((stock < early ? stock : early))
+create_sale memory "$units"
 sent=0
-# send COUNT: presses until that many have been sent in total.
+# send COUNT: presses until that many have been sent in total, or a few more: in a stampede there are at least as many
+# buyers as in the first.
 send() {
     local count
     while [ "$sent" -lt "$1" ]; do
         count=$(($1 - sent < most ? $1 - sent : most))
+        count=$((count > early ? count : early))
         press memory --target "http://127.0.0.1:$api_port" --connections "$connections" --buyers "$count"
-        expect '.errors == 0'
+        expect ".secured == $units and .errors == 0"
         sent=$((sent + count))
         step "$sent requests, $(memory_kib "$api") KiB"
     done
 }
 send "$early"
-note "after $early requests"
+note "after $sent requests"
 send "$requests"
-note "after $requests requests"
+note "after $sent requests"
 
 summarize '{rows: map({name, rss_mib: (.rss_mib | rounded)}),
     figures: {idle_mib: (.[1].rss_mib | rounded), growth: (.[3].rss_mib / .[2].rss_mib | rounded)}}'

@@ -24,12 +24,12 @@ expect '.sold_out == .buyers'
 step 'the same under perf'
 sampling=(perf record -q -F 997 -g)
 "${sampling[@]}" -o "$dir/api.data" -p "$api" 2>"$dir/perf-api.log" &
-ids+=("$!")
+samplers=("$!")
 "${sampling[@]}" -o "$dir/redis.data" -p "$redis" 2>"$dir/perf-redis.log" &
-ids+=("$!")
+samplers+=("$!")
 under=("${sampling[@]}" -o "$dir/client.data")
 press profile "${load[@]}"
-for id in "${ids[@]: -2}"; do
+for id in "${samplers[@]}"; do
     kill -INT "$id"
     wait "$id" || true
 done

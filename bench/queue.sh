@@ -40,6 +40,7 @@ is_drained() { [ "$("$bin/salectl" show "$1" --json | jq .backlog)" = 0 ]; }
 # prove NAME: waits for the end of the stampede and of the worker's backlog, and proves the sale.
 prove() {
     wait "$client" || wrong "the load client reports errors for $1"
+    jq -e '.lost == 0' "$dir/$1.json" >/dev/null || wrong "attempts for $1 were lost"
     succeeds_within 60 is_drained "$1" || step "the worker has not stored all of $1"
     "$bin/salectl" check "$1" --log "$dir/$1.jsonl" --json >"$dir/$1.check" || wrong "the checker is red for $1"
     "$bin/salectl" fairness "$dir/$1.jsonl" --json >"$dir/$1.fairness" || wrong "$1 was not fair"
@@ -62,7 +63,10 @@ step "joining, $opens_in s before the opening"
 "$bin/salectl" create million --title bench --stock "$stock" --opens-at "+${opens_in}s" --admit "$rate/s" >/dev/null
 before=$(used_memory)
 stampede million --queue --target "http://127.0.0.1:${api_ports[0]}" --buyers "$buyers" --connections "$connections"
-until [ "$(joined million)" -gt 0 ]; do sleep 0.02; done
+until [ "$(joined million)" -gt 0 ]; do
+    kill -0 "$client" 2>/dev/null || give_up 'the load client has ended early'
+    sleep 0.02
+done
 ticks_before=$(ticks "${apis[0]}") redis_before=$(ticks "$redis") begin=$(now_ms)
 while [ "$(joined million)" -lt "$buyers" ]; do
     kill -0 "$client" 2>/dev/null || give_up 'the load client has ended early'

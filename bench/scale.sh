@@ -25,6 +25,6 @@ for round in $(seq "$rounds"); do
     done
 done
 
-summarize 'medians as $rows | def ratio(figure): ($rows | row("4") | figure) / ($rows | row("1") | figure) | rounded;
-    {rows: $rows, figures: {four_over_one: ratio(.total_us), four_over_one_api: ratio(.api_us),
+summarize 'def ratio(figure): [group_by(.round)[] | (row("4") | figure) / (row("1") | figure)] | median | rounded;
+    {rows: medians, figures: {four_over_one: ratio(.total_us), four_over_one_api: ratio(.api_us),
         four_over_one_redis: ratio(.redis_us)}}'

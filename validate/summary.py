@@ -1,6 +1,10 @@
 #!/usr/bin/env python3
 """The figures of script/validate: which answers buyers got, and when, from the load client's log of every attempt.
 
+Times count from when an attempt was due, not from when it found a connection. An attempt without an answer counts as
+if its buyer had waited three seconds, the time after which the load client gives up, even if the connection was lost
+before.
+
 usage: summary.py LOG [--fault FROM_NS TO_NS] [--rest FILE --visits FILE]
 
 LOG is written by `stampede --log`. --fault gives the time of the fault by the same clock. --rest and --visits have a
@@ -10,6 +14,10 @@ import json
 import math
 import sys
 from collections import Counter
+
+
+# When an attempt without an answer is given up.
+UNANSWERED_MS = 3000
 
 
 def percentile(values, share):
@@ -34,7 +42,7 @@ def read(path):
     with open(path, encoding="ascii") as log:
         for line in log:
             entry = json.loads(line)
-            yield (entry["inv_ns"], entry["resp_ns"], entry["buyer"], entry["status"], entry["problem"])
+            yield (entry["due_ns"], entry["resp_ns"], entry["buyer"], entry["status"], entry["problem"])
 
 
 def shop(path):
@@ -61,29 +69,38 @@ def summarise(path, fault):
     if not attempts:
         sys.exit("summary.py: nobody has pressed")
     begin = min(entry[0] for entry in attempts)
-    waits = sorted((responded - invoked) / 1e6 for invoked, responded, *_ in attempts if responded)
     kinds = Counter(kind(status, problem) for _, _, _, status, problem in attempts)
 
-    # When each buyer first pressed, and first got a final answer.
-    first, final = {}, {}
-    for invoked, responded, buyer, status, problem in attempts:
-        first[buyer] = min(first.get(buyer, invoked), invoked)
-        if responded and kind(status, problem) in ("won", "sold_out"):
+    # When each buyer first pressed, or should have, and first got any answer and a final one; and who once got none.
+    first, told, final, broken, unanswered = {}, {}, {}, set(), set()
+    for due, responded, buyer, status, problem in attempts:
+        first[buyer] = min(first.get(buyer, due), due)
+        outcome = kind(status, problem)
+        if responded:
+            told[buyer] = min(told.get(buyer, responded), responded)
+        else:
+            unanswered.add(buyer)
+        if outcome in ("won", "sold_out"):
             final[buyer] = min(final.get(buyer, responded), responded)
+        elif outcome in ("unanswered", "other"):
+            broken.add(buyer)
+    waits = sorted(max((told.get(buyer, due) - due) / 1e6, UNANSWERED_MS if buyer in unanswered else 0)
+                   for buyer, due in first.items())
     until_final = sorted((answered - first[buyer]) / 1e6 for buyer, answered in final.items())
     last = max(final.values(), default=begin)
 
     seconds = []
-    for invoked, responded, _, status, problem in attempts:
-        second = (invoked - begin) // 1_000_000_000
+    for due, responded, buyer, status, problem in attempts:
+        second = (due - begin) // 1_000_000_000
         while len(seconds) <= second:
-            seconds.append({"second": len(seconds), "pressed": 0, "won": 0, "sold_out": 0, "pending": 0, "come_back": 0,
-                            "other": 0, "unanswered": 0, "waits": []})
+            seconds.append({"second": len(seconds), "pressed": 0, "won": 0, "sold_out": 0, "again": 0, "pending": 0,
+                            "come_back": 0, "other": 0, "unanswered": 0, "waits": []})
         row = seconds[second]
         row["pressed"] += 1
-        row[kind(status, problem)] += 1
-        if responded:
-            row["waits"].append((responded - invoked) / 1e6)
+        outcome = kind(status, problem)
+        # Whoever has an answer and asks again is nobody whom the sale serves in this second.
+        row["again" if outcome in ("won", "sold_out") and responded > final[buyer] else outcome] += 1
+        row["waits"].append((responded - due) / 1e6 if responded else UNANSWERED_MS)
     for row in seconds:
         times = sorted(row.pop("waits"))
         row["p95_ms"] = percentile(times, 0.95)
@@ -95,9 +112,9 @@ def summarise(path, fault):
         "slo": {
             "p95_ms": percentile(waits, 0.95),
             "p99_ms": percentile(waits, 0.99),
-            "slowest_ms": waits[-1],
+            "slowest_ms": max(row["max_ms"] for row in seconds if row["pressed"]),
             "refused_ratio": kinds["come_back"] / len(attempts),
-            "broken_ratio": (kinds["unanswered"] + kinds["other"]) / len(attempts),
+            "broken_ratio": len(broken) / len(first),
             "buyers": len(first),
             "buyers_told": len(final),
             "p95_until_told_ms": percentile(until_final, 0.95),

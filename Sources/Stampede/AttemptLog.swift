@@ -4,8 +4,9 @@ import Shared
 
 /// Every attempt as a JSON line, on one monotonic clock: the history that `salectl check` reads.
 ///
-/// An attempt without an answer has `resp_ns` null and status 0: whether it was decided is not known. An attempt to
-/// join a waiting room begins with `"kind":"join"`, and its position is that of the ticket.
+/// An attempt without an answer has `resp_ns` null and status 0: whether it was decided is not known. `due_ns` is when
+/// it should have been sent; if all connections were busy then, `inv_ns` is later. An attempt to join a waiting room
+/// begins with `"kind":"join"`, and its position is that of the ticket.
 struct AttemptLog: ~Copyable {
     private static let chunkBytes = 1 << 20
 
@@ -22,9 +23,12 @@ struct AttemptLog: ~Copyable {
     deinit { close(descriptor) }
 
     mutating func add(
-        _ buyer: Int, isJoin: Bool, invoked: Instant, responded: Instant?, _ answer: Answer, problem: Span<UInt8>
+        _ buyer: Int, isJoin: Bool, due: Instant, invoked: Instant, responded: Instant?, _ answer: Answer,
+        problem: Span<UInt8>
     ) {
-        pending.append(isJoin ? "{\"kind\":\"join\",\"inv_ns\":" : "{\"inv_ns\":")
+        pending.append(isJoin ? "{\"kind\":\"join\",\"due_ns\":" : "{\"due_ns\":")
+        pending.append(decimal: Int(due.nanoseconds))
+        pending.append(",\"inv_ns\":")
         pending.append(decimal: Int(invoked.nanoseconds))
         pending.append(",\"resp_ns\":")
         if let responded { pending.append(decimal: Int(responded.nanoseconds)) } else { pending.append("null") }

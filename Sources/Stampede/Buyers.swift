@@ -24,7 +24,7 @@ final class Buyers {
     private let tokens: ByteBuffer
     private let tokenBytes: Int
     private(set) var outcomes: [Outcome]
-    /// When each buyer first pressed, or should have.
+    /// When each buyer first pressed, or should have; for those who press again after their answer, that press.
     private var firstPress: [UInt64]
     /// Nanoseconds from there to the final answer; 0 while there is none.
     private(set) var latencies: [UInt64]
@@ -86,9 +86,10 @@ final class Buyers {
         ((UInt64(buyer) &* 0x9E37_79B9_7F4A_7C15) >> 32) % 1_000_000 < UInt64(perMillion)
     }
 
-    /// Milliseconds that a buyer waits longer than it must. Spread evenly, and the same in every run.
+    /// Milliseconds that a buyer waits longer than it must. Spread evenly, also among those who press again, and the
+    /// same in every run.
     static func jitter(_ buyer: Int, below bound: Int) -> Int {
-        Int(((UInt64(buyer) &* 0x9E37_79B9_7F4A_7C15) >> 32) % UInt64(bound))
+        Int((UInt64(buyer) &* 0x9E37_79B9_7F4A_7C15).multipliedFullWidth(by: UInt64(bound)).high)
     }
 
     func pressed(_ buyer: Int, due: Instant) { firstPress[buyer] = due.nanoseconds }
@@ -97,21 +98,19 @@ final class Buyers {
 
     func isAnswered(_ buyer: Int) -> Bool { outcomes[buyer] != .none }
 
+    /// Distinct orders that buyers were told of.
+    var orders: Int { buyerAtPosition.count }
+
     /// The buyer was answered that it has this position.
     func secured(_ buyer: Int, position: Int, at now: Instant) {
-        if positions[buyer] == 0 {
-            positions[buyer] = Int32(clamping: position)
-            if buyerAtPosition.updateValue(buyer, forKey: position) != nil { duplicates += 1 }
-        } else if positions[buyer] != Int32(clamping: position) {
-            duplicates += 1
+        if positions[buyer] != Int32(clamping: position) {
+            if positions[buyer] == 0 { positions[buyer] = Int32(clamping: position) } else { duplicates += 1 }
+            if let other = buyerAtPosition.updateValue(buyer, forKey: position), other != buyer { duplicates += 1 }
         }
         recordOutcome(buyer, .secured, now)
     }
 
-    func soldOut(_ buyer: Int, at now: Instant) {
-        // A win is never refused later: a buyer who heard both has no answer that it can trust.
-        recordOutcome(buyer, outcomes[buyer] == .secured ? .failed : .soldOut, now)
-    }
+    func soldOut(_ buyer: Int, at now: Instant) { recordOutcome(buyer, .soldOut, now) }
 
     func shed(_ buyer: Int, at now: Instant) { recordOutcome(buyer, .shed, now) }
 
@@ -124,6 +123,11 @@ final class Buyers {
             latencies[buyer] = max(1, now.nanoseconds - min(now.nanoseconds, firstPress[buyer]))
             lastAnswer = max(lastAnswer, now.nanoseconds)
         }
-        outcomes[buyer] = outcome
+        switch outcomes[buyer] {
+        case .none, .shed: outcomes[buyer] = outcome
+        // A buyer who has heard two different final answers can't trust either.
+        case let before where outcome != before && outcome != .shed: outcomes[buyer] = .failed
+        default: break
+        }
     }
 }

@@ -33,6 +33,8 @@ final class ClientConnection: EventHandler {
     // The press in flight.
     private(set) var buyer = 0
     private(set) var isJoin = false
+    /// When it should have been sent.
+    private(set) var due = Instant(nanoseconds: 0)
     /// When it was sent; before the first press, when the connection was opened.
     private(set) var invoked = Instant(nanoseconds: 0)
 
@@ -52,7 +54,8 @@ final class ClientConnection: EventHandler {
         guard descriptor >= 0 else { return reconnectLater() }
         var one: Int32 = 1
         setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, 4)
-        if let source { _ = source.withSockaddr { bind(descriptor, $0, $1) } }
+        // From another address it would be another client.
+        if let source, source.withSockaddr({ bind(descriptor, $0, $1) }) != 0 { return fail() }
         let code = target.address.withSockaddr { Glibc.connect(descriptor, $0, $1) }
         guard code == 0 || errno == EINPROGRESS else { return fail() }
         do {
@@ -72,11 +75,11 @@ final class ClientConnection: EventHandler {
         owner.idle(self)
     }
 
-    /// The connection is gone; a press in flight has no answer.
-    private func fail() {
+    /// The connection is gone, or of no use after an answer that is `malformed`; a press in flight has no answer.
+    private func fail(malformed: Bool = false) {
         let before = state
         disconnect()
-        if before == .busy { owner.lost(self) }
+        owner.failed(self, wasBusy: before == .busy, malformed: malformed)
         if before == .idle { owner.noLongerIdle(self) }
         reconnectLater()
     }
@@ -113,10 +116,11 @@ final class ClientConnection: EventHandler {
     // MARK: Pressing
 
     /// Sends a press, or a join; the connection must be idle.
-    func press(_ buyer: Int, isJoin: Bool, _ request: UnsafeRawBufferPointer, at now: Instant) {
+    func press(_ buyer: Int, isJoin: Bool, _ request: UnsafeRawBufferPointer, due: Instant, at now: Instant) {
         precondition(state == .idle, "a press on a connection that is not idle")
         self.buyer = buyer
         self.isJoin = isJoin
+        self.due = due
         state = .busy
         invoked = now
         let sent = send(descriptor, request.baseAddress, request.count, Int32(MSG_NOSIGNAL))
@@ -151,7 +155,8 @@ final class ClientConnection: EventHandler {
         let count = recv(descriptor, room.baseAddress! + held, room.count - held, 0)
         if count < 0 { return errno == EAGAIN ? () : fail() }
         // The server closed the connection. It may while the connection is idle; during a press it has lost the press.
-        guard count > 0, state == .busy else { return fail() }
+        guard count > 0 else { return fail() }
+        guard state == .busy else { return fail(malformed: true) }  // an answer that nobody has asked for
         if held > 0 { received.removeAll() }
         let bytes = UnsafeBufferPointer(
             start: room.baseAddress!.assumingMemoryBound(to: UInt8.self), count: held + count
@@ -159,10 +164,10 @@ final class ClientConnection: EventHandler {
         let outcome = ResponseReader.read(bytes)
         switch outcome {
         case .incomplete:
-            guard held + count < room.count else { return fail() }
+            guard held + count < room.count else { return fail(malformed: true) }
             received.append(bytes)
-        case .malformed: fail()
-        case .answer(let answer) where answer.bytes != bytes.count: fail()  // more than one answer
+        case .malformed: fail(malformed: true)
+        case .answer(let answer) where answer.bytes != bytes.count: fail(malformed: true)  // more than one answer
         case .answer(let answer):
             state = .idle
             owner.answered(self, answer, bytes)

@@ -1,3 +1,4 @@
+import Glibc
 import Shared
 
 /// The options of one run.
@@ -62,27 +63,32 @@ struct Options {
           --queue             each buyer first joins the sale's waiting room, paced by --over or --connections,
                               waits for its turn and up to a second more, and presses with its ticket;
                               latencies count from there
-          --retry-share S     share of buyers who press again with the same key after their answer (default 0)
+          --retry-share S     share of buyers who press again with the same key after their answer (default 0):
+                              at once, with --over some time before the last buyer's first press
           --once              buyers who are told to come back don't: shows what a server turns away
           --keep-idle         keep connections that nobody has used for 5 s; by default they are reopened, as
                               a server may be about to close them
           --sources N         connect from N client addresses, 127.1.0.1 …, so that limits per address apply
-          --log FILE          write every attempt as a JSON line: inv_ns, resp_ns, buyer, key, status, problem,
-                              position; a join starts with "kind":"join"
+          --log FILE          write every attempt as a JSON line: due_ns (inv_ns is later if all connections
+                              were busy), inv_ns, resp_ns, buyer, key, status, problem, position; a join starts
+                              with "kind":"join"
           --json              print the report as JSON
 
         A buyer who is told to come back (202, 429, 503, not open, paused) or who hears nothing for 3 s presses
         again with the same key, for up to 30 s; with --once, only a buyer who hears nothing. Before the first
         press, tokens are signed with SALE_JWT_JWKS_FILE and connections are opened.
 
-        Report: buyers; secured: distinct orders; sold_out; errors: buyers with neither as their final answer;
-        duplicates: keys with two orders, or orders with two keys; p50_ms p99_ms p999_ms max_ms: from a buyer's
-        first press to its final answer; decisions_per_second: buyers / (last answer - first press); shed: refused
-        with 503 under --once, not counted as errors; goodput_per_second: secured and sold_out within 3 s of the
-        press / the same time; client_us: CPU microseconds of this client per buyer, without signing.
+        Report: buyers; secured: distinct orders; sold_out; errors: buyers with neither as their final answer,
+        or with both (nothing is wrong then if a restock came in between); duplicates: keys with two orders, or
+        orders with two keys; p50_ms p99_ms p999_ms max_ms: from a buyer's first press to its final answer;
+        decisions_per_second: buyers with a final answer / (last answer - first press); shed: refused with 503
+        under --once, counted neither as errors nor in the latencies; goodput_per_second: secured and sold_out
+        within 3 s of the press / the same time; client_us: CPU microseconds of this client per buyer, without
+        signing; attempts: presses and joins in all; lost: those whose connection was lost, or silent for 3 s;
+        malformed: answers that are not HTTP, or that nobody has asked for.
 
-        Exit codes: 0 success, 1 errors or duplicates are not 0, 64 usage, 71 a system call failed or too few
-        descriptors are allowed, 73 the log can't be written, 74 the report can't, 78 a setting is wrong.
+        Exit codes: 0 success, 1 errors, duplicates or malformed are not 0, 64 usage, 71 a system call failed or
+        too few descriptors are allowed, 73 the log can't be written, 74 the report can't, 78 a setting is wrong.
         """
 
     init(_ line: [String]) throws(Arguments.UsageError) {
@@ -110,6 +116,9 @@ struct Options {
         }
         retryPerMillion = Int(value * 1_000_000)
         sources = try arguments.integer("--sources", in: 1...Self.sourcesMax) ?? 0
+        guard sources == 0 || targets.allSatisfy({ $0.address.family == AF_INET }) else {
+            throw Arguments.UsageError("--sources needs IPv4 targets, such as http://127.0.0.1:8101")
+        }
         logPath = try arguments.value("--log")
         once = arguments.has("--once")
         keepIdle = arguments.has("--keep-idle")

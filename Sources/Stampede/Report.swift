@@ -7,7 +7,7 @@ struct Report: Equatable {
     /// Distinct orders.
     var secured = 0
     var soldOut = 0
-    /// Buyers without a final secured or sold-out answer, not counting those that were shed.
+    /// Buyers without a final secured or sold-out answer, or with both, not counting those that were shed.
     var errors = 0
     var duplicates = 0
     var p50Milliseconds = 0.0
@@ -21,30 +21,44 @@ struct Report: Equatable {
     var goodputPerSecond = 0.0
     /// CPU of this client per buyer.
     var clientMicroseconds = 0.0
+    var attempts = Attempts()
+
+    /// Whether every buyer got one answer, and nobody a wrong one.
+    var isRight: Bool { errors == 0 && duplicates == 0 && attempts.malformed == 0 }
 
     /// - Parameters:
     ///   - start: when the first press was due.
     ///   - cpuMicroseconds: CPU time of the client since then.
-    init(_ run: Buyers, start: Instant, cpuMicroseconds: Int = 0) {
+    init(_ run: Buyers, start: Instant, attempts: Attempts = Attempts(), cpuMicroseconds: Int = 0) {
         buyers = run.count
+        secured = run.orders
+        var decided = 0
         var inTime = 0
+        var latencies: [UInt64] = []
+        latencies.reserveCapacity(run.count)
         for (outcome, latency) in zip(run.outcomes, run.latencies) {
             switch outcome {
-            case .secured: secured += 1
+            case .secured: break
             case .soldOut: soldOut += 1
             case .shed: shed += 1
             case .failed, .none: errors += 1
             }
-            if outcome == .secured || outcome == .soldOut, latency <= Self.promisedNanoseconds { inTime += 1 }
+            if outcome == .secured || outcome == .soldOut {
+                decided += 1
+                if latency <= Self.promisedNanoseconds { inTime += 1 }
+            }
+            // A refusal takes no time, and would hide how long the others had to wait.
+            if outcome != .shed { latencies.append(latency) }
         }
         duplicates = run.duplicates
-        let latencies = run.latencies.sorted()
+        self.attempts = attempts
+        latencies.sort()
         p50Milliseconds = Self.percentile(latencies, 0.5)
         p99Milliseconds = Self.percentile(latencies, 0.99)
         p999Milliseconds = Self.percentile(latencies, 0.999)
         maxMilliseconds = Self.percentile(latencies, 1)
         let nanoseconds = run.lastAnswer > start.nanoseconds ? run.lastAnswer - start.nanoseconds : 1
-        decisionsPerSecond = Double(run.count) * 1e9 / Double(nanoseconds)
+        decisionsPerSecond = Double(decided) * 1e9 / Double(nanoseconds)
         goodputPerSecond = Double(inTime) * 1e9 / Double(nanoseconds)
         clientMicroseconds = Double(cpuMicroseconds) / Double(run.count)
     }
@@ -66,7 +80,8 @@ struct Report: Equatable {
             ("p99_ms", Self.decimal(p99Milliseconds)), ("p999_ms", Self.decimal(p999Milliseconds)),
             ("max_ms", Self.decimal(maxMilliseconds)), ("decisions_per_second", "\(Int(decisionsPerSecond))"),
             ("shed", "\(shed)"), ("goodput_per_second", "\(Int(goodputPerSecond))"),
-            ("client_us", Self.decimal(clientMicroseconds)),
+            ("client_us", Self.decimal(clientMicroseconds)), ("attempts", "\(attempts.sent)"),
+            ("lost", "\(attempts.lost)"), ("malformed", "\(attempts.malformed)"),
         ]
     }
 

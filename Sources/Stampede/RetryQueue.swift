@@ -19,11 +19,11 @@ struct RetryQueue {
         nextDue = heap.first?.due
     }
 
-    /// Removes and returns a buyer who is due.
-    mutating func popDue(_ now: Instant) -> Int? {
+    /// Removes and returns a buyer who is due, and since when.
+    mutating func popDue(_ now: Instant) -> (buyer: Int, due: Instant)? {
         guard let nextDue, nextDue <= now else { return nil }
-        let buyer = heap.removeFirst().buyer
+        let entry = heap.removeFirst()
         self.nextDue = heap.first?.due
-        return buyer
+        return (entry.buyer, entry.due)
     }
 }

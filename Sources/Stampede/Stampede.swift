@@ -46,14 +46,11 @@ final class Stampede {
     /// The next buyer who has not pressed yet.
     private var next = 0
     private var retries = RetryQueue()
-    /// Extra presses (`--retry-share`) that are not answered yet.
+    /// Extra presses (`--retry-share`) that are not answered yet. Their buyers have an answer already.
     private var extraPresses = 0
-    /// Buyers whose next answer is that of the extra press.
-    private var extra: Set<Int> = []
     private var wake: TimerID?
     private var sweeps = 0
-    private(set) var attempts = 0
-    private(set) var lostAttempts = 0
+    private(set) var attempts = Attempts()
     /// CPU time of the run, without the signing of tokens: user and system time of this process.
     private(set) var cpuMicroseconds = 0
 
@@ -133,19 +130,19 @@ final class Stampede {
     private func press() {
         while let connection = idleConnections.last {
             let now = Instant.now
-            let buyer: Int
+            let press: (buyer: Int, due: Instant)
             if let back = retries.popDue(now) {
-                buyer = back
+                press = back
             } else if next < buyers.count, due(next) <= now {
-                buyer = next
-                next += 1
                 // In the closed loop a press is due when a connection is free for it.
-                buyers.pressed(buyer, due: options.pace == .closed ? now : due(buyer))
+                press = (next, options.pace == .closed ? now : due(next))
+                next += 1
+                buyers.pressed(press.buyer, due: press.due)
             } else {
                 break
             }
             noLongerIdle(connection)
-            send(buyer, on: connection, now)
+            send(press.buyer, due: press.due, on: connection, now)
         }
         guard buyers.unanswered > 0 || extraPresses > 0 else { return loop.stop() }
         if !idleConnections.isEmpty { sleepUntilDue() }
@@ -159,14 +156,14 @@ final class Stampede {
         wake = soonest.map { loop.schedule(at: $0) {} }
     }
 
-    private func send(_ buyer: Int, on connection: ClientConnection, _ now: Instant) {
-        attempts += 1
+    private func send(_ buyer: Int, due: Instant, on connection: ClientConnection, _ now: Instant) {
+        attempts.sent += 1
         let target = connection.index % presses.count
         guard tickets != nil else {
-            return connection.press(buyer, isJoin: false, presses[target].of(buyer, buyers), at: now)
+            return connection.press(buyer, isJoin: false, presses[target].of(buyer, buyers), due: due, at: now)
         }
         guard tickets?.has(buyer) == true else {
-            return connection.press(buyer, isJoin: true, joins[target].of(buyer, buyers), at: now)
+            return connection.press(buyer, isJoin: true, joins[target].of(buyer, buyers), due: due, at: now)
         }
         request.removeAll()
         request.append(presses[target].of(buyer, buyers))
@@ -174,7 +171,7 @@ final class Stampede {
         request.append("Sale-Ticket: ")
         tickets?.append(buyer, to: &request)
         request.append("\r\n\r\n")
-        request.withUnsafeBytes { connection.press(buyer, isJoin: false, $0, at: now) }
+        request.withUnsafeBytes { connection.press(buyer, isJoin: false, $0, due: due, at: now) }
     }
 
     // MARK: Answers
@@ -209,7 +206,8 @@ final class Stampede {
         let buyer = connection.buyer
         let problem = bytes.extracting(answer.problem ?? 0..<0)
         log?.add(
-            buyer, isJoin: connection.isJoin, invoked: connection.invoked, responded: now, answer, problem: problem)
+            buyer, isJoin: connection.isJoin, due: connection.due, invoked: connection.invoked, responded: now, answer,
+            problem: problem)
         if connection.isJoin, answer.status == 200 || answer.status == 201 {
             return joined(buyer, bytes.extracting(answer.body), now)
         }
@@ -227,8 +225,8 @@ final class Stampede {
         if comesBack, !options.once {
             return comeBack(buyer, milliseconds: max(1, answer.retryAfterSeconds) * 1000, now)
         }
-        answeredExtra(buyer)
         let isFirst = !buyers.isAnswered(buyer)
+        if !isFirst { extraPresses -= 1 }
         if (answer.status == 201 || answer.status == 200), answer.position > 0 {
             buyers.secured(buyer, position: answer.position, at: now)
         } else if answer.status == 409, problem.equals("sold-out") {
@@ -240,15 +238,24 @@ final class Stampede {
         }
         if isFirst, Buyers.retries(buyer, perMillion: options.retryPerMillion) {
             extraPresses += 1
-            extra.insert(buyer)
-            retries.insert(buyer, due: now)
+            let due = dueAgain(buyer, now)
+            buyers.pressed(buyer, due: due)
+            retries.insert(buyer, due: due)
         }
+    }
+
+    /// When a buyer who has an answer presses again: at once in the closed loop; in the open loop some time before the
+    /// last first press is due, so that a fault may lie between the two.
+    private func dueAgain(_ buyer: Int, _ now: Instant) -> Instant {
+        guard case .open(let over) = options.pace else { return now }
+        let rest = (Int(start.nanoseconds) + over - Int(now.nanoseconds)) / 1_000_000
+        return now.advanced(milliseconds: Buyers.jitter(buyer, below: max(1, rest)))
     }
 
     /// The buyer has a ticket, and presses when its turn comes. Its patience begins then.
     private func joined(_ buyer: Int, _ body: Span<UInt8>, _ now: Instant) {
         guard let answer = JoinAnswer(body), tickets?.keep(body.extracting(answer.ticket), of: buyer) == true else {
-            return buyers.failed(buyer, at: now)
+            return giveUp(buyer, now)
         }
         let wait = answer.turnInMilliseconds ?? Self.pausedMilliseconds
         let due = now.advanced(milliseconds: wait + Buyers.jitter(buyer, below: Self.turnSpreadMilliseconds))
@@ -256,12 +263,15 @@ final class Stampede {
         retries.insert(buyer, due: due)
     }
 
-    /// A connection was lost, or silent for too long, with a press in flight: whether it was decided is not known.
-    func lost(_ connection: ClientConnection) {
-        lostAttempts += 1
+    /// A connection was lost, was silent for too long, or has brought a malformed answer. If it was busy, whether its
+    /// press was decided is not known.
+    func failed(_ connection: ClientConnection, wasBusy: Bool, malformed: Bool) {
+        if malformed { attempts.malformed += 1 }
+        guard wasBusy else { return }
+        if !malformed { attempts.lost += 1 }
         log?.add(
-            connection.buyer, isJoin: connection.isJoin, invoked: connection.invoked, responded: nil, Answer(),
-            problem: Span())
+            connection.buyer, isJoin: connection.isJoin, due: connection.due, invoked: connection.invoked,
+            responded: nil, Answer(), problem: Span())
         comeBack(connection.buyer, milliseconds: Self.lostMilliseconds, .now)
     }
 
@@ -270,13 +280,12 @@ final class Stampede {
         if due < buyers.firstPress(buyer).advanced(milliseconds: Self.patienceMilliseconds) {
             return retries.insert(buyer, due: due)
         }
-        answeredExtra(buyer)
-        buyers.failed(buyer, at: now)
+        giveUp(buyer, now)
     }
 
-    private func answeredExtra(_ buyer: Int) {
-        // Only if there are any: an empty set still hashes the element.
-        if extraPresses > 0, extra.remove(buyer) != nil { extraPresses -= 1 }
+    private func giveUp(_ buyer: Int, _ now: Instant) {
+        if buyers.isAnswered(buyer) { extraPresses -= 1 }
+        buyers.failed(buyer, at: now)
     }
 
     // MARK: Time
@@ -304,9 +313,8 @@ final class Stampede {
     private func giveUp() {
         guard idleConnections.isEmpty, !connections.contains(where: { $0.state == .busy }) else { return }
         let now = loop.now
-        while let buyer = retries.popDue(now.advanced(milliseconds: -Self.patienceMilliseconds)) {
-            answeredExtra(buyer)
-            if !buyers.isAnswered(buyer) { buyers.failed(buyer, at: now) }
+        while let back = retries.popDue(now.advanced(milliseconds: -Self.patienceMilliseconds)) {
+            giveUp(back.buyer, now)
         }
         while next < buyers.count, due(next).advanced(milliseconds: Self.patienceMilliseconds) <= now {
             buyers.pressed(next, due: due(next))
@@ -317,7 +325,7 @@ final class Stampede {
 
     private func report() {
         let answered = buyers.count - buyers.unanswered
-        progress("\(answered) of \(buyers.count) answered, \(attempts) attempts, \(lostAttempts) lost")
+        progress("\(answered) of \(buyers.count) answered, \(attempts.sent) attempts, \(attempts.lost) lost")
         loop.schedule(afterMilliseconds: Self.progressMilliseconds) { [self] in report() }
     }
 }

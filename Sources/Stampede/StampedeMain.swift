@@ -35,9 +35,10 @@ enum StampedeMain {
             if let failure = stampede.logFailure {
                 fail("the log \(options.logPath ?? "") is incomplete: \(failure)", ExitCode.cantCreate)
             }
-            let report = Report(buyers, start: stampede.start, cpuMicroseconds: stampede.cpuMicroseconds)
+            let report = Report(
+                buyers, start: stampede.start, attempts: stampede.attempts, cpuMicroseconds: stampede.cpuMicroseconds)
             printLine(options.json ? report.json : report.text)
-            exit(report.errors == 0 && report.duplicates == 0 ? ExitCode.ok : ExitCode.negative)
+            exit(report.isRight ? ExitCode.ok : ExitCode.negative)
         } catch {
             fail(error.description, ExitCode.osError)
         }

@@ -42,6 +42,7 @@ import Testing
         ["--target", "http://127.0.0.1:1", "--sale", "x", "--over", "3000000h"],
         ["--target", "http://127.0.0.1:1", "--sale", "x", "--retry-share", "2"],
         ["--target", "http://127.0.0.1:1", "--sale", "x", "--unknown"],
+        ["--target", "unix:/run/api.sock", "--sale", "x", "--sources", "2"],
         ["--target", "http://127.0.0.1:1", "--sale", "x", "--sale", "y"],
     ])
     func `rejects invalid options`(_ line: [String]) {

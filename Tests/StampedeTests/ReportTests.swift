@@ -38,14 +38,37 @@ import Testing
         #expect(run.duplicates == 1)
         run.secured(1, position: 1, at: at(4))
         #expect(run.duplicates == 2)
+        #expect(run.orders == 2)
     }
 
-    @Test func `count a win that is refused later as an error`() throws {
-        let run = try buyers(1)
-        run.pressed(0, due: at(0))
+    @Test func `count a buyer with two different final answers as an error, in any order`() throws {
+        let run = try buyers(4)
+        for buyer in 0..<4 { run.pressed(buyer, due: at(0)) }
         run.secured(0, position: 1, at: at(1))
         run.soldOut(0, at: at(2))
-        #expect(Report(run, start: at(0)).errors == 1)
+        run.soldOut(1, at: at(1))
+        run.secured(1, position: 2, at: at(2))
+        run.failed(2, at: at(1))
+        run.secured(2, position: 3, at: at(2))
+        run.secured(3, position: 4, at: at(1))
+        run.secured(3, position: 4, at: at(2))
+        let report = Report(run, start: at(0))
+        #expect(report.errors == 3)
+        #expect(report.soldOut == 0)
+        // The orders exist, whatever else their buyers heard.
+        #expect(report.secured == 4)
+        #expect(report.duplicates == 0)
+    }
+
+    @Test func `count an answer of a buyer who was also told to come back`() throws {
+        let run = try buyers(2)
+        for buyer in 0..<2 { run.pressed(buyer, due: at(0)) }
+        run.secured(0, position: 1, at: at(1))
+        run.shed(0, at: at(2))
+        run.shed(1, at: at(1))
+        run.soldOut(1, at: at(2))
+        let report = Report(run, start: at(0))
+        #expect(report.secured == 1 && report.soldOut == 1 && report.shed == 0 && report.errors == 0)
     }
 
     @Test func `measure latency from when a press was due to the first final answer`() throws {
@@ -72,7 +95,10 @@ import Testing
         let report = Report(run, start: at(0), cpuMicroseconds: 20)
         #expect(report.shed == 1)
         #expect(report.errors == 0)
+        #expect(report.decisionsPerSecond == 0.75)
         #expect(report.goodputPerSecond == 0.25)
+        // How long the others waited.
+        #expect(report.p50Milliseconds == 3001)
         #expect(report.clientMicroseconds == 5)
     }
 
@@ -81,7 +107,7 @@ import Testing
         #expect(
             report.text.split(separator: "\n").map { $0.split(separator: " ")[0] } == [
                 "buyers", "secured", "sold_out", "errors", "duplicates", "p50_ms", "p99_ms", "p999_ms", "max_ms",
-                "decisions_per_second", "shed", "goodput_per_second", "client_us",
+                "decisions_per_second", "shed", "goodput_per_second", "client_us", "attempts", "lost", "malformed",
             ])
         #expect(report.json.hasPrefix(#"{"buyers":1,"secured":0,"sold_out":0,"errors":1,"duplicates":0,"p50_ms":"#))
     }
@@ -128,5 +154,14 @@ import Testing
         #expect((1900...2100).contains(share))
         #expect(!Buyers.retries(5, perMillion: 0))
         #expect(Buyers.retries(5, perMillion: 1_000_000))
+    }
+
+    @Test(arguments: [10, 1000, 8000])
+    func `spread their second presses evenly over the time there is`(_ milliseconds: Int) {
+        let again = (0..<1_000_000).filter { Buyers.retries($0, perMillion: 1000) }
+        var tenths = [Int](repeating: 0, count: 10)
+        for buyer in again { tenths[Buyers.jitter(buyer, below: milliseconds) * 10 / milliseconds] += 1 }
+        // A tenth of a thousand each, and five standard deviations (9.5 each).
+        for count in tenths { #expect(abs(count - again.count / 10) < 48, "\(tenths)") }
     }
 }

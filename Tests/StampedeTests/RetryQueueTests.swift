@@ -12,7 +12,10 @@ import Testing
         for (buyer, time) in times.enumerated() { queue.insert(buyer, due: Instant(nanoseconds: time)) }
         #expect(queue.popDue(Instant(nanoseconds: (times.min() ?? 1) &- 1)) == nil)
         var popped: [UInt64] = []
-        while let buyer = queue.popDue(Instant(nanoseconds: 1000)) { popped.append(times[buyer]) }
+        while let (buyer, due) = queue.popDue(Instant(nanoseconds: 1000)) {
+            #expect(due.nanoseconds == times[buyer])
+            popped.append(times[buyer])
+        }
         #expect(popped == times.sorted(), "seed \(random.seed)")
     }
 }

@@ -27,6 +27,7 @@ import Testing
         let run = try system.stampede(SaleID("demo")!, ["--buyers", "200", "--connections", "8"])
         #expect(run.report["secured"] == 50)
         #expect(run.report["errors"] == 0)
+        #expect(run.report["lost"] == 0)
         #expect(system.drained(SaleID("demo")!))
         for command in [
             ["restock", "demo", "5"], ["set", "demo", "--title", "Another"],
@@ -44,6 +45,7 @@ import Testing
         let queued = try system.stampede(SaleID("wait")!, ["--queue", "--buyers", "20", "--connections", "4"])
         #expect(queued.report["secured"] == 5)
         #expect(queued.report["errors"] == 0)
+        #expect(queued.report["lost"] == 0)
         #expect(try system.ask("GET", "/v1/sales/wait/queue").status == 200)
         // What the worker does only if something is wrong: dead letters, and a Redis that has lost its buyers.
         let redis = try server.connect()
@@ -74,6 +76,7 @@ import Testing
         try system.startAPI(0)
         let run = try system.stampede(sale, ["--buyers", "200", "--connections", "8", "--retry-share", "0.1"])
         #expect(run.report["secured"] == 50)
+        #expect(run.report["lost"] == 0)
         // No worker has run: only Redis has these orders.
         server.crash()
         try server.restart()

@@ -21,6 +21,19 @@ import Testing
         #expect(try judged(budgets) == #"[["seen",true],["seen",false]]"# + "\n")
     }
 
+    @Test(arguments: [("[3, 1, 2]", "2"), ("[1, 2]", "1.5"), ("[4, 1, 3, 2]", "2.5"), ("[7]", "7")])
+    func `are compared with the middle of the rounds, or halfway between the two in the middle`(
+        _ rounds: String, _ middle: String
+    ) throws {
+        let result = try ChildProcess.run(
+            URL(fileURLWithPath: "/usr/bin/jq"),
+            [
+                "--null-input", "-L", Ingress.repository.appendingPathComponent("bench").path,
+                #"include "figures"; \#(rounds) | median"#,
+            ])
+        #expect(result.output == middle + "\n", "\(result.errors)")
+    }
+
     @Test func `are missed without a figure, except for the optional older build`() throws {
         let budgets = #"[{"figure": "unseen", "at_most": 1}, {"figure": "new_over_old", "at_most": 1}]"#
         #expect(try judged(budgets) == #"[["unseen",false]]"# + "\n")

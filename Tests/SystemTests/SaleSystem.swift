@@ -154,6 +154,8 @@ final class SaleSystem {
         guard let report = try? JSONDecoder().decode([String: Double].self, from: Data(contentsOf: output)) else {
             throw Failure("no report: \(client.errors)")
         }
+        // No fault excuses that.
+        guard report["malformed"] == 0 else { throw Failure("there were malformed answers: \(report)") }
         return Run(report: report, log: log)
     }
 

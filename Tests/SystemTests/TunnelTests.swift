@@ -114,6 +114,7 @@ private final class Tunnel {
             let run = try system.stampede(sale, ["--buyers", "200", "--connections", "8", "--retry-share", "0.1"])
             #expect(run.report["secured"] == 50)
             #expect(run.report["errors"] == 0)
+            #expect(run.report["lost"] == 0)
             #expect(system.drained(sale))
             #expect(try system.complaint(sale, run, stock: 50, met: "replayed") == nil)
             // The same sale without a tunnel shows the words that could be read.
@@ -146,6 +147,7 @@ private final class Tunnel {
             try system.startAPI(0, variables: ["SALE_REDIS_URL": client.url, "SALE_REDIS_REPLICAS": "1"])
             let run = try system.stampede(sale, ["--buyers", "80", "--connections", "8"])
             #expect(run.report["secured"] == 50)
+            #expect(run.report["lost"] == 0)
             #expect(try TestSale.orderEvents(replica.connect(), sale).count == 50)
         }
     }

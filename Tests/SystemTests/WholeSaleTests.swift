@@ -26,6 +26,7 @@ import Testing
         let run = try system.stampede(
             sale, ["--buyers", "\(Self.buyers)", "--connections", "96", "--retry-share", "0.2"])
         try expectExact(system, sale, run, met: "replayed")
+        #expect(run.report["lost"] == 0)
     }
 
     @Test func `keeps every promise when an API process is killed in the middle of a batch`() throws {
@@ -77,6 +78,8 @@ import Testing
             lock.release()
         }
         try expectExact(system, sale, run)
+        // No buyer notices.
+        #expect(run.report["lost"] == 0)
     }
 
     @Test func `counts shed buyers if nobody comes back`() throws {

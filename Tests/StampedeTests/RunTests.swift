@@ -1,0 +1,89 @@
+import Foundation
+import TestSupport
+import Testing
+
+@Suite struct `A run of the load client` {
+    private struct Run {
+        var code: Int32
+        var report: [String: Double]
+        /// Every attempt.
+        var log: [[String: Any]]
+
+        func nanoseconds(_ name: String) -> [Int] { log.map { $0[name] as? Int ?? -1 } }
+    }
+
+    private func run(_ options: [String], _ answer: @escaping StubServer.Answer) throws -> Run {
+        let directory = try TemporaryDirectory()
+        let keys = directory.path("jwks.json")
+        try #"{"keys":[{"kty":"oct","kid":"k","k":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]}"#
+            .write(toFile: keys, atomically: true, encoding: .utf8)
+        let server = try StubServer(directory.path("api.sock"), answer)
+        return try withExtendedLifetime(server) {
+            let result = try ChildProcess.run(
+                ChildProcess.product("stampede"),
+                ["--target", "unix:\(directory.path("api.sock"))", "--sale", "demo", "--json"]
+                    + ["--log", directory.path("log")] + options,
+                environment: ["SALE_JWT_JWKS_FILE": keys])
+            let report = try JSONDecoder().decode([String: Double].self, from: Data(result.output.utf8))
+            let log = try String(contentsOfFile: directory.path("log"), encoding: .utf8).split(separator: "\n")
+                .map { try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any] ?? [:] }
+            return Run(code: result.code, report: report, log: log)
+        }
+    }
+
+    @Test func `succeeds if everybody is answered once`() throws {
+        let run = try run(["--buyers", "20", "--connections", "4"]) { StubServer.secured($0) }
+        #expect(run.report["secured"] == 20 && run.report["attempts"] == 20)
+        #expect(run.report["lost"] == 0 && run.report["malformed"] == 0)
+        #expect(run.code == 0)
+    }
+
+    @Test func `counts a press whose connection is lost, and succeeds if a later one is answered`() throws {
+        let run = try run(["--buyers", "20", "--connections", "4"]) { $0 == 5 ? nil : StubServer.secured($0) }
+        #expect(run.report["errors"] == 0 && run.report["lost"] == 1 && run.report["attempts"] == 21)
+        #expect(run.code == 0)
+        #expect(run.log.filter { $0["resp_ns"] is NSNull }.count == 1)
+    }
+
+    @Test(arguments: ["two answers in one piece", "not HTTP", "no length"])
+    func `fails after a malformed answer`(_ what: String) throws {
+        let run = try run(["--buyers", "20", "--connections", "4"]) { number in
+            guard number == 5 else { return StubServer.soldOut }
+            return switch what {
+            case "not HTTP": "220 mail.example.com ESMTP\r\n"
+            case "no length": "HTTP/1.1 200 OK\r\n\r\n"
+            default: StubServer.soldOut + StubServer.soldOut
+            }
+        }
+        #expect(run.report["sold_out"] == 20 && run.report["errors"] == 0 && run.report["lost"] == 0)
+        #expect(run.report["malformed"] == 1)
+        #expect(run.code == 1)
+    }
+
+    @Test func `logs when a press was due, also if its connection was busy then`() throws {
+        let run = try run(["--buyers", "10", "--over", "100ms", "--connections", "1"]) { number in
+            if number == 1 { Thread.sleep(forTimeInterval: 0.3) }
+            return StubServer.soldOut
+        }
+        let due = run.nanoseconds("due_ns")
+        #expect(zip(due, due.dropFirst()).allSatisfy { $1 - $0 == 10_000_000 })
+        // All of them were due during the stall.
+        let answered = run.nanoseconds("resp_ns")[0]
+        #expect(run.nanoseconds("inv_ns").dropFirst().allSatisfy { $0 >= answered })
+        #expect(due.allSatisfy { $0 < answered })
+    }
+
+    @Test func `lets others press for the first time between a buyer's two presses`() throws {
+        let run = try run(["--buyers", "50", "--over", "1s", "--retry-share", "1"]) { _ in StubServer.soldOut }
+        #expect(run.report["attempts"] == 100 && run.report["errors"] == 0)
+        var first: [String: Int] = [:]
+        var others: [Int] = []
+        for attempt in run.log {
+            let buyer = attempt["buyer"] as? String ?? ""
+            if let before = first[buyer] { others.append(first.count - before) } else { first[buyer] = first.count + 1 }
+        }
+        #expect(others.count == 50)
+        // If all pressed again at once, there would be nobody; a machine that stalls brings the two closer together.
+        #expect(others.filter { $0 > 0 }.count >= 5)
+    }
+}
