@@ -35,7 +35,8 @@ run_round() {
     wait_for 'that everything is whole again' is_whole
     # If that never happens, the check reports what is missing.
     (wait_for "that the worker has stored all of $sale" is_drained "$sale") || true
-    "$bin/salectl" check "$sale" --log "$data/attempts.jsonl" --met "$met" --json >"$data/check.json" || true
+    "$bin/salectl" check "$sale" --log "$data/attempts.jsonl" --stock "$stock" --met "$met" --json \
+        >"$data/check.json" || true
     prove "$data/attempts.jsonl"
     record
     trap - EXIT

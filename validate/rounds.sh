@@ -30,7 +30,7 @@ run_act() {
     wait "$client" || true
     wait_for 'that everything is whole again' is_whole
     (wait_for "that the worker has stored all of $sale" is_drained "$sale") || true
-    "$bin/salectl" check "$sale" --log "$log" --met "$met" --json >"$dir/check-$act.json" || true
+    "$bin/salectl" check "$sale" --log "$log" --stock "$stock" --met "$met" --json >"$dir/check-$act.json" || true
     prove "$log"
     python3 validate/summary.py "$log" --fault "$from" "$to" |
         jq --arg name "$act" --arg what "$what" --slurpfile check "$dir/check-$act.json" '
