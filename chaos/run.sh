@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The rounds of script/chaos, inside the namespaces that it has made.
+# The rounds of one scenario of script/chaos, inside the namespaces that it has made. Prints a JSON line for each.
 set -euo pipefail
 # shellcheck source=script/common.sh
 source script/common.sh
@@ -10,65 +10,69 @@ source chaos/system.sh
 
 # dir, bin, older: folders of the data, of this release's programs and of an older one's; bug: the planted one.
 : "${dir:?}" "${bin:?}" "${older:=}" "${bug:=}" "${rounds:?}" "${seed:?}" "${buyers:?}" "${stock:?}"
+scenario=$1
 RANDOM=$seed
 
-count() { jq "$1" "$dir/check-$sale.json"; }
-
 run_round() {
-    local scenario=$1 round=$2 log client verdict
-    sale=$scenario-$round log=$dir/attempts.jsonl
+    local client
+    round=$1 sale=$scenario-$1 data=$dir/round-$1 struck_at=null wrong=()
+    mkdir -p "$data"
+    touch "$data/check.json" "$data/report.json"
+    # A command that fails, as in a fault that could not be planted, ends the scenario. This round has a line all the
+    # same, and so may not be green.
+    trap record EXIT
     "$bin/salectl" create "$sale" --title "$scenario" --stock "$stock" >/dev/null
     prepare
     "$bin/stampede" --target "http://$(front_address 0):8101" --target "http://$(front_address 1):8101" \
-        --sale "$sale" --buyers "$buyers" --over 8s --retry-share 0.05 --log "$log" --json \
-        >"$dir/report.json" 2>"$dir/stampede.log" &
+        --sale "$sale" --buyers "$buyers" --over 8s --retry-share 0.05 --log "$data/attempts.jsonl" --json \
+        >"$data/report.json" 2>"$data/stampede.log" &
     client=$!
-    sleep_between 500 3000
+    wait_for 'that somebody wins' has_sold "$sale"
+    # Half of the units are sold two seconds later, and all after two more.
+    sleep_between 500 2000
     strike
     wait "$client" || true
     wait_for 'that everything is whole again' is_whole
     # If that never happens, the check reports what is missing.
     (wait_for "that the worker has stored all of $sale" is_drained "$sale") || true
-    "$bin/salectl" check "$sale" --log "$log" --met "$met" --json >"$dir/check-$sale.json" || true
-    verdict=$(jq -r .verdict "$dir/check-$sale.json")
-    if [ "$verdict" = green ]; then
-        was_met || verdict=invalid
-        [ "$(jq .errors "$dir/report.json")" = 0 ] || verdict=unanswered
-    fi
-    jq -c --arg scenario "$scenario" --argjson round "$round" --arg verdict "$verdict" \
-        --slurpfile report "$dir/report.json" '
-        def violated(name): [.violations[] | select(.invariant == name)] | length;
-        {$scenario, $round, $verdict, confirmed: $report[0].secured, unanswered: $report[0].errors,
+    "$bin/salectl" check "$sale" --log "$data/attempts.jsonl" --stock "$stock" --met "$met" --json \
+        >"$data/check.json" || true
+    prove "$data/attempts.jsonl"
+    record
+    trap - EXIT
+}
+
+# Prints the round's line, and keeps the data of one that is not green.
+record() {
+    local name
+    for name in "${processes[@]}"; do is_running "$name" || wrong+=("$name is not running"); done
+    jq -nc --arg scenario "$scenario" --argjson round "$round" --argjson wanted $((buyers < stock ? buyers : stock)) \
+        --slurpfile check "$data/check.json" --slurpfile report "$data/report.json" '
+        $check[0] as $check | $report[0] as $report | $ARGS.positional as $wrong
+        | def violated(name): $check | if . then [.violations[] | select(.invariant == name)] | length else null end;
+        {$scenario, $round,
+            verdict: (
+                if $check == null then "broken"
+                elif $check.verdict != "green" then $check.verdict
+                elif $wrong != [] then "invalid"
+                elif $report.errors != 0 then "unanswered"
+                elif $report.malformed > 0 then "garbled"
+                elif $report.secured != $wanted then "undersold"
+                else "green" end),
+            confirmed: $report.secured, unanswered: $report.errors,
             lost: violated("confirmed_is_stored"), oversold: violated("never_oversold"),
-            slowest_answer_ms, longest_silence_ms}' "$dir/check-$sale.json" | tee -a "$dir/rounds.jsonl" |
-        jq -r '[.scenario, .round, .verdict, .confirmed, .lost, .oversold, .slowest_answer_ms, .longest_silence_ms]
-            | @tsv' |
-        while IFS=$'\t' read -ra row; do print_row "${row[@]}"; done
-    if [ "$verdict" != green ]; then
-        jq -r '.violations[:5][] | "  \(.invariant): \(.message)"' "$dir/check-$sale.json"
-        mkdir -p "$dir/failed-$sale"
-        cp -r "$log" "$dir/report.json" "$(disk 3)" "$dir/failed-$sale/"
+            slowest_answer_ms: $check.slowest_answer_ms, longest_silence_ms: $check.longest_silence_ms,
+            wrong: ($wrong + [$check.never_met[]? | "the log does not show: \(.)"]
+                + [$check.violations[:5][]? | "\(.invariant): \(.message)"])}' \
+        --args "${wrong[@]}" | tee "$data/round.json"
+    if jq -e '.verdict == "green"' "$data/round.json" >/dev/null; then
+        rm -r "$data"
+    else
+        cp -r "$(disk 3)" "$data/"
     fi
 }
 
-print_row() { printf '%-20s %5s %-10s %9s %5s %8s %10s %11s\n' "$@"; }
-
 make_network
 start_system
-printf 'seed %s\n' "$seed"
-print_row scenario round verdict confirmed lost oversold slowest_ms silence_ms
-for scenario; do
-    # A scenario may define `prepare`, run before the first press, and `was_met`, further proof that its fault took
-    # place. It must define `strike`, which breaks and heals, and `met`, what salectl check must see in the log.
-    prepare() { :; }
-    was_met() { :; }
-    met=''
-    # shellcheck disable=SC1090
-    source "chaos/scenarios/$scenario.sh"
-    for round in $(seq "$rounds"); do run_round "$scenario" "$round"; done
-done
-jq -rs '"\(length) rounds, \(map(select(.verdict != "green")) | length) not green; " +
-    "confirmed \(map(.confirmed) | add), lost \(map(.lost) | add), oversold \(map(.oversold) | add); longest wait for an answer " +
-    "\(map(.slowest_answer_ms) | max) ms, longest time without a decision \(map(.longest_silence_ms) | max) ms"' \
-    "$dir/rounds.jsonl"
-jq -es 'all(.verdict == "green")' "$dir/rounds.jsonl" >/dev/null
+use_scenario "$scenario"
+for round in $(seq "$rounds"); do run_round "$round"; done

@@ -2,6 +2,7 @@
 # The system under test: Redis and a Sentinel on hosts 0 to 2, an API process on 0 and 1, both workers on 3. Sourced
 # after script/common.sh and chaos/network.sh. Everything ends with the process namespace that it runs in.
 
+processes=(redis-{0,1,2} sentinel-{0,1,2} api-{0,1} worker-{0,1})
 # Process ids by name.
 declare -A id_of
 
@@ -15,6 +16,10 @@ start() {
     id_of[$name]=$!
 }
 
+# Asks the shell, which knows its own children: an id may belong to another process by now.
+is_running() { jobs -pr | grep -qx "${id_of[$1]:-none}"; }
+has_ended() { ! is_running "$1"; }
+
 # Kills a process with SIGKILL, without the shell's message about it.
 destroy() {
     kill -KILL "${id_of[$1]}"
@@ -23,7 +28,7 @@ destroy() {
 # Stops a process with SIGTERM.
 finish() {
     kill -TERM "${id_of[$1]}"
-    wait "${id_of[$1]}" 2>/dev/null || true
+    wait_for "that $1 ends" has_ended "$1"
 }
 freeze() { kill -STOP "${id_of[$1]}"; }
 thaw() { kill -CONT "${id_of[$1]}"; }
@@ -61,7 +66,7 @@ start_system() {
     local host sentinels=() name
     mkdir -p "$dir/clock"
     gcc -shared -fPIC -O2 -o "$dir/clock.so" chaos/clock.c
-    for name in redis-{0,1,2} sentinel-{0,1,2} api-{0,1} worker-{0,1}; do printf '%+020d' 0 >"$dir/clock/$name"; done
+    for name in "${processes[@]}"; do printf '%+020d' 0 >"$dir/clock/$name"; done
     for host in 0 1 2; do
         {
             printf 'bind %s 127.0.0.1\nport 6379\nprotected-mode no\n' "$(back_address "$host")"
@@ -75,10 +80,12 @@ start_system() {
             printf 'dir %s\nsentinel monitor sale %s 6379 2\n' "$(disk "$host")" "$(back_address 0)"
             printf 'sentinel down-after-milliseconds sale 2000\nsentinel failover-timeout sale 6000\n'
         } >"$(disk "$host")/sentinel.conf"
-        start_redis "$host"
-        start_sentinel "$host"
         sentinels+=("$(back_address "$host"):26379")
+        start_redis "$host"
     done
+    # A Sentinel asks for the replicas at once, and then only every ten seconds.
+    wait_for 'that both replicas follow' has_replicas 0
+    for host in 0 1 2; do start_sentinel "$host"; done
     export SALE_REDIS_URL SALE_REDIS_REPLICAS=1 SALE_JWT_JWKS_FILE=$dir/keys/jwks.json SALE_DATABASE
     SALE_REDIS_URL=redis+sentinel://$(IFS=, && echo "${sentinels[*]}")/sale
     SALE_DATABASE=$(disk 3)/sale.db
@@ -128,10 +135,14 @@ sentinels_agree() {
         ask_sentinel "$host" SENTINEL CKQUORUM sale | grep -q '^OK' || return 1
     done
 }
-# Whether two replicas follow the primary, the Sentinels see everybody, and both API processes can sell.
+# Whether two replicas follow this host's Redis.
+has_replicas() { [ "$(ask_redis "$1" INFO replication | grep -c 'state=online')" = 2 ]; }
+# Whether every process runs, two replicas follow the primary, the Sentinels see everybody, and both API processes can
+# sell.
 is_whole() {
-    local host
-    [ "$(ask_redis "$(primary)" INFO replication | grep -c 'state=online')" = 2 ] || return 1
+    local name host
+    for name in "${processes[@]}"; do is_running "$name" || return 1; done
+    has_replicas "$(primary)" || return 1
     sentinels_agree || return 1
     for host in 0 1; do curl -sf -m 2 "http://$(front_address "$host"):8101/readyz" || return 1; done
 }
@@ -148,4 +159,36 @@ errors_counted() {
 }
 # times_logged PROGRAM EVENT: how often a program has logged an event.
 times_logged() { cat "$dir/$1"*.log | grep -c "\"event\":\"$2\"" || true; }
+has_sold() { [ "$(ask_redis "$(primary)" GET "sale:{$1}:position")" -gt 0 ]; }
 is_drained() { "$bin/salectl" show "$1" --json | jq -e '.backlog == 0 and .state != "fenced"'; }
+
+# MARK: Scenarios
+
+# use_scenario NAME: one of chaos/scenarios. It must define `strike`, which breaks, calls `struck`, and heals; and
+# `met`, what salectl check must see in the log. It may define `prepare`, run before the first press, and `was_met`,
+# proof from the system that the fault took place.
+use_scenario() {
+    # shellcheck disable=SC2317  # the scenario may define others
+    prepare() { :; }
+    # shellcheck disable=SC2317
+    was_met() { :; }
+    # shellcheck disable=SC2034
+    met='' struck_at=null
+    # shellcheck disable=SC1090
+    source "chaos/scenarios/$1.sh"
+}
+
+# By the clock of the load client's log.
+now_ns() { python3 -c 'import time; print(time.monotonic_ns())'; }
+# Says that the fault is there. Only the first time counts.
+struck() { [ "$struck_at" != null ] || struck_at=$(now_ns); }
+# was_selling LOG: whether a win was answered before that time, and another asked for after it.
+was_selling() {
+    jq -en --argjson at "$struck_at" '[inputs | select(.status == 201)] | any(.resp_ns < $at) and any(.inv_ns > $at)' \
+        "$1" >/dev/null
+}
+# prove LOG: adds to `wrong` why the round proves nothing. What the log must show of the fault is for salectl check.
+prove() {
+    was_selling "$1" || wrong+=('nobody won both before and after the fault struck')
+    was_met || wrong+=('the system shows no trace of the fault')
+}

@@ -17,6 +17,7 @@ strike() {
     local old
     old=$(primary)
     cut_link "$old"
+    struck
     wait_for 'a failover' is_primary_other_than "$old"
     # The API process on the same host keeps asking it.
     sleep_between 500 2000

@@ -2,9 +2,10 @@
 # a host with a replica is cut off for three seconds, and with it the API process there, if it has one
 met=replayed
 strike() {
-    local host
-    host=$(replicas | shuf -n 1 --random-source=<(yes "$RANDOM"))
+    local line=$((RANDOM % 2 + 1)) host
+    host=$(replicas | sed -n "${line}p")
     cut_link "$host"
+    struck
     sleep 3
     reachable=$(ask_redis "$(primary)" INFO replication | tr -d '\r' | grep -c 'state=online.*lag=[01]$')
     mend_link "$host"

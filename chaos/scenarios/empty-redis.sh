@@ -5,6 +5,7 @@ strike() {
     "$bin/salectl" pause "$sale" >/dev/null
     wait_for 'that the worker has stored all' is_drained "$sale"
     ask_redis "$(primary)" FLUSHALL >/dev/null
+    struck
     wait_for 'that Redis is completed' is_drained "$sale"
     "$bin/salectl" resume "$sale" >/dev/null
 }

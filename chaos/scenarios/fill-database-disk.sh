@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# the database's disk is full for three seconds: nothing is acknowledged meanwhile
+# the database's disk is full for four seconds: nothing is acknowledged meanwhile
 met=replayed
 prepare() {
     # A stopping worker truncates SQLite's write-ahead log, so that the next order needs space.
@@ -11,7 +11,8 @@ prepare() {
 }
 strike() {
     fill_disk 3
-    sleep 3
+    struck
+    sleep 4
     free_disk 3
 }
 was_met() { [ "$(times_logged worker store_failed)" -gt "$before" ]; }

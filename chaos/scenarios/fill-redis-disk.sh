@@ -7,8 +7,9 @@ strike() {
     local old
     old=$(primary)
     fill_disk "$old"
+    wait_for "that the primary exits" has_ended "redis-$old"
+    struck
     wait_for 'a failover' is_primary_other_than "$old"
-    wait "${id_of[redis-$old]}" 2>/dev/null || true
     free_disk "$old"
     start_redis "$old"
 }

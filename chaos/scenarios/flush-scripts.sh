@@ -7,6 +7,7 @@ strike() {
     host=$(primary)
     for _ in $(seq 60); do
         ask_redis "$host" SCRIPT FLUSH >/dev/null
+        struck
         sleep 0.05
     done
 }

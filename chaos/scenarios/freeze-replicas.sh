@@ -5,6 +5,7 @@ strike() {
     local host frozen
     frozen=$(replicas)
     for host in $frozen; do freeze "redis-$host"; done
+    struck
     sleep_between 1000 1800
     for host in $frozen; do thaw "redis-$host"; done
 }

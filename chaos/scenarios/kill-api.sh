@@ -9,6 +9,7 @@ strike() {
     sleep 0.1
     destroy "api-$host"
     thaw "redis-$first"
+    struck
     sleep_between 100 1000
     start_api "$host"
 }

@@ -8,6 +8,7 @@ prepare() {
 strike() {
     old=$(primary)
     destroy "redis-$old"
+    struck
     wait_for 'a failover' is_primary_other_than "$old"
     sleep 3
     alone=$(ask_redis "$(primary)" INFO replication | tr -d '\r' | grep -cx 'connected_slaves:0')

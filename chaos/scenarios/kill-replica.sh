@@ -2,9 +2,10 @@
 # kill -9 of one of two replicas; then it comes back
 met=replayed
 strike() {
-    local host
-    host=$(replicas | shuf -n 1 --random-source=<(yes "$RANDOM"))
+    local line=$((RANDOM % 2 + 1)) host
+    host=$(replicas | sed -n "${line}p")
     destroy "redis-$host"
+    struck
     sleep_between 500 2500
     left=$(ask_redis "$(primary)" INFO replication | grep -c 'state=online')
     start_redis "$host"

@@ -6,6 +6,7 @@ strike() {
     local index
     for index in 0 1 0; do
         destroy "worker-$index"
+        struck
         sleep_between 100 800
         start_worker "$index"
     done

@@ -5,6 +5,7 @@ prepare() { before=$(errors_counted NOGROUP); }
 strike() {
     for _ in 1 2; do
         ask_redis "$(primary)" XGROUP DESTROY "sale:{$sale}:orders" workers >/dev/null
+        struck
         sleep_between 500 1500
     done
 }

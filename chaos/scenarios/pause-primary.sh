@@ -5,6 +5,7 @@ strike() {
     local old
     old=$(primary)
     freeze "redis-$old"
+    struck
     wait_for 'a failover' is_primary_other_than "$old"
     thaw "redis-$old"
 }

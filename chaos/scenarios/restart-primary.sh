@@ -4,6 +4,7 @@ met=unavailable
 strike() {
     old=$(primary)
     destroy "redis-$old"
+    struck
     start_redis "$old"
     sleep 4
 }
