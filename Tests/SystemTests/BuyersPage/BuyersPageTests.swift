@@ -67,8 +67,10 @@ import Testing
             return try browser.value("\(found)?.checkVisibility()") == "true"
         }
 
+        /// What a field of the view says; "" if the view has no such field.
         func text(_ field: String) throws -> String {
-            try browser.value("document.querySelector('section:not([hidden]) [data-field=\(field)]').textContent")
+            let found = "document.querySelector('section:not([hidden]) [data-field=\(field)]')"
+            return try browser.value("\(found)?.textContent ?? ''")
         }
 
         func press(_ action: String) throws {
