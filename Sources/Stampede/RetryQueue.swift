@@ -19,7 +19,7 @@ struct RetryQueue {
         nextDue = heap.first?.due
     }
 
-    /// Removes and returns a buyer who is due, and since when.
+    /// Removes and returns the buyer who has been due longest, at that time at the latest, and since when.
     mutating func popDue(_ now: Instant) -> (buyer: Int, due: Instant)? {
         guard let nextDue, nextDue <= now else { return nil }
         let entry = heap.removeFirst()

@@ -130,12 +130,14 @@ final class Stampede {
     private func press() {
         while let connection = idleConnections.last {
             let now = Instant.now
+            // In the closed loop a first press is due when a connection is free for it.
+            let first = next == buyers.count ? nil : options.pace == .closed ? now : due(next)
             let press: (buyer: Int, due: Instant)
-            if let back = retries.popDue(now) {
+            // Whoever has waited longest comes first. Otherwise those who come back would keep all others waiting.
+            if let back = retries.popDue(min(now, first ?? now)) {
                 press = back
-            } else if next < buyers.count, due(next) <= now {
-                // In the closed loop a press is due when a connection is free for it.
-                press = (next, options.pace == .closed ? now : due(next))
+            } else if let first, first <= now {
+                press = (next, first)
                 next += 1
                 buyers.pressed(press.buyer, due: press.due)
             } else {

@@ -73,6 +73,17 @@ import Testing
         #expect(due.allSatisfy { $0 < answered })
     }
 
+    @Test func `lets whoever has waited longest press first, whether or not it has pressed before`() throws {
+        // Of 60 presses that are due within half a second, 30 are answered in a second; the others wait, and then those
+        // who were told to come back are due, too.
+        let run = try run(["--buyers", "60", "--over", "500ms", "--connections", "1"]) { number in
+            Thread.sleep(forTimeInterval: 0.03)
+            return number <= 30 ? StubServer.comeBack : StubServer.soldOut
+        }
+        let due = run.nanoseconds("due_ns")
+        #expect(due.count == 90 && due == due.sorted())
+    }
+
     @Test func `lets others press for the first time between a buyer's two presses`() throws {
         let run = try run(["--buyers", "50", "--over", "1s", "--retry-share", "1"]) { _ in StubServer.soldOut }
         #expect(run.report["attempts"] == 100 && run.report["errors"] == 0)

@@ -49,6 +49,8 @@ final class StubServer: Sendable {
         return "HTTP/1.1 201 Created\r\ncontent-length: \(body.utf8.count)\r\n\r\n\(body)"
     }
 
+    static let comeBack = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n"
+
     static let soldOut: String = {
         let body = #"{"type":"/problems/sold-out","title":"Sold out"}"#
         return "HTTP/1.1 409 Conflict\r\ncontent-length: \(body.utf8.count)\r\n\r\n\(body)"
