@@ -28,8 +28,10 @@ let lookTimer, drawTimer, lookedAt = 0, failures = 0;
 
 /** Waits; if there is no network, only until there is one again. */
 const pause = (ms) => new Promise((wake) => {
-    setTimeout(wake, ms);
-    addEventListener('online', wake, { once: true });
+    const over = new AbortController();
+    const end = () => { over.abort(); wake(); };
+    setTimeout(end, ms);
+    addEventListener('online', end, { signal: over.signal });
 });
 
 /** Looks at the sale, and again after a while, for as long as somebody looks at the page. */

@@ -55,9 +55,11 @@ final class ClientConnection: EventHandler {
         var one: Int32 = 1
         setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, 4)
         // From another address it would be another client.
-        if let source, source.withSockaddr({ bind(descriptor, $0, $1) }) != 0 { return fail() }
+        if let source, source.withSockaddr({ bind(descriptor, $0, $1) }) != 0 {
+            return failToConnect(SystemError("bind to \(source)"))
+        }
         let code = target.address.withSockaddr { Glibc.connect(descriptor, $0, $1) }
-        guard code == 0 || errno == EINPROGRESS else { return fail() }
+        guard code == 0 || errno == EINPROGRESS else { return failToConnect(errno) }
         do {
             registration = try loop.register(descriptor, for: code == 0 ? .readable : .writable, self)
         } catch {
@@ -73,6 +75,15 @@ final class ClientConnection: EventHandler {
         invoked = loop.now
         if let registration { loop.update(registration, for: .readable) }
         owner.idle(self)
+    }
+
+    private func failToConnect(_ code: Int32) {
+        failToConnect(SystemError("connect to \(target.address)", code: code))
+    }
+
+    private func failToConnect(_ error: SystemError) {
+        owner.connectFailure = error
+        fail()
     }
 
     /// The connection is gone, or of no use after an answer that is `malformed`; a press in flight has no answer.
@@ -135,7 +146,7 @@ final class ClientConnection: EventHandler {
             var code: Int32 = 0
             var length = socklen_t(4)
             getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &length)
-            return code == 0 ? established() : fail()
+            return code == 0 ? established() : failToConnect(code)
         }
         if !unsent.isEmpty, readiness.isWritable { sendRest() }
         if readiness.isReadable || readiness.hasHungUp, state != .closed { receive() }

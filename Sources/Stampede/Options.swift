@@ -87,8 +87,9 @@ struct Options {
         signing; attempts: presses and joins in all; lost: those whose connection was lost, or silent for 3 s;
         malformed: answers that are not HTTP, or that nobody has asked for.
 
-        Exit codes: 0 success, 1 errors, duplicates or malformed are not 0, 64 usage, 71 a system call failed or
-        too few descriptors are allowed, 73 the log can't be written, 74 the report can't, 78 a setting is wrong.
+        Exit codes: 0 success, 1 errors, duplicates or malformed are not 0, 64 usage, 71 no connection can be made at
+        the start, too few descriptors are allowed or a system call failed, 73 the log can't be written, 74 the report
+        can't, 78 a setting is wrong.
         """
 
     init(_ line: [String]) throws(Arguments.UsageError) {

@@ -33,6 +33,8 @@ final class Stampede {
 
     private var connections: [ClientConnection] = []
     private var idleConnections: [ClientConnection] = []
+    /// Why a connection could not be made, the last time that one couldn't.
+    var connectFailure: SystemError?
     private var mixer = Mixer()
     /// By target: the request of a press, and of a join.
     private let presses: [PreparedRequest]
@@ -70,7 +72,7 @@ final class Stampede {
 
     deinit { scratch.deallocate() }
 
-    /// Runs until every buyer has a final answer or has given up.
+    /// Runs until every buyer has a final answer or has given up. Throws if there is nobody to connect to.
     func run() throws(SystemError) {
         for index in 0..<options.connections {
             let connection = ClientConnection(
@@ -98,6 +100,8 @@ final class Stampede {
         while idleConnections.count < connections.count, .now < deadline {
             try loop.pass(waitMilliseconds: Int32(Self.lostMilliseconds))
         }
+        // Later the server may be gone for a while. At the start, the caller has probably mistyped it.
+        if idleConnections.isEmpty, let connectFailure { throw connectFailure }
     }
 
     private static func cpuMicroseconds() -> Int {

@@ -12,18 +12,23 @@ import Testing
         func nanoseconds(_ name: String) -> [Int] { log.map { $0[name] as? Int ?? -1 } }
     }
 
-    private func run(_ options: [String], _ answer: @escaping StubServer.Answer) throws -> Run {
-        let directory = try TemporaryDirectory()
+    /// The settings of a client that has keys, which are written into the directory.
+    private func settings(_ directory: TemporaryDirectory) throws -> [String: String] {
         let keys = directory.path("jwks.json")
         try #"{"keys":[{"kty":"oct","kid":"k","k":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]}"#
             .write(toFile: keys, atomically: true, encoding: .utf8)
+        return ["SALE_JWT_JWKS_FILE": keys]
+    }
+
+    private func run(_ options: [String], _ answer: @escaping StubServer.Answer) throws -> Run {
+        let directory = try TemporaryDirectory()
         let server = try StubServer(directory.path("api.sock"), answer)
         return try withExtendedLifetime(server) {
             let result = try ChildProcess.run(
                 ChildProcess.product("stampede"),
                 ["--target", "unix:\(directory.path("api.sock"))", "--sale", "demo", "--json"]
                     + ["--log", directory.path("log")] + options,
-                environment: ["SALE_JWT_JWKS_FILE": keys])
+                environment: settings(directory))
             let report = try JSONDecoder().decode([String: Double].self, from: Data(result.output.utf8))
             let log = try String(contentsOfFile: directory.path("log"), encoding: .utf8).split(separator: "\n")
                 .map { try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any] ?? [:] }
@@ -36,6 +41,23 @@ import Testing
         #expect(run.report["secured"] == 20 && run.report["attempts"] == 20)
         #expect(run.report["lost"] == 0 && run.report["malformed"] == 0)
         #expect(run.code == 0)
+    }
+
+    @Test(arguments: [
+        (["--target", "unix:/nowhere/api.sock"], "connect to unix:/nowhere/api.sock: No such file or directory"),
+        // From a loopback address nothing outside can be reached.
+        (["--target", "http://192.0.2.1:80", "--sources", "2"], "connect to 192.0.2.1:80: Invalid argument"),
+    ])
+    func `ends at once, and says why, if nobody can be connected to`(_ target: [String], _ reason: String) throws {
+        let directory = try TemporaryDirectory()
+        let result = try withExtendedLifetime(directory) {
+            try ChildProcess.run(
+                ChildProcess.product("stampede"), target + ["--sale", "demo", "--buyers", "2"],
+                environment: settings(directory))
+        }
+        #expect(result.code == 71)
+        #expect(result.errors.hasSuffix("stampede: \(reason)\n"))
+        #expect(result.output.isEmpty)
     }
 
     @Test func `counts a press whose connection is lost, and succeeds if a later one is answered`() throws {

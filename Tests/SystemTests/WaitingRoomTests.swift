@@ -9,11 +9,11 @@ import Testing
     private static let stock = 150
     private static let buyers = 1500
 
-    /// A sale that opens in a second and a half, when everybody has had time to join, and admits all of them within a
-    /// second.
+    /// A sale that opens in three seconds, ten times as long as everybody needs to join, and admits all of them within
+    /// a second.
     private func sale(_ system: SaleSystem) throws -> SaleID {
         try system.startWorker()
-        let opensAt = UnixMilliseconds(try system.connect().time().value + 1500 * patience)
+        let opensAt = UnixMilliseconds(try system.connect().time().value + 3000 * patience)
         return try TestSale.create(
             system.connect(), stock: Self.stock, opensAt: opensAt, admission: .init(rate: Self.buyers))
     }
