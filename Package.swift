@@ -25,6 +25,12 @@ let settings: [SwiftSetting] = [
     .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
 ]
 
+/// The scripts of `lua`, without their extension.
+let scripts = [
+    "acknowledge", "admit", "archive", "control", "create", "deadletter", "erase", "free", "join", "lookup", "purchase",
+    "queue", "release", "repair", "replace", "restock", "set", "stamp", "status", "witness",
+]
+
 let package = Package(
     name: "dealdash-sale",
     products: [
@@ -41,19 +47,10 @@ let package = Package(
         .target(name: "CLinux"),
 
         // Libraries
-        .target(
-            name: "LuaScripts", path: "lua", exclude: [".luacheckrc"],
-            resources: [
-                .embedInCode("purchase.lua"), .embedInCode("create.lua"), .embedInCode("control.lua"),
-                .embedInCode("status.lua"), .embedInCode("lookup.lua"), .embedInCode("stamp.lua"),
-                .embedInCode("acknowledge.lua"), .embedInCode("deadletter.lua"), .embedInCode("repair.lua"),
-                .embedInCode("witness.lua"), .embedInCode("release.lua"), .embedInCode("erase.lua"),
-                .embedInCode("replace.lua"),
-                .embedInCode("restock.lua"), .embedInCode("set.lua"), .embedInCode("archive.lua"),
-                .embedInCode("free.lua"), .embedInCode("join.lua"), .embedInCode("queue.lua"),
-                .embedInCode("admit.lua"),
-            ], swiftSettings: settings),
         .target(name: "Shared", dependencies: ["CCrypto"], swiftSettings: settings),
+        .target(
+            name: "LuaScripts", dependencies: ["Shared"], path: "lua", exclude: [".luacheckrc"],
+            resources: scripts.map { .embedInCode("\($0).lua") }, swiftSettings: settings),
         .target(name: "EventLoop", dependencies: ["CLinux"], swiftSettings: settings),
         .target(name: "HTTPEdge", dependencies: ["EventLoop", "Shared", "CLinux"], swiftSettings: settings),
         .target(
@@ -67,7 +64,8 @@ let package = Package(
 
         // Programs
         .executableTarget(
-            name: "SaleAPI", dependencies: ["EventLoop", "HTTPEdge", "RedisClient", "Shared"], swiftSettings: settings),
+            name: "SaleAPI", dependencies: ["EventLoop", "HTTPEdge", "LuaScripts", "RedisClient", "Shared"],
+            swiftSettings: settings),
         .executableTarget(
             name: "SaleWorker",
             dependencies: [
@@ -105,7 +103,9 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "SaleWorkerTests",
-            dependencies: ["OrderStore", "Reconciliation", "RedisClient", "SaleWorker", "Shared", "TestSupport"],
+            dependencies: [
+                "LuaScripts", "OrderStore", "Reconciliation", "RedisClient", "SaleWorker", "Shared", "TestSupport",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "OperationsTests",
@@ -113,7 +113,9 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "SaleCtlTests",
-            dependencies: ["Operations", "OrderStore", "RedisClient", "SaleCtl", "Shared", "TestSupport"],
+            dependencies: [
+                "LuaScripts", "Operations", "OrderStore", "RedisClient", "SaleCtl", "Shared", "TestSupport",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "StampedeTests", dependencies: ["Shared", "Stampede", "TestSupport"], swiftSettings: settings),

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- acknowledge.lua: takes entries that SQLite has committed off the worker's pending list.
--- allow-oom: freeing entries and stopping a sale must not wait for memory.
+-- allow-oom: it makes room, and so does what waits for it.
 --
 -- KEYS   1 sale (hash)  2 orders (stream)
 -- ARGV   1 consumer group  2 position up to which every order is stored or accounted for  3 … entry ids

@@ -2,10 +2,10 @@
 -- admit.lua: changes the rate at which a waiting room admits buyers, from now on, and writes the change to the stream,
 -- so that SQLite learns of it, and nothing else (control.lua). Buyers who have been admitted stay admitted; later turns
 -- move.
--- allow-oom: freeing entries and stopping a sale must not wait for memory.
+-- allow-oom: pausing admission must not wait for memory.
 --
 -- KEYS   1 sale (hash)  2 orders (stream)
--- ARGV   1 run_id of this Redis  2 pause | resume | tickets a second
+-- ARGV   1 run_id of this Redis  2 pause | resume | tickets a second  3 the most segments of a schedule
 -- Reply  1 done, or nothing had to change; otherwise nothing was done: 0 no such sale; -1 it is fenced, or lacks its
 --        stream; -2 it has ended; -3 it is being archived; -7 it has no waiting room; -8 it was changed too often:
 --        every segment of its schedule has turns that are not over yet
@@ -13,9 +13,8 @@
 -- The last segment ends at the position it has reached, and a new one begins. A segment that has admitted nobody is
 -- replaced, so pausing and resuming adds none. A rate given while admission is paused applies once it is resumed.
 
-local segments_max = 64
 local sale_key, orders_key = unpack(KEYS)
-local run_id, change = unpack(ARGV)
+local run_id, change, segments_max = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local epoch, serving_run_id, closes_at, sale_paused, archive_id, admission, turn_window_ms, turns_since_ms = unpack(
     redis.call('HMGET', sale_key, 'epoch', 'serving_run_id', 'closes_at', 'paused', 'archive_id', 'admission',
         'turn_window_ms', 'turns_since_ms'), 1, 8)

@@ -2,7 +2,7 @@
 -- archive.lua: begins to archive a sale that has ended. Adds the last event to its stream, which makes the worker mark
 -- the sale as archived in SQLite; free.lua does the rest after that. From here on nothing changes the sale
 -- (restock.lua, set.lua).
--- allow-oom: freeing entries and stopping a sale must not wait for memory.
+-- allow-oom: what it leads to makes room.
 --
 -- KEYS   1 sale (hash)  2 orders (stream)
 -- ARGV   1 run_id of this Redis  2 uuid

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- control.lua: pauses, resumes or closes a sale, and writes the change to the stream, so that SQLite learns of it.
--- allow-oom: freeing entries and stopping a sale must not wait for memory.
+-- allow-oom: stopping a sale must not wait for memory.
 --
 -- KEYS   1 sale (hash)  2 orders (stream)
 -- ARGV   1 run_id of this Redis, or "" to change the sale even if it is fenced  2 pause | resume | close

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- deadletter.lua: moves one entry from the orders stream's pending list to the dead letters, in one step.
--- allow-oom: freeing entries and stopping a sale must not wait for memory.
+-- allow-oom: an entry that can't be stored must not hold up the others, which make room once they are stored.
 --
 -- KEYS   1 orders (stream)  2 dlq (stream)
 -- ARGV   1 consumer group  2 entry id

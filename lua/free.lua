@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- free.lua: frees the memory of a sale that SQLite has stored as archived, after checking once more that it may.
--- allow-oom: freeing entries and stopping a sale must not wait for memory.
+-- allow-oom: it makes room.
 --
 -- KEYS   1 sale (hash)  2 stock  3 position  4 buyers  5 orders (stream)  6 dlq  7 witnesses  8 tickets  9 joined
 --        10 sales (set)  11 archived sales (set)

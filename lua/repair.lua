@@ -10,7 +10,7 @@
 --        17 18 the last stream id that SQLite has stored: its milliseconds and its number
 --        19 admission, "" without a waiting room  20 turn_window_ms
 --        21 … buyer and its wins, in pairs
--- Reply  1 done; 0 nothing done: this Redis serves the sale, or has another sale of that name
+-- Reply  1 done; 0 nothing done: this Redis serves the whole sale, or has another sale of that name
 --
 -- If there are many buyers it is called several times; each call repeats everything else.
 

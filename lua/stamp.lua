@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- stamp.lua: lifts the fence of a sale: this Redis may sell it, now that it has been compared with SQLite.
--- allow-oom: freeing entries and stopping a sale must not wait for memory.
+-- allow-oom: a fence that stays for want of memory would stop a sale that is all right.
 --
 -- KEYS   1 sale (hash)  2 stock  3 position
 -- ARGV   1 run_id of this Redis  2 uuid  3 epoch  4 units left  5 last position, all as they were when compared

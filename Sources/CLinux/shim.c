@@ -8,7 +8,6 @@ const uint32_t CLinux_EPOLLIN = EPOLLIN;
 const uint32_t CLinux_EPOLLOUT = EPOLLOUT;
 const uint32_t CLinux_EPOLLERR = EPOLLERR;
 const uint32_t CLinux_EPOLLHUP = EPOLLHUP;
-const uint32_t CLinux_EPOLLRDHUP = EPOLLRDHUP;
 
 int CLinux_epoll_ctl(int epoll_fd, int operation, int fd, uint32_t events, uint64_t data) {
     struct epoll_event event = {.events = events, .data = {.u64 = data}};
@@ -18,8 +17,6 @@ int CLinux_epoll_ctl(int epoll_fd, int operation, int fd, uint32_t events, uint6
 uint64_t CLinux_epoll_data(const struct epoll_event *event) { return event->data.u64; }
 
 int CLinux_accept(int listener) { return accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC); }
-
-int CLinux_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
 
 int CLinux_timerfd(void) { return timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC); }
 

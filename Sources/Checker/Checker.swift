@@ -11,7 +11,7 @@ package struct Checker {
     private let total: Int
     private let orders: [Purchase: Order]
     private let confirmations: Confirmations
-    private let confirmationOf: [Win: Confirmations.Confirmation]
+    private let confirmationOf: [WinKey: Confirmations.Confirmation]
     private let chances: Chances
 
     package private(set) var violations: [Violation] = []
@@ -25,7 +25,7 @@ package struct Checker {
         orders = Dictionary(stored.orders.map { ($0.purchase, $0) }) { first, _ in first }
         confirmations = Confirmations(attempts)
         confirmationOf = Dictionary(
-            confirmations.all.map { (Win(purchase: $0.purchase, position: $0.position), $0) }
+            confirmations.all.map { (WinKey(purchase: $0.purchase, position: $0.position), $0) }
         ) { first, _ in first }
         chances = Chances(attempts)
         checkStock()
@@ -46,14 +46,14 @@ package struct Checker {
     }
 
     /// Identifies a win, however often it was confirmed.
-    private struct Win: Hashable {
+    private struct WinKey: Hashable {
         var purchase: Purchase
         /// nil if the answer named none.
         var position: Int?
     }
 
     private func confirmation(of order: Order) -> Confirmations.Confirmation? {
-        confirmationOf[Win(purchase: order.purchase, position: order.id.position)]
+        confirmationOf[WinKey(purchase: order.purchase, position: order.id.position)]
     }
 
     /// When the attempt that an order was given to was sent, at the earliest; nil if no attempt can have won it.
@@ -100,9 +100,9 @@ package struct Checker {
     }
 
     private mutating func checkConfirmed() {
-        var seen: Set<Win> = []
+        var seen: Set<WinKey> = []
         for attempt in attempts where attempt.won {
-            guard seen.insert(Win(purchase: attempt.purchase, position: attempt.position)).inserted else { continue }
+            guard seen.insert(WinKey(purchase: attempt.purchase, position: attempt.position)).inserted else { continue }
             guard let confirmed = attempt.position else {
                 violate(.confirmedIsStored, line: attempt.line, "\(attempt.buyer) has won, and was told no position")
                 continue

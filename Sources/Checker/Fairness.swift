@@ -17,8 +17,8 @@ package struct Fairness: Equatable, Sendable {
         }
     }
 
-    /// Positions that were given in one order: of tickets, or of units.
-    package struct Order: Equatable, Sendable {
+    /// Those who were given positions one after the other: of tickets, or of units.
+    package struct Queue: Equatable, Sendable {
         package fileprivate(set) var count = 0
         package fileprivate(set) var inversions: [Inversion] = []
         /// How many have a higher position than somebody who asked later: both were under way at once.
@@ -42,8 +42,8 @@ package struct Fairness: Equatable, Sendable {
     }
 
     /// nil if nobody joined a waiting room.
-    package let tickets: Order?
-    package let units: Order
+    package let tickets: Queue?
+    package let units: Queue
     /// nil if nothing was sold out.
     package let cut: Cut?
     /// The most purchases that were sent within any one second.
@@ -53,8 +53,8 @@ package struct Fairness: Equatable, Sendable {
         let purchases = attempts.filter { !$0.isJoin }
         let joins = attempts.filter(\.isJoin)
         let winners = Self.confirmations(purchases)
-        tickets = joins.isEmpty ? nil : Self.order(Self.confirmations(joins))
-        units = Self.order(winners)
+        tickets = joins.isEmpty ? nil : Self.queue(Self.confirmations(joins))
+        units = Self.queue(winners)
         cut = Self.cut(winners, purchases)
         busiestSecond = Self.busiestSecond(purchases)
     }
@@ -65,14 +65,14 @@ package struct Fairness: Equatable, Sendable {
     }
 
     /// - Parameter confirmations: by position.
-    private static func order(_ confirmations: [Confirmations.Confirmation]) -> Order {
-        var order = Order()
-        order.count = confirmations.count
+    private static func queue(_ confirmations: [Confirmations.Confirmation]) -> Queue {
+        var queue = Queue()
+        queue.count = confirmations.count
         var latest = Int.min
         for confirmation in confirmations {
             if latest > confirmation.asked {
-                order.overtaken += 1
-                order.largestLead = max(order.largestLead, latest - confirmation.asked)
+                queue.overtaken += 1
+                queue.largestLead = max(queue.largestLead, latest - confirmation.asked)
             }
             latest = max(latest, confirmation.asked)
         }
@@ -80,13 +80,13 @@ package struct Fairness: Equatable, Sendable {
         for confirmation in confirmations {
             let highest = known.highest(before: confirmation.asked)
             if confirmation.position < highest {
-                order.inversions.append(
+                queue.inversions.append(
                     Inversion(
                         log: confirmation.log, line: confirmation.line, position: confirmation.position,
                         answered: highest))
             }
         }
-        return order
+        return queue
     }
 
     private static func cut(_ winners: [Confirmations.Confirmation], _ purchases: [Attempt]) -> Cut? {

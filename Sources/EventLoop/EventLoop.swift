@@ -4,7 +4,7 @@ import Glibc
 /// One thread, one epoll set: descriptors, timers, and the work done once per pass.
 ///
 /// A pass handles the ready descriptors, does the `received` work, runs the timers that are due, then does the
-/// `gathered` and the `submitted` work (`Phase`). Only `Waker` is thread-safe, and nothing else needs to be.
+/// `gathered` and the `submitted` work (`Phase`). Nothing here is thread-safe, and nothing needs to be.
 package final class EventLoop {
     /// Identifies a watched descriptor. The generation tells a registration from an earlier one in the same slot.
     package struct Registration: Sendable {
@@ -41,7 +41,6 @@ package final class EventLoop {
     private var whenGathered: [() -> Void] = []
     private var whenSubmitted: [() -> Void] = []
     private var stopping = false
-    private let wakeDescriptor: Int32
 
     private let clock: () -> Instant
     /// The clock as it was when this pass began.
@@ -53,18 +52,14 @@ package final class EventLoop {
         self.clock = clock
         epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         guard epoll >= 0 else { throw SystemError("epoll_create1") }
-        wakeDescriptor = CLinux_eventfd()
-        guard wakeDescriptor >= 0 else { throw SystemError("eventfd") }
         events = .allocate(capacity: Self.eventsPerWait)
         now = clock()
         timers = try TimerHeap()
-        try register(timers.descriptor, for: .readable, CounterDrain(timers.descriptor))
-        try register(wakeDescriptor, for: .readable, CounterDrain(wakeDescriptor))
+        try register(timers.descriptor, for: .readable, TimerDrain(timers.descriptor))
     }
 
     deinit {
         events.deallocate()
-        close(wakeDescriptor)
         close(epoll)
     }
 
@@ -179,31 +174,16 @@ package final class EventLoop {
         for action in whenGathered { action() }
         for action in whenSubmitted { action() }
     }
-
-    // MARK: Waking
-
-    /// Wakes the loop from another thread.
-    package struct Waker: Sendable {
-        fileprivate let descriptor: Int32
-
-        /// Makes the loop run a pass. The loop must still exist.
-        package func wake() {
-            var one: UInt64 = 1
-            _ = write(descriptor, &one, 8)
-        }
-    }
-
-    package var waker: Waker { Waker(descriptor: wakeDescriptor) }
 }
 
-/// Resets an eventfd or timerfd: waking up is all it is for.
-private final class CounterDrain: EventHandler {
+/// Resets the timerfd: waking the loop up is all it is for.
+private final class TimerDrain: EventHandler {
     private let descriptor: Int32
 
     init(_ descriptor: Int32) { self.descriptor = descriptor }
 
     func ready(_ readiness: Readiness) {
-        var counter: UInt64 = 0
-        _ = read(descriptor, &counter, 8)
+        var expirations: UInt64 = 0
+        _ = read(descriptor, &expirations, 8)
     }
 }

@@ -56,9 +56,9 @@ struct ChunkedBody {
             if framing > limits.chunkFramingBytes { return .refused(.headersTooLarge) }
             let byte = bytes[at]
             at += 1
-            if isInSize, isHexDigit(byte) {
+            if isInSize, let digit = hexValue(byte) {
                 place = .digits
-                guard grow(by: byte) else { return .refused(.badRequest) }
+                guard grow(by: digit) else { return .refused(.badRequest) }
             } else if case .lastLF = place, byte == lf {
                 return .complete(end: at, decoded: written - start)
             } else if let next = next(after: byte) {
@@ -81,8 +81,7 @@ struct ChunkedBody {
     /// Adds a digit to the chunk's size; false if it no longer fits in 63 bits.
     private mutating func grow(by digit: UInt8) -> Bool {
         guard left <= Int.max >> 4 else { return false }
-        let value = isDigit(digit) ? digit - UInt8(ascii: "0") : asciiLowercased(digit) - UInt8(ascii: "a") + 10
-        left = left << 4 | Int(value)
+        left = left << 4 | Int(digit)
         return true
     }
 

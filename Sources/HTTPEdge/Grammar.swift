@@ -56,6 +56,4 @@ func endOfFieldValue(_ bytes: Span<UInt8>, from start: Int) -> Int {
     return at
 }
 
-func isHexDigit(_ byte: UInt8) -> Bool {
-    isDigit(byte) || asciiLowercased(byte) &- UInt8(ascii: "a") < 6
-}
+func isHexDigit(_ byte: UInt8) -> Bool { hexValue(byte) != nil }

@@ -1,3 +1,4 @@
+import LuaScripts
 package import OrderStore
 package import RedisClient
 package import Shared

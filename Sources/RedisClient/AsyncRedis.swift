@@ -141,7 +141,9 @@ package final class AsyncRedis {
             switch answer {
             case .failure(let error) where error.code == .noScript && self?.isReady == true:
                 self?.run(call, asText: true, completion, confirmed: confirmed)
-            case .failure: completion(answer)
+            case .failure(let error):
+                completion(answer)
+                self?.giveUp(session, after: error)
             case .reply:
                 unconfirmed?.hasReply = true
                 completion(answer)
@@ -156,7 +158,10 @@ package final class AsyncRedis {
         guard let session = usable else { preconditionFailure("a command was sent while Redis is down") }
         command.removeAll()
         command.appendCommand(arguments)
-        session.link.send(&command, operation, completion)
+        session.link.send(&command, operation) { [weak self] answer in
+            completion(answer)
+            if case .failure(let error) = answer { self?.giveUp(session, after: error) }
+        }
     }
 
     /// Writes what has been sent in this pass; does nothing while an answer is being handled. The end of every pass
@@ -311,7 +316,14 @@ package final class AsyncRedis {
         loop.schedule(afterMilliseconds: Self.watchdogMilliseconds) { [weak self] in self?.watch() }
     }
 
-    /// Gives the connection up and makes a new one: this is not, or no longer, the Redis we want.
+    /// Gives a session up, and makes a new one, if this answer shows that its server is not, or no longer, the one we
+    /// want. A lost connection is given up already.
+    private func giveUp(_ session: Session, after error: RedisError) {
+        guard error.needsReconnect, error.code != .connectionLost, link === session.link else { return }
+        fail(error.description)
+    }
+
+    /// Gives the connection up and makes a new one.
     package func reconnect(because reason: String) { fail(reason) }
 
     /// Ends the connection, if there is one, and schedules another attempt.

@@ -8,9 +8,10 @@ package import Shared
 package final class BlockingRedis {
     /// Milliseconds after which a silent Redis counts as gone: more than `confirmationMilliseconds`, and no more than a
     /// page of a thousand buyers needs, because the worker serves nobody meanwhile.
-    package static let timeoutMilliseconds = 1500
+    package static let defaultTimeoutMilliseconds = 1500
 
     private let context: UnsafeMutablePointer<redisContext>
+    private let timeoutMilliseconds: Int
     /// The server at the other end.
     package let address: SocketAddress
     /// What the server said about itself when the connection was made.
@@ -25,11 +26,11 @@ package final class BlockingRedis {
     package convenience init(_ endpoint: RedisEndpoint, name: String) throws(RedisError) {
         switch endpoint.location {
         case .server(let address):
-            try self.init(connectingTo: address, timeoutMilliseconds: Self.timeoutMilliseconds)
+            try self.init(connectingTo: address, timeoutMilliseconds: Self.defaultTimeoutMilliseconds)
             try shakeHands(endpoint, name: name)
         case .primary(let primary, let sentinels):
             let finder = try PrimaryFinder(name: primary, sentinels: sentinels)
-            try self.init(connectingTo: finder.find(), timeoutMilliseconds: Self.timeoutMilliseconds)
+            try self.init(connectingTo: finder.find(), timeoutMilliseconds: Self.defaultTimeoutMilliseconds)
             try shakeHands(endpoint, name: name)
             // Just after a failover the Sentinels may still name the old primary.
             guard facts.role == "master" else {
@@ -74,6 +75,7 @@ package final class BlockingRedis {
         }
         guard let made else { preconditionFailure("hiredis: out of memory") }
         context = made
+        self.timeoutMilliseconds = timeoutMilliseconds
         self.address = address
         facts = ServerFacts(runID: "", version: "", role: "", settings: [:])
         guard made.pointee.err == 0 else {
@@ -130,7 +132,7 @@ package final class BlockingRedis {
             let timedOut = context.pointee.err == REDIS_ERR_IO && (errno == EAGAIN || errno == EINTR)
             throw RedisError(
                 timedOut ? .timedOut : .connectionLost, operation,
-                timedOut ? "no answer within \(Self.timeoutMilliseconds) ms" : Self.errorText(context))
+                timedOut ? "no answer within \(timeoutMilliseconds) ms" : Self.errorText(context))
         }
         let pointer = raw.assumingMemoryBound(to: redisReply.self)
         let message = RedisValue(pointer).errorMessage

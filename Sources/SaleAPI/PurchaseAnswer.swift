@@ -74,7 +74,7 @@ struct PurchaseAnswer {
         case .keyReused: return PurchaseAnswer(.idempotencyKeyReused)
         case .ended: return PurchaseAnswer(.saleEnded)
         case .notOpen(let opensAt):
-            let seconds = max(1, (opensAt.value - now.value + 999) / 1000)
+            let seconds = RetryAfter.seconds(until: opensAt, now: now, jitter: 0)
             return PurchaseAnswer(.saleNotOpen, .opensAt(opensAt), retryAfterSeconds: seconds)
         case .limit(let orders): return PurchaseAnswer(.purchaseLimit, .orders(sale, positions: orders))
         case .paused: return PurchaseAnswer(.salePaused, retryAfterSeconds: pausedRetrySeconds)

@@ -4,6 +4,8 @@ import Shared
 /// A reply of purchase.lua, read purchase by purchase. The form of the whole reply is checked before the first purchase
 /// is read, so that no purchase of a batch is answered from a reply that turns out to be something else.
 struct PurchaseReply: ~Copyable {
+    /// The sale's epoch; 0 if the batch was turned away because nobody knows the sale.
+    private(set) var epoch = 0
     private(set) var now = UnixMilliseconds(0)
     private(set) var remaining = 0
     /// The uuid of the sale; "" if the batch was turned away.
@@ -23,11 +25,12 @@ struct PurchaseReply: ~Copyable {
         next = 0
         nextDetail = Self.detailStart
         codes.removeAll()
-        guard reply.count >= Self.detailStart, let left = reply[1].integer,
+        guard reply.count >= Self.detailStart, let current = reply[0].integer, let left = reply[1].integer,
             let decided = UnixMilliseconds(validating: reply[2].integer),
             let secured = UnixMilliseconds(validating: reply[3].integer),
             let opens = UnixMilliseconds(validating: reply[4].integer)
         else { return false }
+        epoch = current
         remaining = left
         now = decided
         securedAt = secured

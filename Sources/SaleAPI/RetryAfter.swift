@@ -20,10 +20,10 @@ enum RetryAfter {
         return base + Int((hash ^ hash >> 33) % UInt64(spread + 1))
     }
 
-    /// Seconds that never end before the turn begins: a buyer who obeys is not refused again, unless the schedule is
-    /// slowed down meanwhile.
-    static func seconds(until turn: UnixMilliseconds?, now: UnixMilliseconds, jitter: Int) -> Int {
-        guard let turn else { return pausedBase + jitter * pausedSpread / turnSpread }
-        return max(1, (turn.value - now.value + 999) / 1000) + jitter
+    /// Seconds that never end before the opening, or the turn, begins: a buyer who obeys is not refused again, unless it
+    /// is postponed meanwhile. nil if nobody knows when that will be.
+    static func seconds(until beginning: UnixMilliseconds?, now: UnixMilliseconds, jitter: Int) -> Int {
+        guard let beginning else { return pausedBase + jitter * pausedSpread / turnSpread }
+        return max(1, (beginning.value - now.value + 999) / 1000) + jitter
     }
 }

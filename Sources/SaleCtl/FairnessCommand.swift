@@ -60,7 +60,7 @@ extension Command {
     }
 }
 
-extension Fairness.Order {
+extension Fairness.Queue {
     fileprivate func lines(_ name: String) -> [(name: String, value: String)] {
         [
             (name, "\(count)"), ("\(name)_inversions", "\(inversions.count)"), ("\(name)_overtaken", "\(overtaken)"),

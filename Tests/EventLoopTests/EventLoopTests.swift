@@ -1,4 +1,3 @@
-import Dispatch
 import EventLoop
 import Foundation
 import Glibc
@@ -146,32 +145,6 @@ import Testing
         #expect(seen.count == 2)
         #expect(seen[0] == seen[1])
         #expect(seen[0] > before)
-    }
-
-    @Test func `is woken from another thread`() throws {
-        let waker = loop.waker
-        Thread.detachNewThread { waker.wake() }
-        // Without the waker this pass would last an hour.
-        try loop.pass(waitMilliseconds: 3_600_000)
-    }
-
-    @Test func `loses no wake-up, and needs only one pass for many`() throws {
-        var passes = 0
-        loop.onEachPass(.gathered) { passes += 1 }
-        for _ in 0..<10 {
-            let waker = loop.waker
-            let threads = DispatchGroup()
-            for _ in 0..<20 {
-                threads.enter()
-                Thread.detachNewThread {
-                    waker.wake()
-                    threads.leave()
-                }
-            }
-            threads.wait()
-            try loop.pass(waitMilliseconds: 3_600_000)
-        }
-        #expect(passes == 10)
     }
 
     @Test func `finishes the pass in which it is stopped`() throws {

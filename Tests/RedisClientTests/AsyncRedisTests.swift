@@ -219,6 +219,16 @@ private final class Client {
         #expect(client.redis.losses == 0)
     }
 
+    @Test func `looks for the primary again as soon as any answer says that this server is none`() throws {
+        let server = try RedisServer()
+        let client = try Client(server)
+        #expect(try client.runLoop { client.redis.isReady })
+        try server.connect().command(["REPLICAOF", "127.0.0.1", "1"])
+        client.redis.send(["SET", "k", "v"], "SET") { _ in }
+        #expect(try client.runLoop { client.reason.hasPrefix("SET: READONLY") })
+        #expect(try client.runLoop { client.reason.hasSuffix("is a replica, not the primary") })
+    }
+
     @Test func `reconnects once, however often that is asked for while the connection ends`() throws {
         let server = try RedisServer()
         let client = try Client(server)

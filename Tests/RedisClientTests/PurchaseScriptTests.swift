@@ -1,3 +1,4 @@
+import LuaScripts
 import RedisClient
 import Shared
 import TestSupport

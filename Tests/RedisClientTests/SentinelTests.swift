@@ -92,6 +92,15 @@ import Testing
         }
     }
 
+    @Test func `says how long it has waited for a Sentinel that is silent`() throws {
+        let silent = try RedisServer(RedisServer.followed())
+        let address = SocketAddress.tcp(host: "127.0.0.1", port: UInt16(silent.port) ?? 0)
+        silent.pause()
+        defer { silent.resume() }
+        let refusal = refusal { _ = try BlockingRedis.opinion(of: address, on: "mymaster") }
+        #expect(refusal?.message == "no answer within 300 ms")
+    }
+
     @Test func `learns that its server is replaced, however rarely it looks, and does not reconnect to it`() throws {
         let fleet = try RedisFleet()
         let redis = try fleet.connect()

@@ -422,6 +422,8 @@ private struct RoomScene {
         try waiting.send("POST", "/v1/sales/demo/queue", headers: [scene.api.bearer("c")])
         #expect(try sent.answer().status == 202)
         #expect(try waiting.answer().status == 503)
+        #expect(try scene.api.metric("sale_joins_total{outcome=\"pending\"}") == 1)
+        #expect(try scene.api.metric("sale_joins_total{outcome=\"refused\"}") == 1)
         scene.api.redis.resume()
         #expect(try eventually { try scene.api.join("demo", "b").json["position"] as? Int == 2 })
         #expect(try scene.api.join("demo", "c").json["position"] as? Int == 3)

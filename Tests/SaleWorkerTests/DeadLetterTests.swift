@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import LuaScripts
 import OrderStore
 import RedisClient
 import Shared

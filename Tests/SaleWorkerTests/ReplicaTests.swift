@@ -1,4 +1,5 @@
 import Foundation
+import LuaScripts
 import OrderStore
 import RedisClient
 import Shared

@@ -1,3 +1,4 @@
+import LuaScripts
 package import RedisClient
 package import Shared
 

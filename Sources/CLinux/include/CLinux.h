@@ -1,7 +1,7 @@
 #ifndef CLINUX_H
 #define CLINUX_H
 
-// The Linux calls that Glibc's module map leaves out: epoll, eventfd, timerfd, signalfd, accept4, malloc_trim. Plain
+// The Linux calls that Glibc's module map leaves out: epoll, timerfd, signalfd, accept4, malloc_trim. Plain
 // functions need no shim; each shim says why Swift can't import the original.
 
 #include <malloc.h>
@@ -9,7 +9,6 @@
 #include <spawn.h>
 #include <stdint.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
@@ -19,7 +18,6 @@ extern const uint32_t CLinux_EPOLLIN;
 extern const uint32_t CLinux_EPOLLOUT;
 extern const uint32_t CLinux_EPOLLERR;
 extern const uint32_t CLinux_EPOLLHUP;
-extern const uint32_t CLinux_EPOLLRDHUP;
 
 // epoll_event is packed on x86-64, and its payload is a union: it is set and read here, with a type.
 int CLinux_epoll_ctl(int epoll_fd, int operation, int fd, uint32_t events, uint64_t data);
@@ -29,8 +27,7 @@ uint64_t CLinux_epoll_data(const struct epoll_event *event);
 // close-on-exec.
 int CLinux_accept(int listener);
 
-// The flags of these three are enums too. All descriptors are non-blocking and close-on-exec.
-int CLinux_eventfd(void);
+// The flags of these two are enums too. All descriptors are non-blocking and close-on-exec.
 int CLinux_timerfd(void);
 int CLinux_signalfd(const int *signals, int count);
 

@@ -1,3 +1,4 @@
+import LuaScripts
 package import Shared
 
 extension BlockingRedis {
@@ -20,7 +21,10 @@ extension BlockingRedis {
     /// Changes the rate at which a waiting room admits, from now on (admit.lua); nil if that is done.
     package func admit(_ sale: SaleID, _ change: AdmissionChange) throws(RedisError) -> ChangeRefusal? {
         let keys = SaleKeys(sale)
-        let reply = try run(ScriptCall(.admit, keys: [keys.sale, keys.orders], [facts.runID, change.word]))
+        let reply = try run(
+            ScriptCall(
+                .admit, keys: [keys.sale, keys.orders],
+                [facts.runID, change.word, "\(AdmissionSchedule.segmentsMax)"]))
         return reply.integer.flatMap { ChangeRefusal(rawValue: $0) }
     }
 }

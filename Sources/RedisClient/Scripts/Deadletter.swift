@@ -1,3 +1,4 @@
+import LuaScripts
 package import Shared
 
 extension BlockingRedis {

@@ -1,3 +1,4 @@
+import LuaScripts
 package import Shared
 
 extension ScriptCall {
@@ -18,28 +19,17 @@ extension BlockingRedis {
 
 extension QueueStatus {
     /// Reads the reply of queue.lua; nil if the sale is unknown, or has no waiting room.
-    package init?(sale: SaleID, _ reply: RedisValue) throws(RedisError) {
-        if reply.isArray, reply.count == 0 { return nil }
-        guard reply.count == 12 else { throw RedisError(.unexpectedReply, "queue.lua", "not twelve values") }
+    package init?(sale: SaleID, _ value: RedisValue) throws(RedisError) {
+        if value.isArray, value.count == 0 { return nil }
+        guard value.count == 12 else { throw RedisError(.unexpectedReply, "queue.lua", "not twelve values") }
+        let reply = ScriptReply(value, of: "queue.lua")
         guard let room = try reply.waitingRoom(2, 3) else { return nil }
-        // Every sale has these values; one is missing only if somebody has deleted it.
-        func number(_ index: Int) throws(RedisError) -> Int {
-            let value = reply[index]
-            guard let number = value.integer else {
-                throw RedisError(.unexpectedReply, "queue.lua", "value \(index + 1) is no number")
-            }
-            return number
-        }
-        func text(_ index: Int) -> String {
-            let value = reply[index]
-            return value.string ?? ""
-        }
-        let closesAt = try number(9)
         self.init(
-            sale: sale, uuid: text(0), epoch: try number(1), room: room,
-            turnsSince: UnixMilliseconds(try number(4)), lastPosition: try number(5), joined: try number(6),
-            stockTotal: try number(7), remaining: try number(8),
-            closesAt: closesAt == 0 ? nil : UnixMilliseconds(closesAt), pseudonymKey: text(10),
-            readAt: UnixMilliseconds(try number(11)))
+            sale: sale, uuid: try reply.text(0), epoch: try reply.number(1, "epoch"), room: room,
+            turnsSince: UnixMilliseconds(try reply.number(4, "turns_since_ms")),
+            lastPosition: try reply.number(5, "the last ticket's position"), joined: try reply.number(6, "joined"),
+            stockTotal: try reply.number(7, "stock_total"), remaining: try reply.number(8, "stock"),
+            closesAt: try reply.time(9, "closes_at"), pseudonymKey: try reply.text(10),
+            readAt: UnixMilliseconds(try reply.number(11, "now_ms")))
     }
 }

@@ -1,3 +1,4 @@
+import LuaScripts
 package import Shared
 
 /// Why no withheld units were released; nothing was done.

@@ -1,3 +1,4 @@
+import LuaScripts
 import Shared
 
 extension BlockingRedis {

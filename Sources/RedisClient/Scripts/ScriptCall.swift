@@ -1,3 +1,4 @@
+package import LuaScripts
 package import Shared
 
 /// A script with its keys and arguments, composed in place and kept until Redis has replied, so that it can be sent

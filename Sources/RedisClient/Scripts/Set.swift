@@ -1,3 +1,4 @@
+import LuaScripts
 package import Shared
 
 /// What to change about a sale; nil: unchanged.

@@ -1,3 +1,4 @@
+import LuaScripts
 package import Shared
 
 extension ScriptCall {
@@ -55,9 +56,10 @@ extension AsyncRedis {
 extension SaleStatus {
     /// Reads the reply of status.lua; nil for the empty one, of an unknown sale. A missing stock or position reads as
     /// `missing`, if that is given.
-    package init?(sale: SaleID, _ reply: RedisValue, missing: Int? = nil) throws(RedisError) {
-        if reply.isArray, reply.count == 0 { return nil }
-        guard reply.count == 16 else { throw RedisError(.unexpectedReply, "status.lua", "not sixteen values") }
+    package init?(sale: SaleID, _ value: RedisValue, missing: Int? = nil) throws(RedisError) {
+        if value.isArray, value.count == 0 { return nil }
+        guard value.count == 16 else { throw RedisError(.unexpectedReply, "status.lua", "not sixteen values") }
+        let reply = ScriptReply(value, of: "status.lua")
         self.init(
             sale: sale, uuid: try reply.text(0), title: try reply.text(1),
             stockTotal: try reply.number(2, "stock_total"), remaining: try reply.number(3, "stock", missing),
@@ -67,40 +69,5 @@ extension SaleStatus {
             persistedPosition: try reply.number(11, "persisted_position"),
             readAt: UnixMilliseconds(try reply.number(12, "now_ms")), waitingRoom: try reply.waitingRoom(13, 14))
         hasBuyers = try reply.number(15, "buyers", missing) == 1
-    }
-}
-
-/// The elements of status.lua's reply.
-extension RedisValue {
-    /// The schedule and the window of a waiting room; nil if the schedule is "". queue.lua has them, too.
-    func waitingRoom(_ admission: Int, _ window: Int) throws(RedisError) -> WaitingRoom? {
-        let (schedule, milliseconds) = (self[admission], self[window])
-        guard let text = schedule.string, !text.isEmpty else { return nil }
-        guard let room = WaitingRoom(admission: text, turnWindow: milliseconds.integer ?? 0) else {
-            throw RedisError(.unexpectedReply, "status.lua", "admission of the sale is no schedule")
-        }
-        return room
-    }
-
-    fileprivate func text(_ index: Int) throws(RedisError) -> String {
-        let element = self[index]
-        guard let text = element.string else {
-            throw RedisError(.unexpectedReply, "status.lua", "value \(index + 1) is not text")
-        }
-        return text
-    }
-
-    fileprivate func number(_ index: Int, _ name: String, _ missing: Int? = nil) throws(RedisError) -> Int {
-        let element = self[index]
-        guard let number = element.integer ?? missing else {
-            throw RedisError(.unexpectedReply, "status.lua", "\(name) of the sale is missing from Redis")
-        }
-        return number
-    }
-
-    /// A time in milliseconds; nil if it is 0, which stands for unset.
-    fileprivate func time(_ index: Int, _ name: String) throws(RedisError) -> UnixMilliseconds? {
-        let value = try number(index, name)
-        return value == 0 ? nil : UnixMilliseconds(value)
     }
 }

@@ -141,7 +141,7 @@ final class Batcher {
                 batch.stage = .lost
                 return
             }
-        } else if seenSales.recordBatch(of: lane.sale, epoch: value[0].integer ?? 0) {
+        } else if seenSales.recordBatch(of: lane.sale, epoch: reply.epoch) {
             metrics.epochChanges += 1
         }
         for _ in 0..<batch.count {
@@ -192,7 +192,6 @@ final class Batcher {
             for index in batch.waiting { refuse(batch.purchases[index]) }
             lanes.finish(lane)
         }
-        if error.needsReconnect, error.code != .connectionLost { redis.reconnect(because: error.description) }
     }
 
     /// Redis' answer means neither yes nor no: no buyer is refused.

@@ -1,5 +1,6 @@
 import EventLoop
 import HTTPEdge
+import LuaScripts
 import RedisClient
 import Shared
 

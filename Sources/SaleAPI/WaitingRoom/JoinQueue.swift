@@ -76,9 +76,6 @@ final class JoinQueue {
                 case .failure(let error):
                     metrics.redisErrors += 1
                     fail(lane, batch, error.description, nothingRan: error.effect == .nothingRan)
-                    if error.needsReconnect, error.code != .connectionLost {
-                        redis.reconnect(because: error.description)
-                    }
                 }
             },
             confirmed: { [weak self] confirmation in
@@ -137,7 +134,8 @@ final class JoinQueue {
     ) {
         switch postponement {
         case .overloaded: metrics.shed += 1
-        case .unavailable, .pending: metrics.refused += 1
+        case .unavailable: metrics.refused += 1
+        case .pending: metrics.pending += 1
         }
         let seconds = RetryAfter.seconds(base: Self.retryBase, spread: Self.retrySpread, buyer: buyer)
         answers.send(postponement, retryAfterSeconds: seconds, exchange)

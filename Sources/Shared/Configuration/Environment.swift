@@ -90,7 +90,8 @@ package struct Environment: Sendable {
         }
     }
 
-    private func file(_ path: String, of setting: Setting, limit: Int) throws(ConfigurationError) -> [UInt8] {
+    /// The contents of the file that a setting names.
+    func file(_ path: String, of setting: Setting, limit: Int) throws(ConfigurationError) -> [UInt8] {
         do throws(FileError) {
             return try File.read(path, limit: limit)
         } catch {

@@ -31,12 +31,8 @@ package struct RedisEndpoint: Equatable, Sendable {
     package init(_ environment: Environment) throws(ConfigurationError) {
         try self.init(url: try environment.required(.redisURL))
         guard let path = environment[.redisPasswordFile] else { return }
-        do throws(FileError) {
-            let bytes = try File.read(path, limit: 4096)
-            password = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).first.map(String.init)
-        } catch {
-            throw ConfigurationError(.redisPasswordFile, "names \(path), which can't be read: \(error)")
-        }
+        let bytes = try environment.file(path, of: .redisPasswordFile, limit: 4096)
+        password = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).first.map(String.init)
         guard password != nil else { throw ConfigurationError(.redisPasswordFile, "names \(path), which is empty") }
     }
 
