@@ -18,7 +18,9 @@ if not epoch then return { 0, 0, 0 } end
 local left, total = tonumber(redis.call('GET', stock_key)), tonumber(stock_total)
 local is_whole = left and total and redis.call('TYPE', orders_key).ok == 'stream'
 if serving_run_id ~= run_id or not is_whole then return { -1, 0, 0 } end
-if not units or units == 0 or units % 1 ~= 0 then return redis.error_reply('ERR the units must be a whole number other than 0') end
+if not units or units == 0 or units % 1 ~= 0 then
+    return redis.error_reply('ERR the units must be a whole number other than 0')
+end
 
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
