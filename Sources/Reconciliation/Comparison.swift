@@ -16,7 +16,8 @@ package struct Comparison: Sendable {
         case stockTotal(redis: Int, sqlite: Int)
         /// Restocks that are on the stream and not stored yet: the worker's backlog.
         case restockNotInSQLite(units: Int)
-        /// Title, opening time, closing time, pause or admission.
+        case title(redis: String, sqlite: String)
+        /// Opening time, closing time, pause or admission.
         case settings(redis: SaleSettings, sqlite: SaleSettings)
         /// A win that is not stored: the worker's backlog or, if there is none, a loss.
         case orderNotInSQLite(position: Int)
@@ -106,11 +107,12 @@ package struct Comparison: Sendable {
         if redis.unstoredUnits != 0 { differences.append(.restockNotInSQLite(units: redis.unstoredUnits)) }
         let total = sqlite.record.stockTotal + redis.unstoredUnits
         if status.stockTotal != total { differences.append(.stockTotal(redis: status.stockTotal, sqlite: total)) }
+        if status.title != sqlite.record.title {
+            differences.append(.title(redis: status.title, sqlite: sqlite.record.title))
+        }
         let settings = SaleSettings(
-            title: status.title, opensAt: status.opensAt, closesAt: status.closesAt, paused: status.paused,
-            waitingRoom: status.waitingRoom)
-        var stored = sqlite.record.settings
-        stored.title = sqlite.record.title
+            opensAt: status.opensAt, closesAt: status.closesAt, paused: status.paused, waitingRoom: status.waitingRoom)
+        let stored = sqlite.record.settings
         if settings != stored { differences.append(.settings(redis: settings, sqlite: stored)) }
         if !redis.hasStream { differences.append(.noStream) }
         if !status.hasBuyers { differences.append(.noBuyers) }
@@ -202,6 +204,7 @@ extension Comparison.Difference: CustomStringConvertible {
             "two different sales of one name: uuid \(redis) in Redis, \(sqlite) in SQLite"
         case .restockNotInSQLite(let units): "a restock of \(units) units is on the stream and not in SQLite"
         case .stockTotal(let redis, let sqlite): "stock_total is \(redis) in Redis, \(sqlite) in SQLite"
+        case .title(let redis, let sqlite): "the title is \"\(redis)\" in Redis, \"\(sqlite)\" in SQLite"
         case .settings(let redis, let sqlite):
             "the sale is \(Self.text(redis)) in Redis, \(Self.text(sqlite)) in SQLite"
         case .orderNotInSQLite(let position): "position \(position) is in Redis and not in SQLite"
@@ -228,8 +231,7 @@ extension Comparison.Difference: CustomStringConvertible {
     }
 
     private static func text(_ settings: SaleSettings) -> String {
-        let title = settings.title.map { "\"\($0)\" " } ?? ""
-        let times = "\(title)from \(settings.opensAt?.rfc3339 ?? "-") to \(settings.closesAt?.rfc3339 ?? "-")"
+        let times = "from \(settings.opensAt?.rfc3339 ?? "-") to \(settings.closesAt?.rfc3339 ?? "-")"
         return settings.paused ? "paused, \(times)" : times
     }
 }

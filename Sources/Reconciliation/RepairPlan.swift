@@ -122,7 +122,7 @@ extension Comparison.Difference {
     /// Whether the union of both stores resolves it.
     fileprivate var isRepairable: Bool {
         switch self {
-        case .notInRedis, .noStream, .noBuyers, .settings, .stockTotal, .restockNotInSQLite, .orderNotInSQLite,
+        case .notInRedis, .noStream, .noBuyers, .title, .settings, .stockTotal, .restockNotInSQLite, .orderNotInSQLite,
             .orderNotInRedis, .unitsLeft, .lastPosition:
             true
         case .notInSQLite, .uuid, .content, .gap, .unreadableBuyer, .soldSum, .tooMany: false
