@@ -123,23 +123,21 @@ package struct Comparison: Sendable {
 
     private mutating func compareOrders(_ redis: RedisSale, _ sqlite: StoredSale) {
         let status = redis.status
-        let stored = Dictionary(sqlite.orders.map { ($0.id.position, $0) }) { first, _ in first }
-        let letters = Dictionary(sqlite.rejectedOrders.map { ($0.position, $0.quantity) }) { first, _ in first }
-        orders = stored.count
-        deadLetters = letters.count
-        let counted = stored.values.reduce(0) { $0 + $1.quantity }
+        orders = sqlite.orders.count
+        deadLetters = sqlite.rejectedOrders.count
+        let counted = sqlite.orders.reduce(0) { $0 + $1.quantity }
         if counted != sqlite.sold { differences.append(.soldSum(kept: sqlite.sold, counted: counted)) }
 
         var last = 0
-        for position in Set(redis.wins.keys).union(stored.keys).union(letters.keys).sorted() {
+        for known in OrderUnion(redis: redis, sqlite: sqlite).lines {
+            let position = known.position
             addGap(from: last + 1, through: position - 1, sqlite.losses)
             last = position
             let line = Line(
-                position: position, redis: redis.wins[position].map { Content($0) },
-                sqlite: stored[position].map { Content($0) }, isDeadLetter: letters[position] != nil)
+                position: position, redis: known.win.map { Content($0) }, sqlite: known.order.map { Content($0) },
+                isDeadLetter: known.letter != nil)
             lines.append(line)
-            // A dead letter whose buyer Redis has lost: its units stay sold.
-            units += (line.sqlite ?? line.redis)?.quantity ?? letters[position] ?? 0
+            units += known.units
             switch (line.redis, line.sqlite) {
             case (let redis?, let sqlite?):
                 if redis != sqlite {
