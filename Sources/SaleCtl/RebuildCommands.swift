@@ -27,7 +27,7 @@ extension Command {
             throw CommandFailure(
                 "a worker holds \(path).lock, and does this by itself; see its log", ExitCode.temporaryFailure)
         }
-        if try redis.status(sale, allowingGaps: true)?.servingRunID == redis.facts.runID, try redis.isComplete(sale) {
+        if try redis.isServed(sale) {
             report(.served, json: arguments.has("--json"))
             return ExitCode.ok
         }
