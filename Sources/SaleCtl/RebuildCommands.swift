@@ -71,7 +71,8 @@ extension Command {
         let witness = try redis.witness(sale, uuid: stored.record.uuid)
         switch RepairPlan.make(redis: live, sqlite: stored, witness: witness) {
         case .nothing: report(.lifted(orders: stored.orders.count), json: json)
-        case .repair(let plan): report(.completed(plan, epoch: stored.record.epoch + 1), json: json)
+        case .repair(let plan):
+            report(.completed(plan, epoch: stored.nextEpoch(above: live?.status.epoch ?? 0)), json: json)
         case .conflict(let differences):
             report(.kept(differences.map(\.description)), json: json)
             return ExitCode.negative

@@ -378,6 +378,15 @@ import Testing
         return under
     }
 
+    @Test func `begins the epoch that it has shown, also if the database knows an older one than Redis`() throws {
+        let under = try stopped()
+        try under.redis.command(["HSET", "sale:{demo}", "epoch", "5"])
+        try under.redis.command(["DEL", "sale:{demo}:buyers"])
+        let dry = try under.salectl(["rebuild", "demo", "--dry-run", "--json"])
+        #expect(dry.output.contains(#""epoch":6,"#), "\(dry.output)\(dry.errors)")
+        #expect(try under.salectl(["rebuild", "demo", "--json"]).output.contains(#""epoch":6,"#))
+    }
+
     @Test func `leaves a fenced sale that lacks a field to a person, and names the field`() throws {
         let under = try stopped()
         try under.redis.command(["HSET", "sale:{demo}", "serving_run_id", ""])
