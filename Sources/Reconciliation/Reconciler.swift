@@ -67,8 +67,9 @@ package struct Reconciler {
     /// is not older. For a sale that Redis serves, and whose stream has been read to its end. The sale goes on selling
     /// meanwhile, and may be too fast to be read (`SaleIsMoving`).
     package func relearn(_ sale: SaleID) throws -> Relearning? {
-        guard let status = try redis.status(sale, allowingGaps: true), let position = try store.storedPosition(sale),
-            position < status.persistedPosition, let stored = try store.account(of: sale),
+        guard let status = try redis.status(sale, allowingGaps: true),
+            let position = try store.persistedPosition(of: sale), position < status.persistedPosition,
+            let stored = try store.account(of: sale),
             status.uuid == stored.record.uuid
         else { return nil }
         guard let live = try RedisSale.read(sale, from: redis, beside: stored) else { return nil }
