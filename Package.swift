@@ -101,11 +101,14 @@ let package = Package(
         .testTarget(
             name: "OrderStoreTests", dependencies: ["OrderStore", "Shared", "TestSupport"], swiftSettings: settings),
         .testTarget(
+            name: "ReconciliationTests", dependencies: ["OrderStore", "Reconciliation", "Shared", "TestSupport"],
+            swiftSettings: settings),
+        .testTarget(
             name: "CheckerTests", dependencies: ["Checker", "OrderStore", "Shared", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
             name: "SaleWorkerTests",
-            dependencies: ["OrderStore", "Reconciliation", "RedisClient", "SaleWorker", "Shared", "TestSupport"],
+            dependencies: ["OrderStore", "RedisClient", "SaleWorker", "Shared", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
             name: "OperationsTests",
