@@ -99,13 +99,14 @@ let package = Package(
         .testTarget(
             name: "OrderStoreTests", dependencies: ["OrderStore", "Shared", "TestSupport"], swiftSettings: settings),
         .testTarget(
+            name: "ReconciliationTests", dependencies: ["OrderStore", "Reconciliation", "Shared", "TestSupport"],
+            swiftSettings: settings),
+        .testTarget(
             name: "CheckerTests", dependencies: ["Checker", "OrderStore", "Shared", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
             name: "SaleWorkerTests",
-            dependencies: [
-                "LuaScripts", "OrderStore", "Reconciliation", "RedisClient", "SaleWorker", "Shared", "TestSupport",
-            ],
+            dependencies: ["LuaScripts", "OrderStore", "RedisClient", "SaleWorker", "Shared", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
             name: "OperationsTests",

@@ -2,7 +2,7 @@ import Shared
 
 extension Database {
     /// The position up to which everything is stored, or accounted for; nil if the sale is not stored.
-    func storedPosition(_ sale: SaleID) throws(StoreError) -> Int? {
+    func persistedPosition(of sale: SaleID) throws(StoreError) -> Int? {
         try first("SELECT persisted_position FROM sales WHERE sale = ?", [.sale(sale)]) { $0.integer(0) }
     }
 

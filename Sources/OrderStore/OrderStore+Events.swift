@@ -134,10 +134,11 @@ extension OrderStore {
         let last = try database.first("SELECT settings_stream_id FROM sales WHERE sale = ?", [.sale(sale)]) {
             StreamID($0.text(0))
         }
-        guard let last, last < StreamID(entry.id), let stored = try database.storedRecord(of: sale)?.record.settings
+        guard let last, last < StreamID(entry.id), let stored = try database.storedRecord(of: sale)?.record
         else { return .alreadyStored }
-        var settings = stored
+        var settings = stored.settings
         settings.apply(change)
+        let newTitle = change.title == stored.title ? nil : change.title
         try database.run(
             """
             UPDATE sales SET opens_at_ms = ?2, closes_at_ms = ?3, paused = ?4, settings_stream_id = ?5,
@@ -145,11 +146,13 @@ extension OrderStore {
             """,
             [
                 .sale(sale), .optional(settings.opensAt), .optional(settings.closesAt),
-                .integer(settings.paused ? 1 : 0), .text(entry.id), .optional(settings.title),
+                .integer(settings.paused ? 1 : 0), .text(entry.id), .optional(newTitle),
                 .optional(settings.waitingRoom?.schedule.text), .optional(settings.waitingRoom?.turnWindowMilliseconds),
             ])
-        // Each entry that contradicts the rows pauses the sale once more.
-        if settings != stored { try extendLedger(of: sale, with: .set(settings)) }
+        // An event may name what holds already: each entry that contradicts the rows pauses the sale once more.
+        if settings != stored.settings || newTitle != nil {
+            try extendLedger(of: sale, with: .set(settings, title: newTitle))
+        }
         return .stored
     }
 

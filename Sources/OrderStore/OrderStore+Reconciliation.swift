@@ -1,13 +1,13 @@
 package import Shared
 
 extension OrderStore {
-    /// Marks that the sale's state in Redis is about to be rebuilt, and returns the new epoch, higher than any before.
+    /// Marks that the sale's state in Redis is about to be rebuilt, and returns its new epoch; 0 if it is not
+    /// stored.
     package func beginEpoch(_ sale: SaleID, above other: Int) throws(StoreError) -> Int {
         try transaction { () throws(StoreError) in
-            try database.first(
-                "UPDATE sales SET epoch = max(epoch, ?2) + 1 WHERE sale = ?1 RETURNING epoch",
-                [.sale(sale), .integer(other)]
-            ) { $0.integer(0) } ?? 0
+            guard let epoch = try database.storedRecord(of: sale)?.nextEpoch(above: other) else { return 0 }
+            try database.run("UPDATE sales SET epoch = ?2 WHERE sale = ?1", [.sale(sale), .integer(epoch)])
+            return epoch
         }
     }
 

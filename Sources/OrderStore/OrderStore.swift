@@ -102,9 +102,9 @@ package final class OrderStore {
         return position
     }
 
-    /// The stored position, advanced over every position after it that is accounted for.
+    /// The persisted position, advanced over every position after it that is accounted for.
     func advancedPosition(_ sale: SaleID) throws(StoreError) -> Int {
-        var position = try storedPosition(sale) ?? 0
+        var position = try persistedPosition(of: sale) ?? 0
         while try accountsFor(sale, position + 1) { position += 1 }
         return position
     }
@@ -126,14 +126,16 @@ extension OrderStore {
     package func account(of sale: SaleID) throws(StoreError) -> StoredSale? { try database.account(of: sale) }
 
     /// All sales that are stored and not archived, by name.
-    package func sales() throws(StoreError) -> [SaleID] {
+    package func unarchivedSales() throws(StoreError) -> [SaleID] {
         try database.all("SELECT sale FROM sales WHERE archived_at_ms IS NULL ORDER BY sale") { SaleID($0.text(0)) }
             .compactMap { $0 }
     }
 
     /// The position up to which everything is stored, or accounted for, as of the last commit; nil if the sale is not
     /// stored.
-    package func storedPosition(_ sale: SaleID) throws(StoreError) -> Int? { try database.storedPosition(sale) }
+    package func persistedPosition(of sale: SaleID) throws(StoreError) -> Int? {
+        try database.persistedPosition(of: sale)
+    }
 
     /// The last entry of a sale's stream that was taken in; nil if the sale is not stored.
     package func lastStreamID(_ sale: SaleID) throws(StoreError) -> String? {

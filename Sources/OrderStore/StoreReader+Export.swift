@@ -17,7 +17,9 @@ extension StoreReader {
 
     /// The position up to which every order is stored, or accounted for; nil if the sale is not stored. An order after
     /// it may be missing until a later transaction stores it.
-    package func persistedPosition(of sale: SaleID) throws(StoreError) -> Int? { try database.storedPosition(sale) }
+    package func persistedPosition(of sale: SaleID) throws(StoreError) -> Int? {
+        try database.persistedPosition(of: sale)
+    }
 
     /// The next orders after `position`, up to `last` and at most `limit` of them; empty if there are none.
     package func page(

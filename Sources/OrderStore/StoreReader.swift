@@ -28,7 +28,8 @@ package final class StoreReader {
         try database.all("SELECT sale FROM sales ORDER BY sale") { SaleID($0.text(0)) }.compactMap { $0 }
     }
 
-    /// How far a sale has come; nil if it is not stored.
+    /// When a sale was archived, nil if it was not, and the last entry of its stream that was taken in; nil if the sale
+    /// is not stored.
     package func archiveMark(
         of sale: SaleID
     ) throws(StoreError) -> (archivedAt: UnixMilliseconds?, lastStreamID: StreamID)? {

@@ -53,6 +53,9 @@ package struct StoredSale: Equatable, Sendable {
         self.persistedPosition = persistedPosition
     }
 
+    /// The epoch of a sale that is rebuilt in Redis, where it has epoch `other`: higher than any before.
+    package func nextEpoch(above other: Int) -> Int { max(record.epoch, other) + 1 }
+
     /// Units in orders that could not be stored.
     package var rejectedUnits: Int { rejectedOrders.reduce(0) { $0 + $1.quantity } }
 

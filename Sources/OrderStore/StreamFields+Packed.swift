@@ -1,10 +1,11 @@
 import Shared
 
-/// How SQLite keeps the fields of a dead letter: as the array that Redis sent, byte for byte, in RESP2.
+/// How SQLite keeps the fields of a dead letter, and a dlq stream those of one that has very many (`dlq_packed`): as the
+/// array that Redis sent, byte for byte, in RESP2.
 ///
 ///     *2\r\n$1\r\nv\r\n$1\r\n1\r\n
 extension StreamFields {
-    var packed: [UInt8] {
+    package var packed: [UInt8] {
         var text = ByteBuffer(capacity: 512)
         text.append("*")
         text.append(decimal: words.count)

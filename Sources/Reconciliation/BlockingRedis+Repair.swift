@@ -7,8 +7,18 @@ extension BlockingRedis {
     /// Buyers that one call of repair.lua takes: two words each of Lua's stack of 8000.
     private static let fieldsMax = 1000
 
+    /// Whether this Redis may sell the sale, and has every part of it.
+    package func isServed(_ sale: SaleID) throws(RedisError) -> Bool {
+        // First, because the status of a sale that lacks a field can't be read. If it is fenced, that need not be an
+        // error.
+        let reply = try command(["HGET", RedisArgument(SaleKeys(sale).sale), "serving_run_id"])
+        let value = reply.value
+        guard value.string == facts.runID else { return false }
+        return try isComplete(sale)
+    }
+
     /// Whether every part of a sale is there; if one is missing, the sale sells nothing.
-    package func isComplete(_ sale: SaleID) throws(RedisError) -> Bool {
+    private func isComplete(_ sale: SaleID) throws(RedisError) -> Bool {
         guard try status(sale, allowingGaps: true)?.isWhole == true else { return false }
         return try hasStream(sale)
     }

@@ -16,7 +16,8 @@ package struct Comparison: Sendable {
         case stockTotal(redis: Int, sqlite: Int)
         /// Restocks that are on the stream and not stored yet: the worker's backlog.
         case restockNotInSQLite(units: Int)
-        /// Title, opening time, closing time, pause or admission.
+        case title(redis: String, sqlite: String)
+        /// Opening time, closing time, pause or admission.
         case settings(redis: SaleSettings, sqlite: SaleSettings)
         /// A win that is not stored: the worker's backlog or, if there is none, a loss.
         case orderNotInSQLite(position: Int)
@@ -106,11 +107,12 @@ package struct Comparison: Sendable {
         if redis.unstoredUnits != 0 { differences.append(.restockNotInSQLite(units: redis.unstoredUnits)) }
         let total = sqlite.record.stockTotal + redis.unstoredUnits
         if status.stockTotal != total { differences.append(.stockTotal(redis: status.stockTotal, sqlite: total)) }
+        if status.title != sqlite.record.title {
+            differences.append(.title(redis: status.title, sqlite: sqlite.record.title))
+        }
         let settings = SaleSettings(
-            title: status.title, opensAt: status.opensAt, closesAt: status.closesAt, paused: status.paused,
-            waitingRoom: status.waitingRoom)
-        var stored = sqlite.record.settings
-        stored.title = sqlite.record.title
+            opensAt: status.opensAt, closesAt: status.closesAt, paused: status.paused, waitingRoom: status.waitingRoom)
+        let stored = sqlite.record.settings
         if settings != stored { differences.append(.settings(redis: settings, sqlite: stored)) }
         if !redis.hasStream { differences.append(.noStream) }
         if !status.hasBuyers { differences.append(.noBuyers) }
@@ -121,23 +123,21 @@ package struct Comparison: Sendable {
 
     private mutating func compareOrders(_ redis: RedisSale, _ sqlite: StoredSale) {
         let status = redis.status
-        let stored = Dictionary(sqlite.orders.map { ($0.id.position, $0) }) { first, _ in first }
-        let letters = Dictionary(sqlite.rejectedOrders.map { ($0.position, $0.quantity) }) { first, _ in first }
-        orders = stored.count
-        deadLetters = letters.count
-        let counted = stored.values.reduce(0) { $0 + $1.quantity }
+        orders = sqlite.orders.count
+        deadLetters = sqlite.rejectedOrders.count
+        let counted = sqlite.orders.reduce(0) { $0 + $1.quantity }
         if counted != sqlite.sold { differences.append(.soldSum(kept: sqlite.sold, counted: counted)) }
 
         var last = 0
-        for position in Set(redis.wins.keys).union(stored.keys).union(letters.keys).sorted() {
+        for known in OrderUnion(redis: redis, sqlite: sqlite).lines {
+            let position = known.position
             addGap(from: last + 1, through: position - 1, sqlite.losses)
             last = position
             let line = Line(
-                position: position, redis: redis.wins[position].map { Content($0) },
-                sqlite: stored[position].map { Content($0) }, isDeadLetter: letters[position] != nil)
+                position: position, redis: known.win.map { Content($0) }, sqlite: known.order.map { Content($0) },
+                isDeadLetter: known.letter != nil)
             lines.append(line)
-            // A dead letter whose buyer Redis has lost: its units stay sold.
-            units += (line.sqlite ?? line.redis)?.quantity ?? letters[position] ?? 0
+            units += known.units
             switch (line.redis, line.sqlite) {
             case (let redis?, let sqlite?):
                 if redis != sqlite {
@@ -202,6 +202,7 @@ extension Comparison.Difference: CustomStringConvertible {
             "two different sales of one name: uuid \(redis) in Redis, \(sqlite) in SQLite"
         case .restockNotInSQLite(let units): "a restock of \(units) units is on the stream and not in SQLite"
         case .stockTotal(let redis, let sqlite): "stock_total is \(redis) in Redis, \(sqlite) in SQLite"
+        case .title(let redis, let sqlite): "the title is \"\(redis)\" in Redis, \"\(sqlite)\" in SQLite"
         case .settings(let redis, let sqlite):
             "the sale is \(Self.text(redis)) in Redis, \(Self.text(sqlite)) in SQLite"
         case .orderNotInSQLite(let position): "position \(position) is in Redis and not in SQLite"
@@ -228,8 +229,7 @@ extension Comparison.Difference: CustomStringConvertible {
     }
 
     private static func text(_ settings: SaleSettings) -> String {
-        let title = settings.title.map { "\"\($0)\" " } ?? ""
-        let times = "\(title)from \(settings.opensAt?.rfc3339 ?? "-") to \(settings.closesAt?.rfc3339 ?? "-")"
+        let times = "from \(settings.opensAt?.rfc3339 ?? "-") to \(settings.closesAt?.rfc3339 ?? "-")"
         return settings.paused ? "paused, \(times)" : times
     }
 }

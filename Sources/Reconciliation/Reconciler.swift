@@ -30,22 +30,19 @@ package struct Reconciler {
 
     /// Reconciles a sale whose stream has been read to its end.
     package func reconcile(_ sale: SaleID) throws -> Outcome {
-        let status: SaleStatus?
-        do throws(RedisError) {
-            status = try redis.status(sale, allowingGaps: true)
-        } catch {
-            guard error.code == .unexpectedReply else { throw error }
-            return .kept(["Redis lacks a part of the sale: \(error.message)"])
-        }
-        if let status, status.servingRunID == redis.facts.runID, try redis.isComplete(sale) { return .served }
-        guard var stored = try store.account(of: sale) else {
-            return .kept([Comparison.Difference.notInSQLite.description])
-        }
+        var stored: StoredSale
         let live: RedisSale?
         do {
+            if try redis.isServed(sale) { return .served }
+            guard let account = try store.account(of: sale) else {
+                return .kept([Comparison.Difference.notInSQLite.description])
+            }
+            stored = account
             live = try RedisSale.read(sale, from: redis, beside: stored)
         } catch is SaleIsMoving {
             return .changed
+        } catch let error as RedisError where error.code == .unexpectedReply {
+            return .kept(["Redis lacks a part of the sale: \(error.message)"])
         }
         if live == nil, let reason = try archived(stored) { return .kept([reason]) }
         if let live, live.status.uuid == stored.record.uuid, stored.persistedPosition < live.status.persistedPosition {
@@ -70,8 +67,9 @@ package struct Reconciler {
     /// is not older. For a sale that Redis serves, and whose stream has been read to its end. The sale goes on selling
     /// meanwhile, and may be too fast to be read (`SaleIsMoving`).
     package func relearn(_ sale: SaleID) throws -> Relearning? {
-        guard let status = try redis.status(sale, allowingGaps: true), let position = try store.storedPosition(sale),
-            position < status.persistedPosition, let stored = try store.account(of: sale),
+        guard let status = try redis.status(sale, allowingGaps: true),
+            let position = try store.persistedPosition(of: sale), position < status.persistedPosition,
+            let stored = try store.account(of: sale),
             status.uuid == stored.record.uuid
         else { return nil }
         guard let live = try RedisSale.read(sale, from: redis, beside: stored) else { return nil }

@@ -13,20 +13,19 @@ package struct Relearning: Equatable, Sendable {
     package private(set) var losses: [StoredSale.Loss] = []
 
     package init(redis: RedisSale, sqlite: StoredSale) {
-        let stored = Set(sqlite.orders.map(\.id.position))
-        var units = sqlite.orders.reduce(0) { $0 + $1.quantity }
-        var known = stored
-        for letter in sqlite.rejectedOrders where known.insert(letter.position).inserted { units += letter.quantity }
-        for (position, win) in redis.wins where known.insert(position).inserted {
-            units += win.win.quantity
-            guard position <= redis.status.persistedPosition else { continue }
-            orders.append(Order(sqlite.record.sale, win))
+        let end = redis.status.persistedPosition
+        var units = 0
+        var known: Set<Int> = []
+        for line in OrderUnion(redis: redis, sqlite: sqlite).lines {
+            units += line.units
+            known.insert(line.position)
+            if line.order == nil, line.letter == nil, let win = line.win, line.position <= end {
+                orders.append(Order(sqlite.record.sale, win))
+            }
         }
-        orders.sort { $0.id.position < $1.id.position }
 
         for loss in sqlite.losses { known.formUnion(loss.positions) }
         var next = 1
-        let end = redis.status.persistedPosition
         for position in known.filter({ $0 <= end }).sorted() + [end + 1] {
             if position > next { losses.append(.init(positions: next...position - 1, units: 0, isReleased: false)) }
             next = position + 1

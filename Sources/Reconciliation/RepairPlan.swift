@@ -57,31 +57,25 @@ package struct RepairPlan: Equatable, Sendable {
         _ differences: [Comparison.Difference], _ redis: RedisSale?, _ sqlite: StoredSale, _ witness: Witness?
     ) {
         self.differences = differences
-        let wins = redis?.wins ?? [:]
-        let stored = Dictionary(sqlite.orders.map { ($0.id.position, $0) }) { first, _ in first }
-        let letters = Dictionary(sqlite.rejectedOrders.map { ($0.position, $0.quantity) }) { first, _ in first }
+        let union = OrderUnion(redis: redis, sqlite: sqlite)
 
         stockTotal = sqlite.record.stockTotal + (redis?.unstoredUnits ?? 0)
         var units = 0
-        for position in Set(wins.keys).union(stored.keys).union(letters.keys) {
-            self.position = max(self.position, position)
-            if let order = stored[position] {
-                units += order.quantity
+        for line in union.lines {
+            position = line.position
+            units += line.units
+            if let order = line.order {
                 lastAt = max(lastAt, order.securedAt)
-            } else if let win = wins[position] {
-                units += win.win.quantity
+            } else if let win = line.win {
                 lastAt = max(lastAt, win.win.securedAt)
-                if letters[position] == nil { events.append(Order(sqlite.record.sale, win)) }
-            } else {
-                units += letters[position] ?? 0
+                if line.letter == nil { events.append(Order(sqlite.record.sale, win)) }
             }
         }
-        events.sort { $0.id.position < $1.id.position }
         position = max(position, sqlite.losses.map(\.positions.upperBound).max() ?? 0)
         withheld = sqlite.withheld
         noteLoss(witness, total: stockTotal, units: units, maxPerBuyer: sqlite.record.maxPerBuyer)
         remaining = stockTotal - units - withheld
-        fields = Self.fields(wins: wins, stored: stored)
+        fields = Self.fields(union)
     }
 
     private mutating func noteLoss(_ witness: Witness?, total: Int, units: Int, maxPerBuyer: Int) {
@@ -98,22 +92,23 @@ package struct RepairPlan: Equatable, Sendable {
     }
 
     /// The whole field of every buyer of whom Redis lacks a win.
-    private static func fields(wins: [Int: RedisSale.BuyerWin], stored: [Int: Order]) -> [Field] {
-        let incomplete = Set(stored.values.filter { wins[$0.id.position] == nil }.map(\.buyer))
+    private static func fields(_ union: OrderUnion) -> [Field] {
+        let incomplete = Set(union.lines.compactMap { $0.win == nil ? $0.order?.buyer : nil })
         guard !incomplete.isEmpty else { return [] }
-        var union: [String: [Win]] = [:]
-        for (position, order) in stored where incomplete.contains(order.buyer) {
-            union[order.buyer, default: []].append(
-                Win(
-                    key: order.key, position: position, quantity: order.quantity, securedAt: order.securedAt,
-                    epoch: order.epoch))
+        var wins: [String: [Win]] = [:]
+        for line in union.lines {
+            if let order = line.order {
+                guard incomplete.contains(order.buyer) else { continue }
+                wins[order.buyer, default: []].append(
+                    Win(
+                        key: order.key, position: line.position, quantity: order.quantity, securedAt: order.securedAt,
+                        epoch: order.epoch))
+            } else if let win = line.win, incomplete.contains(win.buyer) {
+                wins[win.buyer, default: []].append(win.win)
+            }
         }
-        for (position, win) in wins where stored[position] == nil && incomplete.contains(win.buyer) {
-            union[win.buyer, default: []].append(win.win)
-        }
-        return union.keys.sorted().map { buyer in
-            let wins = (union[buyer] ?? []).sorted { $0.position < $1.position }
-            return Field(buyer: buyer, wins: wins.map(\.text).joined(separator: ";"))
+        return wins.sorted { $0.key < $1.key }.map { buyer, wins in
+            Field(buyer: buyer, wins: wins.map(\.text).joined(separator: ";"))
         }
     }
 }
@@ -122,7 +117,7 @@ extension Comparison.Difference {
     /// Whether the union of both stores resolves it.
     fileprivate var isRepairable: Bool {
         switch self {
-        case .notInRedis, .noStream, .noBuyers, .settings, .stockTotal, .restockNotInSQLite, .orderNotInSQLite,
+        case .notInRedis, .noStream, .noBuyers, .title, .settings, .stockTotal, .restockNotInSQLite, .orderNotInSQLite,
             .orderNotInRedis, .unitsLeft, .lastPosition:
             true
         case .notInSQLite, .uuid, .content, .gap, .unreadableBuyer, .soldSum, .tooMany: false

@@ -27,7 +27,7 @@ extension Command {
             throw CommandFailure(
                 "a worker holds \(path).lock, and does this by itself; see its log", ExitCode.temporaryFailure)
         }
-        if try redis.status(sale, allowingGaps: true)?.servingRunID == redis.facts.runID, try redis.isComplete(sale) {
+        if try redis.isServed(sale) {
             report(.served, json: arguments.has("--json"))
             return ExitCode.ok
         }
@@ -71,7 +71,8 @@ extension Command {
         let witness = try redis.witness(sale, uuid: stored.record.uuid)
         switch RepairPlan.make(redis: live, sqlite: stored, witness: witness) {
         case .nothing: report(.lifted(orders: stored.orders.count), json: json)
-        case .repair(let plan): report(.completed(plan, epoch: stored.record.epoch + 1), json: json)
+        case .repair(let plan):
+            report(.completed(plan, epoch: stored.nextEpoch(above: live?.status.epoch ?? 0)), json: json)
         case .conflict(let differences):
             report(.kept(differences.map(\.description)), json: json)
             return ExitCode.negative

@@ -23,10 +23,8 @@ struct DLQEntry {
             "dlq_worker", RedisArgument(worker), "dlq_release", RedisArgument(Release.version),
             "dlq_at_ms", RedisArgument(recordedAt.value),
         ]
-        let theirs = (entry.fields?.words ?? []).map { RedisArgument($0) }
-        if theirs.count <= Self.wordsMax { return ours + theirs }
-        var packed = ByteBuffer(capacity: 65_536)
-        packed.appendCommand(theirs)
-        return ours + ["dlq_packed", RedisArgument(packed.withUnsafeBytes { Array($0) })]
+        guard let theirs = entry.fields else { return ours }
+        if theirs.words.count <= Self.wordsMax { return ours + theirs.words.map { RedisArgument($0) } }
+        return ours + ["dlq_packed", RedisArgument(theirs.packed)]
     }
 }

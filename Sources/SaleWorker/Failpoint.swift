@@ -13,7 +13,7 @@ struct Failpoint {
         case beforeDeadLetter = "before_dead_letter"
         case afterDeadLetter = "after_dead_letter"
         /// Entries are acknowledged.
-        case afterAcknowledge = "after_settle"
+        case afterAcknowledge = "after_acknowledge"
     }
 
     private let step: Step?

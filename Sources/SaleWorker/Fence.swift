@@ -208,12 +208,4 @@ extension BlockingRedis {
         let value = reply.value
         return value.isNil ? nil : last
     }
-
-    /// Whether this Redis may sell the sale.
-    fileprivate func isServed(_ sale: SaleID) throws(RedisError) -> Bool {
-        let reply = try command(["HGET", RedisArgument(SaleKeys(sale).sale), "serving_run_id"])
-        let value = reply.value
-        guard value.string == facts.runID else { return false }
-        return try isComplete(sale)
-    }
 }

@@ -18,16 +18,35 @@ struct RetryPolicy {
     /// Deliveries from which on an entry is suspected. Four crashes may have any cause, and cost a restart each.
     static let deliveriesMax = 5
 
-    /// Failures in a row. `event` names the kind of the last one.
+    /// What has failed.
+    enum Kind {
+        case redis, store, other
+
+        fileprivate init(of error: any Error) {
+            self =
+                switch error {
+                case is RedisError: .redis
+                case is StoreError: .store
+                default: .other
+                }
+        }
+
+        /// What the log calls it.
+        var event: StaticString {
+            switch self {
+            case .redis: "redis_failed"
+            case .store: "store_failed"
+            case .other: "worker_failed"
+            }
+        }
+    }
+
+    /// Failures in a row.
     struct Outage: Equatable {
-        let event: StaticString
+        /// Of the last one.
+        let kind: Kind
         let since: Instant
         var failures = 1
-
-        static func == (left: Outage, right: Outage) -> Bool {
-            left.event.utf8Start == right.event.utf8Start && left.since == right.since
-                && left.failures == right.failures
-        }
     }
 
     /// What to do now.
@@ -42,27 +61,19 @@ struct RetryPolicy {
 
     /// Something failed, and will be tried again.
     mutating func failed(_ error: any Error, now: Instant, using random: inout some RandomNumberGenerator) -> Verdict {
-        let event = Self.event(of: error)
+        let kind = Kind(of: error)
         let wait = backoff.next(using: &random)
-        if outage?.event.utf8Start == event.utf8Start {
+        if outage?.kind == kind {
             outage?.failures += 1
             return Verdict(waitMilliseconds: wait, event: nil)
         }
-        outage = Outage(event: event, since: outage?.since ?? now, failures: (outage?.failures ?? 0) + 1)
-        return Verdict(waitMilliseconds: wait, event: event)
+        outage = Outage(kind: kind, since: outage?.since ?? now, failures: (outage?.failures ?? 0) + 1)
+        return Verdict(waitMilliseconds: wait, event: kind.event)
     }
 
     /// Everything worked. Returns the outage that this ends.
     mutating func succeeded() -> Outage? {
         backoff.reset()
         return outage.take()
-    }
-
-    private static func event(of error: any Error) -> StaticString {
-        switch error {
-        case is RedisError: "redis_failed"
-        case is StoreError: "store_failed"
-        default: "worker_failed"
-        }
     }
 }

@@ -152,7 +152,7 @@ final class Worker {
 
     /// Brings back sales that SQLite has and Redis has forgotten.
     private func restoreLost(_ present: Set<SaleID>, _ redis: BlockingRedis, now: Instant) throws {
-        let missing = Set(try store.sales()).subtracting(present)
+        let missing = Set(try store.unarchivedSales()).subtracting(present)
         for sale in missing {
             if !lost.contains(sale) {
                 log.write(.error, "sale_lost") {

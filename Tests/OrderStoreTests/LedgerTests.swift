@@ -59,6 +59,25 @@ import Testing
         #expect(try entries()[2].contains(#""position":3"#))
     }
 
+    @Test func `records no change to what already holds`() throws {
+        let store = try OrderStore(path: path)
+        func set(_ id: String, _ field: String, _ value: String) -> StreamEntry {
+            TestEvents.entry(id, [("v", "1"), ("kind", "set"), ("at_ms", "1"), ("epoch", "1"), (field, value)])
+        }
+        let unchanging = [
+            set("20-0", "title", "A test"), set("21-0", "paused", "0"), TestEvents.create("22-0", epoch: 2),
+        ]
+        #expect(try store.apply(sale, [TestEvents.create()] + unchanging).outcomes.allSatisfy { $0 == .stored })
+        #expect(try entries().count == 1)
+        _ = try store.apply(sale, [set("23-0", "title", "Another"), TestEvents.create("24-0", epoch: 3)])
+        let rest = #""opens_at_ms":0,"closes_at_ms":0,"paused":false}"#
+        #expect(
+            try Array(entries().dropFirst()) == [
+                #"{"seq":2,"kind":"set","title":"Another","# + rest, #"{"seq":3,"kind":"set","title":"A test","# + rest,
+            ])
+        #expect(try store.account(of: sale)?.record.title == "A test")
+    }
+
     @Test func `records a restock once, and the stock changes with it`() throws {
         let store = try OrderStore(path: path)
         let restock = TestEvents.entry("50-0", [("v", "1"), ("kind", "restock"), ("units", "5"), ("at_ms", "7")])

@@ -5,13 +5,15 @@ import Shared
 enum TestEvents {
     static let sale = SaleID("demo")!
 
-    static func create(_ id: String = "1-0", uuid: String = "uuid-1", stock: Int = 10) -> StreamEntry {
+    static func create(
+        _ id: String = "1-0", uuid: String = "uuid-1", stock: Int = 10, epoch: Int = 1
+    ) -> StreamEntry {
         entry(
             id,
             [
                 ("v", "1"), ("kind", "create"), ("sale", "demo"), ("uuid", uuid), ("title", "A test"),
                 ("stock", "\(stock)"), ("max_per_buyer", "5"), ("opens_at", "0"), ("closes_at", "0"),
-                ("pseudonym_key", String(repeating: "ab", count: 32)), ("at_ms", "1000"), ("epoch", "1"),
+                ("pseudonym_key", String(repeating: "ab", count: 32)), ("at_ms", "1000"), ("epoch", "\(epoch)"),
             ])
     }
 

@@ -104,7 +104,7 @@ import Testing
         #expect(try under.redis.archiveEvent(of: Self.sale) == nil)
     }
 
-    @Test(arguments: ["after_read", "before_commit", "after_commit", "after_settle"])
+    @Test(arguments: ["after_read", "before_commit", "after_commit", "after_acknowledge"])
     func `is finished by running it again, wherever salectl and the worker were killed`(_ step: String) throws {
         let under = try ended()
         kill(under)
@@ -124,7 +124,7 @@ import Testing
         let worker = try under.start(["SALE_WORKER_FAILPOINT": step])
         worker.wait()
         let early = try under.salectl(["archive", "demo", "--for", "200ms"])
-        #expect(early.code == (step == "after_settle" ? 0 : ExitCode.temporaryFailure), "\(early.errors)")
+        #expect(early.code == (step == "after_acknowledge" ? 0 : ExitCode.temporaryFailure), "\(early.errors)")
         try under.start()
         let done = try under.salectl(["archive", "demo"])
         #expect(done.code == 0, "\(done.errors)")

@@ -138,6 +138,15 @@ import Testing
         #expect(try under.reconciled(Self.sale) == false)
     }
 
+    @Test func `stays if the sale lacks a field, and the log names it`() throws {
+        let under = try restarted { redis, keys in
+            try redis.command(["HDEL", RedisArgument(keys.sale), "max_per_buyer"])
+        }
+        let worker = try under.start()
+        #expect(eventually { worker.errors.contains("fence_kept") }, "\(worker.errors)")
+        #expect(worker.errors.contains("max_per_buyer of the sale is missing"), "\(worker.errors)")
+    }
+
     @Test func `a pause outlives a Redis that is older than it`() throws {
         let under = try WorkerUnderTest()
         try TestSale.create(under.redis, stock: 10)
@@ -355,5 +364,35 @@ import Testing
         #expect(try under.redis.status(sale)?.remaining == 6)
         #expect(try under.redis.status(sale)?.servingRunID == under.redis.facts.runID)
         #expect(try under.salectl(["rebuild", "demo", "--json"]).output.contains("\"served\""))
+    }
+
+    /// Four of ten are sold and stored, and no worker runs.
+    private func stopped() throws -> WorkerUnderTest {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 10)
+        try under.sell(sale, to: 0..<4)
+        let worker = try under.start()
+        #expect(under.drained(sale))
+        worker.signal()
+        worker.wait()
+        return under
+    }
+
+    @Test func `begins the epoch that it has shown, also if the database knows an older one than Redis`() throws {
+        let under = try stopped()
+        try under.redis.command(["HSET", "sale:{demo}", "epoch", "5"])
+        try under.redis.command(["DEL", "sale:{demo}:buyers"])
+        let dry = try under.salectl(["rebuild", "demo", "--dry-run", "--json"])
+        #expect(dry.output.contains(#""epoch":6,"#), "\(dry.output)\(dry.errors)")
+        #expect(try under.salectl(["rebuild", "demo", "--json"]).output.contains(#""epoch":6,"#))
+    }
+
+    @Test func `leaves a fenced sale that lacks a field to a person, and names the field`() throws {
+        let under = try stopped()
+        try under.redis.command(["HSET", "sale:{demo}", "serving_run_id", ""])
+        try under.redis.command(["HDEL", "sale:{demo}", "max_per_buyer"])
+        let kept = try under.salectl(["rebuild", "demo"])
+        #expect(kept.code == ExitCode.negative, "\(kept.errors)")
+        #expect(kept.output.contains("max_per_buyer of the sale is missing"), "\(kept.output)")
     }
 }

@@ -4,7 +4,8 @@ import Shared
 enum LedgerFact {
     case create(SaleRecord)
     case order(Order)
-    case set(SaleSettings)
+    /// All settings as they are from then on, and the title if it was changed.
+    case set(SaleSettings, title: String?)
     case restock(units: Int, at: UnixMilliseconds)
     case release(units: Int, at: UnixMilliseconds)
     /// The sale is over, and all of it is stored.
@@ -37,9 +38,9 @@ enum LedgerFact {
             text.appendMember("quantity", order.quantity)
             text.appendMember("secured_at_ms", order.securedAt.value)
             text.appendMember("epoch", order.epoch)
-        case .set(let settings):
+        case .set(let settings, let title):
             text.appendMember("kind", "set")
-            if let title = settings.title { text.appendMember("title", title) }
+            if let title { text.appendMember("title", title) }
             append(settings, to: &text)
         case .restock(let units, let at):
             text.appendMember("kind", "restock")

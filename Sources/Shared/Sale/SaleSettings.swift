@@ -1,7 +1,5 @@
-/// What may change about a sale while it exists.
+/// What may change about a sale while it exists, besides its title and its stock.
 package struct SaleSettings: Equatable, Sendable {
-    /// nil if it was not changed, and in a `SaleRecord`, which has its own.
-    package var title: String?
     package var opensAt: UnixMilliseconds?
     package var closesAt: UnixMilliseconds?
     package var paused: Bool
@@ -9,10 +7,8 @@ package struct SaleSettings: Equatable, Sendable {
     package var waitingRoom: WaitingRoom?
 
     package init(
-        title: String? = nil, opensAt: UnixMilliseconds?, closesAt: UnixMilliseconds?, paused: Bool,
-        waitingRoom: WaitingRoom? = nil
+        opensAt: UnixMilliseconds?, closesAt: UnixMilliseconds?, paused: Bool, waitingRoom: WaitingRoom? = nil
     ) {
-        self.title = title
         self.opensAt = opensAt
         self.closesAt = closesAt
         self.paused = paused

@@ -4,9 +4,9 @@ package struct SaleStatus: Equatable, Sendable {
     package var uuid: String
     package var title: String
     package var stockTotal: Int
-    /// Units left.
+    /// Units left; -1 if that is missing from Redis, which only a status read `allowingGaps` may say.
     package var remaining: Int
-    /// The last position given.
+    /// The last position given; -1 likewise.
     package var position: Int
     package var maxPerBuyer: Int
     package var opensAt: UnixMilliseconds?

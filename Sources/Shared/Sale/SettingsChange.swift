@@ -1,5 +1,5 @@
-/// What an event changes about a sale's settings; nil: unchanged. Every other setting stays as SQLite has it, because
-/// the Redis that wrote the event may be an older copy. Earlier releases wrote all settings.
+/// What an event changes about a sale's title and settings; nil: unchanged. Every other one stays as SQLite has it,
+/// because the Redis that wrote the event may be an older copy. Earlier releases wrote all settings.
 package struct SettingsChange: Equatable, Sendable {
     package var title: String?
     /// A nil within: there is no such time any more.
@@ -33,8 +33,8 @@ package struct SettingsChange: Equatable, Sendable {
 }
 
 extension SaleSettings {
+    /// Applies everything but the title, which is not among them.
     package mutating func apply(_ change: SettingsChange) {
-        if let title = change.title { self.title = title }
         if let opensAt = change.opensAt { self.opensAt = opensAt }
         if let closesAt = change.closesAt { self.closesAt = closesAt }
         if let paused = change.paused { self.paused = paused }

@@ -35,6 +35,17 @@ import Testing
         #expect(released.losses == [.init(positions: 2...2, units: 0, isReleased: false)])
     }
 
+    @Test func `does not withhold the units of a dead letter whose quantity only Redis has`() {
+        let lost = older { redis, sqlite in
+            sqlite.rejectedOrders = [.init(position: 2, quantity: 0)]
+            redis.wins[2] = TestStores.win(2, quantity: 2)
+            redis.wins[3] = nil
+            redis.status.remaining = 6
+        }
+        #expect(lost.orders.isEmpty)
+        #expect(lost.losses == [.init(positions: 3...3, units: 1, isReleased: false)])
+    }
+
     @Test func `is a loss up to the last position that was accounted for`() {
         let lost = older { redis, _ in
             redis.wins[2] = nil

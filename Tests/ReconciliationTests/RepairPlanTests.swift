@@ -135,8 +135,12 @@ import Testing
         #expect(found == .conflict([.tooMany(units: 92)]))
     }
 
-    @Test func `brings back times and pause as SQLite has them`() throws {
-        let plan = try repair { _, sqlite in sqlite.record.settings.paused = true }
+    @Test func `brings back title, times and pause as SQLite has them`() throws {
+        let plan = try repair { _, sqlite in
+            sqlite.record.title = "x"
+            sqlite.record.settings.paused = true
+        }
+        #expect(plan.differences.count == 2)
         #expect(plan.remaining == 7)
         #expect(plan.fields.isEmpty)
     }
