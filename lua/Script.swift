@@ -28,6 +28,7 @@ package struct Script: Sendable {
     package static let erase = Script("erase", PackageResources.erase_lua)
     package static let free = Script("free", PackageResources.free_lua)
     package static let join = Script("join", PackageResources.join_lua)
+    package static let lease = Script("lease", PackageResources.lease_lua)
     package static let lookup = Script("lookup", PackageResources.lookup_lua)
     package static let purchase = Script("purchase", PackageResources.purchase_lua)
     package static let queue = Script("queue", PackageResources.queue_lua)

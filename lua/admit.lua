@@ -12,12 +12,13 @@
 --
 -- The last segment ends at the position it has reached, and a new one begins. A segment that has admitted nobody is
 -- replaced, so pausing and resuming adds none. A rate given while admission is paused applies once it is resumed.
+-- Segments that begin later than now, or than the opening, were added while the clock was ahead: they are dropped.
 
 local sale_key, orders_key = unpack(KEYS)
 local run_id, change, segments_max = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local epoch, serving_run_id, closes_at, sale_paused, archive_id, admission, turn_window_ms, turns_since_ms = unpack(
-    redis.call('HMGET', sale_key, 'epoch', 'serving_run_id', 'closes_at', 'paused', 'archive_id', 'admission',
-        'turn_window_ms', 'turns_since_ms'), 1, 8)
+local epoch, serving_run_id, opens_at, closes_at, sale_paused, archive_id, admission, turn_window_ms,
+    turns_since_ms = unpack(redis.call('HMGET', sale_key, 'epoch', 'serving_run_id', 'opens_at', 'closes_at', 'paused',
+        'archive_id', 'admission', 'turn_window_ms', 'turns_since_ms'), 1, 9)
 if not epoch then return 0 end
 if serving_run_id ~= run_id or redis.call('TYPE', orders_key).ok ~= 'stream' then return -1 end
 local time = redis.call('TIME')
@@ -44,11 +45,14 @@ else
     rate = tonumber(change)
     if not rate or rate < 1 or rate % 1 ~= 0 then return redis.error_reply('ERR pause, resume, or tickets a second') end
 end
-if rate == last.rate and paused == last.paused then return 1 end
+local from = math.max(now_ms, tonumber(opens_at) or 0)
+if last.from <= from and rate == last.rate and paused == last.paused then return 1 end
+while #segments > 1 and segments[#segments].from > from do segments[#segments] = nil end
+last = segments[#segments]
 
--- The position that the last segment has reached. If it has not begun, or the clock was set back, that is its first.
-local from, after = math.max(now_ms, last.from), last.after
-if not last.paused then
+-- The position that the last segment has reached.
+local after = last.after
+if not last.paused and last.from < from then
     local seconds = math.floor((from - last.from) / 1000)
     after = after + seconds * last.rate + math.floor((from - last.from - seconds * 1000) * last.rate / 1000)
 end

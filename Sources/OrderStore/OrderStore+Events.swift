@@ -76,6 +76,12 @@ extension OrderStore {
 
     private func storeOrder(_ order: Order, _ entry: StreamEntry) throws(StoreError) -> Outcome {
         let sale = order.id.sale
+        guard isGiven(order.id.position, of: sale) else {
+            // Stored, it would take the place of the order that will get this position.
+            return try reject(
+                sale, entry, Rejection(.contradiction, "Redis has not given position \(order.id.position)"),
+                claim: order.claim)
+        }
         if PlantedBug.overwriteOrders.isActive {
             try database.run(
                 "DELETE FROM orders WHERE sale = ? AND position = ?", [.sale(sale), .integer(order.id.position)])

@@ -42,9 +42,14 @@ package final class OrderStore {
         package var persistedPosition = 0
     }
 
-    /// Notes the last position that Redis has given, read after the entries that are applied next. Without it, every
-    /// position is believed.
-    package func noteGiven(_ position: Int, of sale: SaleID) { given[sale] = position }
+    /// The uuid of a stored sale; nil if there is none of this name.
+    package func uuid(of sale: SaleID) throws(StoreError) -> String? {
+        try database.first("SELECT uuid FROM sales WHERE sale = ?", [.sale(sale)]) { $0.text(0) }
+    }
+
+    /// Notes the last position that Redis has given, read after the entries that are applied next. Without it, or if
+    /// Redis has lost it (nil), every position is believed.
+    package func noteGiven(_ position: Int?, of sale: SaleID) { given[sale] = position }
 
     func isGiven(_ position: Int, of sale: SaleID) -> Bool { position <= given[sale] ?? .max }
 

@@ -92,7 +92,7 @@ final class Processor {
         // A failover may take back an entry that only the primary has, and its unit would be sold again.
         try redis.confirm(replicas: replicas)
         let given = try redis.command(["GET", RedisArgument(SaleKeys(sale).position)])
-        store.noteGiven(given.integer ?? 0, of: sale)
+        store.noteGiven(given.integer, of: sale)
         if PlantedBug.acknowledgeBeforeCommit.isActive {
             try redis.acknowledge(entries.map(\.id), of: sale, persisted: 0)
         }

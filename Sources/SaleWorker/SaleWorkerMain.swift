@@ -62,7 +62,12 @@ enum SaleWorkerMain {
             log.flush()
             guard let lock = try takeLock(configuration, manager, log, loop, until: { stopping }) else { return }
             let metrics = WorkerMetrics()
-            let worker = Worker(configuration, store: open(configuration, lock), metrics: metrics, log: log)
+            let store = open(configuration, lock)
+            guard let files = identities(configuration) else {
+                fail("\(Setting.database.name): \(configuration.database) was removed", ExitCode.cantCreate)
+            }
+            let lease = WorkerLease(name: configuration.name, lock: files.lock)
+            let worker = Worker(configuration, store: store, lease: lease, metrics: metrics, log: log)
             let ops = OperatorService(
                 store: reader(configuration), metrics: metrics, token: configuration.operatorToken, loop: loop,
                 log: log,
@@ -77,6 +82,13 @@ enum SaleWorkerMain {
             while !stopping {
                 try loop.pass(waitMilliseconds: Int32(waitMilliseconds))
                 if stopping { break }
+                // Whoever removes or replaces them makes room for a second worker, and this one would go on writing
+                // what nobody reads.
+                guard identities(configuration) == files else {
+                    fail(
+                        "\(Setting.database.name): \(configuration.database) was removed or replaced meanwhile",
+                        ExitCode.cantCreate)
+                }
                 waitMilliseconds = worker.pass(now: loop.now)
                 log.flush()
                 pingWatchdog(manager, &nextPing, now: loop.now)
@@ -128,6 +140,18 @@ enum SaleWorkerMain {
         } catch {
             fail("\(setting.name): \(error)", ExitCode.cantCreate)
         }
+    }
+
+    /// The open database, and its lock.
+    private struct Identities: Equatable {
+        let database: FileIdentity
+        let lock: FileIdentity
+    }
+
+    private static func identities(_ configuration: WorkerConfiguration) -> Identities? {
+        let path = configuration.database
+        guard let database = FileIdentity(path: path), let lock = FileIdentity(path: "\(path).lock") else { return nil }
+        return Identities(database: database, lock: lock)
     }
 
     /// A read-only connection. Each listener has its own.

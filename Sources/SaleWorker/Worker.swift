@@ -28,6 +28,7 @@ final class Worker {
     private let log: Log
     private let processor: Processor
     private let fence: Fence
+    private var lease: WorkerLease
     private let metrics: WorkerMetrics
 
     private var redis: BlockingRedis?
@@ -41,7 +42,11 @@ final class Worker {
     /// Sales that SQLite has, and that were logged as lost by Redis.
     private var lost: Set<SaleID> = []
 
-    init(_ configuration: WorkerConfiguration, store: OrderStore, metrics: WorkerMetrics, log: Log) {
+    /// - Parameter lease: the right to work on the Redis that the configuration names.
+    init(
+        _ configuration: WorkerConfiguration, store: OrderStore, lease: WorkerLease, metrics: WorkerMetrics, log: Log
+    ) {
+        self.lease = lease
         self.metrics = metrics
         self.configuration = configuration
         self.store = store
@@ -58,6 +63,7 @@ final class Worker {
         do {
             let redis = try connected()
             try redis.checkPrimary()
+            try lease.hold(on: redis, now: now)
             try discover(redis, now: now)
             reader.lookAgain(now: now)
             try readPending(redis, now: now)
@@ -89,6 +95,7 @@ final class Worker {
         metrics.connects += 1
         reader = StreamReader(consumer: configuration.name)
         fence.restart()
+        lease.restart()
         nextDiscovery = Instant(nanoseconds: 0)
         log.write(.info, "redis_connected") {
             $0.appendMember("run_id", fresh.facts.runID)
@@ -112,6 +119,7 @@ final class Worker {
     }
 
     private func begin(_ sale: SaleID, _ redis: BlockingRedis, now: Instant) throws {
+        try ForeignSale.refuse(sale, store, on: redis)
         // A sale whose stream is gone has nothing to read, and making a group would create an empty stream.
         guard try redis.hasStream(sale) else {
             fence.invalidate(sale)
@@ -123,21 +131,30 @@ final class Worker {
         log.write(.info, "sale_found") { $0.appendMember("sale", "\(sale)") }
     }
 
-    /// Works on one sale so that its trouble stays its own: a key of another type, or a reply that can't be used, sets
-    /// the sale aside for a second, and the others go on. That is logged once, until the sale has recovered.
+    /// Works on one sale so that its trouble stays its own, such as a key of another type: that sets the sale aside for a
+    /// second, and the others go on. It is logged once, until the sale has recovered.
     private func containingFailures(of sale: SaleID, now: Instant, _ work: () throws -> Void) throws {
         if let until = asideUntil[sale], now < until { return }
         do {
             try work()
-        } catch let error as RedisError where error.code == .other || error.code == .unexpectedReply {
+        } catch  where Self.concernsOneSale(error) {
             if asideUntil.updateValue(now.advanced(milliseconds: Self.asideMilliseconds), forKey: sale) == nil {
                 log.write(.error, "sale_set_aside") {
                     $0.appendMember("sale", "\(sale)")
-                    $0.appendMember("message", error.description)
+                    $0.appendMember("message", "\(error)")
                     $0.appendMember("hint", "it is tried again every second; the other sales go on")
                 }
             }
             reader.end(sale)
+        }
+    }
+
+    private static func concernsOneSale(_ error: any Error) -> Bool {
+        guard let error = error as? RedisError else { return error is ForeignSale }
+        return switch error.code {
+        // Redis refuses what would need more memory; the other sales' entries can be stored, which makes room.
+        case .other, .unexpectedReply, .outOfMemory: true
+        default: false
         }
     }
 
@@ -179,6 +196,7 @@ final class Worker {
         let behind = reader.sales.filter { !reader.isCaughtUp($0) }
         for sale in behind {
             try containingFailures(of: sale, now: now) {
+                try ForeignSale.refuse(sale, store, on: redis)
                 if let pending = try reader.pending(sale, among: behind.count, on: redis) {
                     if let stuck = try processor.process(sale, pending, on: redis) { reader.leave(stuck, of: sale) }
                 } else {
@@ -192,7 +210,10 @@ final class Worker {
     private func readNew(_ redis: BlockingRedis, now: Instant) throws -> Set<SaleID> {
         let batches = try reader.new(on: redis)
         for (sale, entries) in batches {
-            try containingFailures(of: sale, now: now) { try processor.process(sale, entries, on: redis) }
+            try containingFailures(of: sale, now: now) {
+                try ForeignSale.refuse(sale, store, on: redis)
+                try processor.process(sale, entries, on: redis)
+            }
         }
         return Set(batches.map(\.sale))
     }
@@ -206,6 +227,7 @@ final class Worker {
         metrics.lag = [:]
         for sale in reader.sales {
             try containingFailures(of: sale, now: now) {
+                try ForeignSale.refuse(sale, store, on: redis)
                 let confirmed = try redis.witnessed(sale)
                 // Read after that: no position is confirmed before it is given.
                 let status = try redis.status(sale, allowingGaps: true)

@@ -19,6 +19,18 @@ import Testing
         #expect(try store.account(of: TestEvents.sale)?.rejectedOrders == [.init(position: 2, quantity: 1)])
     }
 
+    @Test func `is what an order becomes whose position was never given, and the real one is stored`() throws {
+        let store = try OrderStore(path: path)
+        store.noteGiven(1, of: TestEvents.sale)
+        let made = TestEvents.order(2)
+        let ghosts = try store.apply(TestEvents.sale, [TestEvents.create(), TestEvents.order(1), made])
+        #expect(ghosts.outcomes[1] == .stored && ghosts.outcomes[2].reason == .contradiction)
+        #expect(ghosts.persistedPosition == 1)
+        store.noteGiven(2, of: TestEvents.sale)
+        let real = StreamEntry(id: "99-0", fields: made.fields)
+        #expect(try store.apply(TestEvents.sale, [real]).outcomes == [.stored])
+    }
+
     @Test func `is stored whole, counts its failures, and is known once it was moved`() throws {
         let store = try OrderStore(path: path, worker: "w1")
         let poison = StreamEntry(id: "9-0", fields: [[0xFF, 0x00], [0x0D, 0x0A]])

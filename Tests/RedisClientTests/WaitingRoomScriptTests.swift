@@ -396,6 +396,29 @@ private struct Room {
         #expect(schedule.last.rate == 5)
     }
 
+    @Test func `obeys at once when the clock was set back, whatever was changed while it was ahead`() throws {
+        let room = try Room(rate: 10)
+        let now = try room.redis.time().value
+        let (begun, ahead) = (now - 10_000, now + 3_600_000)
+        try room.set("admission", "\(begun) 0 10;\(ahead) 36000 10 paused;\(ahead + 100) 36000 10")
+        #expect(try room.redis.admit(room.sale, .rate(100_000)) == nil)
+        var schedule = try room.schedule()
+        #expect(schedule.segments.count == 2 && schedule.last.rate == 100_000)
+        #expect((100...200).contains(schedule.last.after))
+        #expect(schedule.last.from < UnixMilliseconds(now + 60_000))
+        // The same for what had been wanted, and does not hold yet.
+        try room.set("admission", "\(begun) 0 10;\(ahead) 36000 10 paused")
+        #expect(try room.redis.admit(room.sale, .pause) == nil)
+        schedule = try room.schedule()
+        #expect(schedule.last.isPaused && schedule.last.from < UnixMilliseconds(now + 60_000))
+        // A sale that was created while the clock was ahead.
+        try room.set("admission", "\(ahead) 0 10")
+        #expect(try room.redis.admit(room.sale, .rate(20)) == nil)
+        schedule = try room.schedule()
+        #expect(schedule.segments.count == 1 && schedule.last.after == 0 && schedule.last.rate == 20)
+        #expect(schedule.last.from < UnixMilliseconds(now + 60_000))
+    }
+
     @Test func `refuses what it can't change`() throws {
         let room = try Room()
         #expect(try room.redis.admit(SaleID("ghost")!, .pause) == .unknownSale)

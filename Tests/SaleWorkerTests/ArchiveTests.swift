@@ -19,9 +19,10 @@ import Testing
         return under
     }
 
+    /// All keys, without the worker's own.
     private func keys(_ under: WorkerUnderTest) throws -> Set<String> {
         let reply = try under.server.connect().command(["KEYS", "*"])
-        return Set(reply.value.strings)
+        return Set(reply.value.strings).subtracting([SaleKeys.workerLease])
     }
 
     private func kill(_ under: WorkerUnderTest) {

@@ -178,6 +178,24 @@ import Testing
         #expect(try under.redis.control(sale, .pause) == nil)
     }
 
+    @Test func `stores one sale while another can't be begun, on a Redis that has no memory left`() throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 10)
+        let worker = try under.start()
+        #expect(under.drained(sale))
+        worker.signal()
+        worker.wait()
+        try TestSale.create(under.redis, "another")
+        try under.sell(sale, to: 0..<3)
+        try under.redis.command(["CONFIG", "SET", "maxmemory", "1"])
+        let second = try under.start()
+        #expect(eventually { second.errors.contains("sale_set_aside") }, "\(second.errors)")
+        #expect(under.drained(sale), "\(second.errors)")
+        #expect(try under.account(sale)?.sold == 3)
+        try under.redis.command(["CONFIG", "SET", "maxmemory", "0"])
+        #expect(eventually { second.errors.contains("sale_recovered") }, "\(second.errors)")
+    }
+
     @Test func `goes on when its group has been destroyed`() throws {
         let under = try WorkerUnderTest()
         let sale = try TestSale.create(under.redis, stock: 10)

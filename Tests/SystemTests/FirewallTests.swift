@@ -27,10 +27,10 @@ private let machine = """
     ip link set here up
     nsenter --target $buyer --net ip addr add 10.99.0.2/24 dev there
     nsenter --target $buyer --net ip link set there up
-    redis-server --port 443 --bind 10.99.0.1 127.0.0.1 --protected-mode no --save '' >/dev/null & server=$!
-    until (exec 3<>/dev/tcp/127.0.0.1/443) 2>/dev/null; do sleep 0.05; done
     nft 'table inet firewall { chain in { type filter hook input priority filter; ct state invalid drop; }; }'
     [ $# = 0 ] || { nft --file "$1" && nft --file "$1"; }
+    redis-server --port 443 --bind 10.99.0.1 127.0.0.1 --protected-mode no --save '' >/dev/null & server=$!
+    until (exec 3<>/dev/tcp/127.0.0.1/443) 2>/dev/null; do sleep 0.05; done
     nsenter --target $buyer --net redis-cli -h 10.99.0.1 -p 443 ping >&2
     redis-cli -h 127.0.0.1 -p 443 ping >&2
     cat /proc/net/nf_conntrack

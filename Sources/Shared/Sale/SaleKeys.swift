@@ -4,6 +4,8 @@ package struct SaleKeys: Sendable {
     package static let sales = "sales"
     /// The set of the names of all archived sales: freed on Redis, and never used again.
     package static let archived = "sales:archived"
+    /// String that expires: the worker that works on this Redis.
+    package static let workerLease = "sale:worker"
     /// The consumer group of every orders stream.
     package static let group = "workers"
 

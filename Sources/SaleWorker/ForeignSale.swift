@@ -1,0 +1,26 @@
+import OrderStore
+import RedisClient
+import Shared
+
+/// Redis has another sale of a name than the database: Redis was emptied and the sale created anew, the worker was
+/// pointed at another Redis, or the backup of another system was restored.
+struct ForeignSale: Error, CustomStringConvertible {
+    let uuidOnRedis: String
+    let uuidInSQLite: String
+
+    var description: String {
+        "two different sales of one name: Redis has uuid \(uuidOnRedis), SQLite has uuid \(uuidInSQLite)"
+    }
+
+    /// Throws if a sale is foreign, and fences it: it may be selling what the stored sale has sold already. Neither may
+    /// take the other's orders.
+    static func refuse(_ sale: SaleID, _ store: OrderStore, on redis: BlockingRedis) throws {
+        guard let stored = try store.uuid(of: sale) else { return }
+        let key = RedisArgument(SaleKeys(sale).sale)
+        let reply = try redis.command(["HGET", key, "uuid"])
+        let value = reply.value
+        guard let found = value.string, found != stored else { return }
+        try redis.command(["HSET", key, "serving_run_id", ""])
+        throw ForeignSale(uuidOnRedis: found, uuidInSQLite: stored)
+    }
+}

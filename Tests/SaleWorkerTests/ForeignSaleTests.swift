@@ -1,0 +1,52 @@
+import OrderStore
+import RedisClient
+import Shared
+import TestSupport
+import Testing
+
+@Suite struct `Another sale of the same name` {
+    private let under: WorkerUnderTest
+    private let sale: SaleID
+
+    /// The database has five orders of a sale, and no worker runs.
+    init() throws {
+        under = try WorkerUnderTest()
+        sale = try TestSale.create(under.redis, stock: 100)
+        let worker = try under.start()
+        try under.sell(sale, to: 0..<5)
+        _ = under.drained(sale)
+        worker.signal()
+        worker.wait()
+    }
+
+    @Test func `whose entries wait is fenced, and none of its orders is stored`() throws {
+        try under.redis.command(["FLUSHALL"])
+        try TestSale.create(under.redis, stock: 100)
+        try under.sell(sale, to: 100..<109)
+        let worker = try under.start()
+        #expect(eventually { worker.errors.contains("two different sales of one name") }, "\(worker.errors)")
+        #expect(try TestSale.purchase(under.redis, sale, [.init(buyer: "x", key: "k")]).codes == "F")
+        #expect(try under.account(sale)?.orders.map(\.buyer) == (0..<5).map { "buyer-\($0)" })
+    }
+
+    @Test func `that takes its place while the worker runs is fenced within a second`() throws {
+        let worker = try under.start()
+        #expect(eventually { worker.errors.contains("sale_found") }, "\(worker.errors)")
+        try under.redis.command(["HSET", RedisArgument(SaleKeys(sale).sale), "uuid", "another"])
+        #expect(eventually { worker.errors.contains("two different sales of one name") }, "\(worker.errors)")
+        #expect(try under.redis.status(sale)?.servingRunID == "")
+    }
+
+    @Test func `sells again when it is the right one`() throws {
+        let key = RedisArgument(SaleKeys(sale).sale)
+        let uuid = try #require(try under.redis.status(sale)?.uuid)
+        let worker = try under.start()
+        try under.redis.command(["HSET", key, "uuid", "another"])
+        #expect(eventually { worker.errors.contains("two different sales of one name") }, "\(worker.errors)")
+        try under.redis.command(["HSET", key, "uuid", RedisArgument(uuid)])
+        #expect(eventually { worker.errors.contains("fence_lifted") }, "\(worker.errors)")
+        try under.sell(sale, to: 5..<6)
+        #expect(under.drained(sale))
+        #expect(try under.account(sale)?.sold == 6)
+    }
+}
