@@ -1,6 +1,6 @@
 import Shared
 
-/// How SQLite keeps the fields of a dead letter, and a dlq stream those of one that has very many (`dlq_packed`): as the
+/// How SQLite keeps the fields of a dead letter, and a dlq stream those of one with very many (`dlq_packed`): as the
 /// array that Redis sent, byte for byte, in RESP2.
 ///
 ///     *2\r\n$1\r\nv\r\n$1\r\n1\r\n

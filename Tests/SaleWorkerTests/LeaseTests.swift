@@ -41,7 +41,7 @@ import Testing
         #expect(first.isRunning)
     }
 
-    @Test func `passes to a worker with another database once the first has gone, and that one learns everything`() throws {
+    @Test func `passes to a worker with another database once the first has gone, and it learns everything`() throws {
         let first = try under.start()
         try under.sell(sale, to: 0..<5)
         #expect(under.drained(sale))
