@@ -1,4 +1,3 @@
-import Glibc
 import OrderStore
 import RedisClient
 import Shared
@@ -60,25 +59,25 @@ extension Command {
 
     /// The checksum of a backup, after checking that it is whole and ours.
     private static func proven(_ file: String) throws -> String {
+        let stated: String?
         let found: String
         do throws(FileError) {
-            let sum = try File.read(Checksum.path(of: file), limit: 4096)
-            guard let stated = Checksum.read(sum) else { throw FileError(code: EINVAL) }
+            stated = Checksum.read(try File.read(Checksum.path(of: file), limit: 4096))
             found = try File.sha256Hex(of: file)
-            guard found == stated else { throw FileError(code: EBADMSG) }
         } catch {
-            guard error.code == EBADMSG || error.code == EINVAL else {
-                throw CommandFailure("\(file) or \(Checksum.path(of: file)) can't be read: \(error)", ExitCode.noInput)
-            }
+            throw CommandFailure("\(file) or \(Checksum.path(of: file)) can't be read: \(error)", ExitCode.noInput)
+        }
+        guard found == stated else {
             throw CommandFailure("\(file) is not what \(Checksum.path(of: file)) says", ExitCode.data)
         }
+        let damage: String?
         do throws(StoreError) {
-            let damages = try StoreReader(path: file).damages()
-            guard let first = damages.first else { return found }
-            throw StoreError(code: 0, operation: "integrity_check", message: first)
+            damage = try StoreReader(path: file).damages().first
         } catch {
             throw CommandFailure("\(file) can't be used: \(error.message)", ExitCode.data)
         }
+        if let damage { throw CommandFailure("\(file) can't be used: \(damage)", ExitCode.data) }
+        return found
     }
 
     // MARK: What becomes of each sale
