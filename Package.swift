@@ -113,7 +113,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "SaleCtlTests",
-            dependencies: ["Operations", "OrderStore", "RedisClient", "SaleCtl", "Shared", "TestSupport"],
+            dependencies: ["EventLoop", "Operations", "OrderStore", "RedisClient", "SaleCtl", "Shared", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
             name: "StampedeTests", dependencies: ["Shared", "Stampede", "TestSupport"], swiftSettings: settings),
