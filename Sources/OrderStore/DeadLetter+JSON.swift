@@ -6,14 +6,14 @@ extension DeadLetter {
 
     /// Appends all members except the fields, without braces.
     package func append(to text: inout ByteBuffer) {
-        text.appendMember("sale", "\(sale)")
+        text.appendMember("sale", sale)
         text.appendMember("letter", streamID)
         text.appendMember("state", state)
         text.appendMember("reason", reason)
         text.appendMember("message", message)
         text.appendMember("stage", stage)
-        append("position", position, to: &text)
-        append("quantity", quantity, to: &text)
+        text.appendMember("position", position)
+        text.appendMember("quantity", quantity)
         text.appendMember("attempts", attempts)
         text.appendMember("first_failed_at", time: firstFailedAt)
         text.appendMember("last_failed_at", time: lastFailedAt)
@@ -21,10 +21,5 @@ extension DeadLetter {
         text.appendMember("release", release)
         text.appendMember("moved_at", time: movedAt)
         text.appendMember("resolved_at", time: resolvedAt)
-    }
-
-    private func append(_ name: StaticString, _ number: Int?, to text: inout ByteBuffer) {
-        text.appendMember(name)
-        if let number { text.append(decimal: number) } else { text.append("null") }
     }
 }

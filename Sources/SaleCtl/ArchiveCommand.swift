@@ -129,14 +129,12 @@ private struct Archiver {
             return Output.line(
                 "\(sale) is archived: \(stored.orders.count) orders in SQLite, \(bytes) bytes freed on Redis")
         }
-        var text = ByteBuffer(capacity: 256)
-        text.append("{")
-        text.appendMember("sale", "\(sale)")
-        text.appendMember("archived_at", time: stored.archivedAt)
-        text.appendMember("orders", stored.orders.count)
-        text.appendMember("bytes_freed", bytes)
-        text.append("}")
-        Output.line(text.string)
+        Output.json { text in
+            text.appendMember("sale", sale)
+            text.appendMember("archived_at", time: stored.archivedAt)
+            text.appendMember("orders", stored.orders.count)
+            text.appendMember("bytes_freed", bytes)
+        }
     }
 
     static func refuse(_ sale: SaleID, _ reasons: [String]) -> Int32 {

@@ -90,24 +90,19 @@ extension Command {
         _ verdict: String, _ attempts: Int, _ orders: Int, _ times: AnswerTimes, _ violations: [Violation],
         _ missed: [String]
     ) -> String {
-        var text = ByteBuffer(capacity: 1024)
-        text.append("{")
-        text.appendMember("verdict", verdict)
-        text.appendMember("attempts", attempts)
-        text.appendMember("orders", orders)
-        text.appendMember("slowest_answer_ms", times.slowestAnswer / 1_000_000)
-        text.appendMember("longest_silence_ms", times.longestSilence / 1_000_000)
-        text.appendMember("violations", each: violations) { text, violation in
-            text.append("{")
-            text.appendMember("invariant", violation.invariant.rawValue)
-            text.appendMember("message", violation.message)
-            text.appendMember("line")
-            if let line = violation.line { text.append(decimal: line) } else { text.append("null") }
-            text.append("}")
+        ByteBuffer.json { text in
+            text.appendMember("verdict", verdict)
+            text.appendMember("attempts", attempts)
+            text.appendMember("orders", orders)
+            text.appendMember("slowest_answer_ms", times.slowestAnswer / 1_000_000)
+            text.appendMember("longest_silence_ms", times.longestSilence / 1_000_000)
+            text.appendMember("violations", objects: violations) { text, violation in
+                text.appendMember("invariant", violation.invariant.rawValue)
+                text.appendMember("message", violation.message)
+                text.appendMember("line", violation.line)
+            }
+            text.appendMember("never_met", missed)
         }
-        text.appendMember("never_met", missed)
-        text.append("}")
-        return text.string
     }
 }
 

@@ -25,12 +25,10 @@ extension Command {
         let failover = PlannedFailover(name: name, sentinels: sentinels, endpoint: endpoint)
         let addresses = try failover.run { Output.error("salectl: \($0)") }
         if arguments.has("--json") {
-            var text = ByteBuffer(capacity: 128)
-            text.append("{")
-            text.appendMember("old_primary", "\(addresses.old)")
-            text.appendMember("new_primary", "\(addresses.new)")
-            text.append("}")
-            Output.line(text.string)
+            Output.json { text in
+                text.appendMember("old_primary", "\(addresses.old)")
+                text.appendMember("new_primary", "\(addresses.new)")
+            }
         } else {
             Output.print([("old_primary", "\(addresses.old)"), ("new_primary", "\(addresses.new)")])
         }

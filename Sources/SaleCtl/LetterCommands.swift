@@ -17,15 +17,7 @@ extension Command {
         let sale = try arguments.words.first.map { try Arguments.sale($0) }
         let letters = try select(arguments, sale, context)
         if arguments.has("--json") {
-            var text = ByteBuffer(capacity: 4096)
-            text.append("{")
-            text.appendMember("letters", each: letters) { text, letter in
-                text.append("{")
-                letter.append(to: &text)
-                text.append("}")
-            }
-            text.append("}")
-            Output.line(text.string)
+            Output.json { $0.appendMember("letters", objects: letters) { $1.append(to: &$0) } }
         } else {
             Output.print(
                 table: letters.map {
@@ -53,17 +45,12 @@ extension Command {
             throw CommandFailure("\(sale) has no dead letter \(id)", ExitCode.noInput)
         }
         if arguments.has("--json") {
-            var text = ByteBuffer(capacity: 4096)
-            text.append("{")
-            letter.append(to: &text)
-            text.appendMember("fields")
-            if let fields = letter.fields {
-                letter.append(fields.words, to: &text)
-            } else {
-                text.append("null")
+            Output.json { text in
+                letter.append(to: &text)
+                text.appendMember("fields")
+                guard let fields = letter.fields else { return text.append("null") }
+                text.append(each: fields.words) { $0.append(json: EscapedText.of($1)) }
             }
-            text.append("}")
-            Output.line(text.string)
         } else {
             Output.print(letter.lines)
             if letter.fields == nil { Output.line("the entry's fields are not in SQLite") }
@@ -100,14 +87,5 @@ extension DeadLetter {
             ("first_failed_at", firstFailedAt.rfc3339), ("last_failed_at", lastFailedAt.rfc3339), ("worker", worker),
             ("release", release), ("moved_at", movedAt?.rfc3339 ?? "-"), ("resolved_at", resolvedAt?.rfc3339 ?? "-"),
         ]
-    }
-
-    fileprivate func append(_ fields: [[UInt8]], to text: inout ByteBuffer) {
-        text.append("[")
-        for (index, field) in fields.enumerated() {
-            if index > 0 { text.append(",") }
-            text.append(json: EscapedText.of(field))
-        }
-        text.append("]")
     }
 }

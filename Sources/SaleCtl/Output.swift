@@ -21,6 +21,9 @@ enum Output {
     /// Prints a line at once, even into a pipe.
     static func line(_ text: String) { write(text + "\n") }
 
+    /// Prints a JSON object as a line; `members` appends its members.
+    static func json(_ members: (inout ByteBuffer) -> Void) { line(ByteBuffer.json(members)) }
+
     /// Prints text as it is; ends the program if nobody reads it.
     static func write(_ text: String) { text.withBytes { write($0) } }
 

@@ -54,37 +54,29 @@ extension Command {
     }
 
     private static func json(_ comparison: Comparison) -> String {
-        var text = ByteBuffer(capacity: 1024)
-        text.append("{")
-        text.appendMember("sale", "\(comparison.sale)")
-        text.appendMember("equal", comparison.isEqual)
-        text.appendMember("only_backlog", comparison.isOnlyBacklog)
-        text.appendMember("orders", comparison.orders)
-        text.appendMember("units", comparison.units)
-        text.appendMember("dead_letters", comparison.deadLetters)
-        text.appendMember("withheld", comparison.withheld)
-        text.appendMember("differences", comparison.differences.map(\.description))
-        text.appendMember("lines", each: comparison.lines) { text, line in
-            text.append("{")
-            text.appendMember("position", line.position)
-            append("redis", line.redis, to: &text)
-            append("sqlite", line.sqlite, to: &text)
-            text.appendMember("dead_letter", line.isDeadLetter)
-            text.append("}")
+        ByteBuffer.json { text in
+            text.appendMember("sale", comparison.sale)
+            text.appendMember("equal", comparison.isEqual)
+            text.appendMember("only_backlog", comparison.isOnlyBacklog)
+            text.appendMember("orders", comparison.orders)
+            text.appendMember("units", comparison.units)
+            text.appendMember("dead_letters", comparison.deadLetters)
+            text.appendMember("withheld", comparison.withheld)
+            text.appendMember("differences", comparison.differences.map(\.description))
+            text.appendMember("lines", objects: comparison.lines) { text, line in
+                text.appendMember("position", line.position)
+                text.appendMember("redis", object: line.redis, append)
+                text.appendMember("sqlite", object: line.sqlite, append)
+                text.appendMember("dead_letter", line.isDeadLetter)
+            }
         }
-        text.append("}")
-        return text.string
     }
 
-    private static func append(_ name: StaticString, _ side: Comparison.Content?, to text: inout ByteBuffer) {
-        text.appendMember(name)
-        guard let side else { return text.append("null") }
-        text.append("{")
+    private static func append(to text: inout ByteBuffer, _ side: Comparison.Content) {
         text.appendMember("buyer", side.buyer)
         text.appendMember("key", side.key)
         text.appendMember("quantity", side.quantity)
         text.appendMember("secured_at", time: side.securedAt)
         text.appendMember("epoch", side.epoch)
-        text.append("}")
     }
 }

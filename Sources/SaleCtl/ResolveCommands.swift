@@ -96,19 +96,17 @@ extension Command {
             (outcome, results.count { $0.outcome == outcome })
         }
         if arguments.has("--json") {
-            var text = ByteBuffer(capacity: 4096)
-            text.append("{")
-            text.appendMember("dry_run", arguments.has("--dry-run"))
-            text.appendMember("letters", results.count)
-            for (outcome, count) in sums {
-                text.append(",")
-                text.append(json: outcome.rawValue)
-                text.append(":")
-                text.append(decimal: count)
+            return Output.json { text in
+                text.appendMember("dry_run", arguments.has("--dry-run"))
+                text.appendMember("letters", results.count)
+                for (outcome, count) in sums {
+                    text.append(",")
+                    text.append(json: outcome.rawValue)
+                    text.append(":")
+                    text.append(decimal: count)
+                }
+                text.appendMember("results", objects: results) { $1.append(to: &$0) }
             }
-            text.appendMember("results", each: results) { $1.append(to: &$0) }
-            text.append("}")
-            return Output.line(text.string)
         }
         Output.print(
             table: results.map { [$0.id, $0.outcome.rawValue, EscapedText.of(Array($0.message.utf8))] },

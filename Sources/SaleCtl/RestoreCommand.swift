@@ -108,20 +108,15 @@ extension Command {
                     [row.sale, "\(row.orders)", "\(row.position)", row.redis.map { "\($0)" } ?? "-", row.note]
                 }, headings: ["SALE", "ORDERS", "POSITION", "REDIS", "NOTE"])
         }
-        var text = ByteBuffer(capacity: 1024)
-        text.append("{")
-        text.appendMember("sales", each: rows) { text, row in
-            text.append("{")
-            text.appendMember("sale", row.sale)
-            text.appendMember("orders", row.orders)
-            text.appendMember("position", row.position)
-            text.appendMember("redis_position")
-            if let position = row.redis { text.append(decimal: position) } else { text.append("null") }
-            text.appendMember("note", row.note)
-            text.append("}")
+        Output.json { text in
+            text.appendMember("sales", objects: rows) { text, row in
+                text.appendMember("sale", row.sale)
+                text.appendMember("orders", row.orders)
+                text.appendMember("position", row.position)
+                text.appendMember("redis_position", row.redis)
+                text.appendMember("note", row.note)
+            }
         }
-        text.append("}")
-        Output.line(text.string)
     }
 
     private static func note(_ stored: StoredNumbers, _ live: SaleStatus?, archivedOnRedis: Bool) -> String {

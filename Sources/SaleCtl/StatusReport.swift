@@ -76,14 +76,10 @@ struct StatusReport {
 
     // MARK: For programs
 
-    var json: String {
-        var text = ByteBuffer(capacity: 512)
-        append(to: &text)
-        return text.string
-    }
+    var json: String { ByteBuffer.json(append) }
 
+    /// Appends all members, without braces.
     func append(to json: inout ByteBuffer) {
-        json.append("{")
         for (name, value) in members {
             switch value {
             case .text(let text): json.appendMember(name, text)
@@ -92,29 +88,20 @@ struct StatusReport {
             case .time(let time): json.appendMember(name, time: time)
             }
         }
-        append(queue, to: &json)
-        json.appendMember("lost", each: losses) { json, loss in
-            json.append("{")
+        json.appendMember("queue", object: queue) { json, queue in
+            json.appendMember("rate", queue.room.schedule.last.rate)
+            json.appendMember("paused", queue.room.schedule.last.isPaused)
+            json.appendMember("turn_window_ms", queue.room.turnWindowMilliseconds)
+            json.appendMember("schedule", queue.room.schedule.text)
+            json.appendMember("joined", queue.joined)
+            json.appendMember("admitted_through", queue.admittedThrough(at: queue.readAt))
+            json.appendMember("waiting", queue.waiting)
+        }
+        json.appendMember("lost", objects: losses) { json, loss in
             json.appendMember("first_position", loss.positions.lowerBound)
             json.appendMember("last_position", loss.positions.upperBound)
             json.appendMember("units", loss.units)
             json.appendMember("released", loss.isReleased)
-            json.append("}")
         }
-        json.append("}")
-    }
-
-    private func append(_ queue: QueueStatus?, to json: inout ByteBuffer) {
-        json.appendMember("queue")
-        guard let queue else { return json.append("null") }
-        json.append("{")
-        json.appendMember("rate", queue.room.schedule.last.rate)
-        json.appendMember("paused", queue.room.schedule.last.isPaused)
-        json.appendMember("turn_window_ms", queue.room.turnWindowMilliseconds)
-        json.appendMember("schedule", queue.room.schedule.text)
-        json.appendMember("joined", queue.joined)
-        json.appendMember("admitted_through", queue.admittedThrough(at: queue.readAt))
-        json.appendMember("waiting", queue.waiting)
-        json.append("}")
     }
 }

@@ -120,7 +120,7 @@ final class Worker {
         }
         try reader.begin(sale, after: store.lastStreamID(sale) ?? "0-0", on: redis)
         guard asideUntil[sale] == nil else { return }
-        log.write(.info, "sale_found") { $0.appendMember("sale", "\(sale)") }
+        log.write(.info, "sale_found") { $0.appendMember("sale", sale) }
     }
 
     /// Works on one sale so that its trouble stays its own: a key of another type, or a reply that can't be used, sets
@@ -132,7 +132,7 @@ final class Worker {
         } catch let error as RedisError where error.code == .other || error.code == .unexpectedReply {
             if asideUntil.updateValue(now.advanced(milliseconds: Self.asideMilliseconds), forKey: sale) == nil {
                 log.write(.error, "sale_set_aside") {
-                    $0.appendMember("sale", "\(sale)")
+                    $0.appendMember("sale", sale)
                     $0.appendMember("message", error.description)
                     $0.appendMember("hint", "it is tried again every second; the other sales go on")
                 }
@@ -147,7 +147,7 @@ final class Worker {
             return
         }
         asideUntil[sale] = nil
-        log.write(.info, "sale_recovered") { $0.appendMember("sale", "\(sale)") }
+        log.write(.info, "sale_recovered") { $0.appendMember("sale", sale) }
     }
 
     /// Brings back sales that SQLite has and Redis has forgotten.
@@ -156,7 +156,7 @@ final class Worker {
         for sale in missing {
             if !lost.contains(sale) {
                 log.write(.error, "sale_lost") {
-                    $0.appendMember("sale", "\(sale)")
+                    $0.appendMember("sale", sale)
                     $0.appendMember("hint", "Redis has forgotten it; it is completed from SQLite")
                 }
             }
