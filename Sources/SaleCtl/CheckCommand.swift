@@ -6,7 +6,6 @@ import Shared
 
 extension Command {
     private static let logBytesMax = 4 << 30
-    private static let shownMax = 20
 
     static let check = Command(
         "check", "ID --log FILE [--stock N] [--met FAULT[,FAULT…]] [--json]",
@@ -55,10 +54,7 @@ extension Command {
                 ("slowest answer", "\(times.slowestAnswer / 1_000_000) ms"),
                 ("longest silence", "\(times.longestSilence / 1_000_000) ms"), ("violations", "\(violations.count)"),
             ])
-            for violation in violations.prefix(shownMax) { Output.line("  \(violation)") }
-            if violations.count > shownMax {
-                Output.line("  … and \(violations.count - shownMax) more (--json lists all)")
-            }
+            Output.list(violations.map { "\($0)" })
             for name in missed { Output.line("  the run never met: \(name)") }
         }
         if !violations.isEmpty { return ExitCode.negative }

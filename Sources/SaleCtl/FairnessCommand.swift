@@ -3,7 +3,6 @@ import Shared
 
 extension Command {
     private static let logsMax = 64
-    private static let shownMax = 20
 
     static let fairness = Command(
         "fairness", "LOG … [--json]", "Shows from stampede's logs how fair a sale was to its buyers.",
@@ -47,11 +46,11 @@ extension Command {
         lines.append(("busiest_second", "\(fairness.busiestSecond)"))
         Output.print(lines)
         let inversions = (fairness.tickets?.inversions ?? []) + fairness.units.inversions
-        for inversion in inversions.prefix(shownMax) {
-            let place = "line \(inversion.line) of \(logs[inversion.log])"
-            Output.line("  position \(inversion.position), asked for when \(inversion.answered) was known (\(place))")
-        }
-        if inversions.count > shownMax { Output.line("  … and \(inversions.count - shownMax) more (--json lists all)") }
+        Output.list(
+            inversions.map { inversion in
+                let place = "line \(inversion.line) of \(logs[inversion.log])"
+                return "position \(inversion.position), asked for when \(inversion.answered) was known (\(place))"
+            })
     }
 
     fileprivate static func milliseconds(_ nanoseconds: Int) -> String {

@@ -21,34 +21,16 @@ struct StatusReport {
     /// Its state. `archived` and `fenced` come before any other: such a sale sells nothing.
     var state: String { archivedAt != nil ? "archived" : served ? status.state.rawValue : "fenced" }
 
-    private enum Value {
-        case text(String)
-        case number(Int)
-        case flag(Bool)
-        case time(UnixMilliseconds?)
-
-        /// The value for people.
-        var text: String {
-            switch self {
-            case .text(let text): text
-            case .number(let number): "\(number)"
-            case .flag(let flag): flag ? "yes" : "no"
-            case .time(let time): time?.rfc3339 ?? "-"
-            }
-        }
-    }
-
-    /// Names and values, in the order of both reports.
-    private var members: [(name: StaticString, value: Value)] {
+    private var figures: Figures {
         [
-            ("sale", .text("\(status.sale)")), ("title", .text(status.title)), ("state", .text(state)),
-            ("stock", .number(status.stockTotal)), ("sold", .number(sold)), ("remaining", .number(status.remaining)),
-            ("position", .number(status.position)), ("persisted", .number(status.persistedPosition)),
-            ("backlog", .number(backlog)), ("dead_letters", .number(deadLetters)),
-            ("max_per_buyer", .number(status.maxPerBuyer)), ("opens_at", .time(status.opensAt)),
-            ("closes_at", .time(status.closesAt)), ("paused", .flag(status.paused)), ("epoch", .number(status.epoch)),
-            ("uuid", .text(status.uuid)), ("serving_run_id", .text(status.servingRunID)),
-            ("redis_time", .time(status.readAt)), ("archived_at", .time(archivedAt)),
+            "sale": .text("\(status.sale)"), "title": .text(status.title), "state": .text(state),
+            "stock": .number(status.stockTotal), "sold": .number(sold), "remaining": .number(status.remaining),
+            "position": .number(status.position), "persisted": .number(status.persistedPosition),
+            "backlog": .number(backlog), "dead_letters": .number(deadLetters),
+            "max_per_buyer": .number(status.maxPerBuyer), "opens_at": .time(status.opensAt),
+            "closes_at": .time(status.closesAt), "paused": .flag(status.paused), "epoch": .number(status.epoch),
+            "uuid": .text(status.uuid), "serving_run_id": .text(status.servingRunID),
+            "redis_time": .time(status.readAt), "archived_at": .time(archivedAt),
         ]
     }
 
@@ -62,7 +44,7 @@ struct StatusReport {
                     + (loss.isReleased ? "released" : "withheld")
             )
         }
-        return members.map { (name: "\($0.name)", value: $0.value.text) } + waitingRoom + lost
+        return figures.lines + waitingRoom + lost
     }
 
     private var waitingRoom: [(name: String, value: String)] {
@@ -80,14 +62,7 @@ struct StatusReport {
 
     /// Appends all members, without braces.
     func append(to json: inout ByteBuffer) {
-        for (name, value) in members {
-            switch value {
-            case .text(let text): json.appendMember(name, text)
-            case .number(let number): json.appendMember(name, number)
-            case .flag(let flag): json.appendMember(name, flag)
-            case .time(let time): json.appendMember(name, time: time)
-            }
-        }
+        figures.append(to: &json)
         json.appendMember("queue", object: queue) { json, queue in
             json.appendMember("rate", queue.room.schedule.last.rate)
             json.appendMember("paused", queue.room.schedule.last.isPaused)

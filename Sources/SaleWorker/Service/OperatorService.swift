@@ -86,7 +86,7 @@ final class OperatorService: HTTPHandler {
             respond(exchange) { $0.appendMember("orders", objects: orders) { Self.append($1, to: &$0) } }
         case .deadLetters(let sale):
             let letters = try store.deadLetters(of: sale).prefix(Self.lettersMax)
-            respond(exchange) { $0.appendMember("letters", objects: letters) { $1.append(to: &$0) } }
+            respond(exchange) { $0.appendMember("letters", objects: letters) { $1.figures.append(to: &$0) } }
         case .operations: operate(request, exchange)
         case .soldPerSecond(let sale):
             let seconds = try store.soldPerSecond(in: sale, limit: Self.secondsMax)
