@@ -115,7 +115,7 @@ let package = Package(
         .testTarget(
             name: "SaleCtlTests",
             dependencies: [
-                "LuaScripts", "Operations", "OrderStore", "RedisClient", "SaleCtl", "Shared", "TestSupport",
+                "EventLoop", "LuaScripts", "Operations", "OrderStore", "RedisClient", "SaleCtl", "Shared", "TestSupport",
             ],
             swiftSettings: settings),
         .testTarget(

@@ -9,11 +9,7 @@ package struct DeadLetterResults: Equatable, Sendable {
     package init(_ results: [DeadLetterResult]) { self.results = results }
 
     package var json: String {
-        var text = ByteBuffer(capacity: 1024)
-        text.append("{")
-        text.appendMember("results", each: results) { $1.append(to: &$0) }
-        text.append("}")
-        return text.string
+        ByteBuffer.json { $0.appendMember("results", objects: results) { $1.append(to: &$0) } }
     }
 
     /// nil for any other text.
@@ -54,12 +50,11 @@ package struct DeadLetterResults: Equatable, Sendable {
 }
 
 extension DeadLetterResult {
+    /// Appends all members, without braces.
     package func append(to text: inout ByteBuffer) {
-        text.append("{")
         text.appendMember("id", id)
         text.appendMember("outcome", outcome.rawValue)
         text.appendMember("message", message)
         if let resolution { text.appendMember("resolution", resolution.rawValue) }
-        text.append("}")
     }
 }

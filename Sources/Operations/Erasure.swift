@@ -111,13 +111,11 @@ struct Erasure {
     }
 
     private func json(_ name: String, _ counts: (orders: Int, letters: Int)) -> String {
-        var text = ByteBuffer(capacity: 128)
-        text.append("{")
-        text.appendMember("erased", name)
-        text.appendMember("orders", counts.orders)
-        text.appendMember("dead_letters", counts.letters)
-        text.append("}")
-        return text.string
+        ByteBuffer.json { text in
+            text.appendMember("erased", name)
+            text.appendMember("orders", counts.orders)
+            text.appendMember("dead_letters", counts.letters)
+        }
     }
 }
 

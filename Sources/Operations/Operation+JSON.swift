@@ -8,24 +8,22 @@ extension Operation {
 
     /// The body of the request to the worker.
     package var json: String {
-        var text = ByteBuffer(capacity: 1024)
-        text.append("{")
-        switch self {
-        case .redrive(let letters): append("redrive", letters, to: &text)
-        case .discard(let letters): append("discard", letters, to: &text)
-        case .erase(let sale, let buyer, let reason):
-            text.appendMember("operation", "erase")
-            text.appendMember("sale", "\(sale)")
-            text.appendMember("buyer", buyer)
-            text.appendMember("reason", reason)
+        ByteBuffer.json { text in
+            switch self {
+            case .redrive(let letters): append("redrive", letters, to: &text)
+            case .discard(let letters): append("discard", letters, to: &text)
+            case .erase(let sale, let buyer, let reason):
+                text.appendMember("operation", "erase")
+                text.appendMember("sale", sale)
+                text.appendMember("buyer", buyer)
+                text.appendMember("reason", reason)
+            }
         }
-        text.append("}")
-        return text.string
     }
 
     private func append(_ name: String, _ letters: DeadLetters, to text: inout ByteBuffer) {
         text.appendMember("operation", name)
-        text.appendMember("sale", "\(letters.sale)")
+        text.appendMember("sale", letters.sale)
         text.appendMember("ids", letters.ids)
         text.appendMember("reason", letters.reason)
         text.appendMember("dry_run", letters.isRehearsal)

@@ -28,17 +28,12 @@ extension ByteBuffer {
 
     /// Appends the member `orders`; `positions` is like `3,17`.
     mutating func appendOrders(_ sale: SaleID, positions: String) {
-        appendMember("orders")
-        append("[")
-        var first = true
-        for position in positions.split(separator: ",") {
-            append(first ? "\"" : ",\"")
-            first = false
-            append(sale)
-            append("-")
-            append(String(position))
-            append("\"")
+        appendMember("orders", each: positions.split(separator: ",")) { text, position in
+            text.append("\"")
+            text.append(sale)
+            text.append("-")
+            text.append(String(position))
+            text.append("\"")
         }
-        append("]")
     }
 }

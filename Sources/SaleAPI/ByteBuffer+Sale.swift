@@ -4,9 +4,8 @@ import Shared
 extension ByteBuffer {
     /// Appends a sale as anyone may see it. Without `serverTime` this is the part that its entity tag covers.
     mutating func append(_ status: SaleStatus, serverTime: UnixMilliseconds?) {
-        append("{\"sale\":\"")
-        append(status.sale)
-        append("\"")
+        append("{")
+        appendMember("sale", status.sale)
         appendMember("title", status.title)
         appendMember("state", status.state.rawValue)
         appendMember("opens_at", time: status.opensAt)

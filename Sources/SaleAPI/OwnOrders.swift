@@ -76,13 +76,12 @@ final class OwnOrders {
 
     private func list(_ found: LookupReply, _ sale: SaleID, _ exchange: Exchange) {
         server.respond(exchange, .ok, headers: appendPrivate) { body in
-            body.append("{\"orders\":[")
-            for (index, win) in found.wins.enumerated() {
-                if index > 0 { body.append(",") }
-                body.append(sale, win, persisted: found.persisted)
-                body.append("}")
+            body.appendObject { body in
+                body.appendMember("orders", each: found.wins) { text, win in
+                    text.append(sale, win, persisted: found.persisted)
+                    text.append("}")
+                }
             }
-            body.append("]}")
         }
     }
 
@@ -110,7 +109,7 @@ final class OwnOrders {
         guard let pseudonym = Pseudonym(key: found.pseudonymKey), !found.uuid.isEmpty else {
             // The order counts without a receipt.
             log.write(.error, "receipt_unsigned") {
-                $0.appendMember("sale", question.sale.description)
+                $0.appendMember("sale", question.sale)
                 $0.appendMember("reason", "Redis has no uuid or no usable pseudonym_key of it")
             }
             return nil

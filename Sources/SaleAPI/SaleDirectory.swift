@@ -160,12 +160,9 @@ final class SaleDirectory {
             question.exchange, tag: EntityTags.tag(of: essence.bytes), maxAgeSeconds: 1, unless: question.conditions
         ) { body in
             guard question.sale == nil else { return body.append(sales[0], serverTime: sales[0].readAt) }
-            body.append("{\"sales\":[")
-            for (index, status) in sales.enumerated() {
-                if index > 0 { body.append(",") }
-                body.append(status, serverTime: status.readAt)
+            body.appendObject { body in
+                body.appendMember("sales", each: sales) { $0.append($1, serverTime: $1.readAt) }
             }
-            body.append("]}")
         }
     }
 }

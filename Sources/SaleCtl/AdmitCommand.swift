@@ -46,12 +46,7 @@ enum AdmissionArgument {
 
     /// The turns a second of `2000/s`.
     static func rate(_ text: String) throws(Arguments.UsageError) -> Int {
-        let number = text.hasSuffix("/s") ? String(text.dropLast(2)).withBytes({ $0.decimal }) : nil
-        guard let number, (1...Limits.admissionRateMax).contains(number) else {
-            throw Arguments.UsageError(
-                "\"\(text)\" is no rate: it must be like 2000/s, from 1/s to \(Limits.admissionRateMax)/s")
-        }
-        return number
+        try Arguments.rate(text, upTo: Limits.admissionRateMax)
     }
 
     /// The waiting room that `--admit` and `--turn-window` ask for; nil if none.

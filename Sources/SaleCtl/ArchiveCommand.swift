@@ -1,4 +1,4 @@
-import Glibc
+import EventLoop
 import OrderStore
 import Reconciliation
 import RedisClient
@@ -68,8 +68,6 @@ extension Command {
 
 /// The steps of archiving one sale.
 private struct Archiver {
-    private static let pollMicroseconds: UInt32 = 50_000
-
     let sale: SaleID
     let redis: BlockingRedis
     let reader: StoreReader
@@ -94,24 +92,24 @@ private struct Archiver {
 
     /// Waits until the worker has stored the archive event and acknowledged it.
     func awaitStored(_ id: String, milliseconds: Int) throws {
-        let begun = UnixMilliseconds.now.value
+        let begun = Instant.now
         var reportedSeconds = 0
-        while true {
+        let isStored = try Poll.until(begun.advanced(milliseconds: milliseconds)) {
             if let mark = try reader.archiveMark(of: sale), mark.archivedAt != nil, mark.lastStreamID >= StreamID(id),
                 try redis.unacknowledged(sale) == 0
             {
-                return
+                return true
             }
-            let waited = UnixMilliseconds.now.value - begun
-            guard waited < milliseconds else {
-                let sentence = "the worker has not stored it within \(waited / 1000) s (is it running?)"
-                throw CommandFailure(sentence, ExitCode.temporaryFailure)
+            let seconds = Instant.now.microseconds(since: begun) / 1_000_000
+            if seconds > reportedSeconds {
+                reportedSeconds = seconds
+                Output.error("salectl: waiting for the worker to store it, \(seconds) s")
             }
-            if waited / 1000 > reportedSeconds {
-                reportedSeconds = waited / 1000
-                Output.error("salectl: waiting for the worker to store it, \(reportedSeconds) s")
-            }
-            usleep(Self.pollMicroseconds)
+            return false
+        }
+        guard isStored else {
+            let sentence = "the worker has not stored it within \(milliseconds / 1000) s (is it running?)"
+            throw CommandFailure(sentence, ExitCode.temporaryFailure)
         }
     }
 
@@ -131,14 +129,12 @@ private struct Archiver {
             return Output.line(
                 "\(sale) is archived: \(stored.orders.count) orders in SQLite, \(bytes) bytes freed on Redis")
         }
-        var text = ByteBuffer(capacity: 256)
-        text.append("{")
-        text.appendMember("sale", "\(sale)")
-        text.appendMember("archived_at", time: stored.archivedAt)
-        text.appendMember("orders", stored.orders.count)
-        text.appendMember("bytes_freed", bytes)
-        text.append("}")
-        Output.line(text.string)
+        Output.json { text in
+            text.appendMember("sale", sale)
+            text.appendMember("archived_at", time: stored.archivedAt)
+            text.appendMember("orders", stored.orders.count)
+            text.appendMember("bytes_freed", bytes)
+        }
     }
 
     static func refuse(_ sale: SaleID, _ reasons: [String]) -> Int32 {

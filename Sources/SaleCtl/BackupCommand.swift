@@ -59,22 +59,18 @@ extension Command {
             }
             return
         }
-        var text = ByteBuffer(capacity: 1024)
-        text.append("{")
-        text.appendMember("file", file)
-        text.appendMember("bytes", bytes)
-        text.appendMember("sha256", checksum)
-        text.appendMember("orders", orders)
-        text.appendMember("sales", each: sales) { text, sale in
-            text.append("{")
-            text.appendMember("sale", "\(sale.sale)")
-            text.appendMember("orders", sale.orders)
-            text.appendMember("position", sale.persistedPosition)
-            text.appendMember("last_stream_id", "\(sale.lastStreamID)")
-            text.append("}")
+        Output.json { text in
+            text.appendMember("file", file)
+            text.appendMember("bytes", bytes)
+            text.appendMember("sha256", checksum)
+            text.appendMember("orders", orders)
+            text.appendMember("sales", objects: sales) { text, sale in
+                text.appendMember("sale", sale.sale)
+                text.appendMember("orders", sale.orders)
+                text.appendMember("position", sale.persistedPosition)
+                text.appendMember("last_stream_id", "\(sale.lastStreamID)")
+            }
         }
-        text.append("}")
-        Output.line(text.string)
     }
 }
 

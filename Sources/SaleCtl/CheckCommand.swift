@@ -6,7 +6,6 @@ import Shared
 
 extension Command {
     private static let logBytesMax = 4 << 30
-    private static let shownMax = 20
 
     static let check = Command(
         "check", "ID --log FILE [--stock N] [--met FAULT[,FAULT…]] [--json]",
@@ -55,10 +54,7 @@ extension Command {
                 ("slowest answer", "\(times.slowestAnswer / 1_000_000) ms"),
                 ("longest silence", "\(times.longestSilence / 1_000_000) ms"), ("violations", "\(violations.count)"),
             ])
-            for violation in violations.prefix(shownMax) { Output.line("  \(violation)") }
-            if violations.count > shownMax {
-                Output.line("  … and \(violations.count - shownMax) more (--json lists all)")
-            }
+            Output.list(violations.map { "\($0)" })
             for name in missed { Output.line("  the run never met: \(name)") }
         }
         if !violations.isEmpty { return ExitCode.negative }
@@ -90,24 +86,19 @@ extension Command {
         _ verdict: String, _ attempts: Int, _ orders: Int, _ times: AnswerTimes, _ violations: [Violation],
         _ missed: [String]
     ) -> String {
-        var text = ByteBuffer(capacity: 1024)
-        text.append("{")
-        text.appendMember("verdict", verdict)
-        text.appendMember("attempts", attempts)
-        text.appendMember("orders", orders)
-        text.appendMember("slowest_answer_ms", times.slowestAnswer / 1_000_000)
-        text.appendMember("longest_silence_ms", times.longestSilence / 1_000_000)
-        text.appendMember("violations", each: violations) { text, violation in
-            text.append("{")
-            text.appendMember("invariant", violation.invariant.rawValue)
-            text.appendMember("message", violation.message)
-            text.appendMember("line")
-            if let line = violation.line { text.append(decimal: line) } else { text.append("null") }
-            text.append("}")
+        ByteBuffer.json { text in
+            text.appendMember("verdict", verdict)
+            text.appendMember("attempts", attempts)
+            text.appendMember("orders", orders)
+            text.appendMember("slowest_answer_ms", times.slowestAnswer / 1_000_000)
+            text.appendMember("longest_silence_ms", times.longestSilence / 1_000_000)
+            text.appendMember("violations", objects: violations) { text, violation in
+                text.appendMember("invariant", violation.invariant.rawValue)
+                text.appendMember("message", violation.message)
+                text.appendMember("line", violation.line)
+            }
+            text.appendMember("never_met", missed)
         }
-        text.appendMember("never_met", missed)
-        text.append("}")
-        return text.string
     }
 }
 

@@ -1,5 +1,4 @@
 import EventLoop
-import Glibc
 import RedisClient
 import Shared
 
@@ -12,16 +11,16 @@ extension Command {
     /// How long a fenced sale is waited for: after a failover, the worker lifts the fence within some three seconds, and
     /// whoever stops a sale should not have to guess when.
     private static let fenceMilliseconds = 10_000
-    private static let pollMilliseconds = 50
 
     /// Makes a change, and again while it is refused because the sale is fenced.
     private static func whenCompared(_ sale: SaleID, _ change: () throws -> ChangeRefusal?) throws -> ChangeRefusal? {
         let end = Instant.now.advanced(milliseconds: fenceMilliseconds)
         var refusal = try change()
-        if refusal == .fenced { Output.error("salectl: \(sale) is fenced: waiting for the worker to compare it") }
-        while refusal == .fenced, Instant.now < end {
-            usleep(UInt32(pollMilliseconds * 1000))
+        guard refusal == .fenced else { return refusal }
+        Output.error("salectl: \(sale) is fenced: waiting for the worker to compare it")
+        try Poll.until(end) {
             refusal = try change()
+            return refusal != .fenced
         }
         return refusal
     }

@@ -247,17 +247,13 @@ private struct Doctor {
     // MARK: JSON
 
     var json: String {
-        var text = ByteBuffer(capacity: 2048)
-        text.append("{")
-        text.appendMember("healthy", isHealthy)
-        text.appendMember("findings", each: findings) { text, finding in
-            text.append("{")
-            text.appendMember("verdict", finding.verdict.rawValue)
-            text.appendMember("subject", finding.subject)
-            text.appendMember("detail", finding.detail)
-            text.append("}")
+        ByteBuffer.json { text in
+            text.appendMember("healthy", isHealthy)
+            text.appendMember("findings", objects: findings) { text, finding in
+                text.appendMember("verdict", finding.verdict.rawValue)
+                text.appendMember("subject", finding.subject)
+                text.appendMember("detail", finding.detail)
+            }
         }
-        text.append("}")
-        return text.string
     }
 }

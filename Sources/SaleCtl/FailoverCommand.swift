@@ -24,16 +24,10 @@ extension Command {
         }
         let failover = PlannedFailover(name: name, sentinels: sentinels, endpoint: endpoint)
         let addresses = try failover.run { Output.error("salectl: \($0)") }
-        if arguments.has("--json") {
-            var text = ByteBuffer(capacity: 128)
-            text.append("{")
-            text.appendMember("old_primary", "\(addresses.old)")
-            text.appendMember("new_primary", "\(addresses.new)")
-            text.append("}")
-            Output.line(text.string)
-        } else {
-            Output.print([("old_primary", "\(addresses.old)"), ("new_primary", "\(addresses.new)")])
-        }
+        let figures: Figures = [
+            "old_primary": .text("\(addresses.old)"), "new_primary": .text("\(addresses.new)"),
+        ]
+        if arguments.has("--json") { Output.json(figures.append) } else { Output.print(figures.lines) }
         return ExitCode.ok
     }
 }

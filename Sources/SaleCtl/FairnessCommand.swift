@@ -3,7 +3,6 @@ import Shared
 
 extension Command {
     private static let logsMax = 64
-    private static let shownMax = 20
 
     static let fairness = Command(
         "fairness", "LOG … [--json]", "Shows from stampede's logs how fair a sale was to its buyers.",
@@ -47,11 +46,11 @@ extension Command {
         lines.append(("busiest_second", "\(fairness.busiestSecond)"))
         Output.print(lines)
         let inversions = (fairness.tickets?.inversions ?? []) + fairness.units.inversions
-        for inversion in inversions.prefix(shownMax) {
-            let place = "line \(inversion.line) of \(logs[inversion.log])"
-            Output.line("  position \(inversion.position), asked for when \(inversion.answered) was known (\(place))")
-        }
-        if inversions.count > shownMax { Output.line("  … and \(inversions.count - shownMax) more (--json lists all)") }
+        Output.list(
+            inversions.map { inversion in
+                let place = "line \(inversion.line) of \(logs[inversion.log])"
+                return "position \(inversion.position), asked for when \(inversion.answered) was known (\(place))"
+            })
     }
 
     fileprivate static func milliseconds(_ nanoseconds: Int) -> String {
@@ -68,45 +67,33 @@ extension Fairness.Queue {
         ]
     }
 
+    /// Appends all members, without braces.
     fileprivate func append(_ logs: [String], to text: inout ByteBuffer) {
-        text.append("{")
         text.appendMember("count", count)
-        text.appendMember("inversions", each: inversions) { text, inversion in
-            text.append("{")
+        text.appendMember("inversions", objects: inversions) { text, inversion in
             text.appendMember("log", logs[inversion.log])
             text.appendMember("line", inversion.line)
             text.appendMember("position", inversion.position)
             text.appendMember("answered", inversion.answered)
-            text.append("}")
         }
         text.appendMember("overtaken", overtaken)
         text.appendMember("largest_lead_ns", largestLead)
-        text.append("}")
     }
 }
 
 extension Fairness {
     fileprivate func json(_ logs: [String]) -> String {
-        var text = ByteBuffer(capacity: 1024)
-        text.append("{")
-        text.appendMember("tickets")
-        if let tickets { tickets.append(logs, to: &text) } else { text.append("null") }
-        text.appendMember("units")
-        units.append(logs, to: &text)
-        text.appendMember("cut")
-        if let cut {
-            text.append("{")
-            text.appendMember("last_position", cut.lastPosition)
-            text.appendMember("sold_out_after_ns", cut.soldOutAfter)
-            text.appendMember("missed_it", cut.missedIt)
-            text.appendMember("missed_it_by_ns", cut.largestLead)
-            text.appendMember("won_after_sold_out", cut.wonAfter)
-            text.append("}")
-        } else {
-            text.append("null")
+        ByteBuffer.json { text in
+            text.appendMember("tickets", object: tickets) { $1.append(logs, to: &$0) }
+            text.appendMember("units", object: units) { $1.append(logs, to: &$0) }
+            text.appendMember("cut", object: cut) { text, cut in
+                text.appendMember("last_position", cut.lastPosition)
+                text.appendMember("sold_out_after_ns", cut.soldOutAfter)
+                text.appendMember("missed_it", cut.missedIt)
+                text.appendMember("missed_it_by_ns", cut.largestLead)
+                text.appendMember("won_after_sold_out", cut.wonAfter)
+            }
+            text.appendMember("busiest_second", busiestSecond)
         }
-        text.appendMember("busiest_second", busiestSecond)
-        text.append("}")
-        return text.string
     }
 }

@@ -105,18 +105,14 @@ extension Command {
     }
 
     private static func json(_ audit: LedgerAudit, _ receipts: Int, _ faults: [String]) -> String {
-        var text = ByteBuffer(capacity: 512)
-        text.append("{")
-        text.appendMember("whole", faults.isEmpty)
-        text.appendMember("entries", audit.chain.seq)
-        text.appendMember("orders", audit.orders.count)
-        text.appendMember("receipts", receipts)
-        text.appendMember("first_bad_entry")
-        if let seq = audit.fault?.seq { text.append(decimal: seq) } else { text.append("null") }
-        text.appendMember("first_bad_position")
-        if let position = audit.fault?.position { text.append(decimal: position) } else { text.append("null") }
-        text.appendMember("faults", faults)
-        text.append("}")
-        return text.string
+        ByteBuffer.json { text in
+            text.appendMember("whole", faults.isEmpty)
+            text.appendMember("entries", audit.chain.seq)
+            text.appendMember("orders", audit.orders.count)
+            text.appendMember("receipts", receipts)
+            text.appendMember("first_bad_entry", audit.fault?.seq)
+            text.appendMember("first_bad_position", audit.fault?.position)
+            text.appendMember("faults", faults)
+        }
     }
 }

@@ -17,15 +17,7 @@ extension Command {
         let sale = try arguments.words.first.map { try Arguments.sale($0) }
         let letters = try select(arguments, sale, context)
         if arguments.has("--json") {
-            var text = ByteBuffer(capacity: 4096)
-            text.append("{")
-            text.appendMember("letters", each: letters) { text, letter in
-                text.append("{")
-                letter.append(to: &text)
-                text.append("}")
-            }
-            text.append("}")
-            Output.line(text.string)
+            Output.json { $0.appendMember("letters", objects: letters) { $1.figures.append(to: &$0) } }
         } else {
             Output.print(
                 table: letters.map {
@@ -53,19 +45,14 @@ extension Command {
             throw CommandFailure("\(sale) has no dead letter \(id)", ExitCode.noInput)
         }
         if arguments.has("--json") {
-            var text = ByteBuffer(capacity: 4096)
-            text.append("{")
-            letter.append(to: &text)
-            text.appendMember("fields")
-            if let fields = letter.fields {
-                letter.append(fields.words, to: &text)
-            } else {
-                text.append("null")
+            Output.json { text in
+                letter.figures.append(to: &text)
+                text.appendMember("fields")
+                guard let fields = letter.fields else { return text.append("null") }
+                text.append(each: fields.words) { $0.append(json: EscapedText.of($1)) }
             }
-            text.append("}")
-            Output.line(text.string)
         } else {
-            Output.print(letter.lines)
+            Output.print(letter.figures.lines.map { ($0.name, EscapedText.of(Array($0.value.utf8))) })
             if letter.fields == nil { Output.line("the entry's fields are not in SQLite") }
             Output.print(letter.pairs.map { ("  \(EscapedText.of($0))", EscapedText.of($1)) })
         }
@@ -89,25 +76,5 @@ extension DeadLetter {
         return stride(from: 0, to: fields.count, by: 2).map {
             (fields[$0], $0 + 1 < fields.count ? fields[$0 + 1] : [])
         }
-    }
-
-    fileprivate var lines: [(name: String, value: String)] {
-        [
-            ("sale", "\(sale)"), ("letter", streamID), ("state", state), ("reason", reason),
-            ("message", EscapedText.of(Array(message.utf8))),
-            ("stage", stage), ("position", position.map { "\($0)" } ?? "-"),
-            ("quantity", quantity.map { "\($0)" } ?? "-"), ("attempts", "\(attempts)"),
-            ("first_failed_at", firstFailedAt.rfc3339), ("last_failed_at", lastFailedAt.rfc3339), ("worker", worker),
-            ("release", release), ("moved_at", movedAt?.rfc3339 ?? "-"), ("resolved_at", resolvedAt?.rfc3339 ?? "-"),
-        ]
-    }
-
-    fileprivate func append(_ fields: [[UInt8]], to text: inout ByteBuffer) {
-        text.append("[")
-        for (index, field) in fields.enumerated() {
-            if index > 0 { text.append(",") }
-            text.append(json: EscapedText.of(field))
-        }
-        text.append("]")
     }
 }

@@ -1,3 +1,4 @@
+import EventLoop
 import Glibc
 import Operations
 import Shared
@@ -38,11 +39,11 @@ struct OperatorClient {
             """
         try send(Array((request + body).utf8), to: descriptor)
         var received: [UInt8] = []
-        let end = Self.now + Self.timeoutSeconds
+        let end = Instant.now.advanced(milliseconds: Self.timeoutSeconds * 1000)
         while true {
             if let answer = try Self.answer(in: received) { return answer }
             guard received.count < Self.answerBytesMax else { throw failure("its answer has no end") }
-            guard Self.now < end else { throw failure("no answer within \(Self.timeoutSeconds) s") }
+            guard Instant.now < end else { throw failure("no answer within \(Self.timeoutSeconds) s") }
             var chunk = [UInt8](repeating: 0, count: 65_536)
             let count = recv(descriptor, &chunk, chunk.count, 0)
             if count < 0, errno == EINTR { continue }
@@ -112,6 +113,4 @@ struct OperatorClient {
     private func failure(_ problem: String) -> Failed {
         Failed(message: "the worker's operator listener at \(address): \(problem)")
     }
-
-    private static var now: Int { UnixMilliseconds.now.value / 1000 }
 }

@@ -27,7 +27,7 @@ enum OrderFormat: String, CaseIterable {
         case .jsonl:
             text.append("{")
             text.appendMember("order", "\(order.id)")
-            text.appendMember("sale", "\(order.id.sale)")
+            text.appendMember("sale", order.id.sale)
             text.appendMember("position", order.id.position)
             text.appendMember("buyer", order.buyer)
             text.appendMember("quantity", order.quantity)

@@ -9,6 +9,12 @@ enum Output {
         for (name, value) in pairs { line("\(name.padded(to: width))  \(value)") }
     }
 
+    /// Prints indented lines, and of more than `most` how many are left out.
+    static func list(_ lines: [String], most: Int = 20) {
+        for line in lines.prefix(most) { self.line("  \(line)") }
+        if lines.count > most { line("  … and \(lines.count - most) more (--json lists all)") }
+    }
+
     /// Prints columns under their headings.
     static func print(table rows: [[String]], headings: [String]) {
         let widths = headings.indices.map { column in ([headings] + rows).map { $0[column].count }.max() ?? 0 }
@@ -20,6 +26,9 @@ enum Output {
 
     /// Prints a line at once, even into a pipe.
     static func line(_ text: String) { write(text + "\n") }
+
+    /// Prints a JSON object as a line; `members` appends its members.
+    static func json(_ members: (inout ByteBuffer) -> Void) { line(ByteBuffer.json(members)) }
 
     /// Prints text as it is; ends the program if nobody reads it.
     static func write(_ text: String) { text.withBytes { write($0) } }

@@ -1,5 +1,4 @@
 import EventLoop
-import Glibc
 import RedisClient
 import Shared
 
@@ -9,7 +8,6 @@ struct PlannedFailover {
     private static let pauseMilliseconds = 60_000
     private static let catchUpMilliseconds = 5000
     private static let takeOverMilliseconds = 20_000
-    private static let pollMilliseconds = 50
     /// Held by whoever fails over, so that only one does: each of two would have another Sentinel promote another
     /// replica. If its holder dies, it expires: later than the pause does, and than the longest failover, which waits
     /// 5 s for the replicas and three times 20 s for roles to change.
@@ -134,13 +132,9 @@ struct PlannedFailover {
     }
 
     private func wait(_ milliseconds: Int, for what: String, until condition: () throws -> Bool) throws {
-        let end = Instant.now.advanced(milliseconds: milliseconds)
-        while !(try condition()) {
-            guard Instant.now < end else {
-                throw CommandFailure(
-                    "waited \(milliseconds / 1000) s for \(what), without success", ExitCode.temporaryFailure)
-            }
-            usleep(UInt32(Self.pollMilliseconds * 1000))
+        guard try Poll.until(Instant.now.advanced(milliseconds: milliseconds), condition) else {
+            throw CommandFailure(
+                "waited \(milliseconds / 1000) s for \(what), without success", ExitCode.temporaryFailure)
         }
     }
 

@@ -81,40 +81,33 @@ extension Command {
     }
 
     private static func report(_ outcome: Reconciler.Outcome, json: Bool) {
-        var pairs: [(name: String, value: String)] = []
+        let figures: Figures
         var reasons: [String] = []
         switch outcome {
-        case .served: pairs = [("outcome", "served")]
-        case .lifted(let orders): pairs = [("outcome", "equal"), ("orders", "\(orders)")]
-        case .changed: pairs = [("outcome", "changed")]
+        case .served: figures = ["outcome": .text("served")]
+        case .lifted(let orders): figures = ["outcome": .text("equal"), "orders": .number(orders)]
+        case .changed: figures = ["outcome": .text("changed")]
         case .kept(let sentences):
-            pairs = [("outcome", "fenced")]
+            figures = ["outcome": .text("fenced")]
             reasons = sentences
         case .completed(let plan, let epoch):
-            pairs = [
-                ("outcome", "completed"), ("epoch", "\(epoch)"), ("buyers_restored", "\(plan.fields.count)"),
-                ("orders_appended", "\(plan.events.count)"), ("units_left", "\(plan.remaining)"),
-                ("position", "\(plan.position)"), ("units_withheld", "\(plan.withheld)"),
+            figures = [
+                "outcome": .text("completed"), "epoch": .number(epoch),
+                "buyers_restored": .number(plan.fields.count), "orders_appended": .number(plan.events.count),
+                "units_left": .number(plan.remaining), "position": .number(plan.position),
+                "units_withheld": .number(plan.withheld),
             ]
             reasons = plan.differences.map(\.description)
         }
         guard json else {
-            Output.print(pairs)
+            Output.print(figures.lines)
             for reason in reasons { Output.line("  \(reason)") }
             return
         }
-        var text = ByteBuffer(capacity: 512)
-        text.append("{\"outcome\":")
-        text.append(json: pairs[0].value)
-        for (name, value) in pairs.dropFirst() {
-            text.append(",")
-            text.append(json: name)
-            text.append(":")
-            text.append(value)
+        Output.json { text in
+            figures.append(to: &text)
+            text.appendMember("differences", reasons)
         }
-        text.appendMember("differences", reasons)
-        text.append("}")
-        Output.line(text.string)
     }
 
     static let release = Command(

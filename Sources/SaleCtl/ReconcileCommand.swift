@@ -4,9 +4,6 @@ import RedisClient
 import Shared
 
 extension Command {
-    /// Differences that are printed; the count says how many there are.
-    private static let shownMax = 20
-
     static let reconcile = Command(
         "reconcile", "ID [--json]", "Compares Redis and SQLite; changes nothing.",
         details: """
@@ -35,16 +32,10 @@ extension Command {
         if arguments.has("--json") {
             Output.line(json(comparison))
         } else {
-            Output.print([
-                ("sale", "\(sale)"), ("equal", comparison.isEqual ? "yes" : "no"),
-                ("orders", "\(comparison.orders)"), ("units", "\(comparison.units)"),
-                ("dead_letters", "\(comparison.deadLetters)"), ("withheld", "\(comparison.withheld)"),
-                ("differences", "\(comparison.differences.count)"),
-            ])
-            for difference in comparison.differences.prefix(shownMax) { Output.line("  \(difference)") }
-            if comparison.differences.count > shownMax {
-                Output.line("  … and \(comparison.differences.count - shownMax) more (--json lists all)")
-            }
+            Output.print(
+                [("sale", "\(sale)"), ("equal", comparison.isEqual ? "yes" : "no")] + comparison.figures.lines
+                    + [("differences", "\(comparison.differences.count)")])
+            Output.list(comparison.differences.map(\.description))
             if comparison.isOnlyBacklog {
                 Output.line(
                     "only the worker's backlog differs: run it again when `salectl show \(sale)` says backlog 0")
@@ -54,37 +45,36 @@ extension Command {
     }
 
     private static func json(_ comparison: Comparison) -> String {
-        var text = ByteBuffer(capacity: 1024)
-        text.append("{")
-        text.appendMember("sale", "\(comparison.sale)")
-        text.appendMember("equal", comparison.isEqual)
-        text.appendMember("only_backlog", comparison.isOnlyBacklog)
-        text.appendMember("orders", comparison.orders)
-        text.appendMember("units", comparison.units)
-        text.appendMember("dead_letters", comparison.deadLetters)
-        text.appendMember("withheld", comparison.withheld)
-        text.appendMember("differences", comparison.differences.map(\.description))
-        text.appendMember("lines", each: comparison.lines) { text, line in
-            text.append("{")
-            text.appendMember("position", line.position)
-            append("redis", line.redis, to: &text)
-            append("sqlite", line.sqlite, to: &text)
-            text.appendMember("dead_letter", line.isDeadLetter)
-            text.append("}")
+        ByteBuffer.json { text in
+            text.appendMember("sale", comparison.sale)
+            text.appendMember("equal", comparison.isEqual)
+            text.appendMember("only_backlog", comparison.isOnlyBacklog)
+            comparison.figures.append(to: &text)
+            text.appendMember("differences", comparison.differences.map(\.description))
+            text.appendMember("lines", objects: comparison.lines) { text, line in
+                text.appendMember("position", line.position)
+                text.appendMember("redis", object: line.redis, append)
+                text.appendMember("sqlite", object: line.sqlite, append)
+                text.appendMember("dead_letter", line.isDeadLetter)
+            }
         }
-        text.append("}")
-        return text.string
     }
 
-    private static func append(_ name: StaticString, _ side: Comparison.Content?, to text: inout ByteBuffer) {
-        text.appendMember(name)
-        guard let side else { return text.append("null") }
-        text.append("{")
+    private static func append(to text: inout ByteBuffer, _ side: Comparison.Content) {
         text.appendMember("buyer", side.buyer)
         text.appendMember("key", side.key)
         text.appendMember("quantity", side.quantity)
         text.appendMember("secured_at", time: side.securedAt)
         text.appendMember("epoch", side.epoch)
-        text.append("}")
+    }
+}
+
+extension Comparison {
+    /// The counts of both reports.
+    fileprivate var figures: Figures {
+        [
+            "orders": .number(orders), "units": .number(units), "dead_letters": .number(deadLetters),
+            "withheld": .number(withheld),
+        ]
     }
 }

@@ -5,6 +5,8 @@ import Shared
 
 /// Deciding about dead letters.
 extension Command {
+    private static let lettersPerSecondMax = 100_000
+
     static let redrive = resolve(
         "redrive", "Tries to store dead letters once more, as if the stream delivered them again.",
         """
@@ -48,7 +50,7 @@ extension Command {
                 words: 1...Int.max)
             let sale = try Arguments.sale(arguments.words[0])
             let reason = try arguments.reason()
-            let rate = try arguments.rate()
+            let rate = try arguments.value("--rate").map { try Arguments.rate($0, upTo: lettersPerSecondMax) }
             let letters = try chosen(arguments, sale, context)
             let performer = letters.isEmpty ? nil : try Performer(context)
             var results: [DeadLetterResult] = []
@@ -94,19 +96,17 @@ extension Command {
             (outcome, results.count { $0.outcome == outcome })
         }
         if arguments.has("--json") {
-            var text = ByteBuffer(capacity: 4096)
-            text.append("{")
-            text.appendMember("dry_run", arguments.has("--dry-run"))
-            text.appendMember("letters", results.count)
-            for (outcome, count) in sums {
-                text.append(",")
-                text.append(json: outcome.rawValue)
-                text.append(":")
-                text.append(decimal: count)
+            return Output.json { text in
+                text.appendMember("dry_run", arguments.has("--dry-run"))
+                text.appendMember("letters", results.count)
+                for (outcome, count) in sums {
+                    text.append(",")
+                    text.append(json: outcome.rawValue)
+                    text.append(":")
+                    text.append(decimal: count)
+                }
+                text.appendMember("results", objects: results) { $1.append(to: &$0) }
             }
-            text.appendMember("results", each: results) { $1.append(to: &$0) }
-            text.append("}")
-            return Output.line(text.string)
         }
         Output.print(
             table: results.map { [$0.id, $0.outcome.rawValue, EscapedText.of(Array($0.message.utf8))] },
@@ -154,14 +154,5 @@ extension Arguments {
             throw UsageError("--reason must have 1 to \(Operation.reasonBytesMax) bytes")
         }
         return text
-    }
-
-    /// `50/s` as 50.
-    fileprivate func rate() throws(UsageError) -> Int? {
-        guard let text = try value("--rate") else { return nil }
-        guard text.hasSuffix("/s"), let number = Int(text.dropLast(2)), (1...100_000).contains(number) else {
-            throw UsageError("--rate must be a number per second, as in 50/s")
-        }
-        return number
     }
 }

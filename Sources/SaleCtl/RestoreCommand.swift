@@ -1,4 +1,3 @@
-import Glibc
 import OrderStore
 import RedisClient
 import Shared
@@ -60,25 +59,25 @@ extension Command {
 
     /// The checksum of a backup, after checking that it is whole and ours.
     private static func proven(_ file: String) throws -> String {
+        let stated: String?
         let found: String
         do throws(FileError) {
-            let sum = try File.read(Checksum.path(of: file), limit: 4096)
-            guard let stated = Checksum.read(sum) else { throw FileError(code: EINVAL) }
+            stated = Checksum.read(try File.read(Checksum.path(of: file), limit: 4096))
             found = try File.sha256Hex(of: file)
-            guard found == stated else { throw FileError(code: EBADMSG) }
         } catch {
-            guard error.code == EBADMSG || error.code == EINVAL else {
-                throw CommandFailure("\(file) or \(Checksum.path(of: file)) can't be read: \(error)", ExitCode.noInput)
-            }
+            throw CommandFailure("\(file) or \(Checksum.path(of: file)) can't be read: \(error)", ExitCode.noInput)
+        }
+        guard found == stated else {
             throw CommandFailure("\(file) is not what \(Checksum.path(of: file)) says", ExitCode.data)
         }
+        let damage: String?
         do throws(StoreError) {
-            let damages = try StoreReader(path: file).damages()
-            guard let first = damages.first else { return found }
-            throw StoreError(code: 0, operation: "integrity_check", message: first)
+            damage = try StoreReader(path: file).damages().first
         } catch {
             throw CommandFailure("\(file) can't be used: \(error.message)", ExitCode.data)
         }
+        if let damage { throw CommandFailure("\(file) can't be used: \(damage)", ExitCode.data) }
+        return found
     }
 
     // MARK: What becomes of each sale
@@ -109,20 +108,15 @@ extension Command {
                     [row.sale, "\(row.orders)", "\(row.position)", row.redis.map { "\($0)" } ?? "-", row.note]
                 }, headings: ["SALE", "ORDERS", "POSITION", "REDIS", "NOTE"])
         }
-        var text = ByteBuffer(capacity: 1024)
-        text.append("{")
-        text.appendMember("sales", each: rows) { text, row in
-            text.append("{")
-            text.appendMember("sale", row.sale)
-            text.appendMember("orders", row.orders)
-            text.appendMember("position", row.position)
-            text.appendMember("redis_position")
-            if let position = row.redis { text.append(decimal: position) } else { text.append("null") }
-            text.appendMember("note", row.note)
-            text.append("}")
+        Output.json { text in
+            text.appendMember("sales", objects: rows) { text, row in
+                text.appendMember("sale", row.sale)
+                text.appendMember("orders", row.orders)
+                text.appendMember("position", row.position)
+                text.appendMember("redis_position", row.redis)
+                text.appendMember("note", row.note)
+            }
         }
-        text.append("}")
-        Output.line(text.string)
     }
 
     private static func note(_ stored: StoredNumbers, _ live: SaleStatus?, archivedOnRedis: Bool) -> String {

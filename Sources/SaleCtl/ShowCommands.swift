@@ -70,21 +70,13 @@ extension Command {
             }
         }
         if arguments.has("--json") {
-            var json = ByteBuffer(capacity: 4096)
-            json.append("{\"sales\":[")
-            for (index, report) in reports.enumerated() {
-                if index > 0 { json.append(",") }
-                report.append(to: &json)
+            Output.json { json in
+                json.appendMember("sales", objects: reports) { $1.append(to: &$0) }
+                json.appendMember("unreadable", objects: unreadable) { json, one in
+                    json.appendMember("sale", one.sale)
+                    json.appendMember("reason", one.reason)
+                }
             }
-            json.append("]")
-            json.appendMember("unreadable", each: unreadable) { json, one in
-                json.append("{")
-                json.appendMember("sale", "\(one.sale)")
-                json.appendMember("reason", one.reason)
-                json.append("}")
-            }
-            json.append("}")
-            Output.line(json.string)
         } else {
             Output.print(
                 table: reports.map {

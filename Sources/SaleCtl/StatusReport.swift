@@ -21,34 +21,16 @@ struct StatusReport {
     /// Its state. `archived` and `fenced` come before any other: such a sale sells nothing.
     var state: String { archivedAt != nil ? "archived" : served ? status.state.rawValue : "fenced" }
 
-    private enum Value {
-        case text(String)
-        case number(Int)
-        case flag(Bool)
-        case time(UnixMilliseconds?)
-
-        /// The value for people.
-        var text: String {
-            switch self {
-            case .text(let text): text
-            case .number(let number): "\(number)"
-            case .flag(let flag): flag ? "yes" : "no"
-            case .time(let time): time?.rfc3339 ?? "-"
-            }
-        }
-    }
-
-    /// Names and values, in the order of both reports.
-    private var members: [(name: StaticString, value: Value)] {
+    private var figures: Figures {
         [
-            ("sale", .text("\(status.sale)")), ("title", .text(status.title)), ("state", .text(state)),
-            ("stock", .number(status.stockTotal)), ("sold", .number(sold)), ("remaining", .number(status.remaining)),
-            ("position", .number(status.position)), ("persisted", .number(status.persistedPosition)),
-            ("backlog", .number(backlog)), ("dead_letters", .number(deadLetters)),
-            ("max_per_buyer", .number(status.maxPerBuyer)), ("opens_at", .time(status.opensAt)),
-            ("closes_at", .time(status.closesAt)), ("paused", .flag(status.paused)), ("epoch", .number(status.epoch)),
-            ("uuid", .text(status.uuid)), ("serving_run_id", .text(status.servingRunID)),
-            ("redis_time", .time(status.readAt)), ("archived_at", .time(archivedAt)),
+            "sale": .text("\(status.sale)"), "title": .text(status.title), "state": .text(state),
+            "stock": .number(status.stockTotal), "sold": .number(sold), "remaining": .number(status.remaining),
+            "position": .number(status.position), "persisted": .number(status.persistedPosition),
+            "backlog": .number(backlog), "dead_letters": .number(deadLetters),
+            "max_per_buyer": .number(status.maxPerBuyer), "opens_at": .time(status.opensAt),
+            "closes_at": .time(status.closesAt), "paused": .flag(status.paused), "epoch": .number(status.epoch),
+            "uuid": .text(status.uuid), "serving_run_id": .text(status.servingRunID),
+            "redis_time": .time(status.readAt), "archived_at": .time(archivedAt),
         ]
     }
 
@@ -62,7 +44,7 @@ struct StatusReport {
                     + (loss.isReleased ? "released" : "withheld")
             )
         }
-        return members.map { (name: "\($0.name)", value: $0.value.text) } + waitingRoom + lost
+        return figures.lines + waitingRoom + lost
     }
 
     private var waitingRoom: [(name: String, value: String)] {
@@ -76,45 +58,25 @@ struct StatusReport {
 
     // MARK: For programs
 
-    var json: String {
-        var text = ByteBuffer(capacity: 512)
-        append(to: &text)
-        return text.string
-    }
+    var json: String { ByteBuffer.json(append) }
 
+    /// Appends all members, without braces.
     func append(to json: inout ByteBuffer) {
-        json.append("{")
-        for (name, value) in members {
-            switch value {
-            case .text(let text): json.appendMember(name, text)
-            case .number(let number): json.appendMember(name, number)
-            case .flag(let flag): json.appendMember(name, flag)
-            case .time(let time): json.appendMember(name, time: time)
-            }
+        figures.append(to: &json)
+        json.appendMember("queue", object: queue) { json, queue in
+            json.appendMember("rate", queue.room.schedule.last.rate)
+            json.appendMember("paused", queue.room.schedule.last.isPaused)
+            json.appendMember("turn_window_ms", queue.room.turnWindowMilliseconds)
+            json.appendMember("schedule", queue.room.schedule.text)
+            json.appendMember("joined", queue.joined)
+            json.appendMember("admitted_through", queue.admittedThrough(at: queue.readAt))
+            json.appendMember("waiting", queue.waiting)
         }
-        append(queue, to: &json)
-        json.appendMember("lost", each: losses) { json, loss in
-            json.append("{")
+        json.appendMember("lost", objects: losses) { json, loss in
             json.appendMember("first_position", loss.positions.lowerBound)
             json.appendMember("last_position", loss.positions.upperBound)
             json.appendMember("units", loss.units)
             json.appendMember("released", loss.isReleased)
-            json.append("}")
         }
-        json.append("}")
-    }
-
-    private func append(_ queue: QueueStatus?, to json: inout ByteBuffer) {
-        json.appendMember("queue")
-        guard let queue else { return json.append("null") }
-        json.append("{")
-        json.appendMember("rate", queue.room.schedule.last.rate)
-        json.appendMember("paused", queue.room.schedule.last.isPaused)
-        json.appendMember("turn_window_ms", queue.room.turnWindowMilliseconds)
-        json.appendMember("schedule", queue.room.schedule.text)
-        json.appendMember("joined", queue.joined)
-        json.appendMember("admitted_through", queue.admittedThrough(at: queue.readAt))
-        json.appendMember("waiting", queue.waiting)
-        json.append("}")
     }
 }

@@ -30,12 +30,10 @@ extension Command {
             Output.error("salectl trace: Redis was not looked at: \(error)")
         }
         if arguments.has("--json") {
-            var text = ByteBuffer(capacity: 4096)
-            text.append("{")
-            text.appendMember("trace", trace)
-            text.appendMember("found", each: findings) { $1.append(to: &$0) }
-            text.append("}")
-            Output.line(text.string)
+            Output.json { text in
+                text.appendMember("trace", trace)
+                text.appendMember("found", objects: findings) { $1.append(to: &$0) }
+            }
         } else {
             Output.print(
                 table: findings.map { [$0.place, $0.sale, $0.at, $0.detail] },
@@ -72,13 +70,12 @@ private struct TraceFinding {
         self.detail = detail
     }
 
+    /// Appends all members, without braces.
     func append(to text: inout ByteBuffer) {
-        text.append("{")
         text.appendMember("where", place)
         text.appendMember("sale", sale)
         text.appendMember("at", at)
         text.appendMember("what", detail)
-        text.append("}")
     }
 
     // MARK: Redis

@@ -1,3 +1,4 @@
+import EventLoop
 import Glibc
 import RedisClient
 import Shared
@@ -17,13 +18,13 @@ extension Command {
     ) { line, context in
         let arguments = try Arguments(line, options: ["--every", "--for"], flags: ["--json"], words: 1...1)
         let every = try arguments.duration("--every") ?? 1000
-        let end = try arguments.duration("--for").map { UnixMilliseconds.now.value + $0 }
+        let end = try arguments.duration("--for").map { Instant.now.advanced(milliseconds: $0) }
         var watch = Watch(
             sale: try Arguments.sale(arguments.words[0]), context: context, asJSON: arguments.has("--json"),
             redis: try context.redis())
         while true {
             try watch.refresh()
-            if let end, UnixMilliseconds.now.value + every > end { break }
+            if let end, Instant.now.advanced(milliseconds: every) > end { break }
             sleep(UInt32(every / 1000))
             usleep(UInt32(every % 1000) * 1000)
         }

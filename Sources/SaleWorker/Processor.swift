@@ -106,7 +106,7 @@ final class Processor {
         } catch {
             guard error.concernsRow else { throw error }
             log.write(.warning, "batch_isolated") {
-                $0.appendMember("sale", "\(sale)")
+                $0.appendMember("sale", sale)
                 $0.appendMember("entries", entries.count)
                 $0.appendMember("message", error.message)
             }
@@ -155,7 +155,7 @@ final class Processor {
         metrics.stored += stored
         if stored > 0 {
             log.write(.info, "stored") {
-                $0.appendMember("sale", "\(sale)")
+                $0.appendMember("sale", sale)
                 $0.appendMember("entries", stored)
                 $0.appendMember("persisted_position", applied.persistedPosition)
             }
@@ -176,7 +176,7 @@ final class Processor {
             // Refused only if the sale is being archived, so has ended, or has no stream, so sells nothing.
             let pauses = try redis.control(sale, .pause, evenIfFenced: true) == nil
             log.write(.error, "contradiction") {
-                $0.appendMember("sale", "\(sale)")
+                $0.appendMember("sale", sale)
                 $0.appendMember("entry", entry.id)
                 $0.appendMember("message", rejection.message)
                 $0.appendMember("sale_paused", pauses)
@@ -197,7 +197,7 @@ final class Processor {
         metrics.deadLetters += 1
         if rejection.isOversell { metrics.oversellsPrevented += 1 }
         log.write(.error, "dead_letter") {
-            $0.appendMember("sale", "\(sale)")
+            $0.appendMember("sale", sale)
             $0.appendMember("entry", entry.id)
             $0.appendMember("reason", rejection.reason.rawValue)
             $0.appendMember("message", rejection.message)
@@ -211,7 +211,7 @@ final class Processor {
     private func logStuck(_ sale: SaleID, _ id: String, _ error: RedisError) {
         guard survived[sale, default: []].insert(id).inserted else { return }
         log.write(.error, "dead_letter_stuck") {
-            $0.appendMember("sale", "\(sale)")
+            $0.appendMember("sale", sale)
             $0.appendMember("entry", id)
             $0.appendMember("message", error.description)
             $0.appendMember("hint", "it is stored as a dead letter, and moved once Redis takes it; the others go on")

@@ -128,7 +128,7 @@ final class Worker {
         }
         try reader.begin(sale, after: store.lastStreamID(sale) ?? "0-0", on: redis)
         guard asideUntil[sale] == nil else { return }
-        log.write(.info, "sale_found") { $0.appendMember("sale", "\(sale)") }
+        log.write(.info, "sale_found") { $0.appendMember("sale", sale) }
     }
 
     /// Works on one sale so that its trouble stays its own, such as a key of another type: that sets the sale aside for a
@@ -137,10 +137,10 @@ final class Worker {
         if let until = asideUntil[sale], now < until { return }
         do {
             try work()
-        } catch  where Self.concernsOneSale(error) {
+        } catch where Self.concernsOneSale(error) {
             if asideUntil.updateValue(now.advanced(milliseconds: Self.asideMilliseconds), forKey: sale) == nil {
                 log.write(.error, "sale_set_aside") {
-                    $0.appendMember("sale", "\(sale)")
+                    $0.appendMember("sale", sale)
                     $0.appendMember("message", "\(error)")
                     $0.appendMember("hint", "it is tried again every second; the other sales go on")
                 }
@@ -164,7 +164,7 @@ final class Worker {
             return
         }
         asideUntil[sale] = nil
-        log.write(.info, "sale_recovered") { $0.appendMember("sale", "\(sale)") }
+        log.write(.info, "sale_recovered") { $0.appendMember("sale", sale) }
     }
 
     /// Brings back sales that SQLite has and Redis has forgotten.
@@ -173,7 +173,7 @@ final class Worker {
         for sale in missing {
             if !lost.contains(sale) {
                 log.write(.error, "sale_lost") {
-                    $0.appendMember("sale", "\(sale)")
+                    $0.appendMember("sale", sale)
                     $0.appendMember("hint", "Redis has forgotten it; it is completed from SQLite")
                 }
             }

@@ -28,24 +28,21 @@ struct AttemptLog: ~Copyable {
     ) {
         pending.append(isJoin ? "{\"kind\":\"join\",\"due_ns\":" : "{\"due_ns\":")
         pending.append(decimal: Int(due.nanoseconds))
-        pending.append(",\"inv_ns\":")
-        pending.append(decimal: Int(invoked.nanoseconds))
-        pending.append(",\"resp_ns\":")
-        if let responded { pending.append(decimal: Int(responded.nanoseconds)) } else { pending.append("null") }
+        pending.appendMember("inv_ns", Int(invoked.nanoseconds))
+        pending.appendMember("resp_ns", responded.map { Int($0.nanoseconds) })
         pending.append(",\"buyer\":\"")
         Buyers.append(buyer: buyer, to: &pending)
         pending.append("\",\"key\":\"")
         Buyers.append(key: buyer, to: &pending)
-        pending.append("\",\"status\":")
-        pending.append(decimal: answer.status)
+        pending.append("\"")
+        pending.appendMember("status", answer.status)
         pending.append(",\"problem\":")
         if problem.count > 0 {
             pending.append(json: problem)
         } else {
             pending.append("null")
         }
-        pending.append(",\"position\":")
-        if answer.position > 0 { pending.append(decimal: answer.position) } else { pending.append("null") }
+        pending.appendMember("position", answer.position > 0 ? answer.position : nil)
         pending.append("}\n")
         if pending.count >= Self.chunkBytes { flush() }
     }

@@ -125,6 +125,14 @@ import Testing
         }
         try refused("nothing.db", ExitCode.noInput) { _ in }
         try refused("unsigned.db", ExitCode.noInput) { try FileManager.default.copyItem(atPath: file, toPath: $0) }
+        // Where no security module writes this file, reading it fails with EINVAL.
+        let unreadable = "/proc/self/attr/current"
+        if case .failure = Result(catching: { try File.read(unreadable, limit: 4096) }) {
+            try refused("unreadable.db", ExitCode.noInput) { path in
+                try FileManager.default.copyItem(atPath: file, toPath: path)
+                try FileManager.default.createSymbolicLink(atPath: "\(path).sha256", withDestinationPath: unreadable)
+            }
+        }
         try refused("altered.db", ExitCode.data) { path in
             try FileManager.default.copyItem(atPath: file, toPath: path)
             try sign(path)

@@ -93,6 +93,26 @@ import Testing
         #expect(buffer.string == #"{"n":-1,"text":"{","yes":true,"when":"1970-01-01T00:00:00.001Z","never":null}"#)
     }
 
+    @Test func `writes objects within objects, and null for what is missing`() {
+        let none: (a: Int, b: Int)? = nil
+        let json = ByteBuffer.json { text in
+            text.appendMember("sale", SaleID("demo")!)
+            text.appendMember("one", Optional(1))
+            text.appendMember("no", Int?.none)
+            text.appendMember("objects", objects: [2, 3]) { $0.appendMember("n", $1) }
+            text.appendMember("empty", objects: [Int]()) { $0.appendMember("n", $1) }
+            text.appendMember("object", object: (a: 4, b: 5)) { text, pair in
+                text.appendMember("a", pair.a)
+                text.appendMember("b", pair.b)
+            }
+            text.appendMember("nothing", object: none) { $0.appendMember("a", $1.a) }
+            text.appendMember("last", true)
+        }
+        #expect(
+            json == #"{"sale":"demo","one":1,"no":null,"objects":[{"n":2},{"n":3}],"empty":[],"#
+                + #""object":{"a":4,"b":5},"nothing":null,"last":true}"#)
+    }
+
     @Test func `removing more bytes than there are ends the process`() async {
         await #expect(processExitsWith: .failure) {
             var buffer = ByteBuffer()

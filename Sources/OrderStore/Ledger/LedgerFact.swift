@@ -23,7 +23,7 @@ enum LedgerFact {
         switch self {
         case .create(let record):
             text.appendMember("kind", "create")
-            text.appendMember("sale", "\(record.sale)")
+            text.appendMember("sale", record.sale)
             text.appendMember("uuid", record.uuid)
             text.appendMember("title", record.title)
             text.appendMember("stock", record.stockTotal)

@@ -235,7 +235,7 @@ final class EdgeCache {
         // From here on this process tells buyers of these wins, so it stands witness to them.
         witnesses.recordWin(entry.sale, uuid: soldOut.version.uuid, position: soldOut.version.position, remaining: 0)
         log.write(.info, "sale_held") {
-            $0.appendMember("sale", "\(entry.sale)")
+            $0.appendMember("sale", entry.sale)
             $0.appendMember("position", soldOut.version.position)
             $0.appendMember("bytes", soldOut.bytes)
         }
@@ -244,7 +244,7 @@ final class EdgeCache {
     private func refuse(_ entry: Entry, _ version: SoldOutSale.Version, _ reason: String) {
         entry.state = .refused(version)
         log.write(.warning, "sale_not_held") {
-            $0.appendMember("sale", "\(entry.sale)")
+            $0.appendMember("sale", entry.sale)
             $0.appendMember("reason", reason)
         }
     }

@@ -4,22 +4,19 @@ import Shared
 extension ByteBuffer {
     /// Appends a waiting room as anyone may see it. Without `serverTime` this is the part that its entity tag covers.
     mutating func append(_ status: QueueStatus, at now: UnixMilliseconds, serverTime: UnixMilliseconds?) {
-        append("{\"sale\":\"")
-        append(status.sale)
-        append("\"")
+        append("{")
+        appendMember("sale", status.sale)
         let admitted = status.admittedThrough(at: now)
         appendMember("joined", status.joined)
         appendMember("waiting", status.lastPosition - admitted)
         appendMember("admitted_through", admitted)
         append(shared: status, at: now)
         appendMember("turn_window_seconds", status.room.turnWindowMilliseconds / 1000)
-        appendMember("schedule", each: status.room.schedule.segments) { text, segment in
-            text.append("{")
+        appendMember("schedule", objects: status.room.schedule.segments) { text, segment in
             text.appendMember("from", time: segment.from)
             text.appendMember("after", segment.after)
             text.appendMember("rate", segment.rate)
             text.appendMember("paused", segment.isPaused)
-            text.append("}")
         }
         if let serverTime { appendMember("server_time", time: serverTime) }
         append("}")
@@ -27,9 +24,8 @@ extension ByteBuffer {
 
     /// Appends a ticket's place, still open for more members.
     mutating func append(_ status: QueueStatus, _ ticket: Ticket, at now: UnixMilliseconds) {
-        append("{\"sale\":\"")
-        append(status.sale)
-        append("\"")
+        append("{")
+        appendMember("sale", status.sale)
         var turn: UnixMilliseconds?
         var state = "waiting"
         switch status.room.schedule.turn(of: ticket.position) {

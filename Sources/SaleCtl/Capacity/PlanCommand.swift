@@ -34,12 +34,10 @@ extension Command {
         if let headroom = try arguments.factor("--headroom", in: 1...100) { demand.headroom = headroom }
         let plan = CapacityPlan(demand: demand, costs: MeasuredCosts())
         if arguments.has("--json") {
-            var json = ByteBuffer()
-            json.append("{\"bottleneck\":")
-            json.append(json: plan.bottleneck)
-            for figure in plan.figures { json.appendMember(figure.name, figure.value) }
-            json.append("}\n")
-            Output.write(json.string)
+            Output.json { json in
+                json.appendMember("bottleneck", plan.bottleneck)
+                for figure in plan.figures { json.appendMember(figure.name, figure.value) }
+            }
         } else {
             Output.print(
                 table: plan.figures.map { ["\($0.name)", "\($0.value)", "= \($0.arithmetic)"] },

@@ -54,7 +54,7 @@ final class LedgerService: HTTPHandler {
     private func answer(_ head: LedgerChain, of sale: SaleID, _ exchange: Exchange) {
         server.respond(exchange, .ok, .json, headers: { $0.appendHeader("Cache-Control", "public, max-age=1") }) {
             $0.append("{")
-            $0.appendMember("sale", "\(sale)")
+            $0.appendMember("sale", sale)
             $0.appendMember("seq", head.seq)
             $0.appendMember("hash")
             $0.append("\"")

@@ -77,45 +77,25 @@ final class OperatorService: HTTPHandler {
             server.respond(exchange, .ok, .metrics) { metrics.append(to: &$0, sales: sales) }
         case .sales:
             let sales = try store.overviews()
-            server.respond(exchange, .ok) { body in
-                body.append("{")
-                body.appendMember("sales", each: sales) { append($1, to: &$0) }
-                body.append("}")
-            }
+            respond(exchange) { $0.appendMember("sales", objects: sales) { append($1, to: &$0) } }
         case .orders(let sale):
             guard let buyer = request.queryText("buyer"), !buyer.isEmpty else {
                 return server.respond(exchange, .buyerMissing)
             }
             let orders = try store.orders(of: buyer, in: sale)
-            server.respond(exchange, .ok) { body in
-                body.append("{")
-                body.appendMember("orders", each: orders) { Self.append($1, to: &$0) }
-                body.append("}")
-            }
+            respond(exchange) { $0.appendMember("orders", objects: orders) { Self.append($1, to: &$0) } }
         case .deadLetters(let sale):
             let letters = try store.deadLetters(of: sale).prefix(Self.lettersMax)
-            server.respond(exchange, .ok) { body in
-                body.append("{")
-                body.appendMember("letters", each: letters) { text, letter in
-                    text.append("{")
-                    letter.append(to: &text)
-                    text.append("}")
-                }
-                body.append("}")
-            }
+            respond(exchange) { $0.appendMember("letters", objects: letters) { $1.figures.append(to: &$0) } }
         case .operations: operate(request, exchange)
         case .soldPerSecond(let sale):
             let seconds = try store.soldPerSecond(in: sale, limit: Self.secondsMax)
-            server.respond(exchange, .ok) { body in
-                body.append("{")
-                body.appendMember("seconds", each: seconds) { text, second in
-                    text.append("{")
+            respond(exchange) { body in
+                body.appendMember("seconds", objects: seconds) { text, second in
                     text.appendMember("at", time: UnixMilliseconds(second.second * 1000))
                     text.appendMember("orders", second.orders)
                     text.appendMember("units", second.units)
-                    text.append("}")
                 }
-                body.append("}")
             }
         }
     }
@@ -137,9 +117,13 @@ final class OperatorService: HTTPHandler {
         }
     }
 
+    /// Answers with an object; `members` appends its members.
+    private func respond(_ exchange: Exchange, _ members: (inout ByteBuffer) -> Void) {
+        server.respond(exchange, .ok) { $0.appendObject(members) }
+    }
+
     private func append(_ sale: SaleOverview, to text: inout ByteBuffer) {
-        text.append("{")
-        text.appendMember("sale", "\(sale.sale)")
+        text.appendMember("sale", sale.sale)
         text.appendMember("title", sale.title)
         text.appendMember("stock", sale.stockTotal)
         text.appendMember("sold", sale.sold)
@@ -149,11 +133,9 @@ final class OperatorService: HTTPHandler {
         text.appendMember("open_dead_letters", sale.openDeadLetters)
         text.appendMember("ledger_seq", sale.ledgerSeq)
         text.appendMember("archived", sale.isArchived)
-        text.append("}")
     }
 
     private static func append(_ order: Order, to text: inout ByteBuffer) {
-        text.append("{")
         text.appendMember("order", "\(order.id)")
         text.appendMember("position", order.id.position)
         text.appendMember("buyer", order.buyer)
@@ -162,6 +144,5 @@ final class OperatorService: HTTPHandler {
         text.appendMember("trace", order.trace)
         text.appendMember("secured_at", time: order.securedAt)
         text.appendMember("epoch", order.epoch)
-        text.append("}")
     }
 }

@@ -23,9 +23,7 @@ extension ByteBuffer {
     /// Appends a JWS header in base64url and the dot after it; `members` appends the header's members.
     mutating func append(jwsHeader members: (inout ByteBuffer) -> Void) {
         var json = ByteBuffer(capacity: 128)
-        json.append("{")
-        members(&json)
-        json.append("}")
+        json.appendObject(members)
         Base64URL.encode(json.bytes, into: &self)
         append(".")
     }

@@ -17,15 +17,13 @@ extension Ed25519PublicKey {
 }
 
 extension ByteBuffer {
-    /// Appends a public key as a JWK.
+    /// Appends the members of a public key's JWK.
     package mutating func append(jwk key: Ed25519PublicKey) {
-        append("{")
         appendMember("kty", "OKP")
         appendMember("crv", "Ed25519")
         appendMember("x", key.base64URL)
         appendMember("kid", key.keyID)
         appendMember("use", "sig")
         appendMember("alg", "EdDSA")
-        append("}")
     }
 }

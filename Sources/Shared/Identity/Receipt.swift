@@ -49,9 +49,8 @@ package struct Receipt: Equatable, Sendable {
 extension ByteBuffer {
     /// Appends a receipt's claims.
     mutating func append(claims receipt: Receipt) {
-        append("{\"sale\":\"")
-        append(receipt.order.sale)
-        append("\"")
+        append("{")
+        appendMember("sale", receipt.order.sale)
         appendMember("uuid", receipt.uuid)
         appendMember("epoch", receipt.epoch)
         appendMember("order", receipt.order.description)

@@ -66,8 +66,6 @@ package struct ReceiptKeys {
 extension ByteBuffer {
     /// Appends the set of keys that verify receipts (RFC 7517); empty if there are none.
     package mutating func append(jwks keys: ReceiptKeys?) {
-        append("{")
-        appendMember("keys", each: keys?.published ?? []) { $0.append(jwk: $1) }
-        append("}")
+        appendObject { $0.appendMember("keys", objects: keys?.published ?? []) { $0.append(jwk: $1) } }
     }
 }

@@ -25,9 +25,8 @@ package struct TicketProof: Equatable, Sendable {
 extension ByteBuffer {
     /// Appends a proof's claims.
     mutating func append(claims proof: TicketProof) {
-        append("{\"sale\":\"")
-        append(proof.sale)
-        append("\"")
+        append("{")
+        appendMember("sale", proof.sale)
         appendMember("uuid", proof.uuid)
         appendMember("epoch", proof.epoch)
         appendMember("position", proof.position)

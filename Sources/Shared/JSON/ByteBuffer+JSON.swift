@@ -27,6 +27,20 @@ extension ByteBuffer {
         append(UInt8(ascii: "\""))
     }
 
+    /// The text of an object; `members` appends its members.
+    package static func json(_ members: (inout ByteBuffer) -> Void) -> String {
+        var text = ByteBuffer(capacity: 1024)
+        text.appendObject(members)
+        return text.string
+    }
+
+    /// Appends an object; `members` appends its members.
+    package mutating func appendObject(_ members: (inout ByteBuffer) -> Void) {
+        append(UInt8(ascii: "{"))
+        members(&self)
+        append(UInt8(ascii: "}"))
+    }
+
     /// Appends `"name":`, after a comma unless it is at the start of an object.
     package mutating func appendMember(_ name: StaticString) {
         if let last = bytes.indices.last, bytes[last] != UInt8(ascii: "{") { append(UInt8(ascii: ",")) }
@@ -38,6 +52,19 @@ extension ByteBuffer {
     package mutating func appendMember(_ name: StaticString, _ value: Int) {
         appendMember(name)
         append(decimal: value)
+    }
+
+    /// Appends a member that is a number, or null.
+    package mutating func appendMember(_ name: StaticString, _ value: Int?) {
+        appendMember(name)
+        if let value { append(decimal: value) } else { append("null") }
+    }
+
+    package mutating func appendMember(_ name: StaticString, _ sale: SaleID) {
+        appendMember(name)
+        append(UInt8(ascii: "\""))
+        append(sale)
+        append(UInt8(ascii: "\""))
     }
 
     package mutating func appendMember(_ name: StaticString, _ value: String) {
@@ -59,6 +86,11 @@ extension ByteBuffer {
         _ name: StaticString, each elements: some Sequence<T>, _ body: (inout ByteBuffer, T) -> Void
     ) {
         appendMember(name)
+        append(each: elements, body)
+    }
+
+    /// Appends an array; `body` appends one element.
+    package mutating func append<T>(each elements: some Sequence<T>, _ body: (inout ByteBuffer, T) -> Void) {
         append(UInt8(ascii: "["))
         var isFirst = true
         for element in elements {
@@ -67,6 +99,24 @@ extension ByteBuffer {
             body(&self, element)
         }
         append(UInt8(ascii: "]"))
+    }
+
+    /// Appends a member that is an array of objects; `members` appends the members of one.
+    package mutating func appendMember<T>(
+        _ name: StaticString, objects elements: some Sequence<T>, _ members: (inout ByteBuffer, T) -> Void
+    ) {
+        appendMember(name, each: elements) { text, element in
+            text.appendObject { members(&$0, element) }
+        }
+    }
+
+    /// Appends a member that is an object, or null if there is no `value`; `members` appends the object's members.
+    package mutating func appendMember<T>(
+        _ name: StaticString, object value: T?, _ members: (inout ByteBuffer, T) -> Void
+    ) {
+        appendMember(name)
+        guard let value else { return append("null") }
+        appendObject { members(&$0, value) }
     }
 
     /// Appends a member that is a time, as RFC 3339 text, or null if it is nil.

@@ -1,0 +1,64 @@
+import Foundation
+import RedisClient
+import Shared
+import Synchronization
+import TestSupport
+import Testing
+
+extension salectl {
+    @Test func `pauses, resumes and closes a sale`() throws {
+        let operate = try Operator()
+        let sale = try TestSale.create(operate.redis)
+        func codes() throws -> String {
+            try TestSale.purchase(operate.redis, sale, [.init(buyer: Crypto.randomHex(4), key: "k")]).codes
+        }
+        #expect(try operate.run(["pause", "demo"]).output == "demo is paused\n")
+        #expect(try codes() == "P")
+        #expect(try operate.run(["resume", "demo"]).output == "demo is open\n")
+        #expect(try codes() == "S")
+        #expect(try operate.run(["close", "demo"]).output == "demo is ended\n")
+        #expect(try codes() == "E")
+    }
+
+    /// Each change succeeds, and then Redis refuses what follows: WAIT, or reading the sale's dead letters.
+    @Test(
+        arguments: [
+            ["restock", "demo", "5"], ["set", "demo", "--title", "U"], ["pause", "demo"], ["admit", "demo", "500/s"],
+            ["create", "new", "--title", "T", "--stock", "5"],
+        ], ["wait", "xlen"])
+    func `says that a change is done if only a later step fails`(_ line: [String], _ lost: String) throws {
+        let operate = try Operator(replicas: lost == "wait" ? 1 : 0)
+        let admission = NewSale.Admission(rate: 100, turnWindowMilliseconds: 60_000)
+        #expect(try operate.redis.create(NewSale(sale: SaleID("demo")!, title: "T", stock: 5, admission: admission)))
+        try operate.redis.command(["ACL", "SETUSER", "default", "-\(lost)"])
+        let result = try operate.run(line + ["--json"])
+        #expect(result.code == ExitCode.temporaryFailure)
+        #expect(result.errors.contains("done, but"), "\(result.errors)")
+    }
+
+    @Test(arguments: [
+        (["restock", "demo", "5"], Script.restock), (["set", "demo", "--title", "U"], .set),
+        (["pause", "demo"], .control), (["close", "demo"], .control), (["admit", "demo", "500/s"], .admit),
+        (["create", "new", "--title", "T", "--stock", "5"], .create), (["release", "demo"], .release),
+    ])
+    func `says that a change may be done if its reply is lost`(_ line: [String], _ script: Script) throws {
+        let operate = try Operator()
+        let admission = NewSale.Admission(rate: 100, turnWindowMilliseconds: 60_000)
+        #expect(try operate.redis.create(NewSale(sale: SaleID("demo")!, title: "T", stock: 5, admission: admission)))
+        try operate.redis.command(["SCRIPT", "LOAD", RedisArgument(script.source)])
+        let call = Data(script.sha.utf8)
+        let path = operate.server.directory.path("relay.sock")
+        let isCalled = Mutex(false)
+        let relay = try Relay(.unix(path: path), to: .unix(path: operate.server.socket)) { direction, piece in
+            isCalled.withLock {
+                if direction == .toServer, Data(piece).range(of: call) != nil { $0 = true }
+                return !$0 || direction == .toServer
+            }
+        }
+        try withExtendedLifetime(relay) {
+            let result = try operate.run(line, ["SALE_REDIS_URL": "unix://\(path)"])
+            #expect(result.code == ExitCode.temporaryFailure)
+            #expect(result.errors.contains("it may have been done"), "\(result.errors)")
+        }
+    }
+}

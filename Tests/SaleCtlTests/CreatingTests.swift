@@ -1,0 +1,39 @@
+import Foundation
+import RedisClient
+import Shared
+import TestSupport
+import Testing
+
+extension salectl {
+    @Test func `creates a sale that can be bought at once`() throws {
+        let operate = try Operator()
+        let made = try operate.json(["create", "thursday", "--title", "The \"drop\"", "--stock", "7"])
+        #expect(made["state"] as? String == "open")
+        #expect(made["title"] as? String == "The \"drop\"")
+        #expect(made["stock"] as? Int == 7)
+        let reply = try TestSale.purchase(operate.redis, SaleID("thursday")!, [.init(buyer: "a", key: "k")])
+        #expect(reply.codes == "S")
+        let shown = try operate.json(["show", "thursday"])
+        #expect(shown["sold"] as? Int == 1)
+        #expect(shown["remaining"] as? Int == 6)
+    }
+
+    @Test func `counts opening and closing times from Redis' clock`() throws {
+        let operate = try Operator()
+        let inAYear = UnixMilliseconds(UnixMilliseconds.now.value + 365 * 86_400_000)
+        let made = try operate.json([
+            "create", "later", "--title", "T", "--stock", "1", "--opens-at", "+1h", "--closes-at",
+            inAYear.rfc3339.replacing("Z", with: "+01:00"),
+        ])
+        #expect(made["state"] as? String == "scheduled")
+        #expect(made["closes_at"] as? String == UnixMilliseconds(inAYear.value - 3_600_000).rfc3339)
+    }
+
+    @Test func `refuses a second sale of the same name`() throws {
+        let operate = try Operator()
+        #expect(try operate.run(["create", "x", "--title", "T", "--stock", "1"]).code == 0)
+        let again = try operate.run(["create", "x", "--title", "T", "--stock", "1"])
+        #expect(again.code == ExitCode.cantCreate)
+        #expect(again.errors.contains("on Redis already"))
+    }
+}

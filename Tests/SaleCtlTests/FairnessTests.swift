@@ -1,0 +1,26 @@
+import Foundation
+import Shared
+import TestSupport
+import Testing
+
+extension salectl {
+    @Test func `names the log, among several, that shows an inversion`() throws {
+        let directory = try TemporaryDirectory()
+        func write(_ name: String, _ buyer: String, _ invoked: Int, _ position: Int) throws -> String {
+            let path = directory.path(name)
+            try """
+            {"inv_ns":\(invoked),"resp_ns":\(invoked + 1),"buyer":"\(buyer)","key":"k-\(buyer)","status":201,\
+            "problem":null,"position":\(position)}
+
+            """.write(toFile: path, atomically: true, encoding: .utf8)
+            return path
+        }
+        let logs = [try write("one.jsonl", "a", 0, 2), try write("two.jsonl", "b", 5, 1)]
+        let salectl = ChildProcess.product("salectl")
+        let result = try ChildProcess.run(salectl, ["fairness"] + logs)
+        #expect(result.code == ExitCode.negative)
+        #expect(result.output.hasSuffix("  position 1, asked for when 2 was known (line 1 of \(logs[1]))\n"))
+        let json = try ChildProcess.run(salectl, ["fairness", "--json"] + logs)
+        #expect(json.output.contains(#""inversions":[{"log":"\#(logs[1])","line":1,"position":1,"answered":2}]"#))
+    }
+}

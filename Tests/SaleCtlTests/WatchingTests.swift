@@ -1,0 +1,60 @@
+import Foundation
+import RedisClient
+import Shared
+import TestSupport
+import Testing
+
+extension salectl {
+    @Test func `lists and watches sales`() throws {
+        let operate = try Operator()
+        try TestSale.create(operate.redis, "a")
+        try TestSale.create(operate.redis, "b")
+        let list = try operate.json(["ls"])
+        #expect((list["sales"] as? [[String: Any]])?.compactMap { $0["sale"] as? String } == ["a", "b"])
+        // Long enough for two reads even on a busy machine.
+        let watched = try operate.run(["watch", "a", "--every", "10ms", "--for", "2s", "--json"])
+        #expect(watched.code == 0)
+        #expect(watched.output.split(separator: "\n").count >= 2)
+    }
+
+    @Test func `lists all other sales if Redis has lost one, in part or whole`() throws {
+        let operate = try Operator()
+        for sale in ["a", "b", "c"] { try TestSale.create(operate.redis, sale) }
+        try operate.redis.command(["DEL", "\(SaleKeys(SaleID("b")!).stock)"])
+        try operate.redis.command(["DEL", "\(SaleKeys(SaleID("c")!).sale)"])
+        let list = try operate.run(["ls"])
+        #expect(list.code == ExitCode.negative)
+        #expect(list.output.split(separator: "\n").map { $0.prefix(4) } == ["SALE", "a   "])
+        #expect(
+            list.errors == """
+                salectl: b can't be shown: stock of the sale is missing from Redis
+                salectl: c can't be shown: Redis has no sale c
+
+                """)
+        let json = try operate.json(["ls"])
+        #expect((json["sales"] as? [[String: Any]])?.compactMap { $0["sale"] as? String } == ["a"])
+        #expect((json["unreadable"] as? [[String: String]])?.compactMap { $0["sale"] } == ["b", "c"])
+    }
+
+    @Test func `continues to watch after Redis has been away`() throws {
+        let operate = try Operator()
+        try TestSale.create(operate.redis, "a")
+        let directory = try TemporaryDirectory()
+        let output = directory.url.appendingPathComponent("out")
+        _ = FileManager.default.createFile(atPath: output.path, contents: nil)
+        let watch = try ChildProcess(
+            ChildProcess.product("salectl"), ["watch", "a", "--every", "10ms", "--json"],
+            environment: ["SALE_REDIS_URL": operate.server.url], errorLog: directory.url.appendingPathComponent("err"),
+            output: FileHandle(forWritingTo: output))
+        func lines() throws -> Int { try String(contentsOf: output, encoding: .utf8).split(separator: "\n").count }
+        #expect(try eventually { try lines() > 1 })
+        operate.server.crash()
+        #expect(eventually { watch.errors.contains("trying again") })
+        let before = try lines()
+        try operate.server.restart()
+        #expect(try eventually { try lines() > before + 1 })
+        #expect(watch.errors.split(separator: "\n").count == 1)
+        watch.signal(SIGKILL)
+        _ = watch.wait()
+    }
+}
