@@ -115,7 +115,8 @@ let package = Package(
         .testTarget(
             name: "SaleCtlTests",
             dependencies: [
-                "EventLoop", "LuaScripts", "Operations", "OrderStore", "RedisClient", "SaleCtl", "Shared", "TestSupport",
+                "EventLoop", "LuaScripts", "Operations", "OrderStore", "RedisClient", "SaleCtl", "Shared",
+                "TestSupport",
             ],
             swiftSettings: settings),
         .testTarget(

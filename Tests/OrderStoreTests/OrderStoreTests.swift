@@ -269,12 +269,15 @@ import Testing
         #expect(throws: StoreError.self) { _ = try OrderStore(path: path) }
     }
 
+    /// A program that another test is just starting has a copy of the lock's descriptor until it is executed.
+    private func canBeLocked() throws -> Bool { try eventually { try StoreLock.take(for: path) != nil } }
+
     @Test func `can be locked once, and again after the lock is released`() throws {
         var first = try StoreLock.take(for: path)
         #expect(first != nil)
         #expect(try StoreLock.take(for: path) == nil)
         first = nil
-        #expect(try StoreLock.take(for: path) != nil)
+        #expect(try canBeLocked())
     }
 
     @Test func `stays locked until it is closed, even if its lock is released before`() throws {
@@ -284,7 +287,7 @@ import Testing
         #expect(lock == nil && store != nil)
         #expect(try StoreLock.take(for: path) == nil)
         store = nil
-        #expect(try StoreLock.take(for: path) != nil)
+        #expect(try canBeLocked())
     }
 
     @Test func `holds the guard of the stock in its own schema`() throws {

@@ -1,4 +1,5 @@
 import Foundation
+import LuaScripts
 import RedisClient
 import Shared
 import Synchronization
