@@ -42,7 +42,11 @@
                     )
                 ]
             case .forgetKeys: [("if won_key == key then", "if false then")]
-            case .positionByClock: [("position = position + 1", "position = now_ms + #events")]
+            case .positionByClock:
+                [
+                    ("position = position + 1", "position = now_ms + #events"),
+                    ("'INCRBY', position_key, #events", "'SET', position_key, string.format('%d', position)"),
+                ]
             case .countdownPositions: [("position = position + 1", "position = left + 1")]
             case .trimStream: [("'XADD', orders_key, '*'", "'XADD', orders_key, 'MAXLEN', '10', '*'")]
             case .skipWait, .noAOF, .groupFromEnd, .noSetBack, .noAckRead, .acknowledgeBeforeCommit, .overwriteOrders:
