@@ -13,6 +13,8 @@ package struct SaleOverview: Equatable, Sendable {
     /// Dead letters that nobody has decided about.
     package var openDeadLetters: Int
     package var ledgerSeq: Int
+    /// Units of orders that are lost, which are kept off sale until somebody releases them.
+    package var withheld: Int
     package var isArchived: Bool
 }
 
@@ -31,7 +33,8 @@ extension StoreReader {
             """
             SELECT sale, title, stock_total, sold, persisted_position, epoch, last_stream_id, archived_at_ms,
                 (SELECT count(*) FROM dead_letters WHERE dead_letters.sale = sales.sale AND resolution IS NULL),
-                (SELECT max(seq) FROM ledger WHERE ledger.sale = sales.sale)
+                (SELECT max(seq) FROM ledger WHERE ledger.sale = sales.sale),
+                (SELECT coalesce(sum(units), 0) FROM losses WHERE losses.sale = sales.sale AND released_at_ms IS NULL)
             FROM sales ORDER BY sale
             """
         ) { (row) -> SaleOverview? in
@@ -39,7 +42,8 @@ extension StoreReader {
             return SaleOverview(
                 sale: sale, title: row.text(1), stockTotal: row.integer(2), sold: row.integer(3),
                 persistedPosition: row.integer(4), epoch: row.integer(5), lastStreamID: StreamID(row.text(6)),
-                openDeadLetters: row.integer(8), ledgerSeq: row.integer(9), isArchived: !row.isNull(7))
+                openDeadLetters: row.integer(8), ledgerSeq: row.integer(9), withheld: row.integer(10),
+                isArchived: !row.isNull(7))
         }
         .compactMap { $0 }
     }

@@ -8,7 +8,8 @@ final class APIMetrics {
     private var replayed = 0
     private var soldOut = 0
     private var refused = 0
-    private var turnedAway = 0
+    private var fenced = 0
+    private var unknownSale = 0
     var unauthorized = 0
     /// Purchases refused because they could not be decided in time.
     var shed = 0
@@ -29,7 +30,8 @@ final class APIMetrics {
         case .secured: secured += 1
         case .replayed: replayed += 1
         case .soldOut: soldOut += 1
-        case .fenced, .unknownSale: turnedAway += 1
+        case .fenced: fenced += 1
+        case .unknownSale: unknownSale += 1
         default: refused += 1
         }
     }
@@ -45,7 +47,7 @@ final class APIMetrics {
             "sale_decisions_total", "Purchases that were decided.", label: "outcome",
             [
                 ("secured", secured), ("replayed", replayed), ("sold_out", soldOut), ("refused", refused),
-                ("turned_away", turnedAway),
+                ("fenced", fenced), ("unknown_sale", unknownSale),
             ])
         text.histogram(
             "sale_decision_seconds", "From the complete request to its answer, by the clock of the loop's passes.",

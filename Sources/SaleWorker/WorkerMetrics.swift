@@ -58,6 +58,9 @@ final class WorkerMetrics {
             "sale_units_stock", "Units on sale, sold ones included.", label: "sale",
             sales.map { ("\($0.sale)", $0.stockTotal) })
         text.gauges(
+            "sale_units_withheld", "Units of orders that are lost, kept off sale until they are released.",
+            label: "sale", sales.filter { !$0.isArchived }.map { ("\($0.sale)", $0.withheld) })
+        text.gauges(
             "sale_ledger_entries", "Length of the ledger.", label: "sale", sales.map { ("\($0.sale)", $0.ledgerSeq) })
         output.append(text.buffer)
     }

@@ -24,7 +24,7 @@ import Testing
             expectProblem(answer)
         }
         #expect(try TestSale.orderEvents(redis, SaleID("demo")!).isEmpty)
-        #expect(try api.metric("sale_decisions_total{outcome=\"turned_away\"}") == 1)
+        #expect(try api.metric("sale_decisions_total{outcome=\"fenced\"}") == 1)
     }
 
     @Test(arguments: ["stock", "position", "orders"])

@@ -60,6 +60,7 @@ private final class Prometheus {
             ("sum(sale_decisions_total)", 80), ("sale_decision_seconds_count", 80),
             ("sale_worker_ready", 1), ("sale_units_sold{sale=\"demo\"}", 50), ("sale_units_stock{sale=\"demo\"}", 50),
             ("sale_ledger_entries{sale=\"demo\"}", 51), ("sale_dead_letters_open{sale=\"demo\"}", 0),
+            ("sale_units_withheld{sale=\"demo\"}", 0),
             ("sale_worker_stream_entries_open{sale=\"demo\"}", 0),
             ("sale_worker_oldest_open_seconds{sale=\"demo\"}", 0), ("sale_oversells_prevented_total", 0),
             ("count(sale_redis_round_trip_seconds_count > 0)", 1), ("count(sale_batch_purchases_sum > 0)", 1),

@@ -197,7 +197,7 @@ enum Schedule: CaseIterable {
             try system.redis.restart()
             try system.startAPI(0)
             try waitUntil("buyers are turned away, or everything is sold again") {
-                try system.metric("sale_decisions_total{outcome=\"turned_away\"}") > 0
+                try system.metric("sale_decisions_total{outcome=\"fenced\"}") > 0
                     || system.connect().status(sale)?.remaining == 0
             }
             try system.startWorker()
