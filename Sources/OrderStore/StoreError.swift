@@ -41,5 +41,11 @@ package struct StoreError: Error, CustomStringConvertible {
         }
     }
 
+    /// A file can't be written: its disk is full, or does not take it. Codes beyond the first are macros that Swift
+    /// can't import (SQLITE_IOERR_WRITE, _FSYNC, _DIR_FSYNC, _TRUNCATE).
+    package var isUnwritable: Bool {
+        code == SQLITE_FULL || (3...6).map { SQLITE_IOERR | $0 << 8 }.contains(code)
+    }
+
     package var description: String { "\(message) (SQLite \(code), \(operation))" }
 }

@@ -203,8 +203,7 @@ extension Comparison.Difference: CustomStringConvertible {
         case .restockNotInSQLite(let units): "a restock of \(units) units is on the stream and not in SQLite"
         case .stockTotal(let redis, let sqlite): "stock_total is \(redis) in Redis, \(sqlite) in SQLite"
         case .title(let redis, let sqlite): "the title is \"\(redis)\" in Redis, \"\(sqlite)\" in SQLite"
-        case .settings(let redis, let sqlite):
-            "the sale is \(Self.text(redis)) in Redis, \(Self.text(sqlite)) in SQLite"
+        case .settings(let redis, let sqlite): Self.differences(redis, sqlite)
         case .orderNotInSQLite(let position): "position \(position) is in Redis and not in SQLite"
         case .orderNotInRedis(let position): "position \(position) is in SQLite and not in Redis"
         case .content(let position, let redis, let sqlite):
@@ -228,8 +227,18 @@ extension Comparison.Difference: CustomStringConvertible {
         }
     }
 
-    private static func text(_ settings: SaleSettings) -> String {
-        let times = "from \(settings.opensAt?.rfc3339 ?? "-") to \(settings.closesAt?.rfc3339 ?? "-")"
-        return settings.paused ? "paused, \(times)" : times
+    /// Only what differs.
+    private static func differences(_ redis: SaleSettings, _ sqlite: SaleSettings) -> String {
+        var phrases: [String] = []
+        func compare(_ name: String, _ text: (SaleSettings) -> String) {
+            let (redis, sqlite) = (text(redis), text(sqlite))
+            if redis != sqlite { phrases.append("\(name) \(redis) in Redis, \(sqlite) in SQLite") }
+        }
+        compare("it opens at") { $0.opensAt?.rfc3339 ?? "-" }
+        compare("it closes at") { $0.closesAt?.rfc3339 ?? "-" }
+        compare("it is") { $0.paused ? "paused" : "not paused" }
+        compare("its admission is") { $0.waitingRoom?.schedule.text ?? "-" }
+        compare("a turn lasts") { $0.waitingRoom.map { "\($0.turnWindowMilliseconds) ms" } ?? "-" }
+        return "the sale's settings: " + phrases.joined(separator: "; ")
     }
 }

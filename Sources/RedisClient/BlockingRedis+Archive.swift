@@ -9,6 +9,13 @@ extension BlockingRedis {
         return value.string
     }
 
+    /// All sales that have been archived and freed, by name.
+    package func archivedSales() throws(RedisError) -> [SaleID] {
+        let reply = try command(["SMEMBERS", "\(SaleKeys.archived)"])
+        let names = reply.value.strings
+        return names.compactMap { SaleID($0) }.sorted { $0.description < $1.description }
+    }
+
     /// Whether a sale of this name has been archived and freed.
     package func isArchived(_ sale: SaleID) throws(RedisError) -> Bool {
         try command(["SISMEMBER", "\(SaleKeys.archived)", "\(sale)"]).integer == 1

@@ -10,6 +10,10 @@ package struct ServerFacts: Equatable, Sendable {
     package var settings: [String: String]
     /// Bytes appended to its append-only file since the last rewrite: the next start executes them, command by command.
     package var appendedBytes = 0
+    /// Bytes that count against `maxmemory`.
+    package var countedBytes = 0
+    /// `maxmemory`, beyond which every write is refused; 0: there is none.
+    package var countedBytesMax = 0
 
     /// The settings that strict durability requires.
     ///
@@ -59,6 +63,10 @@ package struct ServerFacts: Equatable, Sendable {
         func bytes(_ name: Substring) -> Int { lines[name].flatMap { Int($0) } ?? 0 }
         // A start sets the base's size to that of the base file, too (redis 7.0.15, aof.c loadAppendOnlyFiles).
         appendedBytes = bytes("aof_current_size") - bytes("aof_base_size")
+        // As Redis itself counts: without the buffers of replicas and of the append-only file (redis 7.0.15, evict.c
+        // getMaxmemoryState).
+        countedBytes = bytes("used_memory") - bytes("mem_not_counted_for_evict")
+        countedBytesMax = bytes("maxmemory")
     }
 
     /// The setting that makes a primary refuse writes (NOREPLICAS) if it has seen too few replicas for a while.

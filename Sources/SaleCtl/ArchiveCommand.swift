@@ -79,9 +79,14 @@ private struct Archiver {
         var reasons: [String] = []
         if status.state != .ended { reasons.append("it has not ended: `salectl close \(sale)` ends it") }
         if status.servingRunID != redis.facts.runID { reasons.append("it is fenced") }
-        if stored.openDeadLetters > 0 { reasons.append("\(stored.openDeadLetters) dead letters are open") }
+        if stored.openDeadLetters > 0 {
+            reasons.append("\(counted(stored.openDeadLetters, "dead letter is", "dead letters are")) open")
+        }
         let unread = try redis.unacknowledged(sale)
-        if unread > 0 { reasons.append("\(unread) stream entries are not stored and acknowledged yet") }
+        if unread > 0 {
+            let what = counted(unread, "stream entry is", "stream entries are")
+            reasons.append("\(what) not stored and acknowledged yet")
+        }
         let live = try RedisSale.read(sale, from: redis, beside: stored)
         let comparison = Comparison(sale, redis: live, sqlite: stored)
         if let first = comparison.differences.first {
@@ -127,7 +132,8 @@ private struct Archiver {
     func report(_ stored: StoredSale, freed bytes: Int, json: Bool) {
         guard json else {
             return Output.line(
-                "\(sale) is archived: \(stored.orders.count) orders in SQLite, \(bytes) bytes freed on Redis")
+                "\(sale) is archived: \(counted(stored.orders.count, "order")) in SQLite, \(bytes) bytes freed on Redis"
+            )
         }
         Output.json { text in
             text.appendMember("sale", sale)

@@ -24,7 +24,16 @@ extension Command {
         let partial = "\(file).partial"
         unlink(partial)  // of a run that was killed
         defer { unlink(partial) }
-        try reader.copy(to: partial)
+        do {
+            // SQLite takes an empty file for a new one, and would not say why it can't make one.
+            try File.create(partial, [UInt8]().span, mode: 0o600)
+            try reader.copy(to: partial)
+        } catch let error as FileError {
+            throw CommandFailure("\(file) can't be written: \(error)", ExitCode.cantCreate)
+        } catch let error as StoreError where error.isUnwritable {
+            // It only reads the database, so this is about the copy.
+            throw CommandFailure("\(file) can't be written: \(error.message)", ExitCode.cantCreate)
+        }
         let copy = try StoreReader(path: partial)
         let damages = try copy.damages()
         guard damages.isEmpty else {
@@ -55,7 +64,7 @@ extension Command {
                 ("orders", "\(orders)"),
             ])
             for sale in sales {
-                Output.line("  \(sale.sale): \(sale.orders) orders, up to stream id \(sale.lastStreamID)")
+                Output.line("  \(sale.sale): \(counted(sale.orders, "order")), up to stream id \(sale.lastStreamID)")
             }
             return
         }

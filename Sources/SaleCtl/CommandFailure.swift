@@ -17,11 +17,15 @@ struct CommandFailure: Error {
         switch error {
         case let failure as CommandFailure: self = failure
         case let error as ConfigurationError: self.init(error.description, ExitCode.config)
-        case let error as RedisError: self.init(error.description, ExitCode.unavailable)
+        case let error as RedisError:
+            self.init(error.description + (error.isAboutLogin ? Self.loginHint : ""), ExitCode.unavailable)
         case let error as StoreError: self.init("the database: \(error.description)", ExitCode.unavailable)
         default: self.init("\(error)", ExitCode.unavailable)
         }
     }
+
+    private static let loginHint =
+        " (\(Setting.redisURL.name) names the user, \(Setting.redisPasswordFile.name) the file with its password)"
 
     /// The sentence and code for a refused change of a sale.
     init(_ refusal: ChangeRefusal, _ sale: SaleID) {
@@ -42,4 +46,9 @@ struct CommandFailure: Error {
         case .outOfRange: self.init("\(sale) can't be changed to that", ExitCode.cantCreate)
         }
     }
+}
+
+extension RedisError {
+    /// Redis does not let us in: not without a password, or not with this one.
+    fileprivate var isAboutLogin: Bool { operation == "AUTH" || message.hasPrefix("NOAUTH") }
 }

@@ -42,8 +42,9 @@ extension Command {
         if let mark = try context.existingReader()?.archiveMark(of: sale) {
             throw CommandFailure(
                 mark.archivedAt == nil
-                    ? "SQLite has a sale \(sale); if Redis has lost it, the worker brings it back"
-                    : "SQLite has an archived sale \(sale), and a name is never used again", ExitCode.cantCreate)
+                    ? "there is a sale \(sale) already, and a name is never used again; "
+                        + "if Redis has lost it, the worker brings it back from SQLite"
+                    : "there is an archived sale \(sale) already, and a name is never used again", ExitCode.cantCreate)
         }
         let redis = try context.redis()
         let now = try redis.time()

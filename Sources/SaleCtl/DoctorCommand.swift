@@ -9,10 +9,11 @@ extension Command {
         "doctor", "[--json]", "Checks whether everything is ready for a sale.",
         details: """
             Checks the Sentinels (each reached, and which primary it names), Redis (reached, version, primary, the
-            settings that keep confirmed orders, its append-only file, the fence and the waiting room of each sale), its
-            replicas (how many, and whether each could take over), the clocks, the files of keys, token and password and
-            their permissions, the database and the free space on its disk. Exit code 0: nothing is wrong; 1: something
-            is, and its line says what to do.
+            settings that keep confirmed orders, its append-only file, its memory, the fence and the waiting room of
+            each sale), its replicas (how many, and whether each could take over), the clocks, the files of keys, token
+            and password and their permissions, the database and the free space on its disk, and whether the worker
+            stores orders (only if SALE_OPS_LISTEN or SALE_OPS_TOKEN_FILE is set). Exit code 0: nothing is wrong; 1:
+            something is, and its line says what to do.
             """
     ) { line, context in
         let arguments = try Arguments(line, options: [], flags: ["--json"])
@@ -48,6 +49,8 @@ private struct Doctor {
     private static let clockSkewMaxMilliseconds = 1000
     /// 10,000 orders take about 5 MB; a gibibyte is room for logs, the WAL and many sales.
     private static let diskFreeMin = 1 << 30
+    /// The rest is room for a sale, and for the copies that a rewrite of the append-only file makes.
+    private static let memoryPercentWarned = 80
 
     let context: Context
     private(set) var findings: [Finding] = []
@@ -61,13 +64,14 @@ private struct Doctor {
             try sentinels()
             try examine(context.redis())
         } catch {
-            add(.bad, "redis", "\(error)")
+            add(.bad, "redis", CommandFailure(error).message)
         }
         clockSource()
         keys()
         operatorToken()
         redisPassword()
         database()
+        worker()
     }
 
     private mutating func add(_ verdict: Verdict, _ subject: String, _ detail: String) {
@@ -117,6 +121,23 @@ private struct Doctor {
         let advice = facts.rewriteAdvice
         if advice.isEmpty { add(.ok, "\(server) file", "\(facts.appendedBytes >> 20) MiB since the last rewrite") }
         for sentence in advice { add(.warning, "\(server) file", sentence) }
+        memory(of: facts, server)
+    }
+
+    private mutating func memory(of facts: ServerFacts, _ server: String) {
+        guard facts.countedBytesMax > 0 else {
+            return add(.ok, "\(server) memory", "\(facts.countedBytes >> 20) MiB used, and maxmemory is not set")
+        }
+        let percent = facts.countedBytes * 100 / facts.countedBytesMax
+        let used = "\(percent) % of maxmemory (\(facts.countedBytesMax >> 20) MiB) used"
+        let advice = "archive ended sales, or raise maxmemory if the machine has more"
+        if percent >= 100 {
+            add(.bad, "\(server) memory", "\(used): nothing can be sold; \(advice)")
+        } else if percent >= Self.memoryPercentWarned {
+            add(.warning, "\(server) memory", "\(used): when it is full, nothing can be sold; \(advice)")
+        } else {
+            add(.ok, "\(server) memory", used)
+        }
     }
 
     /// Each replica is examined as the primary that it may be in a minute: nothing is sold on one that is not safe.
@@ -242,6 +263,29 @@ private struct Doctor {
         add(
             free >= Self.diskFreeMin ? .ok : .bad, "disk",
             "\(free >> 20) MiB free in \(directory), at least \(Self.diskFreeMin >> 20) are needed")
+    }
+
+    /// SALE_OPS_LISTEN has a default value, so one of the settings shows that there is a worker to ask: on a machine
+    /// without either, whatever listens there is not known to be ours.
+    private mutating func worker() {
+        let environment = context.environment
+        guard environment.isSet(.opsListen) || environment.isSet(.opsTokenFile) else {
+            let names = "\(Setting.opsListen.name) and \(Setting.opsTokenFile.name)"
+            return add(.ok, "worker", "not checked: neither of \(names) is set")
+        }
+        do {
+            let address = try environment.address(.opsListen)
+            let answer = try OperatorClient(address: address, token: "").get("/readyz")
+            if answer.status == 200 {
+                add(.ok, "worker", "stores orders, says \(address)")
+            } else {
+                add(.bad, "worker", "\(address) answered \(answer.status): \(answer.sentence)")
+            }
+        } catch let error as OperatorClient.Failed {
+            add(.bad, "worker", "\(error.message) (systemctl start sale-worker)")
+        } catch {
+            add(.bad, "worker", "\(error)")
+        }
     }
 
     // MARK: JSON

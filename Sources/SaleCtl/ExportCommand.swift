@@ -61,7 +61,7 @@ extension Command {
             try file?.finish()
             // If the limit did not cut it short, it covers everything up to the persisted position.
             let end = written < limit ? max(after, persisted) : position
-            Output.error("salectl: \(written) orders; last position \(end)")
+            Output.error("salectl: \(counted(written, "order")); last position \(end)")
             let omissions = try reader.omissions(of: sale, after: after, through: end)
             report(omissions)
             let late = try awaited.subtracting(omissions.open).filter { position in
@@ -77,9 +77,8 @@ extension Command {
     private static func report(_ omissions: Omissions) {
         guard omissions != Omissions() else { return }
         Output.error(
-            """
-            salectl: not in it: \(omissions.open.count) dead letters, \(omissions.voided) voided, \(omissions.lost) lost
-            """)
+            "salectl: not in it: \(counted(omissions.open.count, "dead letter")), "
+                + "\(omissions.voided) voided, \(omissions.lost) lost")
         name("open dead letters, which may become orders yet", omissions.open)
     }
 

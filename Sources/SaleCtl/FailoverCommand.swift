@@ -20,7 +20,9 @@ extension Command {
         let arguments = try Arguments(line, options: [], flags: ["--json"])
         let endpoint = try RedisEndpoint(context.environment)
         guard case .primary(let name, let sentinels) = endpoint.location else {
-            throw CommandFailure("SALE_REDIS_URL names no Sentinels", ExitCode.config)
+            throw CommandFailure(
+                "SALE_REDIS_URL names no Sentinels: promote by hand (docs/runbook.md#failing-over-by-hand)",
+                ExitCode.config)
         }
         let failover = PlannedFailover(name: name, sentinels: sentinels, endpoint: endpoint)
         let addresses = try failover.run { Output.error("salectl: \($0)") }

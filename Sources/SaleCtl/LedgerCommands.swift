@@ -33,12 +33,13 @@ extension Command {
     }
 
     static let ledgerVerify = Command(
-        "ledger verify", "FILE [--receipt R]… [--jwks FILE] [--head SEQ:HASH] [--json]",
+        "ledger verify", "FILE [--receipt R]… [--jwks FILE] [--head SEQ:HASH]… [--json]",
         "Checks that a ledger is one history, whole and unchanged; needs no server.",
         details: """
               --receipt R      a receipt, or a file that holds one: it must agree with the ledger, and with the others
               --jwks FILE      the shop's public keys (/.well-known/jwks.json): receipts must be signed with one of them
-              --head SEQ:HASH  the ledger's end as known from elsewhere, for a ledger without its last line
+              --head SEQ:HASH  a head that was kept (GET …/ledger/head): entry SEQ must still have this hash; if it is
+                               the file's last entry, the file needs no last line that says where the ledger ends
               --json           as JSON
 
             Exit code 0: it is; 1: it is not, and the first wrong entry is named.
@@ -46,10 +47,10 @@ extension Command {
     ) { line, _ in
         let arguments = try Arguments(
             line, options: ["--receipt", "--jwks", "--head"], flags: ["--json"], words: 1...1)
-        let head = try arguments.value("--head").map { try Self.head($0) }
+        let kept = try arguments.all("--head").map { try Self.head($0) }
         let keys = try arguments.value("--jwks").map { try Self.keys($0) }
         let ledger = try read(arguments.words[0])
-        let audit = LedgerAudit(ledger.span, head: head)
+        let audit = LedgerAudit(ledger.span, kept: kept)
         var receipts = ReceiptAudit(audit)
         if audit.fault == nil {
             for given in arguments.all("--receipt") { receipts.check(try text(of: given), keys: keys) }
@@ -75,9 +76,9 @@ extension Command {
 
     private static func head(_ text: String) throws -> LedgerChain {
         let parts = text.split(separator: ":")
-        guard parts.count == 2, let seq = Int(parts[0]), let hash = [UInt8](hex: String(parts[1])),
+        guard parts.count == 2, let seq = Int(parts[0]), seq > 0, let hash = [UInt8](hex: String(parts[1])),
             hash.count == LedgerChain.hashBytes
-        else { throw Arguments.UsageError("--head must be a number, a colon and 64 hexadecimal digits") }
+        else { throw Arguments.UsageError("--head must be an entry's number, a colon and 64 hexadecimal digits") }
         return LedgerChain(seq: seq, hash: hash)
     }
 

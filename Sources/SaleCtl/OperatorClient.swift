@@ -25,9 +25,7 @@ struct OperatorClient {
     }
 
     func post(_ path: String, json body: String) throws(Failed) -> Answer {
-        let descriptor = try connected()
-        defer { close(descriptor) }
-        let request = """
+        let head = """
             POST \(path) HTTP/1.1\r
             Host: localhost\r
             Authorization: Bearer \(token)\r
@@ -37,7 +35,18 @@ struct OperatorClient {
             \r
 
             """
-        try send(Array((request + body).utf8), to: descriptor)
+        return try ask(head + body)
+    }
+
+    /// Asks for what needs no token.
+    func get(_ path: String) throws(Failed) -> Answer {
+        try ask("GET \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    }
+
+    private func ask(_ request: String) throws(Failed) -> Answer {
+        let descriptor = try connected()
+        defer { close(descriptor) }
+        try send(Array(request.utf8), to: descriptor)
         var received: [UInt8] = []
         let end = Instant.now.advanced(milliseconds: Self.timeoutSeconds * 1000)
         while true {

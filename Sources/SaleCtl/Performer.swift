@@ -49,7 +49,7 @@ enum Performer {
 
 extension CommandFailure {
     /// The sentence of a problem (RFC 9457), and the exit code for its status.
-    fileprivate init(refusal answer: OperatorClient.Answer) {
+    init(refusal answer: OperatorClient.Answer) {
         let code =
             switch answer.status {
             case 400, 413, 415: ExitCode.software
@@ -57,11 +57,16 @@ extension CommandFailure {
             case 404: ExitCode.noInput
             default: ExitCode.unavailable
             }
-        let sentence = Self.text("reason", of: answer.body) ?? Self.text("detail", of: answer.body) ?? "it says no more"
-        self.init("the worker answered \(answer.status): \(sentence)", code)
+        let hint = answer.status == 401 ? " (\(Setting.opsTokenFile.name) names the token)" : ""
+        self.init("the worker answered \(answer.status): \(answer.sentence)\(hint)", code)
     }
+}
 
-    private static func text(_ member: String, of body: String) -> String? {
+extension OperatorClient.Answer {
+    /// Why the worker refuses.
+    var sentence: String { text("reason") ?? text("detail") ?? "it says no more" }
+
+    private func text(_ member: String) -> String? {
         body.withBytes { bytes in
             var reader = JSONReader(bytes)
             guard (try? reader.beginObject()) != nil else { return nil }

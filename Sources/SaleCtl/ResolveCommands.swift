@@ -70,7 +70,7 @@ extension Command {
                 print(results, arguments)
                 let failure = CommandFailure(error)
                 throw CommandFailure(
-                    "after \(results.count) of \(letters.count) letters: \(failure.message)", failure.code)
+                    "after \(results.count) of \(counted(letters.count, "letter")): \(failure.message)", failure.code)
             }
             print(results, arguments)
             return results.contains { $0.outcome == .failedAgain } ? ExitCode.negative : ExitCode.ok
@@ -113,7 +113,7 @@ extension Command {
             headings: ["LETTER", "OUTCOME", "MESSAGE"])
         let words = sums.filter { $0.1 > 0 }.map { "\($0.0.rawValue) \($0.1)" }
         let prefix = arguments.has("--dry-run") ? "dry run, nothing is changed: " : ""
-        Output.line("\(prefix)\(results.count) letters\(words.map { ", \($0)" }.joined())")
+        Output.line("\(prefix)\(counted(results.count, "letter"))\(words.map { ", \($0)" }.joined())")
     }
 }
 

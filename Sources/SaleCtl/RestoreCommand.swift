@@ -34,6 +34,7 @@ extension Command {
                 "\(there[0]) is there; with --force it is given another name, and \(file) takes its place",
                 ExitCode.cantCreate)
         }
+        var before: String?
         do {
             let copy = try PartialFile(path)
             let digest = SHA256Digest()
@@ -47,13 +48,14 @@ extension Command {
             if !there.isEmpty {
                 let now = UnixMilliseconds.now.rfc3339.split(separator: ":").joined()
                 try DatabaseFiles.setAside(path, as: "\(path).before-\(now)")
+                before = "\(path).before-\(now)"
                 Output.error("salectl: what was there is \(path).before-\(now)")
             }
             try copy.finish()
         } catch let error as FileError {
             throw CommandFailure("\(path) can't be written: \(error)", ExitCode.cantCreate)
         }
-        report(try StoreReader(path: path).contents(), redis, json: arguments.has("--json"))
+        report(try StoreReader(path: path).contents(), redis, before: before, json: arguments.has("--json"))
         return ExitCode.ok
     }
 
@@ -82,7 +84,7 @@ extension Command {
 
     // MARK: What becomes of each sale
 
-    private static func report(_ sales: [StoredNumbers], _ endpoint: RedisEndpoint, json: Bool) {
+    private static func report(_ sales: [StoredNumbers], _ endpoint: RedisEndpoint, before: String?, json: Bool) {
         var rows: [(sale: String, orders: Int, position: Int, redis: Int?, note: String)] = []
         do throws(RedisError) {
             let redis = try BlockingRedis(endpoint, name: "salectl")
@@ -98,8 +100,12 @@ extension Command {
                 let position = try redis.status(sale, allowingGaps: true)?.position
                 rows.append(("\(sale)", 0, 0, position, "not in the file: the worker stores it from its stream"))
             }
+            for sale in try redis.archivedSales() where !sales.contains(where: { $0.sale == sale }) {
+                let place = before.map { "only in \($0), if anywhere" } ?? "neither in the file nor on Redis"
+                rows.append(("\(sale)", 0, 0, nil, "archived since: its orders are \(place)"))
+            }
         } catch {
-            Output.error("salectl: Redis can't be asked: \(error)")
+            Output.error("salectl: Redis can't be asked: \(CommandFailure(error).message)")
             rows = sales.map { ("\($0.sale)", $0.orders, $0.persistedPosition, nil, "Redis can't be asked") }
         }
         guard json else {
@@ -127,7 +133,12 @@ extension Command {
         }
         if live.uuid != stored.uuid { return "another sale of this name is on Redis: it stays fenced" }
         let lead = live.position - stored.persistedPosition
-        if lead > 0 { return "the worker stores the next \(lead) positions from Redis" }
-        return lead < 0 ? "Redis has lost \(-lead) positions: the worker completes it" : "both have the same position"
+        if lead > 0 {
+            return
+                "the worker stores the next \(counted(lead, "position")) from Redis; those without an order there are "
+                + "recorded as lost"
+        }
+        return lead < 0
+            ? "Redis has lost \(counted(-lead, "position")): the worker completes it" : "both have the same position"
     }
 }

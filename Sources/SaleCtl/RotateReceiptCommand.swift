@@ -7,8 +7,8 @@ extension Command {
         details: """
             Puts a new private key at the front of DIR/receipt.pem. Of older keys only the public half stays, so that
             old receipts still verify and nobody can sign with an old key again. The file is replaced in one step, with
-            its owner and mode. Then send SIGHUP to every sale-api; under the delivered units, whose processes have
-            copies of their keys, restart them one after the other instead.
+            its owner and mode. Then restart every sale-api, one after the other: under the delivered units, processes
+            have copies of their keys. SIGHUP is enough for a process that reads the file itself.
             """
     ) { line, _ in
         let arguments = try Arguments(line, options: [], words: 1...1)
@@ -34,7 +34,7 @@ extension Command {
         let keys = try rotated.withBytes { try ReceiptKeys(pem: $0) }.published
         Output.print([
             ("signs", keys[0].keyID), ("retired", "\(keys.count - 1)"),
-            ("next", "send every sale-api SIGHUP, or restart one unit after the other"),
+            ("next", "restart every sale-api (SIGHUP is enough only if it doesn't run as the delivered unit)"),
         ])
         return ExitCode.ok
     }

@@ -17,6 +17,12 @@ enum SaleCtlMain {
         default: break
         }
         guard let command = find(line) else {
+            let family = Command.all.filter { $0.name.hasPrefix("\(line[0]) ") }
+            if let first = family.first {
+                if line.contains("--help") || line.contains("-h") { return Output.line(lines(of: family)) }
+                let names = family.map { $0.name.dropFirst(line[0].count + 1) }.joined(separator: ", ")
+                fail("\(line[0]) needs one of \(names); see salectl \(first.name) --help", ExitCode.usage)
+            }
             fail("unknown command \(line[0]); see salectl --help", ExitCode.usage)
         }
         let rest = Array(line.dropFirst(command.name.split(separator: " ").count))
@@ -45,27 +51,30 @@ enum SaleCtlMain {
     }
 
     private static var help: String {
-        let width = Command.all.map(\.name.count).max() ?? 0
-        let lines = Command.all.map { "  \($0.name.padded(to: width))  \($0.summary)" }.joined(separator: "\n")
-        return """
-            salectl: the operator's command line.
+        """
+        salectl: the operator's command line.
 
-            usage: salectl COMMAND … [--help | --version]
+        usage: salectl COMMAND … [--help | --version]
 
-            \(lines)
+        \(lines(of: Command.all))
 
-            For more, see salectl COMMAND --help. Settings are environment variables:
-            \(Setting.table([
+        For more, see salectl COMMAND --help. Settings are environment variables:
+        \(Setting.table([
                 .redisURL, .redisPasswordFile, .redisReplicas, .database, .opsListen, .opsTokenFile, .jwksFile,
                 .jwtAudience, .jwtIssuer, .receiptKeyFile,
             ]))
 
-            Exit codes: 0 done; 1 the answer is no, to the question in the command's own help; 64 usage; 65 a file is
-            malformed, or proves nothing; 66 no such sale or file; 69 Redis, the database or the worker can't be used,
-            or refuses; 70 a bug in salectl; 73 can't be created, or can't be changed to that; 74 the output can't be
-            written; 75 temporary: the change may have been applied, or can't be made right now, and the message says
-            which; 77 the worker's listener refuses the token; 78 a setting is wrong.
-            """
+        Exit codes: 0 done; 1 the answer is no, to the question in the command's own help; 64 usage; 65 a file is
+        malformed, or proves nothing; 66 no such sale or file; 69 Redis, the database or the worker can't be used,
+        or refuses; 70 a bug in salectl; 73 can't be created, or can't be changed to that; 74 the output can't be
+        written; 75 temporary: the change may have been applied, or can't be made right now, and the message says
+        which; 77 the worker's listener refuses the token; 78 a setting is wrong.
+        """
+    }
+
+    private static func lines(of commands: [Command]) -> String {
+        let width = commands.map(\.name.count).max() ?? 0
+        return commands.map { "  \($0.name.padded(to: width))  \($0.summary)" }.joined(separator: "\n")
     }
 
     private static func fail(_ message: String, _ code: Int32) -> Never { Program.fail("salectl", message, code) }

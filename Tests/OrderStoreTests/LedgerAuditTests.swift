@@ -66,8 +66,38 @@ import Testing
         _ = try! other.apply(TestEvents.sale, [TestEvents.create(stock: 20_000), TestEvents.order(1, buyer: "me")])
         let reader = try! StoreReader(path: store.path("sale.db"))
         let known = try! reader.ledgerHead(of: TestEvents.sale)!
-        let forged = Self.lines.prefix(2).joined(separator: "\n").withBytes { LedgerAudit($0, head: known) }
+        let forged = Self.lines.prefix(2).joined(separator: "\n").withBytes { LedgerAudit($0, kept: [known]) }
         #expect(forged.fault?.message.contains("another history") == true)
+    }
+
+    /// The head that the ledger had after its first `seq` entries.
+    private static func head(_ seq: Int) -> LedgerChain {
+        let prefix = lines.prefix(seq).joined(separator: "\n").withBytes { LedgerAudit($0) }
+        return prefix.chain
+    }
+
+    @Test func `takes heads that were kept while it grew`() {
+        let kept = [Self.head(1), Self.head(5000), Self.head(10_001)]
+        let whole = Self.lines.joined(separator: "\n").withBytes { LedgerAudit($0, kept: kept) }
+        #expect(whole.fault == nil)
+        // The head of the last entry says where the ledger ends; an earlier one does not.
+        let bare = Self.lines.dropLast().joined(separator: "\n")
+        #expect(bare.withBytes { LedgerAudit($0, kept: kept) }.fault == nil)
+        let unended = bare.withBytes { LedgerAudit($0, kept: [Self.head(5000)]) }
+        #expect(unended.fault?.message.contains("cut off") == true)
+    }
+
+    @Test func `names the entry whose kept head it does not have`() {
+        let wrong = LedgerChain(seq: 5000, hash: Self.head(4999).hash)
+        let audit = Self.lines.joined(separator: "\n").withBytes { LedgerAudit($0, kept: [Self.head(1), wrong]) }
+        #expect(audit.fault?.seq == 5000)
+        #expect(audit.fault?.message.contains("another history") == true)
+    }
+
+    @Test func `says that it ends before a kept head`() {
+        let cut = (Self.lines.prefix(300) + [LedgerHeadLine.text(Self.head(300))]).joined(separator: "\n")
+        let fault = cut.withBytes { LedgerAudit($0, kept: [Self.head(301)]) }.fault
+        #expect(fault?.message == "the ledger ends with entry 300, and once had entry 301: its end is missing here")
     }
 
     @Test(arguments: ["", "{}", "{\"seq\":1}", "not json", "{\"seq\":1,\"hash\":\"00\"}"])

@@ -65,6 +65,28 @@ import Testing
         #expect(differences { _, sqlite in sqlite.record.stockTotal = 11 } == [.stockTotal(redis: 10, sqlite: 11)])
     }
 
+    @Test func `says of the settings only what differs`() {
+        func sentence(_ change: (inout RedisSale, inout StoredSale) -> Void) -> String? {
+            differences(change).first?.description
+        }
+        #expect(
+            sentence { redis, _ in redis.status.paused = true }
+                == "the sale's settings: it is paused in Redis, not paused in SQLite")
+        let opening = sentence { redis, sqlite in
+            redis.status.opensAt = UnixMilliseconds(0)
+            redis.status.closesAt = UnixMilliseconds(60_000)
+            sqlite.record.settings.closesAt = UnixMilliseconds(60_000)
+        }
+        #expect(opening == "the sale's settings: it opens at 1970-01-01T00:00:00.000Z in Redis, - in SQLite")
+        let room = WaitingRoom(
+            schedule: AdmissionSchedule(.init(from: UnixMilliseconds(0), after: 0, rate: 50)),
+            turnWindowMilliseconds: 60_000)
+        let admission = sentence { redis, _ in redis.status.waitingRoom = room }
+        #expect(
+            admission == "the sale's settings: its admission is 0 0 50 in Redis, - in SQLite; "
+                + "a turn lasts 60000 ms in Redis, - in SQLite")
+    }
+
     @Test func `names numbers that the orders don't bear out`() {
         #expect(differences { redis, _ in redis.status.remaining = 8 } == [.unitsLeft(redis: 8, expected: 7)])
         #expect(differences { redis, _ in redis.status.position = 4 } == [.lastPosition(redis: 4, expected: 3)])

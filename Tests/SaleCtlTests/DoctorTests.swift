@@ -98,14 +98,18 @@ extension salectl {
         try "secret".write(toFile: password, atomically: true, encoding: .utf8)
         chmod(password, 0o600)
         try operate.redis.command(["CONFIG", "SET", "requirepass", "secret"])
-        let environment = ["SALE_OPS_TOKEN_FILE": token, "SALE_REDIS_PASSWORD_FILE": password]
-        #expect(try operate.run(["doctor"], environment).code == 0)
+        let environment = [
+            "SALE_OPS_TOKEN_FILE": token, "SALE_REDIS_PASSWORD_FILE": password,
+            "SALE_OPS_LISTEN": "unix:\(directory)/no.worker",
+        ]
+        #expect(try operate.findings("bad", environment) == ["worker"])
         chmod(token, 0o640)
         chmod(password, 0o604)
         let bad = try operate.findings("bad", environment)
-        #expect(bad == ["operator token's permissions", "Redis password's permissions"])
+        #expect(bad == ["operator token's permissions", "Redis password's permissions", "worker"])
         try "short".write(toFile: token, atomically: true, encoding: .utf8)
         chmod(token, 0o600)
-        #expect(try operate.findings("bad", environment) == ["operator token", "Redis password's permissions"])
+        #expect(
+            try operate.findings("bad", environment) == ["operator token", "Redis password's permissions", "worker"])
     }
 }

@@ -115,7 +115,7 @@ private final class OneAnswer: @unchecked Sendable {
     @Test func `is done by the worker`() throws {
         let (result, request) = try run(#"{"results":[{"id":"9-0","outcome":"applied","message":""}]}"#)
         #expect(result.code == 0, "\(result.errors)")
-        #expect(result.output.contains("1 letters, applied 1"))
+        #expect(result.output.contains("1 letter, applied 1"))
         #expect(request.contains("Authorization: Bearer the-operators-token-of-this-test-0\r\n"))
         let body = request.split(separator: "\r\n").last ?? ""
         let operation = try String(body).withBytes { try Operation(parsing: $0) }

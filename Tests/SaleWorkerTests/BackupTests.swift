@@ -44,7 +44,6 @@ import Testing
         // It never overwrites another backup.
         let again = try under.salectl(["backup", file])
         #expect(again.code == ExitCode.cantCreate)
-        #expect(try under.salectl(["backup", "/nowhere/b.db"]).code != 0)
     }
 
     @Test func `leaves the log to the worker: reading never checkpoints it`() throws {
@@ -70,7 +69,9 @@ import Testing
         for suffix in ["", "-wal", "-shm"] { unlink(under.database + suffix) }
         let restored = try under.salectl(["restore", file])
         #expect(restored.code == 0, "\(restored.errors)")
-        #expect(restored.output.contains("the worker stores the next 10 positions from Redis"), "\(restored.output)")
+        #expect(
+            restored.output.contains("the worker stores the next 10 positions from Redis; those without"),
+            "\(restored.output)")
         try under.start()
         #expect(eventually { (try? under.reconciled(Self.sale)) == true })
         let stored = try #require(try under.account(Self.sale))

@@ -96,7 +96,7 @@ import Testing
         let result = try under.salectl(line + (asJSON ? ["--json"] : []))
         #expect(result.code == ExitCode.unavailable)
         #expect(result.output.contains(rubbish) && !result.output.contains(letter), "\(result.output)")
-        #expect(result.output.contains(asJSON ? #""failed_again":1"# : "1 letters, failed_again 1"))
+        #expect(result.output.contains(asJSON ? #""failed_again":1"# : "1 letter, failed_again 1"))
         #expect(result.errors.contains("after 1 of 2 letters: the database: "), "\(result.errors)")
     }
 

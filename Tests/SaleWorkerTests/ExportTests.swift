@@ -69,7 +69,7 @@ import Testing
         let result = try under.salectl(["export", "demo"])
         #expect(result.output.components(separatedBy: "\r\n").count == 10)
         #expect(result.errors.contains("8 orders; last position 11\n"))
-        #expect(result.errors.contains("not in it: 1 dead letters, 1 voided, 1 lost"))
+        #expect(result.errors.contains("not in it: 1 dead letter, 1 voided, 1 lost"))
         #expect(result.errors.contains("may become orders yet: positions 3"))
         // The next export has what is stored later.
         _ = try SQLiteShell.run(under.database, "UPDATE sales SET persisted_position = 12")
@@ -122,7 +122,7 @@ import Testing
         #expect(
             export.errors == """
                 salectl: 1998 orders; last position 2000
-                salectl: not in it: 1 dead letters, 0 voided, 0 lost
+                salectl: not in it: 1 dead letter, 0 voided, 0 lost
                 salectl: open dead letters, which may become orders yet: positions 5
                 salectl: dead letters that became orders meanwhile, and are not in it: positions 3
 

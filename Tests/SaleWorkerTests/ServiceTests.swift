@@ -41,7 +41,7 @@ import Testing
         let head = try get(socket, "/v1/sales/demo/ledger/head")
         #expect(head.json["seq"] as? Int == 4)
         let hash = try #require([UInt8](hex: head.json["hash"] as? String ?? ""))
-        let audit = (first.body + second.body).withBytes { LedgerAudit($0, head: LedgerChain(seq: 4, hash: hash)) }
+        let audit = (first.body + second.body).withBytes { LedgerAudit($0, kept: [LedgerChain(seq: 4, hash: hash)]) }
         #expect(audit.fault == nil)
         #expect(audit.orders.count == 3)
         #expect(!first.body.contains("buyer-1"))

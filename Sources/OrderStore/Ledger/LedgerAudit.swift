@@ -35,14 +35,17 @@ package struct LedgerAudit: Sendable {
     package private(set) var sale: String?
     package private(set) var uuid: String?
     package private(set) var orders: [Int: RecordedOrder] = [:]
-    /// The end that the ledger must have, according to the caller or the text.
+    /// The end that the ledger has according to the text.
     private var end: LedgerChain?
+    /// Heads that it has had, according to those who kept them.
+    private let kept: [LedgerChain]
 
     /// - Parameters:
     ///   - text: JSON lines, as `salectl ledger export` and `GET …/ledger` write them.
-    ///   - head: the end, if it is known from elsewhere. Without it, the last line of the text must name it.
-    package init(_ text: Span<UInt8>, head: LedgerChain? = nil) {
-        end = head
+    ///   - kept: heads that the ledger has had, as known from elsewhere: it must have each of them still. Unless one of
+    ///     them is its end, the last line of the text must name that.
+    package init(_ text: Span<UInt8>, kept: [LedgerChain] = []) {
+        self.kept = kept
         var line = 0
         var start = 0
         while start < text.count, fault == nil {
@@ -56,7 +59,12 @@ package struct LedgerAudit: Sendable {
     }
 
     private mutating func checkEnd(_ line: Int) {
+        if let last = kept.map(\.seq).max(), last > chain.seq {
+            return fail(
+                line, "the ledger ends with entry \(chain.seq), and once had entry \(last): its end is missing here")
+        }
         guard let end else {
+            if kept.contains(chain) { return }
             return fail(line, "the text does not say where the ledger ends: it may have been cut off after this line")
         }
         if end.seq > chain.seq {
@@ -93,6 +101,11 @@ package struct LedgerAudit: Sendable {
         guard chain.hash == entry.hash else {
             return fail(
                 line, "its hash does not cover it and everything before it: it was changed", seq: expected,
+                position: facts.numbers["position"])
+        }
+        guard kept.allSatisfy({ $0.seq != chain.seq || $0 == chain }) else {
+            return fail(
+                line, "its hash is not the one that was kept (--head): this is another history", seq: expected,
                 position: facts.numbers["position"])
         }
         note(facts, line)

@@ -77,8 +77,8 @@ struct CapacityPlan {
             cores("nginx_cores_for_handshakes", handshakesPerSecond, costs.nginxHandshake),
             Figure(
                 name: "nginx_hosts",
-                value: max(2, (demand.buyers + Self.connectionsPerHost - 1) / Self.connectionsPerHost),
-                arithmetic: "\(demand.buyers) connections / \(Self.connectionsPerHost), and never one alone"),
+                value: (demand.buyers + Self.connectionsPerHost - 1) / Self.connectionsPerHost + 1,
+                arithmetic: "\(demand.buyers) connections / \(Self.connectionsPerHost), and one that may fail"),
             mebibytes("nginx_memory_mib", demand.buyers, costs.nginxConnection, "connections"),
             percent("redis_busy_selling_percent", redisSelling, costs.redisWin),
             percent(

@@ -11,6 +11,9 @@ package struct Environment: Sendable {
         return value
     }
 
+    /// Whether the variable is there, whatever the default value is.
+    package func isSet(_ setting: Setting) -> Bool { values[setting.name]?.isEmpty == false }
+
     /// A setting that must be set or have a default value.
     package func required(_ setting: Setting) throws(ConfigurationError) -> String {
         guard let value = self[setting] else { throw ConfigurationError(setting, "is not set: \(setting.meaning)") }

@@ -1,0 +1,93 @@
+import Foundation
+import Glibc
+import OrderStore
+import RedisClient
+import Shared
+import TestSupport
+import Testing
+
+@Suite struct `A backup file` {
+    private static let sale = SaleID("demo")!
+    private let directory = try! TemporaryDirectory()
+    private var database: String { directory.path("sale.db") }
+
+    /// A database with one sale.
+    private func store() throws {
+        let fields = [
+            ("v", "1"), ("kind", "create"), ("sale", "demo"), ("uuid", "u"), ("title", "T"), ("stock", "10"),
+            ("max_per_buyer", "5"), ("opens_at", "0"), ("closes_at", "0"),
+            ("pseudonym_key", String(repeating: "ab", count: 32)), ("at_ms", "1000"), ("epoch", "1"),
+        ]
+        let entry = StreamEntry(
+            id: "1-0", fields: StreamFields(fields.flatMap { [Array($0.0.utf8), Array($0.1.utf8)] }))
+        _ = try OrderStore(path: database).apply(Self.sale, [entry])
+    }
+
+    private func salectl(
+        _ line: [String], _ variables: [String: String] = [:]
+    ) throws -> (code: Int32, output: String, errors: String) {
+        try ChildProcess.run(
+            ChildProcess.product("salectl"), line,
+            environment: ["SALE_DATABASE": database].merging(variables) { $1 })
+    }
+
+    @Test func `that has no folder is reported as one that can't be written`() throws {
+        try store()
+        let result = try salectl(["backup", "/nowhere/b.db"])
+        #expect(result.code == ExitCode.cantCreate)
+        #expect(result.errors == "salectl: backup: /nowhere/b.db can't be written: No such file or directory\n")
+    }
+
+    /// The disk refuses what is beyond the limit on a file's size: 40 KiB, enough for the database's index of its log.
+    @Test func `that a disk refuses is reported as one that can't be written, and leaves nothing`() throws {
+        try store()
+        let backup = directory.path("b.db")
+        let result = try ChildProcess.run(
+            URL(fileURLWithPath: "/bin/bash"),
+            ["-c", "trap '' XFSZ; ulimit -f 40; exec \(ChildProcess.product("salectl").path) backup \(backup)"],
+            environment: ["SALE_DATABASE": database])
+        #expect(result.code == ExitCode.cantCreate)
+        #expect(result.errors.hasPrefix("salectl: backup: \(backup) can't be written: "), "\(result.errors)")
+        let left = try FileManager.default.contentsOfDirectory(atPath: directory.url.path)
+        #expect(left.filter { $0.hasPrefix("b.db") } == [])
+    }
+
+    @Test(.enabled(if: getuid() == 0, "mounting a small disk needs root"))
+    func `that fills its disk is reported as one that can't be written, and leaves nothing`() throws {
+        try store()
+        let disk = try TemporaryDirectory()
+        let mount = URL(fileURLWithPath: "/bin/mount")
+        let mounted = try ChildProcess.run(mount, ["-t", "tmpfs", "-o", "size=16k", "none", disk.url.path])
+        try #require(mounted.code == 0, "\(mounted.errors)")
+        defer { _ = try? ChildProcess.run(URL(fileURLWithPath: "/bin/umount"), ["-l", disk.url.path]) }
+        let result = try salectl(["backup", disk.path("b.db")])
+        #expect(result.code == ExitCode.cantCreate)
+        let reason = "can't be written: database or disk is full"
+        #expect(result.errors == "salectl: backup: \(disk.path("b.db")) \(reason)\n")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: disk.url.path) == [])
+    }
+
+    @Test func `that is restored lacks a sale that was archived since`() throws {
+        let server = try RedisServer()
+        try store()
+        let backup = directory.path("b.db")
+        #expect(try salectl(["backup", backup]).code == 0)
+        try server.connect().command(["SADD", RedisArgument(SaleKeys.archived), "later"])
+        let redis = ["SALE_REDIS_URL": server.url]
+        let forced = try salectl(["restore", backup, "--force"], redis)
+        #expect(forced.code == 0, "\(forced.errors)")
+        let row = try #require(forced.output.split(separator: "\n").first { $0.hasPrefix("later ") })
+        #expect(row.contains("archived since: its orders are only in \(database).before-"), "\(row)")
+
+        unlink(database)
+        let alone = try salectl(["restore", backup], redis)
+        #expect(alone.output.contains("archived since: its orders are neither in the file nor on Redis"))
+    }
+
+    @Test func `has a sale whose name can't be used again`() throws {
+        try store()
+        let result = try salectl(["create", "demo", "--title", "T", "--stock", "1"])
+        #expect(result.code == ExitCode.cantCreate)
+        #expect(result.errors.contains("there is a sale demo already, and a name is never used again"))
+    }
+}
