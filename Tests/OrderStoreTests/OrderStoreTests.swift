@@ -185,6 +185,7 @@ import Testing
         try store.record(.init(positions: 2...4, units: 5, isReleased: false), of: sale)
         #expect(try store.apply(sale, [TestEvents.order(5)]).persistedPosition == 5)
         #expect(try store.account(of: sale)?.withheld == 5)
+        #expect(try StoreReader(path: path).overviews().map(\.withheld) == [5])
         #expect(try store.beginEpoch(sale, above: 1) == 2)
         #expect(try store.beginEpoch(sale, above: 7) == 8)
         #expect(try store.beginEpoch(sale, above: 0) == 9)
@@ -202,6 +203,7 @@ import Testing
         let release = TestEvents.release("50-1", units: 5, at: 1)
         #expect(try store.apply(sale, [release]).outcomes == [.stored])
         #expect(try store.account(of: sale)?.withheld == 0)
+        #expect(try StoreReader(path: path).overviews().map(\.withheld) == [0])
         #expect(try store.apply(sale, [release]).outcomes == [.alreadyStored])
     }
 
