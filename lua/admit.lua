@@ -35,7 +35,11 @@ for from, after, rate, state in string.gmatch(admission, '(%d+) (%d+) (%d+) ?(%l
 end
 if #segments == 0 then return redis.error_reply('ERR the sale has no readable schedule') end
 
+local from = math.max(now_ms, tonumber(opens_at) or 0)
+local written = #segments
+while #segments > 1 and segments[#segments].from > from do segments[#segments] = nil end
 local last = segments[#segments]
+local holds = #segments == written and last.from <= from
 local rate, paused = last.rate, last.paused
 if change == 'pause' then
     paused = true
@@ -45,10 +49,7 @@ else
     rate = tonumber(change)
     if not rate or rate < 1 or rate % 1 ~= 0 then return redis.error_reply('ERR pause, resume, or tickets a second') end
 end
-local from = math.max(now_ms, tonumber(opens_at) or 0)
-if last.from <= from and rate == last.rate and paused == last.paused then return 1 end
-while #segments > 1 and segments[#segments].from > from do segments[#segments] = nil end
-last = segments[#segments]
+if holds and rate == last.rate and paused == last.paused then return 1 end
 
 -- The position that the last segment has reached.
 local after = last.after

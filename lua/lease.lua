@@ -3,10 +3,18 @@
 -- allow-oom: what the worker stores makes room.
 --
 -- KEYS   1 lease (string that expires)
--- ARGV   1 the worker that asks  2 for how long, in ms
--- Reply  the worker that has it: the one that asks, if nobody else had it
+-- ARGV   1 the database that the asking worker writes, one word  2 the worker's name  3 for how long, in ms; 0 gives
+--        the lease back
+-- Reply  "database name" of the worker that has it now: the one that asks, unless one with another database has it
 
-local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then return holder end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return ARGV[1]
+local lease_key = KEYS[1]
+local database, name, duration_ms = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local holder = redis.call('GET', lease_key)
+if holder and string.match(holder, '^%S+') ~= database then return holder end
+local asking = database .. ' ' .. name
+if duration_ms > 0 then
+    redis.call('SET', lease_key, asking, 'PX', duration_ms)
+else
+    redis.call('DEL', lease_key)
+end
+return asking

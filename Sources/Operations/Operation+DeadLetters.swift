@@ -4,6 +4,7 @@ import Shared
 
 extension Operation.DeadLetters {
     func redrive(_ store: OrderStore, _ redis: BlockingRedis) throws -> String {
+        store.noteGiven(try given(redis), of: sale)
         let (results, persisted) = try store.redrive(sale, ids, reason: reason, rehearsing: isRehearsal)
         if !isRehearsal { try acknowledge(results, persisted, redis) }
         return DeadLetterResults(results).json

@@ -31,6 +31,13 @@ package enum Operation: Equatable, Sendable {
         }
     }
 
+    package var sale: SaleID {
+        switch self {
+        case .redrive(let letters), .discard(let letters): letters.sale
+        case .erase(let sale, _, _): sale
+        }
+    }
+
     /// Bytes of a reason.
     package static let reasonBytesMax = 500
     /// Bytes of an operation's JSON: a hundred ids of 44, and a reason in which each byte is escaped to six.

@@ -43,12 +43,14 @@ extension OrderStore {
     }
 
     /// The outcome of an entry that must not be tried again when the stream brings it a second time, because its dead
-    /// letter was discarded or kills the worker; nil for any other entry.
+    /// letter was discarded, kills the worker, or contradicts without standing for a unit: the position that it made up
+    /// may be given to somebody else by then. nil for any other entry.
     func finalOutcome(of id: String, _ sale: SaleID) throws(StoreError) -> Outcome? {
         try database.first(
             """
             SELECT reason, stage, message, moved_at_ms FROM dead_letters WHERE sale = ? AND stream_id = ?
-                AND (resolution = 'discarded' OR resolution IS NULL AND reason = 'crashes_worker')
+                AND (resolution = 'discarded' OR resolution IS NULL
+                    AND (reason = 'crashes_worker' OR reason = 'contradiction' AND position IS NULL))
             """, [.sale(sale), .text(id)]
         ) { row in
             if !row.isNull(3) { return .alreadyRejected }

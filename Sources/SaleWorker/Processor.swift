@@ -91,6 +91,7 @@ final class Processor {
         failpoint?.reached(.afterRead)
         // A failover may take back an entry that only the primary has, and its unit would be sold again.
         try redis.confirm(replicas: replicas)
+        try ForeignSale.refuse(sale, store, on: redis)
         let given = try redis.command(["GET", RedisArgument(SaleKeys(sale).position)])
         store.noteGiven(given.integer, of: sale)
         if PlantedBug.acknowledgeBeforeCommit.isActive {

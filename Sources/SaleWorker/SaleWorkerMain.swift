@@ -17,8 +17,9 @@ enum SaleWorkerMain {
 
         One worker writes a database; a second one stands by until the first has gone. On SIGTERM and SIGINT it finishes
         the open transaction and stops.
-        Exit codes: 0 stopped, 64 usage, 71 a system call failed, 73 can't open the database or listen on an address,
-        74 the output can't be written, 78 a setting is wrong.
+        Exit codes: 0 stopped, 64 usage, 71 a system call failed, 73 can't open the database or listen on an address, or
+        the database or its lock was removed or replaced meanwhile, 74 the output can't be written, 78 a setting is
+        wrong.
         """
 
     private static let standbyMilliseconds: Int32 = 200
@@ -66,8 +67,8 @@ enum SaleWorkerMain {
             guard let files = identities(configuration) else {
                 fail("\(Setting.database.name): \(configuration.database) was removed", ExitCode.cantCreate)
             }
-            let lease = WorkerLease(name: configuration.name, lock: files.lock)
-            let worker = Worker(configuration, store: store, lease: lease, metrics: metrics, log: log)
+            let worker = Worker(
+                configuration, store: store, lease: lease(configuration, files.lock), metrics: metrics, log: log)
             let ops = OperatorService(
                 store: reader(configuration), metrics: metrics, token: configuration.operatorToken, loop: loop,
                 log: log,
@@ -93,6 +94,7 @@ enum SaleWorkerMain {
                 log.flush()
                 pingWatchdog(manager, &nextPing, now: loop.now)
             }
+            worker.stop()
             withExtendedLifetime((ops, ledger)) {}
         }
         manager.notify(.stopping, status: "stopping")
@@ -139,6 +141,14 @@ enum SaleWorkerMain {
             return try Listener(address)
         } catch {
             fail("\(setting.name): \(error)", ExitCode.cantCreate)
+        }
+    }
+
+    private static func lease(_ configuration: WorkerConfiguration, _ lock: FileIdentity) -> WorkerLease {
+        do throws(FileError) {
+            return try WorkerLease(name: configuration.name, lock: lock)
+        } catch {
+            fail("the kernel's boot_id can't be read: \(error)", ExitCode.osError)
         }
     }
 

@@ -70,6 +70,8 @@ final class Worker {
             let busy = try readNew(redis, now: now)
             // Sales whose stream has just been read to its end, however busy the others are.
             for sale in reader.sales where !busy.contains(sale) && reader.isCaughtUp(sale) {
+                // Comparing many sales may take longer than the lease lasts.
+                try lease.hold(on: redis, now: .now)
                 try containingFailures(of: sale, now: now) { try fence.check(sale, on: redis, now: now) }
             }
             try measure(redis, now: now)
@@ -83,7 +85,21 @@ final class Worker {
     }
 
     /// Runs an operator's operation on the stores that the worker holds.
-    func perform(_ operation: Operation) throws -> String { try operation.run(store: store, redis: connected()) }
+    func perform(_ operation: Operation) throws -> String {
+        let redis = try connected()
+        try lease.hold(on: redis, now: .now)
+        try ForeignSale.refuse(operation.sale, store, on: redis)
+        return try operation.run(store: store, redis: redis)
+    }
+
+    /// Gives the right to work on this Redis back.
+    func stop() {
+        do {
+            if let redis { try lease.giveBack(on: redis) }
+        } catch {
+            log.write(.warning, "lease_kept") { $0.appendMember("message", "\(error)") }
+        }
+    }
 
     private func connected() throws -> BlockingRedis {
         if let redis { return redis }
@@ -196,7 +212,6 @@ final class Worker {
         let behind = reader.sales.filter { !reader.isCaughtUp($0) }
         for sale in behind {
             try containingFailures(of: sale, now: now) {
-                try ForeignSale.refuse(sale, store, on: redis)
                 if let pending = try reader.pending(sale, among: behind.count, on: redis) {
                     if let stuck = try processor.process(sale, pending, on: redis) { reader.leave(stuck, of: sale) }
                 } else {
@@ -210,10 +225,7 @@ final class Worker {
     private func readNew(_ redis: BlockingRedis, now: Instant) throws -> Set<SaleID> {
         let batches = try reader.new(on: redis)
         for (sale, entries) in batches {
-            try containingFailures(of: sale, now: now) {
-                try ForeignSale.refuse(sale, store, on: redis)
-                try processor.process(sale, entries, on: redis)
-            }
+            try containingFailures(of: sale, now: now) { try processor.process(sale, entries, on: redis) }
         }
         return Set(batches.map(\.sale))
     }

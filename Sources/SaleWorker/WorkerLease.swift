@@ -6,11 +6,11 @@ import Shared
 /// databases, such as one that was restored elsewhere and the one that it replaces, from storing a part of the orders
 /// each.
 ///
-/// A worker that takes over from a dead one with the same database need not wait until the lease expires: nobody else
-/// can hold that database's lock.
+/// A worker that takes over with the same database, whatever its name, need not wait until the lease expires: nobody
+/// else can hold that database's lock.
 struct WorkerLease {
-    /// How long a worker that has gone keeps out one with another database. The longest passes, which compare or erase
-    /// a sale of a million buyers, take a few seconds.
+    /// How long a worker that has gone without giving the lease back keeps out one with another database. Comparing or
+    /// erasing a sale of a million buyers takes a few seconds.
     private static let milliseconds = 10_000
     private static let renewMilliseconds = 1000
 
@@ -23,26 +23,32 @@ struct WorkerLease {
         }
     }
 
-    private let worker: String
+    private let database: String
+    private let name: String
     private var nextRenewal = Instant(nanoseconds: 0)
 
     /// - Parameter lock: the database's lock file.
-    init(name: String, lock: FileIdentity) {
+    init(name: String, lock: FileIdentity) throws(FileError) {
         // The same device and inode mean something else on another machine, and after a reboot.
-        let boot = (try? File.read("/proc/sys/kernel/random/boot_id", limit: 64)).map {
-            String(decoding: $0, as: UTF8.self)
-        }
-        worker = "\(name) (\(boot?.prefix(8) ?? "?"):\(lock))"
+        let boot = String(decoding: try File.read("/proc/sys/kernel/random/boot_id", limit: 64), as: UTF8.self)
+        database = "\(boot.split(whereSeparator: \.isNewline).first ?? ""):\(lock)"
+        self.name = name
     }
 
     /// Takes the lease, or renews it once a second; throws `HeldElsewhere`.
     mutating func hold(on redis: BlockingRedis, now: Instant) throws {
         guard now >= nextRenewal else { return }
-        let holder = try redis.lease(to: worker, milliseconds: Self.milliseconds)
-        guard holder == worker else { throw HeldElsewhere(holder: holder) }
+        if let holder = try redis.lease(for: database, name: name, milliseconds: Self.milliseconds) {
+            throw HeldElsewhere(holder: holder)
+        }
         nextRenewal = now.advanced(milliseconds: Self.renewMilliseconds)
     }
 
     /// Asks again before anything else: a new connection may lead to another Redis.
     mutating func restart() { nextRenewal = Instant(nanoseconds: 0) }
+
+    /// Gives the lease back, so that nobody waits for it to expire.
+    func giveBack(on redis: BlockingRedis) throws {
+        _ = try redis.lease(for: database, name: name, milliseconds: 0)
+    }
 }

@@ -406,7 +406,16 @@ private struct Room {
         #expect(schedule.segments.count == 2 && schedule.last.rate == 100_000)
         #expect((100...200).contains(schedule.last.after))
         #expect(schedule.last.from < UnixMilliseconds(now + 60_000))
-        // The same for what had been wanted, and does not hold yet.
+        // What was changed while it was ahead does not hold.
+        try room.set("admission", "\(begun) 0 10;\(ahead) 36000 77 paused")
+        #expect(try room.redis.admit(room.sale, .rate(50)) == nil)
+        schedule = try room.schedule()
+        #expect(schedule.last.rate == 50 && !schedule.last.isPaused)
+        try room.set("admission", "\(begun) 0 10;\(ahead) 36000 77")
+        #expect(try room.redis.admit(room.sale, .resume) == nil)
+        schedule = try room.schedule()
+        #expect(schedule.last.rate == 10 && schedule.last.from < UnixMilliseconds(now + 60_000))
+        // The same for a pause.
         try room.set("admission", "\(begun) 0 10;\(ahead) 36000 10 paused")
         #expect(try room.redis.admit(room.sale, .pause) == nil)
         schedule = try room.schedule()

@@ -55,6 +55,27 @@ import Testing
         #expect(try under.salectl(["dlq", "show", "demo", "1-1"]).code == ExitCode.noInput)
     }
 
+    @Test func `redrives no order whose position Redis has not given`() throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 10)
+        let worker = try under.start()
+        try under.sell(sale, to: 0..<2)
+        #expect(under.drained(sale))
+        let forged = try under.add(
+            sale,
+            [
+                "v", "1", "kind", "order", "order", "demo-3", "position", "3", "buyer", "ghost", "quantity", "1", "key",
+                "k", "trace", "00000000000000000000000000000001", "at_ms", "1790000000000", "epoch", "1",
+            ])
+        #expect(under.drained(sale))
+        worker.signal()
+        worker.wait()
+        let result = try under.salectl(["dlq", "redrive", "demo", forged, "--reason", "r"])
+        #expect(result.code == 1)
+        #expect(result.output.contains("Redis has not given position 3"), "\(result.output)")
+        #expect(try under.account(sale)?.sold == 2)
+    }
+
     @Test func `redrives an order into both stores and the audit, and leaves Redis' dlq entry`() throws {
         let (under, sale, letter, rubbish) = try system()
         let rehearsed = try under.salectl(["dlq", "redrive", "demo", "--all", "--reason", "fixed", "--dry-run"])

@@ -15,12 +15,13 @@ import Testing
     }
 
     /// Starts a worker with another database.
-    private func startOther() throws -> ChildProcess {
-        try under.start([
+    private func startOther(_ variables: [String: String] = [:]) throws -> ChildProcess {
+        let settings = [
             "SALE_DATABASE": under.server.directory.path("other.db"), "SALE_WORKER_NAME": "other",
             "SALE_OPS_LISTEN": "unix:\(under.server.directory.path("other.sock"))",
             "SALE_LEDGER_LISTEN": "unix:\(under.server.directory.path("other-ledger.sock"))",
-        ])
+        ]
+        return try under.start(settings.merging(variables) { $1 })
     }
 
     @Test func `keeps a worker with another database from storing a part of the orders`() throws {
@@ -30,8 +31,8 @@ import Testing
         let other = try startOther()
         #expect(
             eventually {
-                other.errors.contains("worker_failed") && other.errors.contains("the worker tester (")
-                    && other.errors.contains("is storing these orders in another database")
+                other.errors.contains("worker_failed")
+                    && other.errors.contains("the worker tester is storing these orders in another database")
             }, "\(other.errors)")
         for first in stride(from: 5, to: 50, by: 5) { try under.sell(sale, to: first..<first + 5) }
         #expect(under.drained(sale))
@@ -57,6 +58,33 @@ import Testing
         let result = try under.salectl(
             ["reconcile", "\(sale)"], ["SALE_DATABASE": under.server.directory.path("other.db")])
         #expect(result.code == 0, "\(result.output)")
+    }
+
+    @Test func `is given back by a worker that stops`() throws {
+        let first = try under.start()
+        #expect(under.drained(sale))
+        first.signal()
+        first.wait()
+        #expect(try under.redis.command(["EXISTS", "sale:worker"]).integer == 0)
+    }
+
+    @Test func `is needed for an operator's operation, too`() throws {
+        let first = try under.start()
+        try under.sell(sale, to: 0..<5)
+        #expect(under.drained(sale))
+        let token = under.server.directory.path("ops.token")
+        try "a-token-of-forty-three-characters-and-no-more".write(toFile: token, atomically: true, encoding: .utf8)
+        let other = try startOther(["SALE_OPS_TOKEN_FILE": token])
+        #expect(eventually { other.errors.contains("worker_failed") }, "\(other.errors)")
+        let answer = try UnixHTTPClient(under.server.directory.path("other.sock")).ask(
+            "POST", "/v1/operations",
+            headers: [
+                ("Authorization", "Bearer a-token-of-forty-three-characters-and-no-more"),
+                ("Content-Type", "application/json"),
+            ], body: #"{"operation":"erase","sale":"demo","buyer":"buyer-1","reason":"a test"}"#)
+        #expect(answer.status == 503)
+        #expect((answer.json["reason"] as? String)?.contains("in another database") == true, "\(answer.body)")
+        #expect(first.isRunning)
     }
 
     @Test(arguments: ["sale.db", "sale.db.lock"])

@@ -255,6 +255,7 @@ import Testing
         try under.sell(sale, to: 10..<20)
         #expect(under.drained(sale))
         #expect(try under.account(sale)?.sold == 20)
+        #expect(!second.errors.contains("worker_failed"), "\(second.errors)")
     }
 
     @Test func `tells systemd when it is ready and when it stops`() throws {

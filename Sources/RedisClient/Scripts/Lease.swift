@@ -2,13 +2,18 @@ import LuaScripts
 import Shared
 
 extension BlockingRedis {
-    /// Takes or renews the right to work on this Redis, for this many milliseconds (lease.lua). Returns who has it now:
-    /// `worker`, if nobody else had it.
-    package func lease(to worker: String, milliseconds: Int) throws(RedisError) -> String {
-        let reply = try run(ScriptCall(.lease, keys: [SaleKeys.workerLease], [worker, "\(milliseconds)"]))
-        guard let holder = reply.value.string else {
-            throw RedisError(.unexpectedReply, "lease.lua", "the reply is not text")
+    /// Takes or renews the right to work on this Redis, for this many milliseconds (lease.lua); 0 gives it back.
+    ///
+    /// - Parameters:
+    ///   - database: the database that the worker writes: one word, that no other worker alive can have.
+    ///   - name: the worker's name, for whoever looks.
+    /// - Returns: the name of the worker that has the right, with another database; nil if it is this one.
+    package func lease(for database: String, name: String, milliseconds: Int) throws(RedisError) -> String? {
+        let reply = try run(ScriptCall(.lease, keys: [SaleKeys.workerLease], [database, name, "\(milliseconds)"]))
+        let words = (reply.value.string ?? "").split(separator: " ", maxSplits: 1).map(String.init)
+        guard words.count == 2 else {
+            throw RedisError(.unexpectedReply, "lease.lua", "the reply is not a database and a name")
         }
-        return holder
+        return words[0] == database ? nil : words[1]
     }
 }
