@@ -276,7 +276,8 @@ prometheus() {
     soon 'it counts what was sold' gives 60000 'sale_units_sold{sale="journal"}'
     soon 'its rules are at work' gives 1 'count(sale:decided:rate)'
     equal 'alerts' SaleWatchdog "$(alerts_firing)"
-    soon 'Alertmanager receives it' is_sent SaleWatchdog
+    # What is sent before Prometheus has found Alertmanager is lost, and sent again after a minute.
+    patience=90 soon 'Alertmanager receives it' is_sent SaleWatchdog
     must 'an API process and its socket are stopped' systemctl stop sale-api@2.socket sale-api@2
     patience=60 soon 'SaleAPIDown' alert_fires SaleAPIDown
     soon 'Alertmanager receives that' is_sent SaleAPIDown
