@@ -153,7 +153,7 @@ final class Worker {
         if let until = asideUntil[sale], now < until { return }
         do {
             try work()
-        } catch  where Self.concernsOneSale(error) {
+        } catch let error where Self.concernsOneSale(error) {
             if asideUntil.updateValue(now.advanced(milliseconds: Self.asideMilliseconds), forKey: sale) == nil {
                 log.write(.error, "sale_set_aside") {
                     $0.appendMember("sale", sale)
