@@ -44,9 +44,10 @@ package enum Operation: Equatable, Sendable {
     package static let bytesMax = 8192
 
     /// Runs the operation and returns its result as JSON. If it throws, it may be run again: what was done is not done
-    /// twice.
+    /// twice. Throws `ForeignSale`, and has done nothing, if the two stores don't mean the same sale.
     package func run(store: OrderStore, redis: BlockingRedis) throws -> String {
-        switch self {
+        try ForeignSale.refuse(sale, store, on: redis)
+        return switch self {
         case .redrive(let letters): try letters.redrive(store, redis)
         case .discard(let letters): try letters.discard(store, redis)
         case .erase(let sale, let buyer, let reason):

@@ -14,6 +14,9 @@ package final class StoreLock {
 
     deinit { close(descriptor) }
 
+    /// The lock's file, which nobody else can have locked.
+    package var file: FileIdentity { FileIdentity(descriptor: descriptor) }
+
     /// The lock for the database at `path`; nil while another process has it.
     package static func take(for path: String) throws(FileError) -> StoreLock? {
         let descriptor = open("\(path).lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)

@@ -88,18 +88,25 @@ package struct Comparison: Sendable {
 
     package init(_ sale: SaleID, redis: RedisSale?, sqlite: StoredSale?) {
         self.sale = sale
-        guard let redis else {
-            if sqlite != nil { differences.append(.notInRedis) }
-            return
-        }
         guard let sqlite else {
-            differences.append(.notInSQLite)
+            if redis != nil { differences.append(.notInSQLite) }
             return
         }
-        compare(redis, sqlite)
+        let union = OrderUnion(redis: redis, sqlite: sqlite)
+        orders = sqlite.orders.count
+        units = union.lines.reduce(0) { $0 + $1.units }
+        deadLetters = sqlite.rejectedOrders.count
+        withheld = sqlite.withheld
+        guard let redis else {
+            // An archived sale is in SQLite alone.
+            if sqlite.archivedAt == nil { differences.append(.notInRedis) }
+            return
+        }
+        compareRecords(redis, sqlite)
+        compareOrders(union, redis.status, sqlite)
     }
 
-    private mutating func compare(_ redis: RedisSale, _ sqlite: StoredSale) {
+    private mutating func compareRecords(_ redis: RedisSale, _ sqlite: StoredSale) {
         let status = redis.status
         if status.uuid != sqlite.record.uuid {
             differences.append(.uuid(redis: status.uuid, sqlite: sqlite.record.uuid))
@@ -117,19 +124,14 @@ package struct Comparison: Sendable {
         if !redis.hasStream { differences.append(.noStream) }
         if !status.hasBuyers { differences.append(.noBuyers) }
         differences += redis.unreadableBuyers.map { .unreadableBuyer($0) }
-
-        compareOrders(redis, sqlite)
     }
 
-    private mutating func compareOrders(_ redis: RedisSale, _ sqlite: StoredSale) {
-        let status = redis.status
-        orders = sqlite.orders.count
-        deadLetters = sqlite.rejectedOrders.count
+    private mutating func compareOrders(_ union: OrderUnion, _ status: SaleStatus, _ sqlite: StoredSale) {
         let counted = sqlite.orders.reduce(0) { $0 + $1.quantity }
         if counted != sqlite.sold { differences.append(.soldSum(kept: sqlite.sold, counted: counted)) }
 
         var last = 0
-        for known in OrderUnion(redis: redis, sqlite: sqlite).lines {
+        for known in union.lines {
             let position = known.position
             addGap(from: last + 1, through: position - 1, sqlite.losses)
             last = position
@@ -137,7 +139,6 @@ package struct Comparison: Sendable {
                 position: position, redis: known.win.map { Content($0) }, sqlite: known.order.map { Content($0) },
                 isDeadLetter: known.letter != nil)
             lines.append(line)
-            units += known.units
             switch (line.redis, line.sqlite) {
             case (let redis?, let sqlite?):
                 if redis != sqlite {
@@ -153,7 +154,6 @@ package struct Comparison: Sendable {
             addGap(from: last + 1, through: lost, sqlite.losses)
             last = lost
         }
-        withheld = sqlite.withheld
         let expected = status.stockTotal - units - withheld
         if status.remaining != expected {
             differences.append(.unitsLeft(redis: status.remaining, expected: expected))

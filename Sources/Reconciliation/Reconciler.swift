@@ -44,7 +44,7 @@ package struct Reconciler {
         } catch let error as RedisError where error.code == .unexpectedReply {
             return .kept(["Redis lacks a part of the sale: \(error.message)"])
         }
-        if live == nil, let reason = try archived(stored) { return .kept([reason]) }
+        if live == nil, let reason = try Self.archived(stored, on: redis) { return .kept([reason]) }
         if let live, live.status.uuid == stored.record.uuid, stored.persistedPosition < live.status.persistedPosition {
             // The database is an older copy. Positions that were known to be lost are no gaps.
             for loss in Relearning(redis: live, sqlite: stored).losses { try store.record(loss, of: sale) }
@@ -81,7 +81,7 @@ package struct Reconciler {
 
     /// Why a sale that Redis does not have must not be restored there; nil if it may. A database from before the
     /// archiving knows fewer orders than there are, and would sell their units again.
-    private func archived(_ stored: StoredSale) throws -> String? {
+    package static func archived(_ stored: StoredSale, on redis: BlockingRedis) throws -> String? {
         if let at = stored.archivedAt { return "it was archived at \(at.rfc3339)" }
         guard try redis.isArchived(stored.record.sale) else { return nil }
         return "Redis has it among the archived sales, and this database is from before that: it may lack orders"

@@ -20,6 +20,7 @@ struct CommandFailure: Error {
         case let error as RedisError:
             self.init(error.description + (error.isAboutLogin ? Self.loginHint : ""), ExitCode.unavailable)
         case let error as StoreError: self.init("the database: \(error.description)", ExitCode.unavailable)
+        case let error as WorkerLease.HeldElsewhere: self.init(error.description, ExitCode.temporaryFailure)
         default: self.init("\(error)", ExitCode.unavailable)
         }
     }

@@ -35,6 +35,9 @@ struct Context: Sendable {
         }
     }
 
+    /// The right to change what Redis and the database have of a sale, for the holder of the database's lock.
+    func lease(_ lock: StoreLock) throws -> WorkerLease { try WorkerLease(name: "salectl", lock: lock.file) }
+
     /// The sale as Redis has it; ends the command if Redis has no such sale.
     func status(_ sale: SaleID, on redis: BlockingRedis) throws -> SaleStatus {
         guard let status = try redis.status(sale) else {

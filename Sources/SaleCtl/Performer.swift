@@ -6,13 +6,13 @@ import Shared
 /// Performs operations through whichever process may write the database: salectl itself, if it gets the lock, or the
 /// worker that holds it.
 enum Performer {
-    case direct(OrderStore, BlockingRedis)
+    case direct(OrderStore, BlockingRedis, WorkerLease)
     case worker(OperatorClient)
 
     init(_ context: Context) throws {
         let path = try context.database()
         if let lock = try context.lock(path) {
-            self = .direct(try OrderStore(path: path, lock: lock), try context.redis())
+            self = .direct(try OrderStore(path: path, lock: lock), try context.redis(), try context.lease(lock))
             return
         }
         guard let token = try context.environment.operatorToken() else {
@@ -27,9 +27,9 @@ enum Performer {
     /// Performs an operation; returns the result's JSON.
     func perform(_ operation: Operation) throws -> String {
         switch self {
-        case .direct(let store, let redis):
+        case .direct(let store, let redis, let lease):
             do {
-                return try operation.run(store: store, redis: redis)
+                return try lease.hold(on: redis) { try operation.run(store: store, redis: redis) }
             } catch let refused as OperationRefused {
                 let code = refused.kind == .notFound ? ExitCode.noInput : ExitCode.unavailable
                 throw CommandFailure(refused.description, code)

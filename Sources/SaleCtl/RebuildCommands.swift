@@ -12,8 +12,8 @@ extension Command {
 
             The worker does this by itself; this command is for when none runs, because it needs the database's lock.
             The orders are the union of both stores, never fewer. If the two contradict each other, the sale stays
-            fenced (exit code 1). Exit code 75: a worker holds the lock, or the stream has entries that are not stored
-            yet.
+            fenced (exit code 1). Exit code 75: a worker holds the lock, or stores these orders in another database, or
+            the stream has entries that are not stored yet.
             """
     ) { line, context in
         let arguments = try Arguments(line, options: [], flags: ["--dry-run", "--json"], words: 1...1)
@@ -33,11 +33,16 @@ extension Command {
         }
         let store = try OrderStore(path: path, lock: lock)
         try requireAll(of: sale, storedUpTo: store.lastStreamID(sale).map { StreamID($0) }, redis)
-        let reconciler = Reconciler(redis: redis, store: store)
+        return try context.lease(lock).hold(on: redis) {
+            try complete(sale, Reconciler(redis: redis, store: store), json: arguments.has("--json"))
+        }
+    }
+
+    private static func complete(_ sale: SaleID, _ reconciler: Reconciler, json: Bool) throws -> Int32 {
         // One attempt completes it, the next one lifts the fence.
         for _ in 0..<3 {
             let outcome = try reconciler.reconcile(sale)
-            report(outcome, json: arguments.has("--json"))
+            report(outcome, json: json)
             switch outcome {
             case .served, .lifted: return ExitCode.ok
             case .kept: return ExitCode.negative
@@ -68,6 +73,10 @@ extension Command {
         }
         try requireAll(of: sale, storedUpTo: stored.lastStreamID, redis)
         let live = try RedisSale.read(sale, from: redis, beside: stored)
+        if live == nil, let reason = try Reconciler.archived(stored, on: redis) {
+            report(.kept([reason]), json: json)
+            return ExitCode.negative
+        }
         let witness = try redis.witness(sale, uuid: stored.record.uuid)
         switch RepairPlan.make(redis: live, sqlite: stored, witness: witness) {
         case .nothing: report(.lifted(orders: stored.orders.count), json: json)

@@ -9,7 +9,7 @@ extension Command {
         details: """
             Compares every order, the units left, the last position and the sale's identity. Exit code 0: they agree; 1:
             they differ, and each difference is named. Orders that the worker has not stored yet are differences, too:
-            if the sale is selling, run it again a moment later.
+            if the sale is selling, run it again a moment later. An archived sale is in SQLite alone, as it should be.
 
               --json   as JSON, with `lines`: every position, as each side has it
             """
@@ -29,12 +29,14 @@ extension Command {
             throw CommandFailure("neither Redis nor SQLite has a sale \(sale)", ExitCode.noInput)
         }
         let comparison = Comparison(sale, redis: live, sqlite: stored)
+        let archivedAt = live == nil ? stored?.archivedAt : nil
         if arguments.has("--json") {
-            Output.line(json(comparison))
+            Output.line(json(comparison, archivedAt: archivedAt))
         } else {
             Output.print(
                 [("sale", "\(sale)"), ("equal", comparison.isEqual ? "yes" : "no")] + comparison.figures.lines
                     + [("differences", "\(comparison.differences.count)")])
+            if let archivedAt { Output.line("archived at \(archivedAt.rfc3339): only SQLite has it") }
             Output.list(comparison.differences.map(\.description))
             if comparison.isOnlyBacklog {
                 Output.line(
@@ -44,11 +46,12 @@ extension Command {
         return comparison.isEqual ? ExitCode.ok : ExitCode.negative
     }
 
-    private static func json(_ comparison: Comparison) -> String {
+    private static func json(_ comparison: Comparison, archivedAt: UnixMilliseconds?) -> String {
         ByteBuffer.json { text in
             text.appendMember("sale", comparison.sale)
             text.appendMember("equal", comparison.isEqual)
             text.appendMember("only_backlog", comparison.isOnlyBacklog)
+            text.appendMember("archived_at", time: archivedAt)
             comparison.figures.append(to: &text)
             text.appendMember("differences", comparison.differences.map(\.description))
             text.appendMember("lines", objects: comparison.lines) { text, line in

@@ -2,6 +2,7 @@ import EventLoop
 import Glibc
 import HTTPEdge
 import OrderStore
+import RedisClient
 import Shared
 
 /// `sale-worker`: takes the database's lock, and moves orders into the database until it is told to stop.

@@ -88,7 +88,6 @@ final class Worker {
     func perform(_ operation: Operation) throws -> String {
         let redis = try connected()
         try lease.hold(on: redis, now: .now)
-        try ForeignSale.refuse(operation.sale, store, on: redis)
         return try operation.run(store: store, redis: redis)
     }
 

@@ -12,5 +12,12 @@ package struct FileIdentity: Equatable, Sendable, CustomStringConvertible {
         (device, inode) = (facts.st_dev, facts.st_ino)
     }
 
+    /// The file that is open there.
+    package init(descriptor: Int32) {
+        var facts = stat()
+        precondition(fstat(descriptor, &facts) == 0, "not a descriptor")
+        (device, inode) = (facts.st_dev, facts.st_ino)
+    }
+
     package var description: String { "\(device):\(inode)" }
 }

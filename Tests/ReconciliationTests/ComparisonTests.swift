@@ -114,8 +114,15 @@ import Testing
     }
 
     @Test func `names a sale that only one of them has`() {
-        let (redis, sqlite) = stores()
+        var (redis, sqlite) = stores()
         #expect(Comparison(sale, redis: nil, sqlite: sqlite).differences == [.notInRedis])
         #expect(Comparison(sale, redis: redis, sqlite: nil).differences == [.notInSQLite])
+        // An archived sale is in SQLite alone.
+        sqlite.archivedAt = UnixMilliseconds(1)
+        let archived = Comparison(sale, redis: nil, sqlite: sqlite)
+        #expect(archived.isEqual)
+        #expect(archived.orders == 3)
+        redis.status.title = "x"
+        #expect(!Comparison(sale, redis: redis, sqlite: sqlite).isEqual)
     }
 }

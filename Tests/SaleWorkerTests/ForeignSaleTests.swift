@@ -37,6 +37,16 @@ import Testing
         #expect(try under.redis.status(sale)?.servingRunID == "")
     }
 
+    @Test func `is not changed by salectl, and is fenced`() throws {
+        try under.redis.command(["HSET", RedisArgument(SaleKeys(sale).sale), "uuid", "another"])
+        #expect(try under.redis.control(sale, .close) == nil)
+        let result = try under.salectl(["erase", "\(sale)", "buyer-1", "--reason", "a test"])
+        #expect(result.code == ExitCode.unavailable)
+        #expect(result.errors.contains("two different sales of one name"))
+        #expect(try under.redis.status(sale)?.servingRunID == "")
+        #expect(try under.account(sale)?.orders.map(\.buyer).contains("buyer-1") == true)
+    }
+
     @Test func `sells again when it is the right one`() throws {
         let key = RedisArgument(SaleKeys(sale).sale)
         let uuid = try #require(try under.redis.status(sale)?.uuid)

@@ -87,6 +87,27 @@ import Testing
         #expect(first.isRunning)
     }
 
+    @Test func `is needed by salectl, too, where no worker holds the database`() throws {
+        try under.sell(sale, to: 0..<5)
+        let worker = try under.start()
+        #expect(try under.redis.control(sale, .close) == nil)
+        #expect(under.drained(sale))
+        let copy = under.server.directory.path("copy.db")
+        #expect(try under.salectl(["backup", copy]).code == 0)
+        func erase() throws -> (code: Int32, output: String, errors: String) {
+            try under.salectl(["erase", "\(sale)", "buyer-1", "--reason", "a test"], ["SALE_DATABASE": copy])
+        }
+        let refused = try erase()
+        #expect(refused.code == ExitCode.temporaryFailure)
+        #expect(refused.errors.contains("the worker tester is storing these orders in another database"))
+        #expect(try StoreReader(path: copy).account(of: sale)?.orders.map(\.buyer).contains("buyer-1") == true)
+        worker.signal()
+        worker.wait()
+        let done = try erase()
+        #expect(done.code == 0, "\(done.errors)")
+        #expect(try under.redis.command(["EXISTS", "sale:worker"]).integer == 0)
+    }
+
     @Test(arguments: ["sale.db", "sale.db.lock"])
     func `is given up by a worker whose files are removed`(_ file: String) throws {
         let worker = try under.start()

@@ -1,20 +1,20 @@
-import OrderStore
-import RedisClient
-import Shared
+package import OrderStore
+package import RedisClient
+package import Shared
 
 /// Redis has another sale of a name than the database: Redis was emptied and the sale created anew, the worker was
 /// pointed at another Redis, or the backup of another system was restored.
-struct ForeignSale: Error, CustomStringConvertible {
+package struct ForeignSale: Error, CustomStringConvertible {
     let uuidOnRedis: String
     let uuidInSQLite: String
 
-    var description: String {
+    package var description: String {
         "two different sales of one name: Redis has uuid \(uuidOnRedis), SQLite has uuid \(uuidInSQLite)"
     }
 
     /// Throws if a sale is foreign, and fences it: it may be selling what the stored sale has sold already. Neither may
     /// take the other's orders.
-    static func refuse(_ sale: SaleID, _ store: OrderStore, on redis: BlockingRedis) throws {
+    package static func refuse(_ sale: SaleID, _ store: OrderStore, on redis: BlockingRedis) throws {
         guard let stored = try store.uuid(of: sale) else { return }
         let key = RedisArgument(SaleKeys(sale).sale)
         let reply = try redis.command(["HGET", key, "uuid"])
