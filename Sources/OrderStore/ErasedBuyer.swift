@@ -12,7 +12,7 @@ package struct ErasedBuyer {
         name = Self.prefix + pseudonym.of(buyer)
     }
 
-    private static let prefix = "erased:"
+    private static let prefix = "\(BuyerName.erasedPrefix)"
 
     /// The name of an order's buyer on the public ledger. The order of an erased buyer carries it: so a database that
     /// is older than the erasure, and takes the order in after it, continues the ledger that is published.

@@ -47,11 +47,13 @@ extension Command {
             }
             format.appendHeader(to: &text)
             var written = 0
+            var formulas = 0
             var position = after
             while written < limit {
                 let page = try reader.page(of: sale, after: position, through: persisted, limit: limit - written)
                 guard let last = page.last else { break }
                 for order in page { format.append(order, to: &text) }
+                formulas += page.count { OrderFormat.looksLikeFormula($0.buyer) }
                 awaited.subtract(page.map(\.id.position))
                 written += page.count
                 position = last.id.position
@@ -62,6 +64,11 @@ extension Command {
             // If the limit did not cut it short, it covers everything up to the persisted position.
             let end = written < limit ? max(after, persisted) : position
             Output.error("salectl: \(counted(written, "order")); last position \(end)")
+            if format == .csv, formulas > 0 {
+                Output.error(
+                    "salectl: a spreadsheet would take \(counted(formulas, "buyer's name", "buyers' names")) for formulas "
+                        + "(=, +, - or @ in front): import the column as text")
+            }
             let omissions = try reader.omissions(of: sale, after: after, through: end)
             report(omissions)
             let late = try awaited.subtracting(omissions.open).filter { position in

@@ -60,9 +60,10 @@ extension Command {
         let subject = try arguments.required("--subject")
         let count = try arguments.integer("--count", in: 1...10_000_000)
         let longest = "\(subject)\(count.map(String.init) ?? "")"
-        guard !subject.isEmpty, BuyerName.isValid(longest) else {
+        guard !subject.isEmpty, BuyerName.isAccepted(longest) else {
             throw Arguments.UsageError(
-                "--subject must be printable ASCII without space, 1 to 128 bytes with its number")
+                "--subject must be printable ASCII without space, 1 to 128 bytes with its number, and not begin with "
+                    + "\(BuyerName.erasedPrefix)")
         }
         let lifeSeconds = max(1, (try arguments.duration("--ttl") ?? 3_600_000) / 1000)
         var mint = TokenMint(

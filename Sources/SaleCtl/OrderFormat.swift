@@ -38,6 +38,9 @@ enum OrderFormat: String, CaseIterable {
         }
     }
 
+    /// Whether a spreadsheet would take the value for a formula. It is written as it is: whoever imports it compares it.
+    static func looksLikeFormula(_ value: String) -> Bool { value.utf8.first.map { "=+-@".utf8.contains($0) } ?? false }
+
     /// The value, in quotes if it contains a comma, a quote or a line break (RFC 4180 section 2).
     static func quoted(_ value: String) -> String {
         guard value.utf8.contains(where: { [0x2C, 0x22, 0x0D, 0x0A].contains($0) }) else { return value }

@@ -31,6 +31,16 @@ import Testing
         #expect(result.errors == "salectl: 12 orders; last position 12\n")
     }
 
+    @Test func `warns of buyers whom a spreadsheet would take for formulas, and writes them as they are`() throws {
+        let under = try sold()
+        _ = try TestSale.purchase(under.redis, sale, [.init(buyer: "=1+1", key: "k")])
+        #expect(under.drained(sale))
+        let result = try under.salectl(["export", "demo"])
+        #expect(result.output.contains("demo-13,demo,13,=1+1,1,"))
+        #expect(result.errors.contains("a spreadsheet would take 1 buyer's name for formulas"))
+        #expect(try !under.salectl(["export", "demo", "--format", "jsonl"]).errors.contains("formula"))
+    }
+
     @Test func `continues where the last one ended, each order once`() throws {
         let under = try sold()
         var positions: [Int] = []

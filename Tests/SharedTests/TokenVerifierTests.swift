@@ -125,13 +125,13 @@ import Testing
     @Test(arguments: [
         "", " ", "a b", "a\u{7F}", "Zoë", String(repeating: "x", count: 129),
         #"a\n"#, #"a\u0000"#, #"a\u0020b"#, #"a\u007f"#, #"Zo\u00eb"#, #"a\ud83d\ude00"#, #"a\ud83d"#,
-        String(repeating: "x", count: 128) + #"\u0078"#,
+        String(repeating: "x", count: 128) + #"\u0078"#, "erased:", "erased:0123", #"\u0065rased:0123"#,
     ])
-    func `a subject is 1 to 128 printable ASCII characters`(_ subject: String) {
+    func `a subject is 1 to 128 printable ASCII characters, and not the name of an erased buyer`(_ subject: String) {
         #expect(verdict(Forge.token(claims: #"{"sub":"\#(subject)","exp":2000}"#)) == .failure(.badSubject))
     }
 
-    @Test(arguments: ["~", "!", "user@example.com", "auth0|5f7c", String(repeating: "x", count: 128)])
+    @Test(arguments: ["~", "!", "erased", "user@example.com", "auth0|5f7c", String(repeating: "x", count: 128)])
     func `any other subject is a buyer`(_ subject: String) {
         #expect(verdict(Forge.token(claims: #"{"exp":2000,"sub":"\#(subject)"}"#)) == .success(subject))
     }

@@ -21,7 +21,7 @@ package final class TokenVerifier {
         try verifier.withClaims(of: token) { (claims) throws(JWTRefusal) -> R in
             let subject = try checkedSubject(in: claims, nowSeconds: nowSeconds)
             return try subject.withValue(in: claims) { (name) throws(JWTRefusal) -> R in
-                guard BuyerName.isValid(name) else { throw .badSubject }
+                guard BuyerName.isAccepted(name) else { throw .badSubject }
                 return body(name)
             }
         }

@@ -7,4 +7,13 @@ package enum BuyerName {
     }
 
     package static func isValid(_ text: String) -> Bool { text.withBytes { isValid($0) } }
+
+    /// How the names begin that stand for erased buyers. Somebody who logged in under such a name would own their
+    /// orders.
+    package static let erasedPrefix: StaticString = "erased:"
+
+    /// Whether a token may name this buyer.
+    package static func isAccepted(_ text: Span<UInt8>) -> Bool { isValid(text) && !text.starts(with: erasedPrefix) }
+
+    package static func isAccepted(_ text: String) -> Bool { text.withBytes { isAccepted($0) } }
 }
