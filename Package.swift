@@ -27,8 +27,8 @@ let settings: [SwiftSetting] = [
 
 /// The scripts of `lua`, without their extension.
 let scripts = [
-    "acknowledge", "admit", "archive", "control", "create", "deadletter", "erase", "free", "join", "lease", "lookup",
-    "purchase", "queue", "release", "repair", "replace", "restock", "set", "stamp", "status", "witness",
+    "acknowledge", "admit", "archive", "control", "create", "deadletter", "erase", "fence", "free", "join", "lease",
+    "lookup", "purchase", "queue", "release", "repair", "replace", "restock", "set", "stamp", "status", "witness",
 ]
 
 let package = Package(

@@ -26,6 +26,7 @@ package struct Script: Sendable {
     package static let create = Script("create", PackageResources.create_lua)
     package static let deadletter = Script("deadletter", PackageResources.deadletter_lua)
     package static let erase = Script("erase", PackageResources.erase_lua)
+    package static let fence = Script("fence", PackageResources.fence_lua)
     package static let free = Script("free", PackageResources.free_lua)
     package static let join = Script("join", PackageResources.join_lua)
     package static let lease = Script("lease", PackageResources.lease_lua)

@@ -28,13 +28,12 @@ struct Erasure {
         try refuseUnlessEnded(store, redis)
         let wins = try wins(store, redis)
         let entries = try entries(erased, store, redis)
-        let ticket = [RedisArgument(SaleKeys(sale).tickets), RedisArgument(buyer)]
-        let hasTicket = try redis.command(["HEXISTS"] + ticket).integer == 1
+        let hasTicket = try redis.hasTicket(buyer, in: sale)
 
         let counts = try store.erase(
             erased, of: sale, reason: reason, unless: wins == nil && entries.isEmpty && !hasTicket)
         guard let counts else { throw OperationRefused(.notFound, "\(sale) has nothing of this buyer") }
-        try redis.command(["HDEL"] + ticket)
+        try redis.removeTicket(of: buyer, in: sale)
         if let wins { try replace(wins, by: erased, redis) }
         for entry in entries {
             try redis.replace(entry.id, of: entry.stream, by: entry.replacement.words)
@@ -57,8 +56,7 @@ struct Erasure {
 
     /// The buyer's field; nil if there is none.
     private func wins(_ store: OrderStore, _ redis: BlockingRedis) throws -> String? {
-        let reply = try redis.command(["HGET", RedisArgument(SaleKeys(sale).buyers), RedisArgument(buyer)])
-        guard let text = reply.value.string else { return nil }
+        guard let text = try redis.winsField(of: buyer, in: sale) else { return nil }
         guard let wins = Win.parse(text) else {
             throw OperationRefused(
                 .notAllowed, "the buyer's wins in Redis can't be read; see salectl reconcile \(sale)")

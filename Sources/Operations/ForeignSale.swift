@@ -15,12 +15,10 @@ package struct ForeignSale: Error, CustomStringConvertible {
     /// Throws if a sale is foreign, and fences it: it may be selling what the stored sale has sold already. Neither may
     /// take the other's orders.
     package static func refuse(_ sale: SaleID, _ store: OrderStore, on redis: BlockingRedis) throws {
-        guard let stored = try store.uuid(of: sale) else { return }
-        let key = RedisArgument(SaleKeys(sale).sale)
-        let reply = try redis.command(["HGET", key, "uuid"])
-        let value = reply.value
-        guard let found = value.string, found != stored else { return }
-        try redis.command(["HSET", key, "serving_run_id", ""])
+        guard let stored = try store.uuid(of: sale), let found = try redis.uuid(of: sale), found != stored else {
+            return
+        }
+        try redis.fence(sale)
         throw ForeignSale(uuidOnRedis: found, uuidInSQLite: stored)
     }
 }

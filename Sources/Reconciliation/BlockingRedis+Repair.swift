@@ -11,7 +11,7 @@ extension BlockingRedis {
     package func isServed(_ sale: SaleID) throws(RedisError) -> Bool {
         // First, because the status of a sale that lacks a field can't be read. If it is fenced, that need not be an
         // error.
-        let reply = try command(["HGET", RedisArgument(SaleKeys(sale).sale), "serving_run_id"])
+        let reply = try command(["HGET", "\(SaleKeys(sale).sale)", "serving_run_id"])
         let value = reply.value
         guard value.string == facts.runID else { return false }
         return try isComplete(sale)
@@ -34,6 +34,13 @@ extension BlockingRedis {
             else { return nil }
             return Witness(position: position, remaining: remaining)
         }.max { $0.position < $1.position }
+    }
+
+    /// The highest position that any API process has confirmed to a buyer in the sale of this name that Redis has; 0 if
+    /// there is none.
+    package func witnessed(_ sale: SaleID) throws(RedisError) -> Int {
+        guard let uuid = try uuid(of: sale) else { return 0 }
+        return try witness(sale, uuid: uuid)?.position ?? 0
     }
 
     /// The units of all restocks that follow an entry on a sale's stream.
@@ -60,6 +67,21 @@ extension BlockingRedis {
         } while start < plan.fields.count
         for order in plan.events { try append(order, to: SaleKeys(stored.record.sale).orders) }
         return true
+    }
+
+    /// Sets the last position that a waiting room has given, if it was deleted; returns it then, else nil. Without it,
+    /// join.lua gives no positions.
+    package func restoreLastTicket(_ sale: SaleID) throws(RedisError) -> Int? {
+        let keys = SaleKeys(sale)
+        guard try command(["EXISTS", "\(keys.joined)"]).integer == 0 else { return nil }
+        // The last position given is the highest that a ticket has: a buyer's later one replaces an earlier one.
+        var last = 0
+        try forEachField(of: keys.tickets) { _, position in last = max(last, Int(position) ?? 0) }
+        guard last > 0 else { return nil }
+        // NX: perhaps nobody had joined, and the first buyers have joined meanwhile.
+        let reply = try command(["SET", "\(keys.joined)", "\(last)", "NX"])
+        let value = reply.value
+        return value.isNil ? nil : last
     }
 
     func append(_ order: Order, to stream: String) throws(RedisError) {

@@ -1,12 +1,53 @@
 package import Shared
 
-/// What the worker and the tools read of sales, besides what scripts return (`Scripts`).
+/// What the worker and the tools read and write of sales without a script (`Scripts`).
 extension BlockingRedis {
     /// All sales that this Redis knows, by name.
     package func sales() throws(RedisError) -> [SaleID] {
         let reply = try command(["SMEMBERS", "\(SaleKeys.sales)"])
         let names = reply.value.strings
         return names.compactMap { SaleID($0) }.sorted { $0.description < $1.description }
+    }
+
+    /// Puts a sale on the list of all sales, if Redis has it; false if it does not.
+    package func relist(_ sale: SaleID) throws(RedisError) -> Bool {
+        guard try command(["EXISTS", "\(SaleKeys(sale).sale)"]).integer == 1 else { return false }
+        try command(["SADD", "\(SaleKeys.sales)", "\(sale)"])
+        return true
+    }
+
+    /// Which sale of its name it is; nil if there is none.
+    package func uuid(of sale: SaleID) throws(RedisError) -> String? {
+        let reply = try command(["HGET", "\(SaleKeys(sale).sale)", "uuid"])
+        let value = reply.value
+        return value.string
+    }
+
+    /// The last position that a sale has given; nil if Redis does not have it.
+    package func lastPosition(of sale: SaleID) throws(RedisError) -> Int? {
+        try command(["GET", "\(SaleKeys(sale).position)"]).integer
+    }
+
+    /// The field with the wins of a buyer (`Win`); nil if the buyer has none.
+    package func winsField(of buyer: String, in sale: SaleID) throws(RedisError) -> String? {
+        let reply = try command(["HGET", "\(SaleKeys(sale).buyers)", "\(buyer)"])
+        let value = reply.value
+        return value.string
+    }
+
+    /// Whether a buyer has a position in the waiting room.
+    package func hasTicket(_ buyer: String, in sale: SaleID) throws(RedisError) -> Bool {
+        try command(["HEXISTS", "\(SaleKeys(sale).tickets)", "\(buyer)"]).integer == 1
+    }
+
+    /// Forgets a buyer's position in the waiting room.
+    package func removeTicket(of buyer: String, in sale: SaleID) throws(RedisError) {
+        try command(["HDEL", "\(SaleKeys(sale).tickets)", "\(buyer)"])
+    }
+
+    /// How many entries the stream of dead letters has.
+    package func deadLetterCount(of sale: SaleID) throws(RedisError) -> Int {
+        try command(["XLEN", "\(SaleKeys(sale).deadLetters)"]).integer ?? 0
     }
 
     /// Whether a sale has its orders stream.

@@ -6,9 +6,9 @@ import Shared
 extension StatusReport {
     static func read(_ sale: SaleID, _ context: Context, _ redis: BlockingRedis) throws -> StatusReport {
         let status = try context.status(sale, on: redis)
-        let letters = try redis.command(["XLEN", "\(SaleKeys(sale).deadLetters)"])
         return StatusReport(
-            status: status, served: status.servingRunID == redis.facts.runID, deadLetters: letters.integer ?? 0,
+            status: status, served: status.servingRunID == redis.facts.runID,
+            deadLetters: try redis.deadLetterCount(of: sale),
             queue: status.waitingRoom == nil ? nil : try redis.queue(sale))
     }
 

@@ -79,7 +79,7 @@ final class Fence {
         // An API process that was late, perhaps cut off while the fence was lifted, has confirmed positions that this
         // Redis has not given yet and would give again. Fence the sale once more, and complete it with what is known
         // now.
-        try redis.command(["HSET", RedisArgument(SaleKeys(sale).sale), "serving_run_id", ""])
+        try redis.fence(sale)
         invalidate(sale)
         log.write(.error, "told_beyond") {
             $0.appendMember("sale", "\(sale)")
@@ -183,29 +183,5 @@ final class Fence {
             $0.appendMember("reason", reason)
             $0.appendMember("hint", "it sells nothing; salectl reconcile \(sale) shows both sides")
         }
-    }
-}
-
-extension BlockingRedis {
-    /// The highest position that any API process has confirmed to a buyer; 0 if none has, or if there is no such sale.
-    func witnessed(_ sale: SaleID) throws(RedisError) -> Int {
-        let reply = try command(["HGET", RedisArgument(SaleKeys(sale).sale), "uuid"])
-        guard let uuid = reply.value.string else { return 0 }
-        return try witness(sale, uuid: uuid)?.position ?? 0
-    }
-
-    /// Sets the last position that a waiting room has given, if it was deleted; returns it then, else nil. Without it,
-    /// join.lua gives no positions.
-    fileprivate func restoreLastTicket(_ sale: SaleID) throws(RedisError) -> Int? {
-        let keys = SaleKeys(sale)
-        guard try command(["EXISTS", "\(keys.joined)"]).integer == 0 else { return nil }
-        // The last position given is the highest that a ticket has: a buyer's later one replaces an earlier one.
-        var last = 0
-        try forEachField(of: keys.tickets) { _, position in last = max(last, Int(position) ?? 0) }
-        guard last > 0 else { return nil }
-        // NX: perhaps nobody had joined, and the first buyers have joined meanwhile.
-        let reply = try command(["SET", "\(keys.joined)", "\(last)", "NX"])
-        let value = reply.value
-        return value.isNil ? nil : last
     }
 }

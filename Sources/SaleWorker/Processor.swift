@@ -93,8 +93,7 @@ final class Processor {
         // A failover may take back an entry that only the primary has, and its unit would be sold again.
         try redis.confirm(replicas: replicas)
         try ForeignSale.refuse(sale, store, on: redis)
-        let given = try redis.command(["GET", RedisArgument(SaleKeys(sale).position)])
-        store.noteGiven(given.integer, of: sale)
+        store.noteGiven(try redis.lastPosition(of: sale), of: sale)
         if PlantedBug.acknowledgeBeforeCommit.isActive {
             try redis.acknowledge(entries.map(\.id), of: sale, persisted: 0)
         }

@@ -1,6 +1,7 @@
 import EventLoop
 import Operations
 import OrderStore
+import Reconciliation
 import RedisClient
 import Shared
 
@@ -193,13 +194,10 @@ final class Worker {
                 }
             }
             try containingFailures(of: sale, now: now) {
-                // Only the list of all sales has forgotten it.
-                if try redis.command(["EXISTS", RedisArgument(SaleKeys(sale).sale)]).integer == 1 {
-                    try redis.command(["SADD", RedisArgument(SaleKeys.sales), RedisArgument("\(sale)")])
-                } else {
-                    fence.invalidate(sale)
-                    try fence.check(sale, on: redis, now: now)
-                }
+                // Perhaps only the list of all sales has forgotten it.
+                guard try !redis.relist(sale) else { return }
+                fence.invalidate(sale)
+                try fence.check(sale, on: redis, now: now)
             }
         }
         lost = missing

@@ -65,6 +65,18 @@ import Testing
         #expect(try redis.status(sale)?.servingRunID == redis.facts.runID)
     }
 
+    @Test func `the fence is put up even without memory, and makes no sale of a name that has none`() throws {
+        let server = try RedisServer()
+        let redis = try server.connect()
+        let sale = try TestSale.create(redis)
+        let keys = try redis.command(["DBSIZE"]).integer
+        try redis.command(["CONFIG", "SET", "maxmemory", "1"])
+        try redis.fence(sale)
+        #expect(try redis.status(sale)?.servingRunID == "")
+        try redis.fence(SaleID("ghost")!)
+        #expect(try redis.command(["DBSIZE"]).integer == keys)
+    }
+
     @Test func `an entry is acknowledged once, and persisted_position only grows`() throws {
         let server = try RedisServer()
         let redis = try server.connect()

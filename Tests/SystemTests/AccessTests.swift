@@ -104,7 +104,7 @@ import Testing
 
     @Test(
         arguments: ["worker", "operator"],
-        ["XACK k g 1-0", "XDEL k 1-0", "HDEL k f", "XRANGE k - +", "XREVRANGE k + -", "HSET k f v"])
+        ["XACK k g 1-0", "XDEL k 1-0", "HDEL k f", "XRANGE k - +", "XREVRANGE k + -", "EXISTS k", "HSET k f v"])
     func `who perform operations are allowed to`(_ user: String, _ command: String) throws {
         let server = try server()
         let redis = try server.connect()
