@@ -11,9 +11,9 @@ extension BlockingRedis {
     package func isServed(_ sale: SaleID) throws(RedisError) -> Bool {
         // First, because the status of a sale that lacks a field can't be read. If it is fenced, that need not be an
         // error.
-        let reply = try command(["HGET", "\(SaleKeys(sale).sale)", "serving_run_id"])
-        let value = reply.value
-        guard value.string == facts.runID else { return false }
+        guard try command(["HGET", "\(SaleKeys(sale).sale)", "serving_run_id"]).string == facts.runID else {
+            return false
+        }
         return try isComplete(sale)
     }
 
@@ -26,9 +26,7 @@ extension BlockingRedis {
     /// The highest position that any API process has confirmed to a buyer in the sale with this uuid; nil if there is
     /// none. An API process that has outlived an earlier sale of this name still reports that one.
     package func witness(_ sale: SaleID, uuid: String) throws(RedisError) -> Witness? {
-        let reply = try command(["HVALS", "\(SaleKeys(sale).witnesses)"])
-        let values = reply.value.strings
-        return values.compactMap { text -> Witness? in
+        try command(["HVALS", "\(SaleKeys(sale).witnesses)"]).strings.compactMap { text -> Witness? in
             let words = text.split(separator: " ")
             guard words.count == 3, words[0] == uuid, let position = Int(words[1]), let remaining = Int(words[2])
             else { return nil }
@@ -79,9 +77,7 @@ extension BlockingRedis {
         try forEachField(of: keys.tickets) { _, position in last = max(last, Int(position) ?? 0) }
         guard last > 0 else { return nil }
         // NX: perhaps nobody had joined, and the first buyers have joined meanwhile.
-        let reply = try command(["SET", "\(keys.joined)", "\(last)", "NX"])
-        let value = reply.value
-        return value.isNil ? nil : last
+        return try command(["SET", "\(keys.joined)", "\(last)", "NX"]).string == "OK" ? last : nil
     }
 
     func append(_ order: Order, to stream: String) throws(RedisError) {

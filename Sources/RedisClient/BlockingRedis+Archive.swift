@@ -4,16 +4,12 @@ package import Shared
 extension BlockingRedis {
     /// The archive event of a sale whose archiving has begun.
     package func archiveEvent(of sale: SaleID) throws(RedisError) -> String? {
-        let reply = try command(["HGET", "\(SaleKeys(sale).sale)", "archive_id"])
-        let value = reply.value
-        return value.string
+        try command(["HGET", "\(SaleKeys(sale).sale)", "archive_id"]).string
     }
 
     /// All sales that have been archived and freed, by name.
     package func archivedSales() throws(RedisError) -> [SaleID] {
-        let reply = try command(["SMEMBERS", "\(SaleKeys.archived)"])
-        let names = reply.value.strings
-        return names.compactMap { SaleID($0) }.sorted { $0.description < $1.description }
+        try names(in: SaleKeys.archived)
     }
 
     /// Whether a sale of this name has been archived and freed.

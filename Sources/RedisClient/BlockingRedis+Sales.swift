@@ -4,9 +4,12 @@ package import Shared
 extension BlockingRedis {
     /// All sales that this Redis knows, by name.
     package func sales() throws(RedisError) -> [SaleID] {
-        let reply = try command(["SMEMBERS", "\(SaleKeys.sales)"])
-        let names = reply.value.strings
-        return names.compactMap { SaleID($0) }.sorted { $0.description < $1.description }
+        try names(in: SaleKeys.sales)
+    }
+
+    /// The names in a set of sales.
+    func names(in set: String) throws(RedisError) -> [SaleID] {
+        try command(["SMEMBERS", "\(set)"]).strings.compactMap { SaleID($0) }.sorted { $0.description < $1.description }
     }
 
     /// Puts a sale on the list of all sales, if Redis has it; false if it does not.
@@ -18,9 +21,7 @@ extension BlockingRedis {
 
     /// Which sale of its name it is; nil if there is none.
     package func uuid(of sale: SaleID) throws(RedisError) -> String? {
-        let reply = try command(["HGET", "\(SaleKeys(sale).sale)", "uuid"])
-        let value = reply.value
-        return value.string
+        try command(["HGET", "\(SaleKeys(sale).sale)", "uuid"]).string
     }
 
     /// The last position that a sale has given; nil if Redis does not have it.
@@ -30,9 +31,7 @@ extension BlockingRedis {
 
     /// The field with the wins of a buyer (`Win`); nil if the buyer has none.
     package func winsField(of buyer: String, in sale: SaleID) throws(RedisError) -> String? {
-        let reply = try command(["HGET", "\(SaleKeys(sale).buyers)", "\(buyer)"])
-        let value = reply.value
-        return value.string
+        try command(["HGET", "\(SaleKeys(sale).buyers)", "\(buyer)"]).string
     }
 
     /// Whether a buyer has a position in the waiting room.
@@ -57,8 +56,7 @@ extension BlockingRedis {
 
     /// Redis' clock.
     package func time() throws(RedisError) -> UnixMilliseconds {
-        let reply = try command(["TIME"])
-        let words = reply.value.strings
+        let words = try command(["TIME"]).strings
         guard words.count == 2, let seconds = Int(words[0]), let microseconds = Int(words[1]) else {
             throw RedisError(.unexpectedReply, "TIME", "not seconds and microseconds")
         }

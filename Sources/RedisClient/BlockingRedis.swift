@@ -47,7 +47,7 @@ package final class BlockingRedis {
         let info = try command(Handshake.info)
         let config = try command(Handshake.configuration)
         let replays = try replayAnswers()
-        guard let facts = ServerFacts(info: info.value.string ?? "", config: config.value.fields, replays: replays)
+        guard let facts = ServerFacts(info: info.string ?? "", config: config.value.fields, replays: replays)
         else {
             throw RedisError(.unexpectedReply, "INFO", "the server does not say what it is")
         }
@@ -89,8 +89,7 @@ package final class BlockingRedis {
         var answers: [String: String] = [:]
         for (check, arguments) in zip(ServerFacts.replayChecks, Handshake.replays) {
             do throws(RedisError) {
-                let reply = try command(arguments)
-                answers[check] = reply.value.string
+                answers[check] = try command(arguments).string
             } catch {
                 guard error.code == .notPermitted else { throw error }
             }

@@ -1,6 +1,7 @@
 package import Shared
 
-/// One argument of a command. A literal is one, also with something interpolated: `["HGET", "\(key)", "uuid"]`.
+/// One argument of a command. A literal is one, also with something interpolated: `["HGET", "\(key)", "uuid"]`. The
+/// initialisers are for bytes, and for where there is no list of arguments to tell the compiler what it is.
 package struct RedisArgument: ExpressibleByStringInterpolation, Sendable {
     package let bytes: [UInt8]
 

@@ -9,17 +9,29 @@ package struct RedisReply: ~Copyable {
 
     deinit { freeReplyObject(pointer) }
 
-    /// The reply's content; valid as long as this owner.
+    /// The reply's content; valid as long as this owner. Bind a reply to a name before you read this: reading it from a
+    /// temporary crashes Swift 6.3.1 in debug builds. `integer`, `string` and `strings` may be read from one.
     package var value: RedisValue {
         @_lifetime(borrow self)
         borrowing get { _overrideLifetime(RedisValue(pointer), borrowing: self) }
     }
 
-    /// The reply as an integer; nil if it is none. (Bind a reply to a name before you read it: reading `value` from a
-    /// temporary crashes Swift 6.3.1 in debug builds.)
+    /// The reply as an integer; nil if it is none.
     package var integer: Int? {
         let value = value
         return value.integer
+    }
+
+    /// The reply as text; nil if it is none.
+    package var string: String? {
+        let value = value
+        return value.string
+    }
+
+    /// All elements of the reply that are strings; none if it is no array.
+    package var strings: [String] {
+        let value = value
+        return value.strings
     }
 }
 

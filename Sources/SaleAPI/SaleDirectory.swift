@@ -76,7 +76,7 @@ final class SaleDirectory {
 
     private func refresh() {
         refreshing = true
-        redis.send(["SMEMBERS", RedisArgument(SaleKeys.sales)], "SMEMBERS") { [weak self] answer in
+        redis.send(["SMEMBERS", "\(SaleKeys.sales)"], "SMEMBERS") { [weak self] answer in
             guard let self else { return }
             switch answer {
             case .failure: fail()
@@ -124,7 +124,7 @@ final class SaleDirectory {
     private func forgetArchived(shown: [SaleID]) {
         let missing = seenSales.subtracting(shown)
         guard !missing.isEmpty, redis.isReady else { return }
-        redis.send(["SMEMBERS", RedisArgument(SaleKeys.archived)], "SMEMBERS") { [seenSales] answer in
+        redis.send(["SMEMBERS", "\(SaleKeys.archived)"], "SMEMBERS") { [seenSales] answer in
             guard case .reply(let value) = answer else { return }
             for sale in value.strings.compactMap({ SaleID($0) }) where missing.contains(sale) { seenSales.remove(sale) }
         }

@@ -80,8 +80,7 @@ struct PlannedFailover {
         if held == 0 {
             do throws(RedisError) {
                 let reply = try primary.command(["SET", Self.lockKey, "1", "NX", "PX", "\(Self.lockMilliseconds)"])
-                let value = reply.value
-                if value.string == "OK" { return }
+                if reply.string == "OK" { return }
             } catch {
                 // A full primary can still hand over.
                 guard error.code == .outOfMemory else { throw error }
@@ -152,8 +151,7 @@ struct PlannedFailover {
     }
 
     private func replication(_ redis: BlockingRedis) throws(RedisError) -> Replication {
-        let reply = try redis.command(["INFO", "replication"])
-        let lines = (reply.value.string ?? "").split(whereSeparator: \.isNewline)
+        let lines = (try redis.command(["INFO", "replication"]).string ?? "").split(whereSeparator: \.isNewline)
         func value(_ name: String) -> Substring? {
             lines.first { $0.hasPrefix("\(name):") }?.dropFirst(name.count + 1)
         }

@@ -18,10 +18,10 @@ struct DLQEntry {
     /// The fields in XADD's order.
     var arguments: [RedisArgument] {
         let ours: [RedisArgument] = [
-            "dlq_id", RedisArgument(entry.id), "dlq_reason", RedisArgument(rejection.reason.rawValue),
-            "dlq_message", RedisArgument(rejection.message), "dlq_attempts", RedisArgument(attempts),
-            "dlq_worker", RedisArgument(worker), "dlq_release", RedisArgument(Release.version),
-            "dlq_at_ms", RedisArgument(recordedAt.value),
+            "dlq_id", "\(entry.id)", "dlq_reason", "\(rejection.reason.rawValue)",
+            "dlq_message", "\(rejection.message)", "dlq_attempts", "\(attempts)",
+            "dlq_worker", "\(worker)", "dlq_release", "\(Release.version)",
+            "dlq_at_ms", "\(recordedAt.value)",
         ]
         guard let theirs = entry.fields else { return ours }
         if theirs.words.count <= Self.wordsMax { return ours + theirs.words.map { RedisArgument($0) } }

@@ -30,7 +30,7 @@ extension StreamReader {
         on redis: BlockingRedis
     ) throws(RedisError) -> [String: Int] {
         let reply = try redis.command(
-            ["XPENDING", stream(sale), group, RedisArgument(first), RedisArgument(last), RedisArgument(count)]
+            ["XPENDING", stream(sale), group, "\(first)", "\(last)", "\(count)"]
                 + consumer)
         let value = reply.value
         var deliveries: [String: Int] = [:]
@@ -44,7 +44,7 @@ extension StreamReader {
 
     /// When the first entry after `id` was added, in milliseconds by Redis' clock; nil if there is none.
     static func oldest(_ sale: SaleID, after id: String, on redis: BlockingRedis) throws(RedisError) -> Int? {
-        let reply = try redis.command(["XRANGE", stream(sale), RedisArgument("(\(id)"), "+", "COUNT", "1"])
+        let reply = try redis.command(["XRANGE", stream(sale), "(\(id)", "+", "COUNT", "1"])
         let entries = reply.value
         guard entries.count == 1 else { return nil }
         return entries[0][0].string.map { StreamID($0).milliseconds }

@@ -60,7 +60,7 @@ struct StreamReader {
         // Look first: a Redis without memory refuses to create a group even if it exists.
         if let delivered = try redis.progress(of: sale)?.lastDelivered {
             if StreamID(stored) < StreamID(delivered), !PlantedBug.noSetBack.isActive {
-                try redis.command(["XGROUP", "SETID", Self.stream(sale), Self.group, RedisArgument(stored)])
+                try redis.command(["XGROUP", "SETID", Self.stream(sale), Self.group, "\(stored)"])
             }
         } else {
             let start: RedisArgument = PlantedBug.groupFromEnd.isActive ? "$" : "0"
@@ -112,7 +112,7 @@ struct StreamReader {
         let consumer = RedisArgument(name)
         let reply = try redis.command([
             "XREADGROUP", "GROUP", Self.group, consumer, "COUNT", Self.share(of: streams), "STREAMS",
-            Self.stream(sale), RedisArgument(after),
+            Self.stream(sale), "\(after)",
         ])
         return Pending(consumer: consumer, entries: try Self.streams(reply.value, of: [sale]).first?.entries ?? [])
     }

@@ -236,8 +236,7 @@ private final class Client {
         let other = try server.connect()
         func connections() throws -> Int? {
             let reply = try other.command(["INFO", "stats"])
-            let value = reply.value
-            return value.string?.firstMatch(of: #/total_connections_received:(\d+)/#).flatMap { Int($0.output.1) }
+            return reply.string?.firstMatch(of: #/total_connections_received:(\d+)/#).flatMap { Int($0.output.1) }
         }
         let before = try #require(try connections())
         for _ in 0..<3 {
@@ -330,8 +329,7 @@ private final class Client {
         let redis = try fleet.connect()
         func connection() throws -> String? {
             let reply = try redis.command(["CLIENT", "LIST"])
-            let value = reply.value
-            return value.string?.firstMatch(of: #/id=(\d+) .* name=client /#).map { String($0.output.1) }
+            return reply.string?.firstMatch(of: #/id=(\d+) .* name=client /#).map { String($0.output.1) }
         }
         let before = try #require(try connection())
         for replica in fleet.servers[1...] { replica.pause() }

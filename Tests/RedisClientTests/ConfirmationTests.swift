@@ -141,7 +141,7 @@ private final class ConfirmingClient {
 
     private func calls(of command: String, _ server: RedisServer) throws -> Int {
         let reply = try server.connect().command(["INFO", "commandstats"])
-        let text = reply.value.string ?? ""
+        let text = reply.string ?? ""
         let prefix = "cmdstat_\(command):calls="
         let line = text.split(whereSeparator: \.isNewline).first { $0.hasPrefix(prefix) }
         return line.flatMap { Int($0.dropFirst(prefix.count).prefix { $0 != "," }) } ?? 0
@@ -225,8 +225,7 @@ private final class ConfirmingClient {
         let other = try primary.connect()
         _ = try eventually {
             let clients = try other.command(["CLIENT", "LIST"])
-            let value = clients.value
-            return value.string?.contains("flags=b") == true
+            return clients.string?.contains("flags=b") == true
         }
         try other.command(["XADD", "s", "*", "a", "b"])
         #expect(try client.runLoop { woken })

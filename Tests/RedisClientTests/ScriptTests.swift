@@ -123,10 +123,10 @@ import Testing
         _ = try TestSale.purchase(redis, sale, [.init(buyer: "a", key: "k")])
         func lookup(_ sale: String, _ buyer: String, runID: String) throws -> [String] {
             let reply = try redis.run(.lookup(buyer, in: SaleID(sale)!, runID: runID))
-            return reply.value.strings
+            return reply.strings
         }
         let saved = try redis.command(["HMGET", "\(SaleKeys(sale).sale)", "uuid", "pseudonym_key"])
-        let ofSale = saved.value.strings
+        let ofSale = saved.strings
         #expect(ofSale.map(\.utf8.count) == [36, 64])
         let found = try lookup("demo", "a", runID: redis.facts.runID)
         #expect(found[0] == "K")

@@ -27,7 +27,7 @@ private struct Room {
 
     func get(_ field: String) throws -> String? {
         let reply = try redis.command(["HGET", "\(SaleKeys(sale).sale)", "\(field)"])
-        return reply.value.string
+        return reply.string
     }
 
     func schedule() throws -> AdmissionSchedule { try #require(try redis.queue(sale)).room.schedule }

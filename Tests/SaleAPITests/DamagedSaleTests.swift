@@ -6,7 +6,7 @@ import Testing
 /// A sale that is damaged or missing on Redis.
 @Suite struct `A sale` {
     private func set(_ redis: BlockingRedis, _ field: String, _ value: String) throws {
-        try redis.command(["HSET", "sale:{demo}", RedisArgument(field), RedisArgument(value)])
+        try redis.command(["HSET", "sale:{demo}", "\(field)", "\(value)"])
     }
 
     @Test func `that is fenced sells nothing and shows no orders, but is not unknown`() throws {
@@ -32,7 +32,7 @@ import Testing
         let api = try APIUnderTest()
         let redis = try api.redis.connect()
         _ = try TestSale.create(redis)
-        try redis.command(["DEL", RedisArgument("sale:{demo}:\(part)")])
+        try redis.command(["DEL", "sale:{demo}:\(part)"])
         #expect(try api.buy("demo", "b1", "k1").status == 503)
     }
 
@@ -53,7 +53,7 @@ import Testing
         let api = try APIUnderTest()
         let redis = try api.redis.connect()
         _ = try TestSale.create(redis)
-        try redis.command(["HDEL", "sale:{demo}", RedisArgument(field)])
+        try redis.command(["HDEL", "sale:{demo}", "\(field)"])
         #expect(try api.buy("demo", "b1", "k1").status == 503)
     }
 

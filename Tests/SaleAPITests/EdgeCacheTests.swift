@@ -132,9 +132,8 @@ import Testing
         try awaitHeld(api)
         #expect(
             try eventually {
-                let reply = try redis.command(["HVALS", RedisArgument(SaleKeys(Self.sale).witnesses)])
-                let value = reply.value
-                return value.strings.first?.hasSuffix(" 3 0") == true
+                let reply = try redis.command(["HVALS", "\(SaleKeys(Self.sale).witnesses)"])
+                return reply.strings.first?.hasSuffix(" 3 0") == true
             })
     }
 
@@ -204,8 +203,7 @@ extension BlockingRedis {
     /// The number of calls of a command.
     fileprivate func calls(_ command: String) throws -> Int {
         let reply = try self.command(["INFO", "commandstats"])
-        let value = reply.value
-        let line = (value.string ?? "").split(separator: "\r\n").first { $0.hasPrefix("cmdstat_\(command):calls=") }
+        let line = (reply.string ?? "").split(separator: "\r\n").first { $0.hasPrefix("cmdstat_\(command):calls=") }
         return line.flatMap { Int($0.split(separator: "=")[1].prefix { $0.isNumber }) } ?? 0
     }
 }

@@ -29,7 +29,7 @@ import Testing
             _ = try redis.control(try TestSale.create(redis, "paused"), .pause)
             _ = try redis.control(try TestSale.create(redis, "ended"), .close)
             let stuck = try TestSale.create(redis, "stuck")
-            try redis.command(["SET", RedisArgument(SaleKeys(stuck).buyers), "not a hash"])
+            try redis.command(["SET", "\(SaleKeys(stuck).buyers)", "not a hash"])
             tickets = try Self.openRooms(redis, keys: ready.keys())
             let directory = ready.redis.directory
             ledger = directory.path("ledger.sock")
@@ -53,7 +53,7 @@ import Testing
             _ = try redis.control(try TestSale.create(redis, "room-ended", admission: .init(rate: 10)), .close)
             // Admission began ten minutes ago and a turn lasts two, so it is the turn of 4800 to 6000.
             let began = try redis.time().value - 600_000
-            try redis.command(["HSET", RedisArgument(SaleKeys(room).sale), "admission", RedisArgument("\(began) 0 10")])
+            try redis.command(["HSET", "\(SaleKeys(room).sale)", "admission", "\(began) 0 10"])
             var mint = TicketMint(keys: keys)
             func ticket(_ position: Int, epoch: Int = 1, sale: SaleID) throws -> String {
                 let uuid = try redis.status(sale)?.uuid ?? ""

@@ -51,7 +51,7 @@ import Testing
         let redis = try api.redis.connect()
         let sale = try TestSale.create(redis, maxPerBuyer: 2)
         for key in ["k1", "k2"] { #expect(try api.buy("demo", "b1", key).status == 201) }
-        try redis.command(["HSET", RedisArgument(SaleKeys(sale).sale), "persisted_position", "1"])
+        try redis.command(["HSET", "\(SaleKeys(sale).sale)", "persisted_position", "1"])
         let answer = try api.ask("GET", "/v1/sales/demo/purchases", [api.bearer("b1")])
         let orders = answer.json["orders"] as? [[String: Any]]
         #expect(orders?.compactMap { $0["persisted"] as? Bool } == [true, false])

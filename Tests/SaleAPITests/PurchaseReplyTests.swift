@@ -9,7 +9,7 @@ import Testing
     /// The decisions in a reply; nil if the whole reply is refused.
     private func read(_ lua: String, count: Int) throws -> [Decision?]? {
         let server = try RedisServer()
-        let reply = try server.connect().command(["EVAL", RedisArgument(lua), "0"])
+        let reply = try server.connect().command(["EVAL", "\(lua)", "0"])
         let value = reply.value
         var read = PurchaseReply()
         guard read.begin(value, count: count) else { return nil }

@@ -50,8 +50,8 @@ import Testing
         #expect(header?.keys.sorted() == ["alg", "kid", "typ"])
         #expect(header?["alg"] == "EdDSA")
         #expect(header?["typ"] == "receipt+jwt")
-        let saved = try redis.command(["HMGET", RedisArgument(SaleKeys(sale).sale), "uuid", "pseudonym_key"])
-        let ofSale = saved.value.strings
+        let saved = try redis.command(["HMGET", "\(SaleKeys(sale).sale)", "uuid", "pseudonym_key"])
+        let ofSale = saved.strings
         let claims = try #require(said["claims"])
         #expect(
             Set(claims.keys) == ["sale", "uuid", "epoch", "order", "position", "quantity", "buyer", "secured_at"])

@@ -111,7 +111,7 @@ import Testing
         #expect(answer.status == 503)
         #expect(answer.problem == "unavailable")
         expectProblem(answer)
-        try redis.command(["CONFIG", "SET", RedisArgument(setting[0]), "0"])
+        try redis.command(["CONFIG", "SET", "\(setting[0])", "0"])
         #expect(try api.buy("demo", "b1", "k1").json["position"] as? Int == 1)
     }
 

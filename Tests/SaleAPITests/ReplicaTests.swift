@@ -17,8 +17,8 @@ import Testing
         #expect(try api.awaitReady())
         try TestSale.create(api.redis.connect())
         #expect(try api.buy("demo", "a", "key-1").status == 201)
-        let wins = try replica.connect().command(["HGET", RedisArgument(SaleKeys(SaleID("demo")!).buyers), "a"])
-        #expect(wins.value.string?.hasPrefix("key-1 1 1 ") == true, "\(wins.value.string ?? "nothing")")
+        let wins = try replica.connect().command(["HGET", "\(SaleKeys(SaleID("demo")!).buyers)", "a"])
+        #expect(wins.string?.hasPrefix("key-1 1 1 ") == true, "\(wins.string ?? "nothing")")
     }
 
     @Test func `an unconfirmed purchase is pending, the next is refused at once, and the same key resolves it`() throws

@@ -95,7 +95,7 @@ import Testing
         for client in clients { try client.send("GET", "/v1/sales/demo") }
         for client in clients { #expect(try client.answer().status == 200) }
         let reply = try redis.command(["INFO", "commandstats"])
-        let stats = reply.value.string ?? ""
+        let stats = reply.string ?? ""
         let calls = try #require(
             stats.split(whereSeparator: \.isNewline).first { $0.hasPrefix("cmdstat_smembers:calls=") })
         let count = Int(calls.dropFirst("cmdstat_smembers:calls=".count).prefix { $0.isNumber }) ?? 0
@@ -131,7 +131,7 @@ import Testing
         let redis = try api.redis.connect()
         let sale = try TestSale.create(redis, "broken")
         try TestSale.create(redis, "whole")
-        try redis.command(["DEL", RedisArgument(SaleKeys(sale).stock)])
+        try redis.command(["DEL", "\(SaleKeys(sale).stock)"])
         let answer = try api.ask("GET", "/v1/sales/broken")
         #expect(answer.status == 503)
         expectProblem(answer)

@@ -72,7 +72,7 @@ import Testing
         try store()
         let backup = directory.path("b.db")
         #expect(try salectl(["backup", backup]).code == 0)
-        try server.connect().command(["SADD", RedisArgument(SaleKeys.archived), "later"])
+        try server.connect().command(["SADD", "\(SaleKeys.archived)", "later"])
         let redis = ["SALE_REDIS_URL": server.url]
         let forced = try salectl(["restore", backup, "--force"], redis)
         #expect(forced.code == 0, "\(forced.errors)")

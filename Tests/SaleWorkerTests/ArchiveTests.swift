@@ -22,7 +22,7 @@ import Testing
     /// All keys, without the worker's own.
     private func keys(_ under: WorkerUnderTest) throws -> Set<String> {
         let reply = try under.server.connect().command(["KEYS", "*"])
-        return Set(reply.value.strings).subtracting([SaleKeys.workerLease])
+        return Set(reply.strings).subtracting([SaleKeys.workerLease])
     }
 
     private func kill(_ under: WorkerUnderTest) {
@@ -104,7 +104,7 @@ import Testing
         worker.wait()
         try under.add(Self.sale, ["more", "1"])
         #expect(try reasons().contains("1 stream entry is not stored"))
-        try under.redis.command(["HSET", RedisArgument(SaleKeys(Self.sale).sale), "serving_run_id", "another"])
+        try under.redis.command(["HSET", "\(SaleKeys(Self.sale).sale)", "serving_run_id", "another"])
         #expect(try reasons().contains("it is fenced"))
         #expect(try under.redis.archiveEvent(of: Self.sale) == nil)
     }
@@ -151,7 +151,7 @@ import Testing
     ) throws {
         let under = try ended()
         let other = try under.server.connect()
-        try other.command(["ACL", "SETUSER", "default", RedisArgument(denied)])
+        try other.command(["ACL", "SETUSER", "default", "\(denied)"])
         let failed = try under.salectl(["archive", "demo"])
         #expect(failed.code == ExitCode.temporaryFailure)
         #expect(failed.errors.contains(said) && failed.errors.contains("run this again"), "\(failed.errors)")
@@ -199,7 +199,7 @@ import Testing
         let closesAt = try #require(try under.redis.status(Self.sale)?.closesAt)
         try under.redis.command(["HSET", key, "closes_at", "0"])
         try under.sell(Self.sale, to: 4..<5)
-        try under.redis.command(["HSET", key, "closes_at", RedisArgument(closesAt.value)])
+        try under.redis.command(["HSET", key, "closes_at", "\(closesAt.value)"])
         try under.start()
         let done = try under.salectl(["archive", "demo"])
         #expect(done.code == 0, "\(done.errors)")

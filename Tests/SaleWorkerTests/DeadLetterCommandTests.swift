@@ -127,7 +127,7 @@ import Testing
         _ = try SQLiteShell.run(
             under.database,
             "UPDATE dead_letters SET position = NULL; UPDATE sales SET persisted_position = 2")
-        try under.redis.command(["HSET", RedisArgument(SaleKeys(sale).sale), "persisted_position", "2"])
+        try under.redis.command(["HSET", "\(SaleKeys(sale).sale)", "persisted_position", "2"])
         #expect(try under.salectl(["dlq", "redrive", "demo", letter, "--reason", "r"]).code == 0)
         #expect(try under.redis.status(sale)?.persistedPosition == 5)
     }

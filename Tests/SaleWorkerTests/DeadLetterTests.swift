@@ -53,7 +53,7 @@ import Testing
         try under.sell(sale, to: 0..<2)
         try under.start()
         #expect(under.drained(sale))
-        try under.redis.command(["INCR", RedisArgument(SaleKeys(sale).position)])
+        try under.redis.command(["INCR", "\(SaleKeys(sale).position)"])
         try under.add(sale, ["v", "1", "kind", "order", "order", "demo-3", "position", "3", "buyer", "without-a-key"])
         #expect(try eventually { try under.redis.status(sale)?.persistedPosition == 3 })
         #expect(try under.deadLetters(sale).count == 1)
@@ -129,7 +129,7 @@ import Testing
         #expect(try under.redis.control(sale, .resume) == nil)
         #expect(under.drained(sale))
         try under.redis.command([
-            "XGROUP", "DESTROY", RedisArgument(SaleKeys(sale).orders), RedisArgument(SaleKeys.group),
+            "XGROUP", "DESTROY", "\(SaleKeys(sale).orders)", "\(SaleKeys.group)",
         ])
         #expect(under.drained(sale))
         #expect(try under.deadLetters(sale).count == 1)
@@ -160,12 +160,12 @@ import Testing
         let sale = try TestSale.create(under.redis, stock: 10)
         let keys = SaleKeys(sale)
         let id = try under.add(sale, ["rubbish", "1"])
-        try under.redis.command(["XGROUP", "CREATE", RedisArgument(keys.orders), RedisArgument(SaleKeys.group), "0"])
+        try under.redis.command(["XGROUP", "CREATE", "\(keys.orders)", "\(SaleKeys.group)", "0"])
         try under.redis.command([
-            "XREADGROUP", "GROUP", RedisArgument(SaleKeys.group), RedisArgument(consumer), "STREAMS",
-            RedisArgument(keys.orders), ">",
+            "XREADGROUP", "GROUP", "\(SaleKeys.group)", "\(consumer)", "STREAMS",
+            "\(keys.orders)", ">",
         ])
-        try under.redis.command(["XDEL", RedisArgument(keys.orders), RedisArgument(id)])
+        try under.redis.command(["XDEL", "\(keys.orders)", "\(id)"])
         try under.sell(sale, to: 0..<3)
         try under.start()
         #expect(under.drained(sale))
@@ -186,7 +186,7 @@ import Testing
             redis.call('XDEL', KEYS[1], id)
             """
         try under.redis.command([
-            "EVAL", RedisArgument(script), "1", RedisArgument(SaleKeys(sale).orders), RedisArgument(SaleKeys.group),
+            "EVAL", "\(script)", "1", "\(SaleKeys(sale).orders)", "\(SaleKeys.group)",
         ])
         #expect(eventually { worker.errors.contains("store_failed") })
         lock.release()
@@ -201,7 +201,7 @@ import Testing
         let id = try under.add(sale, ["rubbish", "1"])
         try under.redis.command(["XGROUP", "CREATE", stream, group, "0"])
         try under.redis.command(["XREADGROUP", "GROUP", group, "gone", "STREAMS", stream, ">"])
-        try under.redis.command(["XDEL", stream, RedisArgument(id)])
+        try under.redis.command(["XDEL", stream, "\(id)"])
         try under.sell(sale, to: 0..<1)
     }
 

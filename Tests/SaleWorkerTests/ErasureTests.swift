@@ -17,7 +17,7 @@ import Testing
         _ = try TestSale.purchase(under.redis, sale, [.init(buyer: Self.name, key: "alice-1")])
         try under.sell(sale, to: 2..<3)
         _ = try TestSale.purchase(under.redis, sale, [.init(buyer: Self.name, key: "alice-2", quantity: 2)])
-        try under.add(sale, ["v", "1", "kind", "refund", "buyer", RedisArgument(Self.name), "key", "alice-3"])
+        try under.add(sale, ["v", "1", "kind", "refund", "buyer", "\(Self.name)", "key", "alice-3"])
         if closed { _ = try under.redis.control(sale, .close) }
         let worker = try under.start()
         #expect(under.drained(sale))

@@ -61,10 +61,10 @@ import Testing
         _ what: String, _ change: [String]
     ) throws {
         let under = try restarted { redis, keys in
-            guard change.count > 1 else { return _ = try redis.command([RedisArgument(change[0])]) }
+            guard change.count > 1 else { return _ = try redis.command(["\(change[0])"]) }
             let key = change[1].isEmpty ? keys.sale : "\(keys.sale):\(change[1])"
             let rest = change.dropFirst(2).map { RedisArgument($0) }
-            try redis.command([RedisArgument(change[0]), RedisArgument(key)] + rest)
+            try redis.command(["\(change[0])", "\(key)"] + rest)
         }
         let worker = try under.start()
         #expect(eventually { worker.errors.contains("fence_lifted") }, "\(what): \(worker.errors)")
@@ -105,9 +105,9 @@ import Testing
         worker.signal(SIGKILL)
         worker.wait()
         try under.sell(Self.sale, to: 0..<2)
-        let last = try under.redis.command(["XREVRANGE", RedisArgument(keys.orders), "+", "-", "COUNT", "1"])
+        let last = try under.redis.command(["XREVRANGE", "\(keys.orders)", "+", "-", "COUNT", "1"])
         let id = last.value[0][0].string ?? ""
-        try under.redis.command(["XDEL", RedisArgument(keys.orders), RedisArgument(id)])
+        try under.redis.command(["XDEL", "\(keys.orders)", "\(id)"])
         under.server.crash()
         try under.server.restart()
         let second = try under.start()
@@ -126,7 +126,7 @@ import Testing
     ) throws {
         let under = try restarted { redis, keys in
             let rest = change.dropFirst(2).map { RedisArgument($0) }
-            try redis.command([RedisArgument(change[0]), RedisArgument("\(keys.sale):\(change[1])")] + rest)
+            try redis.command(["\(change[0])", "\(keys.sale):\(change[1])"] + rest)
         }
         let worker = try under.start()
         #expect(eventually { worker.errors.contains("fence_kept") })
@@ -138,7 +138,7 @@ import Testing
 
     @Test func `stays if the sale lacks a field, and the log names it`() throws {
         let under = try restarted { redis, keys in
-            try redis.command(["HDEL", RedisArgument(keys.sale), "max_per_buyer"])
+            try redis.command(["HDEL", "\(keys.sale)", "max_per_buyer"])
         }
         let worker = try under.start()
         #expect(eventually { worker.errors.contains("fence_kept") }, "\(worker.errors)")
@@ -165,8 +165,8 @@ import Testing
         #expect(under.drained(Self.sale))
         let uuid = try under.redis.status(Self.sale)?.uuid ?? ""
         let told = RedisArgument(SaleKeys(Self.sale).witnesses)
-        try under.redis.command(["HSET", told, "an-api", RedisArgument("\(uuid) 4 6")])
-        try under.redis.command(["HSET", told, "a-late-one", RedisArgument("\(uuid) 7 3")])
+        try under.redis.command(["HSET", told, "an-api", "\(uuid) 4 6"])
+        try under.redis.command(["HSET", told, "a-late-one", "\(uuid) 7 3"])
         #expect(eventually { worker.errors.contains("told_beyond") }, "\(worker.errors)")
         #expect(eventually { worker.errors.contains("orders_lost") && worker.errors.contains("fence_lifted") })
         #expect(try buy(under) == "S8")
@@ -196,7 +196,7 @@ import Testing
             try under.redis.command(["DEL", orders])
         } else {
             try under.redis.command(["RESTORE", orders, "0", RedisArgument(older), "REPLACE"])
-            try under.redis.command(["HSET", RedisArgument(keys.sale), "serving_run_id", "an earlier life"])
+            try under.redis.command(["HSET", "\(keys.sale)", "serving_run_id", "an earlier life"])
         }
         #expect(eventually { worker.errors.contains("fence_lifted") }, "\(worker.errors)")
         #expect(try under.redis.control(Self.sale, .resume) == nil)
@@ -211,7 +211,7 @@ import Testing
         let keys = SaleKeys(Self.sale)
         try TestSale.create(under.redis, stock: 10)
         let older = try [keys.sale, keys.stock, keys.position, keys.orders].map { key in
-            let reply = try under.redis.command(["DUMP", RedisArgument(key)])
+            let reply = try under.redis.command(["DUMP", "\(key)"])
             return (key: RedisArgument(key), value: RedisArgument(reply.value.bytes ?? []))
         }
         try under.sell(Self.sale, to: 0..<1)
@@ -223,10 +223,10 @@ import Testing
         let closesAt = try #require(try under.account(Self.sale)?.record.settings.closesAt)
 
         // The older copy, on which somebody else has won position 1, and which may have been paused.
-        try under.redis.command(["DEL", RedisArgument(keys.buyers)])
+        try under.redis.command(["DEL", "\(keys.buyers)"])
         for (key, value) in older { try under.redis.command(["RESTORE", key, "0", value, "REPLACE"]) }
         try under.sell(Self.sale, to: 7..<8)
-        try under.redis.command(["HSET", RedisArgument(keys.sale), "paused", isPaused ? "1" : "0"])
+        try under.redis.command(["HSET", "\(keys.sale)", "paused", isPaused ? "1" : "0"])
         under.server.crash()
         try under.server.restart()
         let second = try under.start()
@@ -289,7 +289,7 @@ import Testing
         for action in [BlockingRedis.Control.pause, .resume, .close] {
             #expect(try under.redis.control(Self.sale, action) == .fenced)
         }
-        #expect(try under.redis.command(["XLEN", RedisArgument(SaleKeys(Self.sale).orders)]).integer == 1)
+        #expect(try under.redis.command(["XLEN", "\(SaleKeys(Self.sale).orders)"]).integer == 1)
         let refused = try under.salectl(["close", "demo"])
         #expect(refused.code == ExitCode.unavailable)
         #expect(refused.errors.contains("can't be changed before the worker has compared it"), "\(refused.errors)")
@@ -306,7 +306,7 @@ import Testing
             let uuid = try redis.status(Self.sale)?.uuid ?? ""
             try redis.command(["FLUSHALL"])
             let told = RedisArgument(keys.witnesses)
-            try redis.command(["HSET", told, "an-api", RedisArgument("\(uuid) 7 3"), "an-old-one", "another 9 1"])
+            try redis.command(["HSET", told, "an-api", "\(uuid) 7 3", "an-old-one", "another 9 1"])
         }
         let worker = try under.start()
         #expect(eventually { worker.errors.contains("fence_lifted") }, "\(worker.errors)")
@@ -333,11 +333,11 @@ import Testing
         #expect(under.drained(Self.sale))
         let uuid = try under.redis.status(Self.sale)?.uuid ?? ""
         let told = RedisArgument(SaleKeys(Self.sale).witnesses)
-        try under.redis.command(["HSET", told, "an-api", RedisArgument("\(uuid) 4 6")])
+        try under.redis.command(["HSET", told, "an-api", "\(uuid) 4 6"])
         #expect(eventually { worker.errors.contains("orders_lost") && worker.errors.contains("fence_lifted") })
         #expect(try under.redis.status(Self.sale)?.isWhole == true)
         // As an earlier release leaves it, without that field.
-        try under.redis.command(["HDEL", RedisArgument(SaleKeys(Self.sale).sale), "buyerless_position"])
+        try under.redis.command(["HDEL", "\(SaleKeys(Self.sale).sale)", "buyerless_position"])
         #expect(try buy(under) == "F")
         #expect(eventually { (try? buy(under)) == "S5" }, "\(worker.errors)")
         #expect(try buy(under).hasPrefix("R5 "))

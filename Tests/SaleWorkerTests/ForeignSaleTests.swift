@@ -32,13 +32,13 @@ import Testing
     @Test func `that takes its place while the worker runs is fenced within a second`() throws {
         let worker = try under.start()
         #expect(eventually { worker.errors.contains("sale_found") }, "\(worker.errors)")
-        try under.redis.command(["HSET", RedisArgument(SaleKeys(sale).sale), "uuid", "another"])
+        try under.redis.command(["HSET", "\(SaleKeys(sale).sale)", "uuid", "another"])
         #expect(eventually { worker.errors.contains("two different sales of one name") }, "\(worker.errors)")
         #expect(try under.redis.status(sale)?.servingRunID == "")
     }
 
     @Test func `is not changed by salectl, and is fenced`() throws {
-        try under.redis.command(["HSET", RedisArgument(SaleKeys(sale).sale), "uuid", "another"])
+        try under.redis.command(["HSET", "\(SaleKeys(sale).sale)", "uuid", "another"])
         #expect(try under.redis.control(sale, .close) == nil)
         let result = try under.salectl(["erase", "\(sale)", "buyer-1", "--reason", "a test"])
         #expect(result.code == ExitCode.unavailable)
@@ -53,7 +53,7 @@ import Testing
         let worker = try under.start()
         try under.redis.command(["HSET", key, "uuid", "another"])
         #expect(eventually { worker.errors.contains("two different sales of one name") }, "\(worker.errors)")
-        try under.redis.command(["HSET", key, "uuid", RedisArgument(uuid)])
+        try under.redis.command(["HSET", key, "uuid", "\(uuid)"])
         #expect(eventually { worker.errors.contains("fence_lifted") }, "\(worker.errors)")
         try under.sell(sale, to: 5..<6)
         #expect(under.drained(sale))

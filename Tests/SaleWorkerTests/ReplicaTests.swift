@@ -27,7 +27,7 @@ import Testing
         let under = try WorkerUnderTest(redisSettings: RedisServer.followed())
         let replica = try under.server.replica()
         let sale = try TestSale.create(under.redis, stock: 10)
-        for number in 0..<100 { try under.add(sale, ["v", "2", "number", RedisArgument(number)]) }
+        for number in 0..<100 { try under.add(sale, ["v", "2", "number", "\(number)"]) }
         try withExtendedLifetime(replica) {
             try under.start(["SALE_REDIS_REPLICAS": "1"])
             #expect(
@@ -38,7 +38,7 @@ import Testing
         }
         #expect(try under.deadLetters(sale).count == 100)
         let reply = try under.redis.command(["INFO", "commandstats"])
-        let waits = reply.value.string?.firstMatch(of: #/cmdstat_wait:calls=(\d+)/#)?.output.1
+        let waits = reply.string?.firstMatch(of: #/cmdstat_wait:calls=(\d+)/#)?.output.1
         #expect(waits == "2", "before they are stored, and after they are moved")
     }
 

@@ -81,9 +81,9 @@ import Testing
         worker.wait()
         let keys = SaleKeys(Self.sale)
         try under.redis.command([
-            "HSET", RedisArgument(keys.sale), "stock_total", "3", "serving_run_id", "an earlier life",
+            "HSET", "\(keys.sale)", "stock_total", "3", "serving_run_id", "an earlier life",
         ])
-        try under.redis.command(["SET", RedisArgument(keys.stock), "3"])
+        try under.redis.command(["SET", "\(keys.stock)", "3"])
         let second = try under.start()
         #expect(eventually { second.errors.contains("fence_lifted") }, "\(second.errors)")
         #expect(try under.redis.status(Self.sale)?.remaining == 7)
@@ -134,11 +134,11 @@ import Testing
         #expect(try under.salectl(["set", "demo"]).code == ExitCode.usage)
         #expect(try under.salectl(["restock", "demo", "0"]).code == ExitCode.usage)
         let keys = SaleKeys(Self.sale)
-        try under.redis.command(["HSET", RedisArgument(keys.sale), "serving_run_id", "an earlier life"])
+        try under.redis.command(["HSET", "\(keys.sale)", "serving_run_id", "an earlier life"])
         #expect(try under.salectl(["restock", "demo", "1"]).code == ExitCode.unavailable)
         #expect(try under.salectl(["set", "demo", "--title", "T"]).code == ExitCode.unavailable)
         try under.redis.command([
-            "HSET", RedisArgument(keys.sale), "serving_run_id", RedisArgument(under.redis.facts.runID),
+            "HSET", "\(keys.sale)", "serving_run_id", "\(under.redis.facts.runID)",
         ])
         #expect(try under.redis.control(Self.sale, .close) == nil)
         #expect(try under.salectl(["restock", "demo", "1"]).errors.contains("has ended"))

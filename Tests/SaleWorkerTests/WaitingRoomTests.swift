@@ -60,7 +60,7 @@ import Testing
     }
 
     @Test func `keeps positions that have survived`() throws {
-        let under = try restarted { redis, keys in try redis.command(["DEL", RedisArgument(keys.stock)]) }
+        let under = try restarted { redis, keys in try redis.command(["DEL", "\(keys.stock)"]) }
         let redis = try under.server.connect()
         let queue = try #require(try redis.queue(Self.sale))
         #expect(queue.epoch == 2)
@@ -69,7 +69,7 @@ import Testing
 
     @Test func `forgets positions whose counter is lost`() throws {
         let under = try restarted { redis, keys in
-            try redis.command(["DEL", RedisArgument(keys.stock), RedisArgument(keys.joined)])
+            try redis.command(["DEL", "\(keys.stock)", "\(keys.joined)"])
         }
         let queue = try #require(try under.server.connect().queue(Self.sale))
         #expect(queue.joined == 0)
@@ -84,7 +84,7 @@ import Testing
         let worker = try under.start()
         #expect(under.drained(Self.sale))
         #expect(try TestSale.join(under.redis, Self.sale, ["a", "b", "c"]).positions == [1, 2, 3])
-        try under.redis.command(["DEL", RedisArgument(SaleKeys(Self.sale).joined)])
+        try under.redis.command(["DEL", "\(SaleKeys(Self.sale).joined)"])
         #expect(eventually { worker.errors.contains("waiting_room_restored") })
         #expect(try TestSale.join(under.redis, Self.sale, ["d", "a"]).positions == [4, 1])
     }

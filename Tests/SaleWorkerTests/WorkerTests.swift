@@ -35,7 +35,7 @@ import Testing
         for round in 0..<20 where killed.isRunning {
             try under.sell(sale, to: round * 2..<round * 2 + 2)
             if round == 3 || round == 5 {
-                try under.add(sale, ["rubbish", RedisArgument(round)])
+                try under.add(sale, ["rubbish", "\(round)"])
                 rubbish += 1
             }
             _ = eventually(seconds: 0.1) { !killed.isRunning }
@@ -58,10 +58,10 @@ import Testing
         let sale = try TestSale.create(under.redis, stock: 10)
         try under.sell(sale, to: 0..<10)
         let keys = SaleKeys(sale)
-        try under.redis.command(["XGROUP", "CREATE", RedisArgument(keys.orders), RedisArgument(SaleKeys.group), "0"])
+        try under.redis.command(["XGROUP", "CREATE", "\(keys.orders)", "\(SaleKeys.group)", "0"])
         // Delivered to a worker that will never come back.
         try under.redis.command([
-            "XREADGROUP", "GROUP", RedisArgument(SaleKeys.group), "gone", "STREAMS", RedisArgument(keys.orders), ">",
+            "XREADGROUP", "GROUP", "\(SaleKeys.group)", "gone", "STREAMS", "\(keys.orders)", ">",
         ])
         try under.start()
         #expect(under.drained(sale))
@@ -73,7 +73,7 @@ import Testing
         try under.redis.command(["SADD", "sales", "broken"])
         try under.redis.command(["SET", "sale:{broken}:orders", "not a stream"])
         let poisoned = try TestSale.create(under.redis, "aa-poisoned")
-        try under.redis.command(["SET", RedisArgument(SaleKeys(poisoned).deadLetters), "not a stream"])
+        try under.redis.command(["SET", "\(SaleKeys(poisoned).deadLetters)", "not a stream"])
         try under.add(poisoned, ["rubbish", "1"])
         let good = try TestSale.create(under.redis, "good")
         try under.sell(good, to: 0..<5)
@@ -81,7 +81,7 @@ import Testing
         #expect(under.drained(good))
         #expect(try under.account(good)?.sold == 5)
         #expect(eventually { worker.errors.contains("sale_set_aside") })
-        try under.redis.command(["DEL", RedisArgument(SaleKeys(poisoned).deadLetters)])
+        try under.redis.command(["DEL", "\(SaleKeys(poisoned).deadLetters)"])
         #expect(under.drained(poisoned))
         #expect(try under.deadLetters(poisoned).count == 1)
     }
@@ -111,7 +111,7 @@ import Testing
         let worker = try under.start()
         func said(_ event: String) -> Int { worker.errors.components(separatedBy: "\"event\":\"\(event)\"").count - 1 }
         func deliveries() throws -> Int {
-            let reply = try under.redis.command(["XPENDING", stream, RedisArgument(SaleKeys.group), "-", "+", "1"])
+            let reply = try under.redis.command(["XPENDING", stream, "\(SaleKeys.group)", "-", "+", "1"])
             let lines = reply.value
             return lines.count == 1 ? lines[0][3].integer ?? 0 : 0
         }
@@ -170,7 +170,7 @@ import Testing
         let sale = try TestSale.create(under.redis, stock: 10)
         try under.sell(sale, to: 0..<3)
         try under.add(sale, ["rubbish", "1"])
-        try under.redis.command(["XGROUP", "CREATE", RedisArgument(SaleKeys(sale).orders), "workers", "0"])
+        try under.redis.command(["XGROUP", "CREATE", "\(SaleKeys(sale).orders)", "workers", "0"])
         try under.redis.command(["CONFIG", "SET", "maxmemory", "1"])
         let worker = try under.start()
         #expect(under.drained(sale), "\(worker.errors)")
@@ -203,7 +203,7 @@ import Testing
         try under.sell(sale, to: 0..<5)
         #expect(under.drained(sale))
         try under.redis.command([
-            "XGROUP", "DESTROY", RedisArgument(SaleKeys(sale).orders), RedisArgument(SaleKeys.group),
+            "XGROUP", "DESTROY", "\(SaleKeys(sale).orders)", "\(SaleKeys.group)",
         ])
         try under.sell(sale, to: 5..<10)
         #expect(under.drained(sale))

@@ -44,15 +44,15 @@ final class WorkerUnderTest {
     /// Adds an entry to a sale's stream by hand.
     @discardableResult
     func add(_ sale: SaleID, _ fields: [RedisArgument]) throws -> String {
-        let reply = try redis.command(["XADD", RedisArgument(SaleKeys(sale).orders), "*"] + fields)
-        return reply.value.string ?? ""
+        let reply = try redis.command(["XADD", "\(SaleKeys(sale).orders)", "*"] + fields)
+        return reply.string ?? ""
     }
 
     /// Waits until everything in the stream has been delivered and acknowledged.
     func drained(_ sale: SaleID) -> Bool {
         eventually {
             guard let connection = try? server.connect(),
-                let groups = try? connection.command(["XINFO", "GROUPS", RedisArgument(SaleKeys(sale).orders)])
+                let groups = try? connection.command(["XINFO", "GROUPS", "\(SaleKeys(sale).orders)"])
             else { return false }
             guard groups.value.count == 1 else { return false }
             var facts: [String: Int] = [:]
@@ -68,7 +68,7 @@ final class WorkerUnderTest {
 
     /// The entries of the sale's dlq stream, each as names and values.
     func deadLetters(_ sale: SaleID) throws -> [[(name: String, value: [UInt8])]] {
-        let reply = try redis.command(["XRANGE", RedisArgument(SaleKeys(sale).deadLetters), "-", "+"])
+        let reply = try redis.command(["XRANGE", "\(SaleKeys(sale).deadLetters)", "-", "+"])
         var letters: [[(name: String, value: [UInt8])]] = []
         let value = reply.value
         for index in 0..<value.count {

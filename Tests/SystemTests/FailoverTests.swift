@@ -58,12 +58,11 @@ import Testing
             let replicas = Array(fleet.servers[1...])
             func offset(_ server: RedisServer) throws -> Int {
                 let facts = try server.connect().command(["INFO", "replication"])
-                let value = facts.value
-                return value.string?.firstMatch(of: #/slave_repl_offset:(\d+)/#).flatMap { Int($0.output.1) } ?? 0
+                return facts.string?.firstMatch(of: #/slave_repl_offset:(\d+)/#).flatMap { Int($0.output.1) } ?? 0
             }
             let new = try #require(try replicas.max { try offset($0) < offset($1) })
             for server in replicas {
-                let follows = server === new ? ["NO", "ONE"] : ["127.0.0.1", RedisArgument("\(new.port)")]
+                let follows: [RedisArgument] = server === new ? ["NO", "ONE"] : ["127.0.0.1", "\(new.port)"]
                 try server.connect().command(["SLAVEOF"] + follows)
             }
             try fleet.startSentinels { file in

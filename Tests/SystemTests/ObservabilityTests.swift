@@ -90,10 +90,10 @@ private final class Prometheus {
         // A second order for the only unit, which no script of ours would write.
         let first = try #require(TestSale.orderEvents(redis, sale).first)
         let forged = first.merging(["position": "2", "order": "demo-2", "buyer": "b2", "key": "k2"]) { $1 }
-        try redis.command(["SET", RedisArgument(SaleKeys(sale).position), "2"])
+        try redis.command(["SET", "\(SaleKeys(sale).position)", "2"])
         try redis.command(
-            ["XADD", RedisArgument(SaleKeys(sale).orders), "*"]
-                + forged.flatMap { [RedisArgument($0.key), RedisArgument($0.value)] })
+            ["XADD", "\(SaleKeys(sale).orders)", "*"]
+                + forged.flatMap { ["\($0.key)", "\($0.value)"] })
         try system.startWorker()
         func metrics() -> String {
             (try? UnixHTTPClient(system.directory.path("ops.sock")).ask("GET", "/metrics").body) ?? ""
@@ -103,7 +103,7 @@ private final class Prometheus {
         // An entry that can't be stored while SQLite is locked is shown as waiting.
         let lock = try SQLiteLock(system.database)
         defer { lock.release() }
-        try redis.command(["XADD", RedisArgument(SaleKeys(sale).orders), "*", "rubbish", "1"])
+        try redis.command(["XADD", "\(SaleKeys(sale).orders)", "*", "rubbish", "1"])
         let waits = eventually {
             metrics().split(separator: "\n").contains {
                 $0.hasPrefix("sale_worker_oldest_open_seconds{sale=\"demo\"} ") && !$0.hasSuffix(" 0.000000")
@@ -121,7 +121,7 @@ private final class Prometheus {
         system.stopWorker()
         let stream = RedisArgument(SaleKeys(sale).orders)
         try system.connect().command(
-            ["XGROUP", "SETID", stream, RedisArgument(SaleKeys.group), "$", "ENTRIESREAD", "3"])
+            ["XGROUP", "SETID", stream, "\(SaleKeys.group)", "$", "ENTRIESREAD", "3"])
         try system.startWorker()
         func metrics() -> String {
             (try? UnixHTTPClient(system.directory.path("ops.sock")).ask("GET", "/metrics").body) ?? ""
@@ -153,10 +153,9 @@ private final class Prometheus {
 
         let poison = "0af7651916cd43dd8448eb211c80319c"
         let added = try system.connect().command([
-            "XADD", "sale:{demo}:orders", "*", "v", "9", "kind", "order", "trace", RedisArgument(poison),
+            "XADD", "sale:{demo}:orders", "*", "v", "9", "kind", "order", "trace", "\(poison)",
         ])
-        let value = added.value
-        let id = value.string ?? ""
+        let id = added.string ?? ""
         #expect(eventually { (try? system.query("SELECT count(*) FROM dead_letters")) == ["1"] })
         #expect(eventually { system.worker?.errors.contains("\"trace\":\"\(poison)\"") == true })
         system.stopWorker()

@@ -112,7 +112,7 @@ enum Schedule: CaseIterable {
         system.stopWorker()
         let run = try system.stampede(sale, ["--buyers", "\(Self.buyers)", "--connections", "16"])
         try system.connect().command([
-            "XGROUP", "DESTROY", RedisArgument(SaleKeys(sale).orders), RedisArgument(SaleKeys.group),
+            "XGROUP", "DESTROY", "\(SaleKeys(sale).orders)", "\(SaleKeys.group)",
         ])
         try system.startWorker()
         try system.awaitRest(sale)
@@ -152,8 +152,8 @@ enum Schedule: CaseIterable {
         // Units are left: in a sold-out sale, SQLite's CHECK would refuse one more whatever the worker does.
         let run = try system.stampede(sale, ["--buyers", "\(Self.stock / 2)", "--connections", "16"])
         try system.connect().command([
-            "XADD", RedisArgument(SaleKeys(sale).orders), "*", "v", "1", "kind", "order", "epoch", "1",
-            "order", RedisArgument("\(sale)-1"), "position", "1", "buyer", "a-stranger", "quantity", "1",
+            "XADD", "\(SaleKeys(sale).orders)", "*", "v", "1", "kind", "order", "epoch", "1",
+            "order", "\(sale)-1", "position", "1", "buyer", "a-stranger", "quantity", "1",
             "key", "never-pressed", "trace", RedisArgument(String(repeating: "0", count: 32)), "at_ms", "1",
         ])
         try system.awaitRest(sale)

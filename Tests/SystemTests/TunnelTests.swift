@@ -139,7 +139,7 @@ private final class Tunnel {
             let redis = try primary.connect()
             let follows = try eventually {
                 let info = try redis.command(["INFO", "replication"])
-                return info.value.string?.contains("min_slaves_good_slaves:1") == true
+                return info.string?.contains("min_slaves_good_slaves:1") == true
             }
             #expect(follows, "\(client.errors)")
             let system = try SaleSystem(apis: 0, redis: primary)

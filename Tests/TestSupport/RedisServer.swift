@@ -59,7 +59,7 @@ package final class RedisServer: @unchecked Sendable {
     /// it refuses writes.
     private func isCounted(_ replicas: Int, by redis: BlockingRedis) throws -> Bool {
         let info = try redis.command(["INFO", "replication"])
-        let text = info.value.string ?? ""
+        let text = info.string ?? ""
         return !text.contains("min_slaves_good_slaves") || text.contains("min_slaves_good_slaves:\(replicas)")
     }
 
@@ -148,7 +148,7 @@ extension RedisServer {
     /// The size of the append-only file in bytes: unchanged if nothing was written.
     package func bytesAppended(_ redis: BlockingRedis) throws -> Int {
         let reply = try redis.command(["INFO", "persistence"])
-        let info = reply.value.string ?? ""
+        let info = reply.string ?? ""
         let line = info.split(whereSeparator: \.isNewline).first { $0.hasPrefix("aof_current_size:") }
         return line.flatMap { Int($0.dropFirst("aof_current_size:".count)) } ?? -1
     }

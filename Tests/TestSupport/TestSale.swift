@@ -105,7 +105,7 @@ package enum TestSale {
 
     /// The fields of a sale's stream entries after the `create` event, oldest first.
     package static func orderEvents(_ redis: BlockingRedis, _ sale: SaleID) throws -> [[String: String]] {
-        let reply = try redis.command(["XRANGE", RedisArgument(SaleKeys(sale).orders), "-", "+"])
+        let reply = try redis.command(["XRANGE", "\(SaleKeys(sale).orders)", "-", "+"])
         let value = reply.value
         var events: [[String: String]] = []
         for index in 0..<value.count {

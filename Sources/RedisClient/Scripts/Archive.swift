@@ -17,10 +17,9 @@ extension BlockingRedis {
     package func beginArchive(_ sale: SaleID, uuid: String) throws(RedisError) -> Result<String, ArchiveRefusal> {
         let keys = SaleKeys(sale)
         let reply = try run(ScriptCall(.archive, keys: [keys.sale, keys.orders], [facts.runID, uuid]))
-        let value = reply.value
         // An id is not read as an integer, though it begins with one.
-        if let code = value.integer { return .failure(ArchiveRefusal(rawValue: code) ?? .unknownSale) }
-        guard let id = value.string else { throw RedisError(.unexpectedReply, "archive.lua", "not an id") }
+        if let code = reply.integer { return .failure(ArchiveRefusal(rawValue: code) ?? .unknownSale) }
+        guard let id = reply.string else { throw RedisError(.unexpectedReply, "archive.lua", "not an id") }
         return .success(id)
     }
 }

@@ -10,7 +10,7 @@ extension BlockingRedis {
     /// - Returns: the name of the worker that has the right, with another database; nil if it is this one.
     package func lease(for database: String, name: String, milliseconds: Int) throws(RedisError) -> String? {
         let reply = try run(ScriptCall(.lease, keys: [SaleKeys.workerLease], [database, name, "\(milliseconds)"]))
-        let words = (reply.value.string ?? "").split(separator: " ", maxSplits: 1).map(String.init)
+        let words = (reply.string ?? "").split(separator: " ", maxSplits: 1).map(String.init)
         guard words.count == 2 else {
             throw RedisError(.unexpectedReply, "lease.lua", "the reply is not a database and a name")
         }

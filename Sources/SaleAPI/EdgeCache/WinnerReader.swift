@@ -37,8 +37,7 @@ final class WinnerReader {
     private func scan(from cursor: String) {
         guard redis.isReady else { return done(.interrupted) }
         let arguments: [RedisArgument] = [
-            "HSCAN", RedisArgument(SaleKeys(sale).buyers), RedisArgument(cursor), "COUNT",
-            RedisArgument(Self.fieldsPerScan),
+            "HSCAN", "\(SaleKeys(sale).buyers)", "\(cursor)", "COUNT", "\(Self.fieldsPerScan)",
         ]
         redis.send(arguments, "HSCAN") { [self] answer in
             switch answer {
