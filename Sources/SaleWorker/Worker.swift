@@ -232,7 +232,8 @@ final class Worker {
     /// Measures lag and backlog, and looks for damage to sales whose fence is lifted.
     private func measure(_ redis: BlockingRedis, now: Instant) throws {
         guard now >= nextMeasurement else { return }
-        measureBacklog(redis, now: now)
+        nextMeasurement = now.advanced(milliseconds: Self.measureMilliseconds)
+        measureBacklog(redis)
         metrics.lag = [:]
         for sale in reader.sales {
             try containingFailures(of: sale, now: now) {
@@ -248,8 +249,7 @@ final class Worker {
     }
 
     /// Includes the sales that are set aside: their backlog grows.
-    private func measureBacklog(_ redis: BlockingRedis, now: Instant) {
-        nextMeasurement = now.advanced(milliseconds: Self.measureMilliseconds)
+    private func measureBacklog(_ redis: BlockingRedis) {
         Backlog.measure(Array(Set(reader.sales).union(asideUntil.keys)), store, on: redis, into: metrics)
     }
 
@@ -268,7 +268,10 @@ final class Worker {
             }
         }
         reader.restart()
-        if let redis, now >= nextMeasurement { measureBacklog(redis, now: now) }
+        if let redis, now >= nextMeasurement {
+            nextMeasurement = now.advanced(milliseconds: Self.measureMilliseconds)
+            measureBacklog(redis)
+        }
         metrics.failures += 1
         metrics.trouble = "\(error)"
         let verdict = retry.failed(error, now: now, using: &random)
