@@ -2,7 +2,7 @@ import Shared
 
 extension Database {
     /// What is stored of a sale, with or without its orders; nil if nothing is.
-    func account(of sale: SaleID, withOrders: Bool = true) throws(StoreError) -> StoredSale? {
+    func stored(_ sale: SaleID, withOrders: Bool = true) throws(StoreError) -> StoredSale? {
         guard var stored = try storedRecord(of: sale) else { return nil }
         if withOrders { stored.orders = try orders(of: sale, "TRUE ORDER BY position") }
         stored.rejectedOrders = try all(

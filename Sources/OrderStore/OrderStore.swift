@@ -128,7 +128,7 @@ package final class OrderStore {
 
 extension OrderStore {
     /// What is stored of one sale; nil if nothing is.
-    package func account(of sale: SaleID) throws(StoreError) -> StoredSale? { try database.account(of: sale) }
+    package func stored(_ sale: SaleID) throws(StoreError) -> StoredSale? { try database.stored(sale) }
 
     /// All sales that are stored and not archived, by name.
     package func unarchivedSales() throws(StoreError) -> [SaleID] {

@@ -11,16 +11,18 @@ package final class StoreReader {
     }
 
     /// What is stored of one sale, at one instant; nil if nothing is.
-    package func account(of sale: SaleID) throws(StoreError) -> StoredSale? { try account(of: sale, withOrders: true) }
+    package func stored(_ sale: SaleID) throws(StoreError) -> StoredSale? { try stored(sale, withOrders: true) }
 
     /// What is stored of one sale except its orders, which may be many; nil if nothing is.
-    package func summary(of sale: SaleID) throws(StoreError) -> StoredSale? { try account(of: sale, withOrders: false) }
+    package func storedWithoutOrders(_ sale: SaleID) throws(StoreError) -> StoredSale? {
+        try stored(sale, withOrders: false)
+    }
 
-    private func account(of sale: SaleID, withOrders: Bool) throws(StoreError) -> StoredSale? {
+    private func stored(_ sale: SaleID, withOrders: Bool) throws(StoreError) -> StoredSale? {
         // One read transaction, so that counts and rows are of the same instant.
         try database.execute("BEGIN")
         defer { try? database.execute("COMMIT") }
-        return try database.account(of: sale, withOrders: withOrders)
+        return try database.stored(sale, withOrders: withOrders)
     }
 
     /// Every sale that is stored, by name.

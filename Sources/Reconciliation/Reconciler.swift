@@ -34,10 +34,10 @@ package struct Reconciler {
         let live: RedisSale?
         do {
             if try redis.isServed(sale) { return .served }
-            guard let account = try store.account(of: sale) else {
+            guard let found = try store.stored(sale) else {
                 return .kept([Comparison.Difference.notInSQLite.description])
             }
-            stored = account
+            stored = found
             live = try RedisSale.read(sale, from: redis, beside: stored)
         } catch is SaleIsMoving {
             return .changed
@@ -48,7 +48,7 @@ package struct Reconciler {
         if let live, live.status.uuid == stored.record.uuid, stored.persistedPosition < live.status.persistedPosition {
             // The database is an older copy. Positions that were known to be lost are no gaps.
             for loss in Relearning(redis: live, sqlite: stored).losses { try store.record(loss, of: sale) }
-            stored = try store.account(of: sale) ?? stored
+            stored = try store.stored(sale) ?? stored
         }
         let witness = try redis.witness(sale, uuid: stored.record.uuid)
         switch RepairPlan.make(redis: live, sqlite: stored, witness: witness) {
@@ -69,7 +69,7 @@ package struct Reconciler {
     package func relearn(_ sale: SaleID) throws -> Relearning? {
         guard let status = try redis.status(sale, allowingGaps: true),
             let position = try store.persistedPosition(of: sale), position < status.persistedPosition,
-            let stored = try store.account(of: sale),
+            let stored = try store.stored(sale),
             status.uuid == stored.record.uuid
         else { return nil }
         guard let live = try RedisSale.read(sale, from: redis, beside: stored) else { return nil }

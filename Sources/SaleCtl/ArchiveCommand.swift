@@ -75,7 +75,7 @@ private struct Archiver {
     /// Why it can't be archived, each a sentence.
     func obstacles(_ status: SaleStatus) throws -> [String] {
         // SQLite first: it follows Redis, so Redis must have had what SQLite has.
-        guard let stored = try reader.account(of: sale) else { return ["SQLite does not know it"] }
+        guard let stored = try reader.stored(sale) else { return ["SQLite does not know it"] }
         var reasons: [String] = []
         if status.state != .ended { reasons.append("it has not ended: `salectl close \(sale)` ends it") }
         if status.servingRunID != redis.facts.runID { reasons.append("it is fenced") }
@@ -120,7 +120,7 @@ private struct Archiver {
 
     /// The archived sale, as SQLite has it.
     func archived() throws -> StoredSale {
-        guard let stored = try reader.account(of: sale) else {
+        guard let stored = try reader.stored(sale) else {
             throw CommandFailure("neither Redis nor SQLite has a sale \(sale)", ExitCode.noInput)
         }
         guard stored.archivedAt != nil else {

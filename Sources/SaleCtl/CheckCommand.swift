@@ -30,17 +30,17 @@ extension Command {
         // A position in a waiting room is none in the sale: `fairness` looks at both, this only at what was sold.
         let attempts = try attempts(arguments.required("--log")).filter { !$0.isJoin }
         guard !attempts.isEmpty else { throw CommandFailure("the log is empty: it proves nothing", ExitCode.data) }
-        let account = try context.reader().account(of: sale)
+        let found = try context.reader().stored(sale)
         let redis = try context.redis()
-        guard let live = try RedisSale.read(sale, from: redis, beside: account) else {
+        guard let live = try RedisSale.read(sale, from: redis, beside: found) else {
             throw CommandFailure("Redis has no sale \(sale)", ExitCode.noInput)
         }
         // If SQLite has never heard of the sale, whatever was confirmed is not stored: the verdict is red, not an
         // error.
-        let stored = account ?? StoredSale(nothingOf: live.status)
+        let stored = found ?? StoredSale(nothingOf: live.status)
         let rest = RedisRest(
             remaining: live.status.remaining, pending: try redis.unacknowledged(sale),
-            differences: Comparison(sale, redis: live, sqlite: account).differences.map(\.description))
+            differences: Comparison(sale, redis: live, sqlite: found).differences.map(\.description))
         let violations = Checker(attempts: attempts, stored: stored, rest: rest, stock: stock).violations
         var missed = faults.filter { !$0.isMet(in: attempts) }.map(\.rawValue)
         if !attempts.contains(where: { $0.won || $0.isSoldOut }) { missed.append("decision") }

@@ -68,7 +68,7 @@ extension Command {
     }
 
     private static func plan(_ sale: SaleID, _ context: Context, _ redis: BlockingRedis, json: Bool) throws -> Int32 {
-        guard let stored = try context.existingReader()?.account(of: sale) else {
+        guard let stored = try context.existingReader()?.stored(sale) else {
             throw CommandFailure("SQLite has no sale \(sale)", ExitCode.noInput)
         }
         try requireAll(of: sale, storedUpTo: stored.lastStreamID, redis)

@@ -18,7 +18,7 @@ extension Command {
         let sale = try Arguments.sale(arguments.words[0])
         let redis = try context.redis()
         // SQLite first: it follows Redis, so Redis must have had what SQLite has.
-        let stored = try context.existingReader()?.account(of: sale)
+        let stored = try context.existingReader()?.stored(sale)
         let live: RedisSale?
         do {
             live = try RedisSale.read(sale, from: redis, beside: stored)

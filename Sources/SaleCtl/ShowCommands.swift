@@ -16,7 +16,7 @@ extension StatusReport {
     static func read(
         _ sale: SaleID, _ context: Context, _ redis: BlockingRedis, beside reader: StoreReader?
     ) throws -> StatusReport {
-        let stored = try reader?.summary(of: sale)
+        let stored = try reader?.storedWithoutOrders(sale)
         if let stored, stored.archivedAt != nil, try redis.status(sale, allowingGaps: true) == nil {
             return StatusReport(archived: stored)
         }

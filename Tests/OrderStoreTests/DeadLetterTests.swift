@@ -16,7 +16,7 @@ import Testing
         store.noteGiven(2, of: TestEvents.sale)
         let applied = try store.apply(TestEvents.sale, [claim(2), claim(3), claim(5000)])
         #expect(applied.persistedPosition == 2)
-        #expect(try store.account(of: TestEvents.sale)?.rejectedOrders == [.init(position: 2, quantity: 1)])
+        #expect(try store.stored(TestEvents.sale)?.rejectedOrders == [.init(position: 2, quantity: 1)])
     }
 
     @Test func `is what an order becomes whose position was never given, and the real one is stored`() throws {
@@ -66,14 +66,14 @@ import Testing
 
     @Test func `stores it with its own id and fields, and closes it`() throws {
         let store = try storeWithLetter()
-        #expect(try store.account(of: sale)?.rejectedOrders == [.init(position: 2, quantity: 1)])
+        #expect(try store.stored(sale)?.rejectedOrders == [.init(position: 2, quantity: 1)])
         let (results, persisted) = try store.redrive(sale, ["3-0", "99-0"], reason: "fixed", rehearsing: false)
         #expect(results == [.init(id: "3-0", outcome: .applied), .init(id: "99-0", outcome: .unknown)])
         #expect(persisted == 3)
-        let account = try #require(try store.account(of: sale))
-        #expect(account.orders.map(\.buyer) == ["buyer-1", "buyer-2", "buyer-3"])
-        #expect(account.rejectedOrders.isEmpty)
-        #expect(account.lastStreamID == StreamID("4-0"))
+        let stored = try #require(try store.stored(sale))
+        #expect(stored.orders.map(\.buyer) == ["buyer-1", "buyer-2", "buyer-3"])
+        #expect(stored.rejectedOrders.isEmpty)
+        #expect(stored.lastStreamID == StreamID("4-0"))
         #expect(try shell("SELECT stream_id FROM orders WHERE position = 2") == ["3-0"])
         #expect(
             try shell("SELECT action, subject, reason, outcome FROM audit LIMIT 1") == ["redrive|3-0|fixed|applied"])
@@ -135,12 +135,12 @@ import Testing
         #expect(
             try shell("SELECT entry FROM ledger ORDER BY seq DESC LIMIT 1")[0].contains(#""kind":"void","position":2,"#)
         )
-        #expect(try store.account(of: sale)?.rejectedOrders == [.init(position: 2, quantity: 1)])
+        #expect(try store.stored(sale)?.rejectedOrders == [.init(position: 2, quantity: 1)])
         // The stream brings it again, with the same id and with another one.
         #expect(try store.apply(sale, [TestEvents.order(2)]).outcomes.count == 1)
         #expect(try store.apply(sale, [TestEvents.order(2, id: "88-0")]).outcomes.map(\.reason) == [.contradiction])
-        #expect(try store.account(of: sale)?.orders.map(\.id.position) == [1, 3])
-        #expect(try store.account(of: sale)?.rejectedOrders == [.init(position: 2, quantity: 1)], "it was sold once")
+        #expect(try store.stored(sale)?.orders.map(\.id.position) == [1, 3])
+        #expect(try store.stored(sale)?.rejectedOrders == [.init(position: 2, quantity: 1)], "it was sold once")
         let redriven = try store.redrive(sale, ["3-0"], reason: "r", rehearsing: false).results[0]
         #expect(redriven.outcome == .skipped)
         #expect(!redriven.isStored)
@@ -153,11 +153,11 @@ import Testing
         let store = try OrderStore(path: path)
         _ = try store.apply(
             sale, [TestEvents.create(), TestEvents.order(1), TestEvents.order(1, buyer: "an-impostor", id: "9-0")])
-        #expect(try store.account(of: sale)?.rejectedOrders == [], "it has no unit of its own")
+        #expect(try store.stored(sale)?.rejectedOrders == [], "it has no unit of its own")
         let results = try store.discard(sale, ["9-0"], reason: "r", given: 1, rehearsing: false)
         #expect(results == [.init(id: "9-0", outcome: .discarded)])
         #expect(try shell("SELECT count(*) FROM voids") == ["0"])
-        #expect(try store.account(of: sale)?.orders.map(\.buyer) == ["buyer-1"])
+        #expect(try store.stored(sale)?.orders.map(\.buyer) == ["buyer-1"])
     }
 
     @Test func `takes no position that was not given yet`() throws {

@@ -22,12 +22,12 @@ import Testing
         let batch = (1...10_000).map { TestEvents.order($0) }
         // The order is written before the ledger refuses, and is undone too.
         #expect { _ = try store.apply(sale, batch) } throws: { ($0 as? StoreError)?.concernsRow == true }
-        #expect(try store.account(of: sale)?.orders.isEmpty == true)
+        #expect(try store.stored(sale)?.orders.isEmpty == true)
         let applied = try store.apply(sale, batch, isolated: true)
         #expect(applied.outcomes.filter { $0 == .stored }.count == 9999)
         #expect(applied.outcomes[4999].reason == .unstorable)
         #expect(applied.persistedPosition == 10_000)
-        #expect(try store.account(of: sale)?.sold == 9999)
+        #expect(try store.stored(sale)?.sold == 9999)
         #expect(try shell("SELECT sum(orders), sum(units) FROM sold_per_second") == ["9999|9999"])
         #expect(try shell("SELECT count(*), max(seq) FROM ledger") == ["10000|10000"])
         #expect(try shell("SELECT stage, length(fields) > 100 FROM dead_letters") == ["apply|1"])
@@ -43,7 +43,7 @@ import Testing
         let less = TestEvents.entry("50-0", [("v", "1"), ("kind", "restock"), ("units", "-1"), ("at_ms", "7")])
         #expect(try store.apply(sale, [less]).outcomes.map(\.reason) == [.contradiction])
         #expect(try store.apply(sale, [less], isolated: true).outcomes.map(\.reason) == [.contradiction])
-        #expect(try store.account(of: sale)?.record.stockTotal == 3)
+        #expect(try store.stored(sale)?.record.stockTotal == 3)
         #expect(try shell("SELECT count(*) FROM restocks") == ["0"])
     }
 }

@@ -75,7 +75,7 @@ import Testing
             try Array(entries().dropFirst()) == [
                 #"{"seq":2,"kind":"set","title":"Another","# + rest, #"{"seq":3,"kind":"set","title":"A test","# + rest,
             ])
-        #expect(try store.account(of: sale)?.record.title == "A test")
+        #expect(try store.stored(sale)?.record.title == "A test")
     }
 
     @Test func `records a restock once, and the stock changes with it`() throws {
@@ -84,7 +84,7 @@ import Testing
         _ = try store.apply(sale, [TestEvents.create(stock: 1), TestEvents.order(1), restock])
         #expect(
             try store.apply(sale, [restock, TestEvents.create(stock: 1)]).outcomes == [.alreadyStored, .alreadyStored])
-        #expect(try store.account(of: sale)?.record.stockTotal == 6)
+        #expect(try store.stored(sale)?.record.stockTotal == 6)
         #expect(try entries().last == #"{"seq":3,"kind":"restock","units":5,"at_ms":7}"#)
     }
 
@@ -93,7 +93,7 @@ import Testing
         let restock = TestEvents.entry("50-0", [("v", "1"), ("kind", "restock"), ("units", "-5"), ("at_ms", "7")])
         let applied = try store.apply(sale, [TestEvents.create(stock: 5), TestEvents.order(1), restock])
         #expect(applied.outcomes[2].reason == .contradiction)
-        #expect(try store.account(of: sale)?.record.stockTotal == 5)
+        #expect(try store.stored(sale)?.record.stockTotal == 5)
         #expect(try SQLiteShell.run(path, "SELECT count(*) FROM restocks") == ["0"])
     }
 }

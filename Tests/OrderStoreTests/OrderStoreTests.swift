@@ -15,10 +15,10 @@ import Testing
         let first = try store.apply(sale, batch)
         #expect(first.outcomes == Array(repeating: .stored, count: 6))
         #expect(first.persistedPosition == 5)
-        let before = try store.account(of: sale)
+        let before = try store.stored(sale)
         let second = try store.apply(sale, batch)
         #expect(second.outcomes == Array(repeating: .alreadyStored, count: 6))
-        #expect(try store.account(of: sale) == before)
+        #expect(try store.stored(sale) == before)
         #expect(before?.sold == 5)
     }
 
@@ -28,10 +28,10 @@ import Testing
             _ = try store.apply(sale, [TestEvents.create(), TestEvents.order(1, quantity: 3)])
         }
         let reader = try StoreReader(path: path)
-        let account = try #require(try reader.account(of: sale))
-        #expect(account.record.uuid == "uuid-1")
-        #expect(account.sold == 3)
-        #expect(account.orders.map(\.buyer) == ["buyer-1"])
+        let stored = try #require(try reader.stored(sale))
+        #expect(stored.record.uuid == "uuid-1")
+        #expect(stored.sold == 3)
+        #expect(stored.orders.map(\.buyer) == ["buyer-1"])
     }
 
     @Test func `the order of arrival does not matter, and persisted_position waits for the gap`() throws {
@@ -52,9 +52,9 @@ import Testing
         _ = try store.apply(sale, [TestEvents.create(), TestEvents.order(1)])
         let applied = try store.apply(sale, [TestEvents.order(3), entry, TestEvents.order(4)])
         #expect(applied.outcomes.map(\.reason) == [nil, .contradiction, nil])
-        let account = try #require(try store.account(of: sale))
-        #expect(account.orders.map(\.id.position) == [1, 3, 4])
-        #expect(account.sold == 3)
+        let stored = try #require(try store.stored(sale))
+        #expect(stored.orders.map(\.id.position) == [1, 3, 4])
+        #expect(stored.sold == 3)
     }
 
     @Test func `no order is stored beyond the stock, whatever Redis says`() throws {
@@ -63,10 +63,10 @@ import Testing
         let applied = try store.apply(sale, [TestEvents.order(2, quantity: 2), TestEvents.order(3)])
         #expect(applied.outcomes.map(\.reason) == [.contradiction, nil])
         #expect(applied.outcomes.map(\.isOversell) == [true, false])
-        #expect(try store.account(of: sale)?.sold == 3)
+        #expect(try store.stored(sale)?.sold == 3)
         // The unit that could not be stored is accounted for as a dead letter.
         #expect(applied.persistedPosition == 3)
-        #expect(try store.account(of: sale)?.rejectedOrders == [.init(position: 2, quantity: 2)])
+        #expect(try store.stored(sale)?.rejectedOrders == [.init(position: 2, quantity: 2)])
     }
 
     @Test func `only a refusal by the guard of the stock counts as a prevented oversell`() throws {
@@ -96,7 +96,7 @@ import Testing
         let poison = TestEvents.entry("3-0", [("v", "1"), ("kind", "refund"), ("position", "2"), ("quantity", "1")])
         let applied = try store.apply(sale, [TestEvents.create(), TestEvents.order(1), poison, TestEvents.order(3)])
         #expect(applied.persistedPosition == 3)
-        #expect(try store.account(of: sale)?.rejectedOrders == [.init(position: 2, quantity: 1)])
+        #expect(try store.stored(sale)?.rejectedOrders == [.init(position: 2, quantity: 1)])
     }
 
     @Test func `an entry that is delivered again does not set the progress back`() throws {
@@ -111,13 +111,13 @@ import Testing
         let store = try OrderStore(path: path)
         let applied = try store.apply(sale, [TestEvents.create(), TestEvents.create("2-0", uuid: "uuid-2")])
         #expect(applied.outcomes.map(\.reason) == [nil, .contradiction])
-        #expect(try store.account(of: sale)?.record.uuid == "uuid-1")
+        #expect(try store.stored(sale)?.record.uuid == "uuid-1")
     }
 
     @Test func `an order of a sale that is not stored is rejected as such`() throws {
         let store = try OrderStore(path: path)
         #expect(try store.apply(sale, [TestEvents.order(1)]).outcomes.map(\.reason) == [.unknownSale])
-        #expect(try store.account(of: sale) == nil)
+        #expect(try store.stored(sale) == nil)
     }
 
     @Test(arguments: [
@@ -145,7 +145,7 @@ import Testing
         }
         _ = try store.apply(sale, [TestEvents.create(), set("20-1", closesAt: 900, paused: true)])
         #expect(try store.apply(sale, [set("9-7", closesAt: 0, paused: false)]).outcomes == [.alreadyStored])
-        let settings = try store.account(of: sale)?.record.settings
+        let settings = try store.stored(sale)?.record.settings
         #expect(settings == SaleSettings(opensAt: nil, closesAt: UnixMilliseconds(900), paused: true))
     }
 
@@ -161,7 +161,7 @@ import Testing
                 TestEvents.create(), set("20-1", all + [("turn_window_ms", "60000")]), set("20-2", [("paused", "1")]),
                 set("20-3", [("title", "Another")]), set("20-4", [("closes_at", "0")]),
             ])
-        let record = try #require(try store.account(of: sale)?.record)
+        let record = try #require(try store.stored(sale)?.record)
         let room = WaitingRoom(admission: "5 0 2000", turnWindow: 60_000)
         #expect(record.title == "Another")
         #expect(
@@ -184,7 +184,7 @@ import Testing
         _ = try store.apply(sale, [TestEvents.create(), TestEvents.order(1)])
         try store.record(.init(positions: 2...4, units: 5, isReleased: false), of: sale)
         #expect(try store.apply(sale, [TestEvents.order(5)]).persistedPosition == 5)
-        #expect(try store.account(of: sale)?.withheld == 5)
+        #expect(try store.stored(sale)?.withheld == 5)
         #expect(try StoreReader(path: path).overviews().map(\.withheld) == [5])
         #expect(try store.beginEpoch(sale, above: 1) == 2)
         #expect(try store.beginEpoch(sale, above: 7) == 8)
@@ -198,11 +198,11 @@ import Testing
         // A release that was on the stream before and comes again; its clock was ahead.
         let earlier = TestEvents.release("49-7", units: 1, at: 9_000_000_000_000)
         #expect(try store.apply(sale, [earlier]).outcomes == [.alreadyStored])
-        #expect(try store.account(of: sale)?.withheld == 5)
+        #expect(try store.stored(sale)?.withheld == 5)
         // A release from a Redis whose clock was behind.
         let release = TestEvents.release("50-1", units: 5, at: 1)
         #expect(try store.apply(sale, [release]).outcomes == [.stored])
-        #expect(try store.account(of: sale)?.withheld == 0)
+        #expect(try store.stored(sale)?.withheld == 0)
         #expect(try StoreReader(path: path).overviews().map(\.withheld) == [0])
         #expect(try store.apply(sale, [release]).outcomes == [.alreadyStored])
     }
@@ -215,7 +215,7 @@ import Testing
         defer { shell.release() }
         #expect(throws: StoreError.self) { _ = try store.apply(sale, [TestEvents.order(2)]) }
         shell.release()
-        #expect(try store.account(of: sale)?.orders.count == 1)
+        #expect(try store.stored(sale)?.orders.count == 1)
         #expect(try store.apply(sale, [TestEvents.order(2)]).outcomes == [.stored])
     }
 }
@@ -245,7 +245,7 @@ import Testing
         }
         #expect(try release(at: now - 60_000) == [.alreadyStored])
         #expect(try release(at: now + 60_000) == [.stored])
-        #expect(try store.account(of: TestEvents.sale)?.withheld == 0)
+        #expect(try store.stored(TestEvents.sale)?.withheld == 0)
     }
 
     @Test func `of a newer release is refused, and left as it is`() throws {
@@ -303,6 +303,6 @@ import Testing
                 INSERT INTO orders SELECT sale, 2, 'demo-2', 'x', 2, 'k', trace, secured_at_ms, epoch, '9-0' FROM orders
                 """)
         }
-        #expect(try store.account(of: TestEvents.sale)?.sold == 1)
+        #expect(try store.stored(TestEvents.sale)?.sold == 1)
     }
 }

@@ -40,7 +40,7 @@ import Testing
         #expect(done.output.hasPrefix("demo is archived: 4 orders in SQLite"))
         #expect(try under.redis.sales() == [other])
         #expect(try keys(under).filter { $0.contains("{demo}") }.isEmpty)
-        #expect(try under.account(Self.sale)?.orders.count == 4)
+        #expect(try under.stored(Self.sale)?.orders.count == 4)
         #expect(
             try SQLiteShell.run(under.database, "SELECT entry FROM ledger ORDER BY seq DESC LIMIT 1")[0]
                 .contains(#""kind":"archive""#))
@@ -134,7 +134,7 @@ import Testing
         let done = try under.salectl(["archive", "demo"])
         #expect(done.code == 0, "\(done.errors)")
         #expect(try keys(under) == [SaleKeys.archived])
-        let stored = try #require(try under.account(Self.sale))
+        let stored = try #require(try under.stored(Self.sale))
         #expect(stored.archivedAt != nil)
         #expect(stored.orders.count == 4)
         #expect(event.map { StreamID($0) } == stored.lastStreamID)
@@ -203,7 +203,7 @@ import Testing
         try under.start()
         let done = try under.salectl(["archive", "demo"])
         #expect(done.code == 0, "\(done.errors)")
-        #expect(try under.account(Self.sale)?.orders.count == 5)
+        #expect(try under.stored(Self.sale)?.orders.count == 5)
     }
 
     @Test func `protects a sale from a database that is older than it`() throws {

@@ -74,7 +74,7 @@ import Testing
             "\(restored.output)")
         try under.start()
         #expect(eventually { (try? under.reconciled(Self.sale)) == true })
-        let stored = try #require(try under.account(Self.sale))
+        let stored = try #require(try under.stored(Self.sale))
         #expect(stored.orders.count == 30)
         #expect(stored.record.stockTotal == 1005)
     }
@@ -86,12 +86,12 @@ import Testing
         #expect(under.drained(Self.sale))
         stopped(under)
         #expect(try under.salectl(["restore", file]).code == ExitCode.cantCreate)
-        #expect(try under.account(Self.sale)?.orders.count == 30)
+        #expect(try under.stored(Self.sale)?.orders.count == 30)
         let forced = try under.salectl(["restore", file, "--force"])
         #expect(forced.code == 0, "\(forced.errors)")
-        #expect(try under.account(Self.sale)?.orders.count == 20)
+        #expect(try under.stored(Self.sale)?.orders.count == 20)
         let aside = try #require(forced.errors.split(separator: " ").last.map { $0.trimmingCharacters(in: .newlines) })
-        #expect(try StoreReader(path: aside).account(of: Self.sale)?.orders.count == 30)
+        #expect(try StoreReader(path: aside).stored(Self.sale)?.orders.count == 30)
         #expect(!FileManager.default.fileExists(atPath: "\(under.database)-wal"))
     }
 
@@ -105,7 +105,7 @@ import Testing
         let refused = try under.salectl(["restore", file, "--force"], ["SALE_REDIS_PASSWORD_FILE": nothing])
         #expect(refused.code == ExitCode.config)
         #expect(refused.errors.contains("SALE_REDIS_PASSWORD_FILE"), "\(refused.errors)")
-        #expect(try under.account(Self.sale)?.orders.count == 30)
+        #expect(try under.stored(Self.sale)?.orders.count == 30)
     }
 
     @Test func `is refused if its checksum does not match, or if it is damaged or of another program`() throws {
@@ -149,7 +149,7 @@ import Testing
             _ = try SQLiteShell.run(path, "CREATE TABLE t (a)")
             try sign(path)
         }
-        #expect(try under.account(Self.sale)?.orders.count == 20)
+        #expect(try under.stored(Self.sale)?.orders.count == 20)
     }
 }
 
@@ -176,10 +176,10 @@ import Testing
 
         #expect(try under.salectl(["restore", file, "--force"]).code == 0)
         let second = try under.start()
-        #expect(eventually { (try? under.account(sale))??.orders.count == 5 }, "\(second.errors)")
+        #expect(eventually { (try? under.stored(sale))??.orders.count == 5 }, "\(second.errors)")
         #expect(under.drained(sale))
         #expect(try under.reconciled(sale))
-        let stored = try #require(try under.account(sale))
+        let stored = try #require(try under.stored(sale))
         #expect(stored.record.stockTotal == 15)
         #expect(stored.record.settings.paused)
         #expect(stored.persistedPosition == 5)
@@ -188,7 +188,7 @@ import Testing
         #expect(try under.salectl(["resume", "demo"]).code == 0)
         try under.sell(sale, to: 5..<20)
         #expect(under.drained(sale))
-        #expect(try under.account(sale)?.sold == 15)
+        #expect(try under.stored(sale)?.sold == 15)
         #expect(try under.reconciled(sale))
     }
 }

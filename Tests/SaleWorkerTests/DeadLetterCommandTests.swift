@@ -73,7 +73,7 @@ import Testing
         let result = try under.salectl(["dlq", "redrive", "demo", forged, "--reason", "r"])
         #expect(result.code == 1)
         #expect(result.output.contains("Redis has not given position 3"), "\(result.output)")
-        #expect(try under.account(sale)?.sold == 2)
+        #expect(try under.stored(sale)?.sold == 2)
     }
 
     @Test func `redrives an order into both stores and the audit, and leaves Redis' dlq entry`() throws {
@@ -90,8 +90,8 @@ import Testing
         #expect(audit.count == 2)
         #expect(audit[0] == "redrive|demo|\(letter)|fixed|applied")
         #expect(audit[1].hasPrefix("redrive|demo|\(rubbish)|fixed|failed_again: "))
-        #expect(try under.account(sale)?.orders.map(\.id.position) == [1, 2, 3, 4, 5])
-        #expect(try under.account(sale)?.rejectedOrders.isEmpty == true)
+        #expect(try under.stored(sale)?.orders.map(\.id.position) == [1, 2, 3, 4, 5])
+        #expect(try under.stored(sale)?.rejectedOrders.isEmpty == true)
         #expect(try under.reconciled(sale))
         #expect(try under.deadLetters(sale).count == 2)
 
@@ -102,7 +102,7 @@ import Testing
         // The worker finds nothing new on the stream.
         try under.start()
         #expect(under.drained(sale))
-        #expect(try under.account(sale)?.sold == 5)
+        #expect(try under.stored(sale)?.sold == 5)
         #expect(try under.deadLetters(sale).count == 2)
     }
 

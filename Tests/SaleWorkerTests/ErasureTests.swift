@@ -78,7 +78,7 @@ import Testing
         #expect(try under.reconciled(sale))
         #expect(try under.deadLetters(sale).count == 1)
 
-        let orders = try #require(try under.account(sale)).orders
+        let orders = try #require(try under.stored(sale)).orders
         #expect(orders.map(\.quantity) == [1, 1, 1, 1, 2])
         #expect(orders[2].buyer.hasPrefix("erased:") && orders[2].buyer == orders[4].buyer)
         #expect(ledger.joined().contains(orders[2].buyer.dropFirst(7)))
@@ -91,7 +91,7 @@ import Testing
         #expect(try erase(under).output.contains("\"orders\":0,\"dead_letters\":0"))
         try under.start()
         #expect(under.drained(sale))
-        #expect(try under.account(sale)?.orders == orders)
+        #expect(try under.stored(sale)?.orders == orders)
         #expect(try under.deadLetters(sale).count == 1)
         #expect(try under.reconciled(sale))
     }
@@ -124,8 +124,8 @@ import Testing
         for file in ["", "-wal", "-shm"] { unlink(under.database + file) }
         try under.start()
         #expect(under.drained(sale))
-        #expect(try under.account(sale)?.sold == 6)
-        #expect(try under.account(sale)?.persistedPosition == 5)
+        #expect(try under.stored(sale)?.sold == 6)
+        #expect(try under.stored(sale)?.persistedPosition == 5)
         #expect(try SQLiteShell.run(under.database, names) == ledger, "receipts agree with the ledger still")
         #expect(try !everything(under, sale).contains("alice"))
         #expect(try under.reconciled(sale))

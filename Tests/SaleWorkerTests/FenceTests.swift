@@ -46,7 +46,7 @@ import Testing
         try under.server.restart()
         let worker = try under.start()
         #expect(eventually { worker.errors.contains("fence_lifted") })
-        #expect(try under.account(Self.sale)?.sold == 7)
+        #expect(try under.stored(Self.sale)?.sold == 7)
         #expect(!worker.errors.contains("redis_completed"))
     }
 
@@ -112,7 +112,7 @@ import Testing
         try under.server.restart()
         let second = try under.start()
         #expect(eventually { second.errors.contains("fence_lifted") }, "\(second.errors)")
-        #expect(try under.account(Self.sale)?.orders.map(\.buyer) == ["buyer-0", "buyer-1"])
+        #expect(try under.stored(Self.sale)?.orders.map(\.buyer) == ["buyer-0", "buyer-1"])
     }
 
     @Test(arguments: [
@@ -171,7 +171,7 @@ import Testing
         #expect(eventually { worker.errors.contains("orders_lost") && worker.errors.contains("fence_lifted") })
         #expect(try buy(under) == "S8")
         #expect(under.drained(Self.sale))
-        #expect(try under.account(Self.sale)?.losses == [.init(positions: 5...7, units: 3, isReleased: false)])
+        #expect(try under.stored(Self.sale)?.losses == [.init(positions: 5...7, units: 3, isReleased: false)])
     }
 
     @Test(arguments: [true, false])
@@ -191,7 +191,7 @@ import Testing
             "XADD", orders, "4000000000000-7", "v", "1", "kind", "set", "opens_at", "0", "closes_at", "0", "paused",
             "1", "at_ms", "4000000000000", "epoch", "1",
         ])
-        #expect(eventually { (try? under.account(Self.sale))??.lastStreamID == StreamID("4000000000000-7") })
+        #expect(eventually { (try? under.stored(Self.sale))??.lastStreamID == StreamID("4000000000000-7") })
         if isLost {
             try under.redis.command(["DEL", orders])
         } else {
@@ -200,7 +200,7 @@ import Testing
         }
         #expect(eventually { worker.errors.contains("fence_lifted") }, "\(worker.errors)")
         #expect(try under.redis.control(Self.sale, .resume) == nil)
-        #expect(eventually { (try? under.account(Self.sale))??.record.settings.paused == false }, "\(worker.errors)")
+        #expect(eventually { (try? under.stored(Self.sale))??.record.settings.paused == false }, "\(worker.errors)")
     }
 
     @Test(arguments: [false, true])
@@ -220,7 +220,7 @@ import Testing
         #expect(under.drained(Self.sale))
         first.signal(SIGKILL)
         first.wait()
-        let closesAt = try #require(try under.account(Self.sale)?.record.settings.closesAt)
+        let closesAt = try #require(try under.stored(Self.sale)?.record.settings.closesAt)
 
         // The older copy, on which somebody else has won position 1, and which may have been paused.
         try under.redis.command(["DEL", "\(keys.buyers)"])
@@ -232,7 +232,7 @@ import Testing
         let second = try under.start()
         #expect(eventually { second.errors.contains("fence_kept") }, "\(second.errors)")
         #expect(under.drained(Self.sale))
-        let settings = try under.account(Self.sale)?.record.settings
+        let settings = try under.stored(Self.sale)?.record.settings
         #expect(settings == SaleSettings(opensAt: nil, closesAt: closesAt, paused: true))
 
         // Once that copy is gone, Redis gets what SQLite has kept.
@@ -323,7 +323,7 @@ import Testing
         #expect(try under.salectl(["release", "demo"]).output == "released 0\n")
         #expect(under.drained(Self.sale))
         #expect(try under.reconciled(Self.sale))
-        #expect(try under.account(Self.sale)?.losses == [.init(positions: 5...7, units: 3, isReleased: true)])
+        #expect(try under.stored(Self.sale)?.losses == [.init(positions: 5...7, units: 3, isReleased: true)])
     }
 
     @Test func `a sale that has lost every win sells on without buyers`() throws {

@@ -26,7 +26,7 @@ import Testing
         let worker = try under.start()
         #expect(eventually { worker.errors.contains("two different sales of one name") }, "\(worker.errors)")
         #expect(try TestSale.purchase(under.redis, sale, [.init(buyer: "x", key: "k")]).codes == "F")
-        #expect(try under.account(sale)?.orders.map(\.buyer) == (0..<5).map { "buyer-\($0)" })
+        #expect(try under.stored(sale)?.orders.map(\.buyer) == (0..<5).map { "buyer-\($0)" })
     }
 
     @Test func `that takes its place while the worker runs is fenced within a second`() throws {
@@ -44,7 +44,7 @@ import Testing
         #expect(result.code == ExitCode.unavailable)
         #expect(result.errors.contains("two different sales of one name"))
         #expect(try under.redis.status(sale)?.servingRunID == "")
-        #expect(try under.account(sale)?.orders.map(\.buyer).contains("buyer-1") == true)
+        #expect(try under.stored(sale)?.orders.map(\.buyer).contains("buyer-1") == true)
     }
 
     @Test func `sells again when it is the right one`() throws {
@@ -57,6 +57,6 @@ import Testing
         #expect(eventually { worker.errors.contains("fence_lifted") }, "\(worker.errors)")
         try under.sell(sale, to: 5..<6)
         #expect(under.drained(sale))
-        #expect(try under.account(sale)?.sold == 6)
+        #expect(try under.stored(sale)?.sold == 6)
     }
 }

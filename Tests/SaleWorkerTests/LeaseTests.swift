@@ -36,7 +36,7 @@ import Testing
             }, "\(other.errors)")
         for first in stride(from: 5, to: 50, by: 5) { try under.sell(sale, to: first..<first + 5) }
         #expect(under.drained(sale))
-        #expect(try under.account(sale)?.sold == 50)
+        #expect(try under.stored(sale)?.sold == 50)
         let ready = try UnixHTTPClient(under.server.directory.path("other.sock")).ask("GET", "/readyz")
         #expect(ready.status == 503)
         #expect(first.isRunning)
@@ -100,7 +100,7 @@ import Testing
         let refused = try erase()
         #expect(refused.code == ExitCode.temporaryFailure)
         #expect(refused.errors.contains("the worker tester is storing these orders in another database"))
-        #expect(try StoreReader(path: copy).account(of: sale)?.orders.map(\.buyer).contains("buyer-1") == true)
+        #expect(try StoreReader(path: copy).stored(sale)?.orders.map(\.buyer).contains("buyer-1") == true)
         worker.signal()
         worker.wait()
         let done = try erase()

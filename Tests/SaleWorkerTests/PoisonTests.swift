@@ -34,7 +34,7 @@ import Testing
         for start in stride(from: 0, to: 10_000, by: 500) { try under.sell(sale, to: start..<start + 500) }
         let worker = try under.start()
         #expect(under.drained(sale))
-        #expect(try under.account(sale)?.sold == 9999)
+        #expect(try under.stored(sale)?.sold == 9999)
         #expect(try letters(under.database) == ["unstorable|apply|4568|1|1"])
         #expect(try under.redis.status(sale)?.persistedPosition == 10_000)
         #expect(try under.reconciled(sale))
@@ -64,7 +64,7 @@ import Testing
         let worker = try under.start()
         #expect(eventually { worker.errors.contains("not now") })
         #expect(under.drained(sale))
-        #expect(try under.account(sale)?.sold == 4)
+        #expect(try under.stored(sale)?.sold == 4)
         let metrics = try UnixHTTPClient(under.opsSocket).ask("GET", "/metrics").body
         #expect(metrics.contains("sale_worker_entries_total{outcome=\"stored\"} 4\n"))
         _ = try SQLiteShell.run(under.database, "DROP TRIGGER unmoved")
@@ -90,7 +90,7 @@ import Testing
         // Four times with its neighbours, and twice by itself.
         #expect(deaths == 6)
         #expect(under.drained(sale))
-        #expect(try under.account(sale)?.orders.map(\.id.position) == Array(1...7) + Array(9...20))
+        #expect(try under.stored(sale)?.orders.map(\.id.position) == Array(1...7) + Array(9...20))
         #expect(try letters(under.database) == ["crashes_worker|deliver|8|7|1"])
         #expect(try under.redis.status(sale)?.persistedPosition == 20)
         #expect(try under.reconciled(sale))
@@ -112,7 +112,7 @@ import Testing
         }
         try under.start()
         #expect(under.drained(sale))
-        #expect(try under.account(sale)?.sold == 5)
+        #expect(try under.stored(sale)?.sold == 5)
         #expect(try letters(under.database).isEmpty)
         #expect(try SQLiteShell.run(under.database, "SELECT count(*) FROM trials") == ["0"])
     }

@@ -17,10 +17,10 @@ import Testing
         replica.pause()
         try under.sell(sale, to: 3..<6)
         #expect(eventually { worker.errors.contains("0 of 1 replicas acknowledge") })
-        #expect(try under.account(sale)?.sold == 3)
+        #expect(try under.stored(sale)?.sold == 3)
         replica.resume()
         #expect(under.drained(sale))
-        #expect(try under.account(sale)?.sold == 6)
+        #expect(try under.stored(sale)?.sold == 6)
     }
 
     @Test func `asks the replicas once about all dead letters of a batch`() throws {

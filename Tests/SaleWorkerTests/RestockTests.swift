@@ -30,7 +30,7 @@ import Testing
         #expect(try under.redis.status(Self.sale)?.state == .soldOut)
         #expect(under.drained(Self.sale))
         #expect(try under.reconciled(Self.sale))
-        let stored = try #require(try under.account(Self.sale))
+        let stored = try #require(try under.stored(Self.sale))
         #expect(stored.record.stockTotal == 5)
         #expect(stored.sold == 5)
         let ledger = try SQLiteShell.run(under.database, "SELECT entry FROM ledger WHERE entry LIKE '%restock%'")
@@ -68,7 +68,7 @@ import Testing
         #expect(status.remaining == 4)
         try under.sell(Self.sale, to: 3..<9)
         #expect(under.drained(Self.sale))
-        #expect(try under.account(Self.sale)?.sold == 7)
+        #expect(try under.stored(Self.sale)?.sold == 7)
         #expect(try under.reconciled(Self.sale))
     }
 
@@ -108,7 +108,7 @@ import Testing
         #expect(status.state == .open)
         #expect(under.drained(Self.sale))
         #expect(try under.reconciled(Self.sale))
-        let stored = try #require(try under.account(Self.sale))
+        let stored = try #require(try under.stored(Self.sale))
         #expect(stored.record.title == "A new name")
         #expect(stored.record.stockTotal == 8)
         #expect(stored.record.settings.closesAt == status.closesAt)

@@ -9,7 +9,7 @@ import Testing
     private static let sale = SaleID("demo")!
 
     private func stored(_ under: WorkerUnderTest) throws -> WaitingRoom? {
-        try under.account(Self.sale)?.record.settings.waitingRoom
+        try under.stored(Self.sale)?.record.settings.waitingRoom
     }
 
     /// A stored sale with three buyers in its waiting room, whose Redis was restarted after `changing`.

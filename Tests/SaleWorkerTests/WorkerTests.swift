@@ -18,8 +18,8 @@ import Testing
         let second = try TestSale.create(under.redis, "second", stock: 5)
         try under.sell(second, to: 0..<9)
         #expect(under.drained(second))
-        #expect(try under.account(first)?.orders.map(\.id.position) == Array(1...3000))
-        #expect(try under.account(second)?.sold == 5)
+        #expect(try under.stored(first)?.orders.map(\.id.position) == Array(1...3000))
+        #expect(try under.stored(second)?.sold == 5)
         #expect(try under.reconciled(first))
         #expect(try under.reconciled(second))
         #expect(try under.redis.status(first)?.persistedPosition == 3000)
@@ -46,7 +46,7 @@ import Testing
         try under.start()
         #expect(under.drained(sale))
         let sold = try #require(try under.redis.status(sale)?.position)
-        #expect(try under.account(sale)?.orders.map(\.id.position) == Array(1...sold))
+        #expect(try under.stored(sale)?.orders.map(\.id.position) == Array(1...sold))
         let poison = try under.deadLetters(sale).map { $0.last?.value }
         #expect(Set(poison).count == poison.count, "an entry is among the dead letters twice")
         #expect(poison.count == rubbish)
@@ -65,7 +65,7 @@ import Testing
         ])
         try under.start()
         #expect(under.drained(sale))
-        #expect(try under.account(sale)?.sold == 10)
+        #expect(try under.stored(sale)?.sold == 10)
     }
 
     @Test func `stores the other sales while one can't be worked on`() throws {
@@ -79,7 +79,7 @@ import Testing
         try under.sell(good, to: 0..<5)
         let worker = try under.start()
         #expect(under.drained(good))
-        #expect(try under.account(good)?.sold == 5)
+        #expect(try under.stored(good)?.sold == 5)
         #expect(eventually { worker.errors.contains("sale_set_aside") })
         try under.redis.command(["DEL", "\(SaleKeys(poisoned).deadLetters)"])
         #expect(under.drained(poisoned))
@@ -147,7 +147,7 @@ import Testing
                 for file in files { unlink(file) }
             }
             let second = try under.start()
-            #expect(eventually { (try? under.account(sale)?.sold) == (kept ? 3 : 5) }, "\(second.errors)")
+            #expect(eventually { (try? under.stored(sale)?.sold) == (kept ? 3 : 5) }, "\(second.errors)")
             second.signal()
             second.wait()
         }
@@ -191,7 +191,7 @@ import Testing
         let second = try under.start()
         #expect(eventually { second.errors.contains("sale_set_aside") }, "\(second.errors)")
         #expect(under.drained(sale), "\(second.errors)")
-        #expect(try under.account(sale)?.sold == 3)
+        #expect(try under.stored(sale)?.sold == 3)
         try under.redis.command(["CONFIG", "SET", "maxmemory", "0"])
         #expect(eventually { second.errors.contains("sale_recovered") }, "\(second.errors)")
     }
@@ -207,7 +207,7 @@ import Testing
         ])
         try under.sell(sale, to: 5..<10)
         #expect(under.drained(sale))
-        #expect(try under.account(sale)?.sold == 10)
+        #expect(try under.stored(sale)?.sold == 10)
     }
 
     @Test func `waits for a database that somebody else has locked, and acknowledges nothing meanwhile`() throws {
@@ -221,7 +221,7 @@ import Testing
         #expect(try under.redis.status(sale)?.persistedPosition == 0)
         shell.release()
         #expect(under.drained(sale))
-        #expect(try under.account(sale)?.sold == 4)
+        #expect(try under.stored(sale)?.sold == 4)
     }
 
     @Test(.enabled(if: getuid() == 0, "mounting a small disk needs root"))
@@ -237,7 +237,7 @@ import Testing
         #expect(worker.isRunning)
         try disk.makeRoom()
         #expect(under.drained(sale))
-        #expect(try under.account(sale)?.sold == 5000)
+        #expect(try under.stored(sale)?.sold == 5000)
         #expect(try under.reconciled(sale))
         worker.signal(SIGTERM)
         #expect(worker.wait() == 0)
@@ -254,7 +254,7 @@ import Testing
         first.signal(SIGKILL)
         try under.sell(sale, to: 10..<20)
         #expect(under.drained(sale))
-        #expect(try under.account(sale)?.sold == 20)
+        #expect(try under.stored(sale)?.sold == 20)
         #expect(!second.errors.contains("worker_failed"), "\(second.errors)")
     }
 

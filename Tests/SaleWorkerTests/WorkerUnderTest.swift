@@ -64,7 +64,7 @@ final class WorkerUnderTest {
         }
     }
 
-    func account(_ sale: SaleID) throws -> StoredSale? { try StoreReader(path: database).account(of: sale) }
+    func stored(_ sale: SaleID) throws -> StoredSale? { try StoreReader(path: database).stored(sale) }
 
     /// The entries of the sale's dlq stream, each as names and values.
     func deadLetters(_ sale: SaleID) throws -> [[(name: String, value: [UInt8])]] {

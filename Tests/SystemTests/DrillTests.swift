@@ -85,7 +85,7 @@ import Testing
 
         // Every order that a buyer was confirmed and the backup lacks is reported by position, and nothing else is
         // missing.
-        let stored = try #require(try StoreReader(path: system.database).account(of: sale))
+        let stored = try #require(try StoreReader(path: system.database).stored(sale))
         let loss = try #require(stored.losses.first)
         #expect(stored.losses.count == 1)
         #expect(loss.positions.lowerBound == saved + 1)

@@ -72,7 +72,7 @@ import Testing
             let joined = eventually { ((try? system.connect().queue(sale)?.joined) ?? 0) >= Self.buyers / 2 }
             #expect(joined)
             // A sale without orders has no backlog, so SQLite has to be asked whether it is stored.
-            let stored = eventually { ((try? StoreReader(path: system.database).account(of: sale)) ?? nil) != nil }
+            let stored = eventually { ((try? StoreReader(path: system.database).stored(sale)) ?? nil) != nil }
             #expect(stored)
             try system.redis.connect().command(["FLUSHALL"])
             system.redis.crash()
