@@ -58,7 +58,8 @@ let package = Package(
             swiftSettings: settings),
         .target(name: "OrderStore", dependencies: ["Shared", "CSQLite"], swiftSettings: settings),
         .target(
-            name: "Reconciliation", dependencies: ["OrderStore", "RedisClient", "Shared"], swiftSettings: settings),
+            name: "Reconciliation", dependencies: ["LuaScripts", "OrderStore", "RedisClient", "Shared"],
+            swiftSettings: settings),
         .target(name: "Operations", dependencies: ["OrderStore", "RedisClient", "Shared"], swiftSettings: settings),
         .target(name: "Checker", dependencies: ["OrderStore", "Shared"], swiftSettings: settings),
 
@@ -94,7 +95,8 @@ let package = Package(
             dependencies: ["EventLoop", "HTTPEdge", "RedisClient", "SaleAPI", "Shared", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
-            name: "RedisClientTests", dependencies: ["EventLoop", "RedisClient", "Shared", "TestSupport"],
+            name: "RedisClientTests",
+            dependencies: ["EventLoop", "LuaScripts", "RedisClient", "Shared", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
             name: "OrderStoreTests", dependencies: ["OrderStore", "Shared", "TestSupport"], swiftSettings: settings),
@@ -106,11 +108,12 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "SaleWorkerTests",
-            dependencies: ["LuaScripts", "OrderStore", "RedisClient", "SaleWorker", "Shared", "TestSupport"],
+            dependencies: [
+                "EventLoop", "LuaScripts", "OrderStore", "RedisClient", "SaleWorker", "Shared", "TestSupport",
+            ],
             swiftSettings: settings),
         .testTarget(
-            name: "OperationsTests",
-            dependencies: ["Operations", "OrderStore", "Reconciliation", "RedisClient", "Shared", "TestSupport"],
+            name: "OperationsTests", dependencies: ["Operations", "OrderStore", "Shared", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
             name: "SaleCtlTests",
@@ -120,7 +123,8 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "StampedeTests", dependencies: ["Shared", "Stampede", "TestSupport"], swiftSettings: settings),
+            name: "StampedeTests", dependencies: ["EventLoop", "Shared", "Stampede", "TestSupport"],
+            swiftSettings: settings),
         .testTarget(
             name: "SystemTests", dependencies: ["Checker", "OrderStore", "RedisClient", "Shared", "TestSupport"],
             swiftSettings: settings),

@@ -41,7 +41,7 @@ extension OrderStore {
             if orders == 0, letters == 0, isGone, try !wasErased(erased, of: sale) { return nil }
             try audit(
                 "erase", sale, subject: erased.name, reason: reason,
-                outcome: "\(orders) orders, \(letters) dead letters")
+                outcome: "\(counted(orders, "order")), \(counted(letters, "dead letter"))")
             return (orders, letters)
         }
         // It returns 1 while somebody who reads the file, such as a backup, needs the log as it is.

@@ -77,17 +77,20 @@ import Testing
         #expect(try redis.command(["DBSIZE"]).integer == keys)
     }
 
+    /// A new sale whose first entry, its create event, is pending; returns the entry's id, too.
+    private func saleWithPendingEntry(_ redis: BlockingRedis) throws -> (sale: SaleID, id: String) {
+        let sale = try TestSale.create(redis)
+        let (orders, group) = (RedisArgument(SaleKeys(sale).orders), RedisArgument(SaleKeys.group))
+        try redis.command(["XGROUP", "CREATE", orders, group, "0"])
+        let read = try redis.command(["XREADGROUP", "GROUP", group, "w", "STREAMS", orders, ">"])
+        return (sale, read.value[0][1][0][0].string ?? "")
+    }
+
     @Test func `an entry is acknowledged once, and persisted_position only grows`() throws {
         let server = try RedisServer()
         let redis = try server.connect()
-        let sale = try TestSale.create(redis)
+        let (sale, id) = try saleWithPendingEntry(redis)
         let keys = SaleKeys(sale)
-        let group: RedisArgument = "\(SaleKeys.group)"
-        try redis.command(["XGROUP", "CREATE", "\(keys.orders)", group, "0"])
-        let read = try redis.command([
-            "XREADGROUP", "GROUP", group, "w", "STREAMS", "\(keys.orders)", ">",
-        ])
-        let id = read.value[0][1][0][0].string ?? ""
         #expect(try redis.acknowledge([id], of: sale, persisted: 5) == 1)
         #expect(try redis.acknowledge([id], of: sale, persisted: 3) == 0)
         #expect(try redis.status(sale)?.persistedPosition == 5)
@@ -99,14 +102,8 @@ import Testing
     @Test func `an entry becomes one dead letter, however often it is moved`() throws {
         let server = try RedisServer()
         let redis = try server.connect()
-        let sale = try TestSale.create(redis)
+        let (sale, id) = try saleWithPendingEntry(redis)
         let keys = SaleKeys(sale)
-        let group: RedisArgument = "\(SaleKeys.group)"
-        try redis.command(["XGROUP", "CREATE", "\(keys.orders)", group, "0"])
-        let read = try redis.command([
-            "XREADGROUP", "GROUP", group, "w", "STREAMS", "\(keys.orders)", ">",
-        ])
-        let id = read.value[0][1][0][0].string ?? ""
         for _ in 0..<2 {
             try redis.deadletter(
                 id, of: sale, ["dlq_reason", "malformed", "kind", RedisArgument([0xFF, 0x00, 0x0A] as [UInt8])])

@@ -85,7 +85,7 @@ import Testing
         #expect([orders[2].key, orders[4].key] == ["erased-3", "erased-5"])
         #expect(orders.map(\.buyer).filter { $0.hasPrefix("buyer-") }.count == 3)
         let audit = try SQLiteShell.run(under.database, "SELECT action, subject, reason, outcome FROM audit")
-        #expect(audit == ["erase|\(orders[2].buyer)|request 12|2 orders, 1 dead letters"])
+        #expect(audit == ["erase|\(orders[2].buyer)|request 12|2 orders, 1 dead letter"])
 
         // A second request finds nothing left to erase.
         #expect(try erase(under).output.contains("\"orders\":0,\"dead_letters\":0"))
