@@ -154,7 +154,7 @@ import Testing
         try system.startWorker()
         _ = try system.stampede(sale, ["--buyers", "20", "--connections", "4"])
         #expect(try system.salectl(["close", "demo"]).code == 0)
-        #expect(system.drained(sale))
+        try system.awaitRest(sale)
         let done = try system.salectl(["archive", "demo"])
         #expect(done.code == 0, "\(done.errors)")
         // The API process, which knew the sale, forgets it within a second, instead of calling it unavailable.
