@@ -5,13 +5,21 @@ import Shared
 extension Operation.DeadLetters {
     func redrive(_ store: OrderStore, _ redis: BlockingRedis) throws -> String {
         store.noteGiven(try given(redis), of: sale)
-        let (results, persisted) = try store.redrive(sale, ids, reason: reason, rehearsing: isRehearsal)
-        if !isRehearsal { try acknowledge(results, persisted, redis) }
+        var (results, persisted) = try store.redrive(sale, ids, reason: reason, rehearsing: isRehearsal)
+        if !isRehearsal {
+            try acknowledge(results, persisted, redis)
+            if results.contains(where: { $0.outcome == .applied }), try isAhead(store, of: redis) {
+                try redis.fence(sale)
+                for index in results.indices where results[index].outcome == .applied {
+                    results[index].message = "Redis lacks it: \(sale) is fenced until the worker has completed it"
+                }
+            }
+        }
         return DeadLetterResults(results).json
     }
 
     func discard(_ store: OrderStore, _ redis: BlockingRedis) throws -> String {
-        guard let given = try given(redis) else {
+        guard var given = try given(redis) else {
             throw OperationRefused(
                 .notAllowed, "Redis does not have \(sale) now, so the positions that it gave are not known")
         }
@@ -20,9 +28,22 @@ extension Operation.DeadLetters {
                 .notAllowed,
                 "\(sale)'s stream is not read to its end: it may hold the order that a dead letter stands for")
         }
+        // A Redis that was put back has given positions that it does not know now, and will be completed with them.
+        if try redis.servingRunID(of: sale) != redis.facts.runID {
+            given = try store.lastClaimed(of: sale, atLeast: given)
+        }
         return DeadLetterResults(
             try store.discard(sale, ids, reason: reason, given: given, rehearsing: isRehearsal)
         ).json
+    }
+
+    /// Whether Redis lacks a change that SQLite has: it was completed while that was a dead letter. What Redis has and
+    /// SQLite lacks looks the same for as long as the worker needs to store it, and costs a comparison.
+    private func isAhead(_ store: OrderStore, of redis: BlockingRedis) throws -> Bool {
+        guard let status = try redis.status(sale, allowingGaps: true), let stored = try store.storedWithoutOrders(sale)
+        else { return false }
+        return status.stockTotal != stored.totalOnRedis(unstored: 0) || status.settings != stored.record.settings
+            || status.title != stored.record.title
     }
 
     /// The last position that was given; nil if it is not known.

@@ -7,12 +7,20 @@ extension Database {
         if withOrders { stored.orders = try orders(of: sale, "TRUE ORDER BY position") }
         stored.rejectedOrders = try all(
             """
-            SELECT position, quantity, min(stream_id) FROM dead_letters AS letter
+            SELECT position, quantity, min(stream_id), CASE WHEN resolution IS NULL THEN fields END
+            FROM dead_letters AS letter
             WHERE sale = ? AND position IS NOT NULL AND resolution IS NOT 'redriven' AND NOT EXISTS
                 (SELECT 1 FROM orders WHERE orders.sale = letter.sale AND orders.position = letter.position)
             GROUP BY position ORDER BY position
             """, [.sale(sale)]
-        ) { StoredSale.RejectedOrder(position: $0.integer(0), quantity: $0.integer(1)) }
+        ) { row in
+            var order: Order?
+            if case .order(let claimed)? = row.optionalBlob(3).flatMap({ Self.event(of: sale, packed: $0) }) {
+                order = claimed
+            }
+            return StoredSale.RejectedOrder(position: row.integer(0), quantity: row.integer(1), order: order)
+        }
+        stored.undecidedRestock = try undecidedRestock(of: sale)
         stored.losses = try all(
             """
             SELECT first_position, last_position, units, released_at_ms FROM losses WHERE sale = ?
@@ -31,6 +39,26 @@ extension Database {
                 """, [.sale(sale)]
             ) { $0.integer(0) } ?? 0
         return stored
+    }
+
+    /// Units of the restocks that are open dead letters, and contradict nothing.
+    private func undecidedRestock(of sale: SaleID) throws(StoreError) -> Int {
+        try all(
+            """
+            SELECT fields FROM dead_letters
+            WHERE sale = ? AND resolution IS NULL AND reason <> 'contradiction' AND position IS NULL
+                AND fields IS NOT NULL
+            """, [.sale(sale)]
+        ) { row in
+            guard case .restock(let units, _)? = row.optionalBlob(0).flatMap({ Self.event(of: sale, packed: $0) })
+            else { return 0 }
+            return units
+        }.reduce(0, +)
+    }
+
+    /// The event that the fields of a dead letter describe; nil if this release can't read them.
+    private static func event(of sale: SaleID, packed: [UInt8]) -> OrderEvent? {
+        StreamFields(packed: packed).flatMap { try? OrderEvent(sale: sale, fields: $0.pairs) }
     }
 
     /// The same without its orders, dead letters and losses.

@@ -130,10 +130,22 @@ extension OrderStore {
     /// What is stored of one sale; nil if nothing is.
     package func stored(_ sale: SaleID) throws(StoreError) -> StoredSale? { try database.stored(sale) }
 
+    /// What is stored of one sale except its orders, which may be many; nil if nothing is.
+    package func storedWithoutOrders(_ sale: SaleID) throws(StoreError) -> StoredSale? {
+        try database.stored(sale, withOrders: false)
+    }
+
     /// All sales that are stored and not archived, by name.
     package func unarchivedSales() throws(StoreError) -> [SaleID] {
         try database.all("SELECT sale FROM sales WHERE archived_at_ms IS NULL ORDER BY sale") { SaleID($0.text(0)) }
             .compactMap { $0 }
+    }
+
+    /// All sales that are archived, by name.
+    package func archivedSales() throws(StoreError) -> [SaleID] {
+        try database.all("SELECT sale FROM sales WHERE archived_at_ms IS NOT NULL ORDER BY sale") {
+            SaleID($0.text(0))
+        }.compactMap { $0 }
     }
 
     /// The position up to which everything is stored, or accounted for, as of the last commit; nil if the sale is not
@@ -145,6 +157,16 @@ extension OrderStore {
     /// The last entry of a sale's stream that was taken in; nil if the sale is not stored.
     package func lastStreamID(_ sale: SaleID) throws(StoreError) -> String? {
         try database.first("SELECT last_stream_id FROM sales WHERE sale = ?", [.sale(sale)]) { $0.text(0) }
+    }
+
+    /// The last position that the orders and the dead letters of a sale claim without a gap, from the last order or from
+    /// `least` on, whichever is higher.
+    package func lastClaimed(of sale: SaleID, atLeast least: Int) throws(StoreError) -> Int {
+        var last =
+            try database.first("SELECT max(position) FROM orders WHERE sale = ?", [.sale(sale)]) { $0.integer(0) } ?? 0
+        last = max(last, least)
+        while last < Int.max, try accountsFor(sale, last + 1) { last += 1 }
+        return last
     }
 
     /// Whether a position is stored as an order, recorded as a loss, or claimed by a dead letter.

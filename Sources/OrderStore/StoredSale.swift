@@ -18,6 +18,8 @@ package struct StoredSale: Equatable, Sendable {
     package var losses: [Loss] = []
     /// Dead letters that nobody has decided about.
     package var openDeadLetters = 0
+    /// Units of the restocks among them: Redis has sold with them, or without them if they are fewer than none.
+    package var undecidedRestock = 0
     /// When it was archived. From then on Redis may forget it.
     package var archivedAt: UnixMilliseconds?
     /// Units that were added while it was open: a "sold out" before that was true.
@@ -27,10 +29,13 @@ package struct StoredSale: Equatable, Sendable {
     package struct RejectedOrder: Equatable, Sendable {
         package var position: Int
         package var quantity: Int
+        /// The order, if it can be read and nobody has discarded it: its buyer was told so.
+        package var order: Order?
 
-        package init(position: Int, quantity: Int) {
+        package init(position: Int, quantity: Int, order: Order? = nil) {
             self.position = position
             self.quantity = quantity
+            self.order = order
         }
     }
 
@@ -58,6 +63,9 @@ package struct StoredSale: Equatable, Sendable {
 
     /// Units in orders that could not be stored.
     package var rejectedUnits: Int { rejectedOrders.reduce(0) { $0 + $1.quantity } }
+
+    /// The units that Redis sells of: also those of restocks that are not stored, on the stream or as dead letters.
+    package func totalOnRedis(unstored: Int) -> Int { record.stockTotal + unstored + undecidedRestock }
 
     /// Units that are neither sold nor on sale.
     package var withheld: Int { losses.reduce(0) { $0 + ($1.isReleased ? 0 : $1.units) } }

@@ -11,9 +11,7 @@ extension BlockingRedis {
     package func isServed(_ sale: SaleID) throws(RedisError) -> Bool {
         // First, because the status of a sale that lacks a field can't be read. If it is fenced, that need not be an
         // error.
-        guard try command(["HGET", "\(SaleKeys(sale).sale)", "serving_run_id"]).string == facts.runID else {
-            return false
-        }
+        guard try servingRunID(of: sale) == facts.runID else { return false }
         return try isComplete(sale)
     }
 

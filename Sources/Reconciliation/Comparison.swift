@@ -112,15 +112,13 @@ package struct Comparison: Sendable {
             differences.append(.uuid(redis: status.uuid, sqlite: sqlite.record.uuid))
         }
         if redis.unstoredUnits != 0 { differences.append(.restockNotInSQLite(units: redis.unstoredUnits)) }
-        let total = sqlite.record.stockTotal + redis.unstoredUnits
+        let total = sqlite.totalOnRedis(unstored: redis.unstoredUnits)
         if status.stockTotal != total { differences.append(.stockTotal(redis: status.stockTotal, sqlite: total)) }
         if status.title != sqlite.record.title {
             differences.append(.title(redis: status.title, sqlite: sqlite.record.title))
         }
-        let settings = SaleSettings(
-            opensAt: status.opensAt, closesAt: status.closesAt, paused: status.paused, waitingRoom: status.waitingRoom)
-        let stored = sqlite.record.settings
-        if settings != stored { differences.append(.settings(redis: settings, sqlite: stored)) }
+        let settings = sqlite.record.settings
+        if status.settings != settings { differences.append(.settings(redis: status.settings, sqlite: settings)) }
         if !redis.hasStream { differences.append(.noStream) }
         if !status.hasBuyers { differences.append(.noBuyers) }
         differences += redis.unreadableBuyers.map { .unreadableBuyer($0) }

@@ -11,29 +11,50 @@ struct OrderUnion {
         let order: Order?
         /// In Redis.
         let win: RedisSale.BuyerWin?
-        /// The quantity of a dead letter; 0 if it can't be read.
-        let letter: Int?
+        /// A dead letter; its quantity is 0 if that can't be read.
+        let letter: StoredSale.RejectedOrder?
+
+        /// What its buyer was told, as SQLite knows it.
+        let promised: Order?
 
         /// Units that it takes. Those of a dead letter stay sold, even if Redis has lost its buyer.
-        var units: Int { order?.quantity ?? win?.win.quantity ?? letter ?? 0 }
+        var units: Int { order?.quantity ?? win?.win.quantity ?? letter?.quantity ?? 0 }
     }
 
     private let orders: [Int: Order]
     private let wins: [Int: RedisSale.BuyerWin]
-    private let letters: [Int: Int]
+    private let letters: [Int: StoredSale.RejectedOrder]
+    private let taken: Set<String>
     private let positions: [Int]
 
     init(redis: RedisSale?, sqlite: StoredSale) {
         orders = Dictionary(sqlite.orders.map { ($0.id.position, $0) }) { first, _ in first }
         wins = redis?.wins ?? [:]
-        letters = Dictionary(sqlite.rejectedOrders.map { ($0.position, $0.quantity) }) { first, _ in first }
+        letters = Dictionary(sqlite.rejectedOrders.map { ($0.position, $0) }) { first, _ in first }
+        taken = Self.taken(letters.values.compactMap(\.order), orders, wins)
         positions = Set(wins.keys).union(orders.keys).union(letters.keys).sorted()
     }
 
     /// In the order of their positions.
     var lines: some Sequence<Line> {
         positions.lazy.map {
-            Line(position: $0, order: orders[$0], win: wins[$0], letter: letters[$0])
+            Line(
+                position: $0, order: orders[$0], win: wins[$0], letter: letters[$0],
+                promised: orders[$0] ?? letters[$0]?.order.flatMap { taken.contains(Self.purchase($0)) ? nil : $0 })
         }
     }
+
+    /// The purchases of dead letters that have another position as an order, or in Redis: a purchase has one answer.
+    private static func taken(
+        _ rejected: [Order], _ orders: [Int: Order], _ wins: [Int: RedisSale.BuyerWin]
+    ) -> Set<String> {
+        guard !rejected.isEmpty else { return [] }
+        var positions: [String: Int] = [:]
+        for order in orders.values { positions[purchase(order)] = order.id.position }
+        for win in wins.values { positions["\(win.buyer) \(win.win.key)"] = win.win.position }
+        return Set(rejected.filter { positions[purchase($0)] ?? $0.id.position != $0.id.position }.map(purchase))
+    }
+
+    /// What names a purchase. Neither a buyer nor a key contains a space.
+    private static func purchase(_ order: Order) -> String { "\(order.buyer) \(order.key)" }
 }

@@ -20,6 +20,10 @@ package struct Reconciler {
         case changed
     }
 
+    /// How long a fenced sale is left alone before the first attempt. The API processes reconnect within about two
+    /// seconds and report the highest position that they have confirmed, in case neither store has it any more.
+    package static let witnessMilliseconds = 2500
+
     private let redis: BlockingRedis
     private let store: OrderStore
 

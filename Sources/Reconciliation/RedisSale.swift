@@ -50,7 +50,7 @@ package struct RedisSale: Equatable, Sendable {
                 guard seen.insert(buyer).inserted else { return }
                 result.add(buyer, text)
             }
-            if let stored, stored.record.stockTotal != before.stockTotal {
+            if let stored, stored.totalOnRedis(unstored: 0) != before.stockTotal {
                 result.unstoredUnits = try redis.restockedUnits(sale, after: stored.lastStreamID)
             }
             guard let after = try redis.status(sale, allowingGaps: true) else { return nil }

@@ -32,7 +32,7 @@ package struct Relearning: Equatable, Sendable {
         }
         guard !losses.isEmpty else { return }
         // Units that are neither sold nor on sale were withheld for them.
-        let total = sqlite.record.stockTotal + redis.unstoredUnits
+        let total = sqlite.totalOnRedis(unstored: redis.unstoredUnits)
         losses[0].units = max(0, total - units - sqlite.withheld - redis.status.remaining)
     }
 }

@@ -26,15 +26,15 @@ package struct RepairPlan: Equatable, Sendable {
         }
     }
 
-    /// The buyers of whom Redis has lost a win.
+    /// The buyers of whom Redis has lost a win, also one that is a dead letter.
     package private(set) var fields: [Field] = []
     /// Orders that SQLite does not have, to append to the stream again.
     package private(set) var events: [Order] = []
     /// What neither has any more.
     package private(set) var loss: StoredSale.Loss?
     package private(set) var remaining = 0
-    /// Units in all: what SQLite holds, and the restocks that are still on the stream. A restock that is in neither was
-    /// known only to Redis and is lost with it: with fewer units none can be sold twice.
+    /// Units in all: what SQLite holds, and the restocks that are still on the stream or are open dead letters. A
+    /// restock that is nowhere was known only to Redis and is lost with it: with fewer units none can be sold twice.
     package private(set) var stockTotal = 0
     package private(set) var position = 0
     package private(set) var lastAt = UnixMilliseconds(0)
@@ -59,7 +59,7 @@ package struct RepairPlan: Equatable, Sendable {
         self.differences = differences
         let union = OrderUnion(redis: redis, sqlite: sqlite)
 
-        stockTotal = sqlite.record.stockTotal + (redis?.unstoredUnits ?? 0)
+        stockTotal = sqlite.totalOnRedis(unstored: redis?.unstoredUnits ?? 0)
         var units = 0
         for line in union.lines {
             position = line.position
@@ -93,11 +93,11 @@ package struct RepairPlan: Equatable, Sendable {
 
     /// The whole field of every buyer of whom Redis lacks a win.
     private static func fields(_ union: OrderUnion) -> [Field] {
-        let incomplete = Set(union.lines.compactMap { $0.win == nil ? $0.order?.buyer : nil })
+        let incomplete = Set(union.lines.compactMap { $0.win == nil ? $0.promised?.buyer : nil })
         guard !incomplete.isEmpty else { return [] }
         var wins: [String: [Win]] = [:]
         for line in union.lines {
-            if let order = line.order {
+            if let order = line.order ?? (line.win == nil ? line.promised : nil) {
                 guard incomplete.contains(order.buyer) else { continue }
                 wins[order.buyer, default: []].append(
                     Win(

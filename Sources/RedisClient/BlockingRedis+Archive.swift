@@ -12,6 +12,14 @@ extension BlockingRedis {
         try names(in: SaleKeys.archived)
     }
 
+    /// Notes that sales have been archived, in case Redis has forgotten it: an older database must not bring them back.
+    package func note(archived sales: [SaleID]) throws(RedisError) {
+        for start in stride(from: 0, to: sales.count, by: 1000) {
+            let names = sales[start..<min(start + 1000, sales.count)].map { RedisArgument("\($0)") }
+            try command(["SADD", "\(SaleKeys.archived)"] + names)
+        }
+    }
+
     /// Whether a sale of this name has been archived and freed.
     package func isArchived(_ sale: SaleID) throws(RedisError) -> Bool {
         try command(["SISMEMBER", "\(SaleKeys.archived)", "\(sale)"]).integer == 1

@@ -24,6 +24,11 @@ extension BlockingRedis {
         try command(["HGET", "\(SaleKeys(sale).sale)", "uuid"]).string
     }
 
+    /// The run_id of the Redis that may sell it; nil if there is none.
+    package func servingRunID(of sale: SaleID) throws(RedisError) -> String? {
+        try command(["HGET", "\(SaleKeys(sale).sale)", "serving_run_id"]).string
+    }
+
     /// The last position that a sale has given; nil if Redis does not have it.
     package func lastPosition(of sale: SaleID) throws(RedisError) -> Int? {
         try command(["GET", "\(SaleKeys(sale).position)"]).integer

@@ -1,3 +1,4 @@
+import Glibc
 import OrderStore
 import Reconciliation
 import RedisClient
@@ -11,7 +12,8 @@ extension Command {
               --json      as JSON
 
             The worker does this by itself; this command is for when none runs, because it needs the database's lock.
-            The orders are the union of both stores, never fewer. If the two contradict each other, the sale stays
+            It takes three seconds: the API processes say first up to which position they have confirmed orders, in case
+            neither store has them. The orders are the union of both stores, never fewer. If the two contradict each other, the sale stays
             fenced (exit code 1). Exit code 75: a worker holds the lock, or stores these orders in another database, or
             the stream has entries that are not stored yet.
             """
@@ -39,6 +41,8 @@ extension Command {
     }
 
     private static func complete(_ sale: SaleID, _ reconciler: Reconciler, json: Bool) throws -> Int32 {
+        Output.error("salectl: waiting until every sale-api can have said what it has confirmed")
+        usleep(UInt32(Reconciler.witnessMilliseconds) * 1000)
         // One attempt completes it, the next one lifts the fence.
         for _ in 0..<3 {
             let outcome = try reconciler.reconcile(sale)

@@ -19,9 +19,6 @@ final class Fence {
         case fenced(nextCheck: Instant)
     }
 
-    /// How long a fenced sale is left alone first. The API processes reconnect within about two seconds and report the
-    /// highest position that they have confirmed, in case neither store has it any more.
-    private static let witnessMilliseconds = 2500
     /// A comparison reads every buyer, so a sale that stays fenced is checked only once a second.
     private static let retryMilliseconds = 1000
 
@@ -91,7 +88,7 @@ final class Fence {
 
     private func firstCheck(_ sale: SaleID, on redis: BlockingRedis, now: Instant) throws {
         if try !redis.isServed(sale) {
-            statuses[sale] = .fenced(nextCheck: now.advanced(milliseconds: Self.witnessMilliseconds))
+            statuses[sale] = .fenced(nextCheck: now.advanced(milliseconds: Reconciler.witnessMilliseconds))
         } else if try relearn(sale, on: redis) {
             statuses[sale] = .lifted
         } else {

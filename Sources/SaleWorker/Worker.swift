@@ -18,6 +18,8 @@ final class Worker {
     private static let idleMilliseconds = 10
     /// How often the sales' lag and backlog are measured.
     private static let measureMilliseconds = 1000
+    /// How often Redis is told which sales are archived; it may have been emptied.
+    private static let archiveNoteMilliseconds = 1000
     /// How long a sale that can't be worked on is left alone.
     private static let asideMilliseconds = 1000
     /// How long a sale that was set aside must work without trouble to count as recovered. Within this time every part
@@ -36,6 +38,7 @@ final class Worker {
     private var reader: StreamReader
     private var nextDiscovery = Instant(nanoseconds: 0)
     private var nextMeasurement = Instant(nanoseconds: 0)
+    private var nextArchiveNote = Instant(nanoseconds: 0)
     /// Sales that were set aside and have not recovered since, with the time until which they are left alone.
     private var asideUntil: [SaleID: Instant] = [:]
     private var retry = RetryPolicy()
@@ -113,6 +116,7 @@ final class Worker {
         fence.restart()
         lease.restart()
         nextDiscovery = Instant(nanoseconds: 0)
+        nextArchiveNote = Instant(nanoseconds: 0)
         log.write(.info, "redis_connected") {
             $0.appendMember("run_id", fresh.facts.runID)
             $0.appendMember("version", fresh.facts.version)
@@ -131,6 +135,11 @@ final class Worker {
             try containingFailures(of: sale, now: now) { try begin(sale, redis, now: now) }
         }
         try restoreLost(present, redis, now: now)
+        if now >= nextArchiveNote {
+            nextArchiveNote = now.advanced(milliseconds: Self.archiveNoteMilliseconds)
+            // Not those that this Redis has: such a one may be another sale of the name.
+            try redis.note(archived: store.archivedSales().filter { !present.contains($0) })
+        }
         for sale in asideUntil.keys where !present.contains(sale) && !lost.contains(sale) { asideUntil[sale] = nil }
     }
 

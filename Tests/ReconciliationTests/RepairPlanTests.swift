@@ -42,6 +42,33 @@ import Testing
         #expect(plan.loss == nil)
     }
 
+    @Test func `brings back the win of a dead letter, unless its purchase has another position`() throws {
+        func plan(_ rejected: Order) throws -> RepairPlan {
+            try repair { redis, sqlite in
+                redis.wins = [:]
+                redis.status.position = 0
+                sqlite.orders.remove(at: 1)
+                sqlite.sold = 2
+                sqlite.rejectedOrders = [.init(position: 2, quantity: 1, order: rejected)]
+            }
+        }
+        let found = try plan(TestStores.order(2))
+        #expect(found.fields.map(\.wins) == ["k 1 1 1000 1", "k 2 1 1000 1", "k 3 1 1000 1"])
+        #expect(found.remaining == 7)
+        let second = try plan(TestStores.order(2, buyer: "b3"))
+        #expect(second.fields.map(\.wins) == ["k 1 1 1000 1", "k 3 1 1000 1"])
+        #expect(second.remaining == 7)
+    }
+
+    @Test func `keeps the units of a restock that is a dead letter`() throws {
+        let plan = try repair { redis, sqlite in
+            redis.status.position = 0
+            sqlite.undecidedRestock = 5
+        }
+        #expect(plan.stockTotal == 15)
+        #expect(plan.remaining == 12)
+    }
+
     @Test func `brings back a sale that Redis has lost altogether`() throws {
         let (_, sqlite) = TestStores.equal()
         guard case .repair(let plan) = RepairPlan.make(redis: nil, sqlite: sqlite, witness: nil) else {

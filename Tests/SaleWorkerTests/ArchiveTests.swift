@@ -206,11 +206,16 @@ import Testing
         #expect(try under.stored(Self.sale)?.orders.count == 5)
     }
 
-    @Test func `protects a sale from a database that is older than it`() throws {
+    @Test(arguments: [false, true])
+    func `protects a sale from a database that is older than it, also on an emptied Redis`(_ empties: Bool) throws {
         let under = try ended()
         let copy = under.server.directory.path("older.db")
         _ = try SQLiteShell.run(under.database, ".backup \(copy)")
         #expect(try under.salectl(["archive", "demo"]).code == 0)
+        if empties {
+            try under.redis.command(["FLUSHALL"])
+            #expect(eventually { (try? under.redis.isArchived(Self.sale)) == true })
+        }
         kill(under)
         for suffix in ["", "-wal", "-shm"] { unlink(under.database + suffix) }
         try FileManager.default.copyItem(atPath: copy, toPath: under.database)

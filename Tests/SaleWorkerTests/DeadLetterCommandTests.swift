@@ -13,19 +13,13 @@ import Testing
         let sale = try TestSale.create(under.redis, stock: 10)
         let worker = try under.start()
         #expect(under.drained(sale))
-        _ = try SQLiteShell.run(
-            under.database,
-            """
-            CREATE TRIGGER refuse BEFORE INSERT ON orders WHEN NEW.buyer = 'buyer-2' BEGIN
-                SELECT zeroblob(2000000000);
-            END
-            """)
+        try under.refuse("orders", when: "NEW.buyer = 'buyer-2'")
         try under.sell(sale, to: 0..<5)
         let rubbish = try under.add(sale, ["v", "1", "kind", RedisArgument([0xFF, 0x00, 0x0A]), "", "a \\ b"])
         #expect(under.drained(sale))
         worker.signal()
         worker.wait()
-        _ = try SQLiteShell.run(under.database, "DROP TRIGGER refuse")
+        try under.acceptAgain()
         let letter = try SQLiteShell.run(
             under.database, "SELECT stream_id FROM dead_letters WHERE reason = 'unstorable'")
         return (under, sale, letter[0], rubbish)
@@ -53,6 +47,19 @@ import Testing
         #expect(order["position"] as? Int == 3)
         #expect((order["fields"] as? [String])?.contains("buyer-2") == true)
         #expect(try under.salectl(["dlq", "show", "demo", "1-1"]).code == ExitCode.noInput)
+    }
+
+    @Test func `discards an order of a Redis that has gone back as one whose position was given`() throws {
+        let (under, sale, letter, _) = try system()
+        // SQLite has positions 1, 2, 4 and 5; this Redis knows two.
+        let keys = SaleKeys(sale)
+        try under.redis.command(["SET", "\(keys.position)", "2"])
+        try under.redis.command(["HSET", "\(keys.sale)", "serving_run_id", "an earlier life"])
+        let discarded = try under.salectl(["dlq", "discard", "demo", letter, "--reason", "r"])
+        #expect(discarded.output.contains("position 3 is void"), "\(discarded.output)\(discarded.errors)")
+        let worker = try under.start()
+        #expect(eventually { worker.errors.contains("fence_lifted") }, "\(worker.errors)")
+        #expect(try under.redis.status(sale)?.position == 5)
     }
 
     @Test func `redrives no order whose position Redis has not given`() throws {

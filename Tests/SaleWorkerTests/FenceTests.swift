@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import OrderStore
 import RedisClient
@@ -94,6 +95,29 @@ import Testing
         #expect(eventually { worker.errors.contains("fence_lifted") }, "\(worker.errors)")
         #expect(try buy(under, "buyer-0", "key-0").hasPrefix("R1"), "a win stays a win")
         #expect(try buy(under) == "S4")
+    }
+
+    @Test func `a winner whose order is a dead letter stays one on an emptied Redis`() throws {
+        let under = try WorkerUnderTest()
+        try TestSale.create(under.redis, stock: 10)
+        let worker = try under.start()
+        #expect(under.drained(Self.sale))
+        try under.refuse("orders", when: "NEW.buyer = 'buyer-1'")
+        try under.sell(Self.sale, to: 0..<3)
+        #expect(under.drained(Self.sale))
+        try under.redis.command(["FLUSHALL"])
+        #expect(eventually { worker.errors.contains("fence_lifted") }, "\(worker.errors)")
+        #expect(try buy(under, "buyer-1", "key-1").hasPrefix("R2 "))
+        #expect(try buy(under, "buyer-1", "another") == "L2")
+        #expect(try buy(under) == "S4")
+        #expect(under.drained(Self.sale))
+        worker.signal()
+        worker.wait()
+        try under.acceptAgain()
+        let redriven = try under.salectl(["dlq", "redrive", "demo", "--all", "--reason", "r"])
+        #expect(redriven.code == 0, "\(redriven.output)")
+        #expect(try under.stored(Self.sale)?.orders.map(\.buyer) == ["buyer-0", "buyer-1", "buyer-2", "late"])
+        #expect(try under.reconciled(Self.sale))
     }
 
     @Test func `an order that only the buyers hash still has is stored`() throws {
@@ -362,6 +386,23 @@ import Testing
         #expect(try under.redis.status(sale)?.remaining == 6)
         #expect(try under.redis.status(sale)?.servingRunID == under.redis.facts.runID)
         #expect(try under.salectl(["rebuild", "demo", "--json"]).output.contains("\"served\""))
+    }
+
+    @Test func `learns first what was confirmed and no store has any more`() throws {
+        let under = try stopped()
+        let uuid = try #require(try under.redis.uuid(of: SaleID("demo")!))
+        try under.redis.command(["FLUSHALL"])
+        let rebuild = try ChildProcess(
+            ChildProcess.product("salectl"), ["rebuild", "demo"],
+            environment: ["SALE_REDIS_URL": under.server.url, "SALE_DATABASE": under.database],
+            errorLog: under.server.directory.url.appendingPathComponent("rebuild.log"))
+        #expect(eventually { rebuild.errors.contains("waiting until every sale-api") })
+        // As a sale-api says it once it has connected again.
+        try under.redis.command(["HSET", "sale:{demo}:witnesses", "p", "\(uuid) 6 4"])
+        #expect(rebuild.wait() == 0)
+        let status = try #require(try under.redis.status(SaleID("demo")!))
+        #expect(status.position == 6)
+        #expect(status.remaining == 4)
     }
 
     /// Four of ten are sold and stored, and no worker runs.

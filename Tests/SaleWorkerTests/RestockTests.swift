@@ -72,6 +72,49 @@ import Testing
         #expect(try under.reconciled(Self.sale))
     }
 
+    @Test(arguments: [4, -2])
+    func `has the changed total on an emptied Redis, though its restock is a dead letter`(_ units: Int) throws {
+        let under = try begin(opensAt: units < 0 ? soon(3_600_000) : nil)
+        let worker = try under.start()
+        #expect(under.drained(Self.sale))
+        try under.refuse("restocks")
+        #expect(try under.salectl(["restock", "demo", "\(units)"]).code == 0)
+        #expect(under.drained(Self.sale))
+        #expect(try under.reconciled(Self.sale))
+        try under.redis.command(["FLUSHALL"])
+        #expect(eventually { worker.errors.contains("fence_lifted") }, "\(worker.errors)")
+        #expect(try under.redis.status(Self.sale)?.stockTotal == 3 + units)
+        worker.signal()
+        worker.wait()
+        try under.acceptAgain()
+        let redriven = try under.salectl(["dlq", "redrive", "demo", "--all", "--reason", "r"])
+        #expect(redriven.output.contains("applied 1"), "\(redriven.output)")
+        #expect(!redriven.output.contains("fenced"))
+        #expect(try under.stored(Self.sale)?.record.stockTotal == 3 + units)
+        #expect(try under.reconciled(Self.sale))
+    }
+
+    @Test func `is completed when a restock is redriven that its Redis lacks`() throws {
+        let under = try begin()
+        let worker = try under.start()
+        #expect(under.drained(Self.sale))
+        try under.refuse("restocks")
+        #expect(try under.salectl(["restock", "demo", "4"]).code == 0)
+        #expect(under.drained(Self.sale))
+        worker.signal()
+        worker.wait()
+        try under.acceptAgain()
+        // As an earlier release would have completed it.
+        try under.redis.command(["HSET", "sale:{demo}", "stock_total", "3"])
+        try under.redis.command(["SET", "sale:{demo}:stock", "3"])
+        let redriven = try under.salectl(["dlq", "redrive", "demo", "--all", "--reason", "r"])
+        #expect(redriven.output.contains("fenced until the worker has completed it"), "\(redriven.output)")
+        let second = try under.start()
+        #expect(eventually { second.errors.contains("fence_lifted") }, "\(second.errors)")
+        #expect(try under.redis.status(Self.sale)?.remaining == 7)
+        #expect(try under.reconciled(Self.sale))
+    }
+
     @Test func `has the restocked total on a Redis that is older than the restock`() throws {
         let under = try begin()
         let worker = try under.start()

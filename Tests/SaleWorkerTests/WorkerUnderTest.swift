@@ -41,6 +41,16 @@ final class WorkerUnderTest {
         _ = try TestSale.purchase(redis, sale, buyers.map { .init(buyer: "buyer-\($0)", key: "key-\($0)") })
     }
 
+    /// Makes SQLite unable to take rows of a table, or those that fulfil a condition.
+    func refuse(_ table: String, when condition: String = "TRUE") throws {
+        _ = try SQLiteShell.run(
+            database,
+            "CREATE TRIGGER refuse BEFORE INSERT ON \(table) WHEN \(condition) BEGIN SELECT zeroblob(2000000000); END")
+    }
+
+    /// Undoes `refuse`.
+    func acceptAgain() throws { _ = try SQLiteShell.run(database, "DROP TRIGGER refuse") }
+
     /// Adds an entry to a sale's stream by hand.
     @discardableResult
     func add(_ sale: SaleID, _ fields: [RedisArgument]) throws -> String {

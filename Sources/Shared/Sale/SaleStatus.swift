@@ -46,6 +46,11 @@ package struct SaleStatus: Equatable, Sendable {
         self.waitingRoom = waitingRoom
     }
 
+    /// What can be changed of it, besides title and stock.
+    package var settings: SaleSettings {
+        SaleSettings(opensAt: opensAt, closesAt: closesAt, paused: paused, waitingRoom: waitingRoom)
+    }
+
     /// Whether stock, position and buyers all exist; without one of them nothing is sold.
     package var isWhole: Bool { remaining >= 0 && position >= 0 && hasBuyers }
 
