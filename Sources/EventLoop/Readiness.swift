@@ -14,10 +14,9 @@ package struct Readiness: OptionSet, Sendable {
 
     package var isReadable: Bool { rawValue & CLinux_EPOLLIN != 0 }
     package var isWritable: Bool { rawValue & CLinux_EPOLLOUT != 0 }
+    /// Both directions are closed, or the descriptor is in error. Reported even if it is not watched for.
     package var hasHungUp: Bool { rawValue & (CLinux_EPOLLHUP | CLinux_EPOLLERR) != 0 }
 
     package static let readable = Readiness(rawValue: CLinux_EPOLLIN)
     package static let writable = Readiness(rawValue: CLinux_EPOLLOUT)
-    /// Both directions are closed, or the descriptor is in error. Reported even if it is not watched for.
-    package static let hangUp = Readiness(rawValue: CLinux_EPOLLHUP | CLinux_EPOLLERR)
 }

@@ -323,11 +323,8 @@ package final class AsyncRedis {
         fail(error.description)
     }
 
-    /// Gives the connection up and makes a new one.
-    package func reconnect(because reason: String) { fail(reason) }
-
     /// Ends the connection, if there is one, and schedules another attempt.
-    private func fail(_ reason: String) {
+    func fail(_ reason: String) {
         let (ended, lost) = (stage, link)
         if case .ready = ended { losses += 1 }
         let retry = loop.schedule(afterMilliseconds: backoff.next(using: &random)) { [weak self] in self?.connect() }

@@ -11,7 +11,6 @@ struct APIConfiguration {
     var replicas: Int
     var durability: Durability
     var listen: SocketAddress
-    var jwksFile: String
     var audience: String?
     var issuer: String?
     var rateLimit: RateLimit
@@ -38,7 +37,6 @@ struct APIConfiguration {
         }
         self.durability = durability
         listen = try environment.address(.listen)
-        jwksFile = try environment.required(.jwksFile)
         audience = environment[.jwtAudience]
         issuer = environment[.jwtIssuer]
         let rateText = try environment.required(.rateLimit)

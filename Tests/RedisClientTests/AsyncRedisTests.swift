@@ -1,8 +1,9 @@
 import EventLoop
-import RedisClient
 import Shared
 import TestSupport
 import Testing
+
+@testable import RedisClient
 
 /// An AsyncRedis on a loop that the test runs pass by pass.
 private final class Client {
@@ -85,7 +86,8 @@ private final class Client {
             return (try? unsentBytes(to: server.port)) ?? 0 > 0
         }
         #expect(isHeld && client.redis.isReady)
-        client.redis.reconnect(because: "of the test")
+        client.skip(milliseconds: 2000)
+        #expect(try client.runLoop { client.reason == "no answer within 1000 ms" })
         #expect(try unsentBytes(to: server.port) == 0)
         server.resume()
     }
@@ -190,6 +192,7 @@ private final class Client {
         let server = try RedisServer()
         let client = try Client(server)
         #expect(try client.runLoop { client.redis.isReady })
+        server.pause()
         var told: [[AsyncRedis.Status]] = []
         for _ in 0..<3 {
             client.redis.send(["PING"], "PING") { answer in
@@ -198,9 +201,12 @@ private final class Client {
                 }
             }
         }
-        client.redis.reconnect(because: "of the test")
-        #expect(told == Array(repeating: [.down("of the test"), .down("of the test")], count: 3))
+        client.skip(milliseconds: 2000)
+        #expect(try client.runLoop { told.count == 3 })
+        let silence = AsyncRedis.Status.down("no answer within 1000 ms")
+        #expect(told == Array(repeating: [silence, silence], count: 3))
         #expect(client.redis.losses == 1)
+        server.resume()
     }
 
     @Test func `asks nothing more of a connection that it has given up while too few replicas acknowledged`() throws {
@@ -212,7 +218,8 @@ private final class Client {
         // It would be asked again in a moment. The successor's count is known only after that.
         for _ in 0..<2 {
             #expect(try client.runLoop { client.reason == "0 of 1 replicas acknowledge" })
-            client.redis.reconnect(because: "of the test")
+            try primary.connect().command(["CLIENT", "KILL", "TYPE", "normal"])
+            #expect(try client.runLoop { client.reason.hasPrefix("connection: ") })
         }
         replica.resume()
         #expect(try client.runLoop { client.redis.isReady })
@@ -240,9 +247,9 @@ private final class Client {
         }
         let before = try #require(try connections())
         for _ in 0..<3 {
-            client.redis.send(["PING"], "PING") { _ in client.redis.reconnect(because: "of its answer") }
+            client.redis.send(["PING"], "PING") { _ in client.redis.fail("of its answer") }
         }
-        client.redis.reconnect(because: "of the test")
+        client.redis.fail("of the test")
         // Every scheduled attempt becomes due at once.
         client.skip(milliseconds: 1000)
         #expect(try client.runLoop { client.redis.isReady })
@@ -259,7 +266,7 @@ private final class Client {
         let client = try Client(url: "redis+sentinel://\(sentinel)/sale")
         for _ in 0..<2 {
             #expect(try client.runLoop { client.reason.hasPrefix("no primary to use: ") }, "\(client.reason)")
-            client.redis.reconnect(because: "of the test")
+            client.redis.fail("of the test")
             #expect(client.reason == "of the test")
         }
         #expect(client.redis.losses == 0)
@@ -313,7 +320,7 @@ private final class Client {
         #expect(try client.runLoop { client.redis.isReady })
         let old = try #require(client.redis.runID)
         fleet.servers[0].pause()
-        client.redis.reconnect(because: "of the test")
+        client.redis.fail("of the test")
         let others = try connections(to: fleet.servers[0].port)
         #expect(try client.runLoop { try connections(to: fleet.servers[0].port) > others })
         try fleet.failOver()

@@ -1,8 +1,9 @@
 import EventLoop
-import RedisClient
 import Shared
 import TestSupport
 import Testing
+
+@testable import RedisClient
 
 /// A client that requires a replica, and the confirmations of its calls.
 private final class ConfirmingClient {
@@ -184,7 +185,7 @@ private final class ConfirmingClient {
                 { answer in
                     guard case .reply = answer else { return }
                     told.append("\(number) replied")
-                    if number == 3 { client.redis.reconnect(because: "of the test") }
+                    if number == 3 { client.redis.fail("of the test") }
                 }, confirmed: { told.append("\(number) \($0)") })
             client.redis.flush()
         }
@@ -208,7 +209,7 @@ private final class ConfirmingClient {
             { answer in if case .failure(let error) = answer { told.append("\(error.code)") } },
             confirmed: { told.append("\($0)") })
         if asked { client.redis.flush() }
-        client.redis.reconnect(because: "of the test")
+        client.redis.fail("of the test")
         #expect(told == ["connectionLost"])
         withExtendedLifetime(replica) {}
     }
