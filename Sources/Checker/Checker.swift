@@ -208,8 +208,8 @@ package struct Checker {
                 // Every winning attempt must have been sent before the first "sold out" was answered.
                 late.append((first.line, "position \(position) was asked for only after the first \"sold out\""))
             } else if let no = told[order.purchase], no.invoked <= confirmation(of: order)?.answered ?? .max {
-                // A buyer who is answered "sold out" has not won, and can't win any more, not even by an earlier attempt
-                // that was still on its way.
+                // A buyer who is answered "sold out" has not won, and can't win any more, not even by an earlier
+                // attempt that was still on its way.
                 late.append((no.line, "\(order.buyer) was answered \"sold out\", and got position \(position)"))
             }
         }

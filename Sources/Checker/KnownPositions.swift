@@ -1,5 +1,5 @@
-/// The highest position that had been answered to anybody, at each moment. A buyer who asks after that must get a higher
-/// one. Positions are a total order, so this is all that first come, first served can ask.
+/// The highest position that had been answered to anybody, at each moment. A buyer who asks after that must get a
+/// higher one. Positions are a total order, so this is all that first come, first served can ask.
 struct KnownPositions {
     /// In order of time, and so in order of the position, too.
     private var steps: [(answered: Int, highest: Int)] = []

@@ -38,9 +38,12 @@ extension HTTPServer {
 
     /// Answers with a temporary problem: the client may retry after `retryAfterSeconds`.
     package func respond(
-        _ exchange: Exchange, _ problem: Problem, retryAfterSeconds: Int,
-        members: (inout ByteBuffer) -> Void = { _ in }
+        _ exchange: Exchange, _ problem: Problem, retryAfterSeconds: Int, members: (inout ByteBuffer) -> Void
     ) {
         respond(exchange, problem, headers: { $0.appendHeader("Retry-After", retryAfterSeconds) }, members: members)
+    }
+
+    package func respond(_ exchange: Exchange, _ problem: Problem, retryAfterSeconds: Int) {
+        respond(exchange, problem, retryAfterSeconds: retryAfterSeconds, members: { _ in })
     }
 }

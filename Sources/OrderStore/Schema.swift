@@ -145,7 +145,8 @@ enum Schema {
             outcome TEXT NOT NULL
         ) STRICT;
 
-        -- Positions that buyers were told of and that neither store has any more; their units are withheld until released.
+        -- Positions that buyers were told of and that neither store has any more; their units are withheld until
+        -- released.
         CREATE TABLE losses (
             sale TEXT NOT NULL REFERENCES sales (sale),
             first_position INTEGER NOT NULL,
@@ -159,8 +160,9 @@ enum Schema {
         CREATE INDEX dead_letters_by_position ON dead_letters (sale, position);
         """,
         """
-        -- The entry that had been taken in last when the loss was recorded. Ids order it before its release; times can't, as the
-        -- loss has the worker's and the release has Redis'. Losses that are older than this column have only that time.
+        -- The entry that had been taken in last when the loss was recorded. Ids order it before its release; times
+        -- can't, as the loss has the worker's and the release has Redis'. Losses that are older than this column have
+        -- only that time.
         ALTER TABLE losses ADD COLUMN recorded_after TEXT NOT NULL DEFAULT '0-0';
         UPDATE losses SET recorded_after = recorded_at_ms || '-0';
         """,

@@ -1,9 +1,9 @@
 package import EventLoop
 package import Shared
 
-/// The right to work on a Redis: to store its orders, and to change what is stored. The database's lock keeps two workers from one database; this keeps workers with two
-/// databases, such as one that was restored elsewhere and the one that it replaces, from storing a part of the orders
-/// each.
+/// The right to work on a Redis: to store its orders, and to change what is stored. The database's lock keeps two
+/// workers from one database; this keeps workers with two databases, such as one that was restored elsewhere and the
+/// one that it replaces, from storing a part of the orders each.
 ///
 /// A worker that takes over with the same database, whatever its name, need not wait until the lease expires: nobody
 /// else can hold that database's lock.

@@ -20,8 +20,8 @@ enum RetryAfter {
         return base + Int((hash ^ hash >> 33) % UInt64(spread + 1))
     }
 
-    /// Seconds that never end before the opening, or the turn, begins: a buyer who obeys is not refused again, unless it
-    /// is postponed meanwhile. nil if nobody knows when that will be.
+    /// Seconds that never end before the opening, or the turn, begins: a buyer who obeys is not refused again, unless
+    /// it is postponed meanwhile. `beginning` is nil if nobody knows when that will be.
     static func seconds(until beginning: UnixMilliseconds?, now: UnixMilliseconds, jitter: Int) -> Int {
         guard let beginning else { return pausedBase + jitter * pausedSpread / turnSpread }
         return max(1, (beginning.value - now.value + 999) / 1000) + jitter

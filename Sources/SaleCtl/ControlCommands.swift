@@ -8,8 +8,8 @@ extension Command {
     static let resume = control(.resume, "Continues to sell after a pause.")
     static let close = control(.close, "Ends a sale now; winners keep their wins, and still get them as answers.")
 
-    /// How long a fenced sale is waited for: after a failover, the worker lifts the fence within some three seconds, and
-    /// whoever stops a sale should not have to guess when.
+    /// How long a fenced sale is waited for: after a failover, the worker lifts the fence within some three seconds,
+    /// and whoever stops a sale should not have to guess when.
     private static let fenceMilliseconds = 10_000
 
     /// Makes a change, and again while it is refused because the sale is fenced.

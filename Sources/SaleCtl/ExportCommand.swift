@@ -66,8 +66,8 @@ extension Command {
             Output.error("salectl: \(counted(written, "order")); last position \(end)")
             if format == .csv, formulas > 0 {
                 Output.error(
-                    "salectl: a spreadsheet would take \(counted(formulas, "buyer's name", "buyers' names")) for formulas "
-                        + "(=, +, - or @ in front): import the column as text")
+                    "salectl: a spreadsheet would take \(counted(formulas, "buyer's name", "buyers' names")) for "
+                        + "formulas (=, +, - or @ in front): import the column as text")
             }
             let omissions = try reader.omissions(of: sale, after: after, through: end)
             report(omissions)

@@ -38,7 +38,8 @@ enum OrderFormat: String, CaseIterable {
         }
     }
 
-    /// Whether a spreadsheet would take the value for a formula. It is written as it is: whoever imports it compares it.
+    /// Whether a spreadsheet would take the value for a formula. It is written as it is: whoever imports it compares
+    /// it.
     static func looksLikeFormula(_ value: String) -> Bool { value.utf8.first.map { "=+-@".utf8.contains($0) } ?? false }
 
     /// The value, in quotes if it contains a comma, a quote or a line break (RFC 4180 section 2).

@@ -35,8 +35,8 @@ final class Processor {
     // MARK: Batches
 
     /// Stores new entries, moves those that can't be stored to the dead letters, and acknowledges the others, in this
-    /// order. If it throws before that is done, they are still pending. Returns the last one that can't be moved, and so
-    /// is still pending; nil if there is none.
+    /// order. If it throws before that is done, they are still pending. Returns the last one that can't be moved, and
+    /// so is still pending; nil if there is none.
     @discardableResult
     func process(_ sale: SaleID, _ entries: [StreamEntry], on redis: BlockingRedis) throws -> String? {
         guard !entries.isEmpty else { return nil }
@@ -167,8 +167,8 @@ final class Processor {
     // MARK: Dead letters
 
     /// Moves an entry from the pending list to the dlq stream; false if Redis refuses that, so that it stays pending. A
-    /// contradiction pauses the sale first: one of two stories is wrong, and nothing more should be sold before somebody
-    /// has looked.
+    /// contradiction pauses the sale first: one of two stories is wrong, and nothing more should be sold before
+    /// somebody has looked.
     private func moveToDeadLetters(
         _ sale: SaleID, _ entry: StreamEntry, _ rejection: Rejection, on redis: BlockingRedis
     ) throws -> Bool {

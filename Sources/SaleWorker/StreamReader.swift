@@ -93,12 +93,12 @@ struct StreamReader {
         if case .new? = phases[sale] { true } else { false }
     }
 
-    /// The next pending entries of a sale that is not caught up; nil once there are none. `streams` is how many sales are
-    /// read this way in the same pass.
+    /// The next pending entries of a sale that is not caught up; nil once there are none. `streams` is how many sales
+    /// are read this way in the same pass.
     ///
-    /// Those of an earlier worker are read as its own and stay with it until they are acknowledged: only one worker runs
-    /// at a time (`StoreLock`). Claiming them would take entries that were deleted meanwhile off the pending list, where
-    /// nobody would find them again (Redis 7.0).
+    /// Those of an earlier worker are read as its own and stay with it until they are acknowledged: only one worker
+    /// stores at a time (`StoreLock` for one database, `WorkerLease` for several). Claiming them would take entries
+    /// that were deleted meanwhile off the pending list, where nobody would find them again (Redis 7.0).
     mutating func pending(
         _ sale: SaleID, among streams: Int, on redis: BlockingRedis
     ) throws(RedisError) -> Pending? {

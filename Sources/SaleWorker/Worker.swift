@@ -156,8 +156,8 @@ final class Worker {
         log.write(.info, "sale_found") { $0.appendMember("sale", sale) }
     }
 
-    /// Works on one sale so that its trouble stays its own, such as a key of another type: that sets the sale aside for a
-    /// second, and the others go on. It is logged once, until the sale has recovered.
+    /// Works on one sale so that its trouble stays its own, such as a key of another type: that sets the sale aside for
+    /// a second, and the others go on. It is logged once, until the sale has recovered.
     private func containingFailures(of sale: SaleID, now: Instant, _ work: () throws -> Void) throws {
         if let until = asideUntil[sale], now < until { return }
         do {

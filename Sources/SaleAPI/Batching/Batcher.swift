@@ -78,7 +78,7 @@ final class Batcher {
         metrics.count(decision)
         if case .replayed = decision { limiter.refund(charge) }
         metrics.decisionLatency.record(microseconds: loop.now.microseconds(since: exchange.arrivedAt))
-        // Only "not open yet" needs the time, and memory never gives that answer.
+        // Only "not open yet" and "not your turn yet" need the time, and memory never gives these answers.
         let answer = PurchaseAnswer.to(
             decision, sale, quantity: quantity, now: UnixMilliseconds(0), jitter: 0, wasSeen: seenSales.contains(sale))
         send(answer, charge, exchange)
