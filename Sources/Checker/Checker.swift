@@ -11,7 +11,7 @@ package struct Checker {
     private let total: Int
     private let orders: [Purchase: Order]
     private let confirmations: Confirmations
-    private let confirmationOf: [WinKey: Confirmations.Confirmation]
+    private let confirmationOf: [WinKey: ConfirmedPosition]
     private let chances: Chances
 
     package private(set) var violations: [Violation] = []
@@ -52,7 +52,7 @@ package struct Checker {
         var position: Int?
     }
 
-    private func confirmation(of order: Order) -> Confirmations.Confirmation? {
+    private func confirmation(of order: Order) -> ConfirmedPosition? {
         confirmationOf[WinKey(purchase: order.purchase, position: order.id.position)]
     }
 

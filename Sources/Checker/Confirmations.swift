@@ -5,19 +5,7 @@
 /// nothing. One whose outcome is unknown may have won, even after a later one was refused: it may still have been on
 /// its way. So may one that was told no position.
 struct Confirmations {
-    struct Confirmation {
-        /// Of its first answer.
-        var log: Int
-        var line: Int
-        var purchase: Purchase
-        var position: Int
-        /// When the attempt that it was given to was sent, at the earliest.
-        var asked: Int
-        /// When it was first confirmed.
-        var answered: Int
-    }
-
-    private(set) var all: [Confirmation] = []
+    private(set) var all: [ConfirmedPosition] = []
     /// When the first attempt with an unknown outcome was sent, since the purchase's last answer with a position.
     private(set) var firstUnknown: [Purchase: Int] = [:]
 
@@ -36,7 +24,7 @@ struct Confirmations {
                     let earlier = attempt.status == 201 ? nil : firstUnknown[purchase]
                     last[purchase] = all.count
                     all.append(
-                        Confirmation(
+                        ConfirmedPosition(
                             log: attempt.log, line: attempt.line, purchase: purchase, position: position,
                             asked: earlier ?? attempt.invoked, answered: responded))
                 }

@@ -60,12 +60,12 @@ package struct Fairness: Equatable, Sendable {
     }
 
     /// What was confirmed, by position.
-    private static func confirmations(_ attempts: [Attempt]) -> [Confirmations.Confirmation] {
+    private static func confirmations(_ attempts: [Attempt]) -> [ConfirmedPosition] {
         Confirmations(attempts).all.sorted { $0.position < $1.position }
     }
 
     /// - Parameter confirmations: by position.
-    private static func queue(_ confirmations: [Confirmations.Confirmation]) -> Queue {
+    private static func queue(_ confirmations: [ConfirmedPosition]) -> Queue {
         var queue = Queue()
         queue.count = confirmations.count
         var latest = Int.min
@@ -89,7 +89,7 @@ package struct Fairness: Equatable, Sendable {
         return queue
     }
 
-    private static func cut(_ winners: [Confirmations.Confirmation], _ purchases: [Attempt]) -> Cut? {
+    private static func cut(_ winners: [ConfirmedPosition], _ purchases: [Attempt]) -> Cut? {
         let refused = purchases.filter(\.isSoldOut)
         guard let last = winners.last, let first = refused.compactMap(\.responded).min() else { return nil }
         let earlier = refused.filter { $0.invoked < last.asked }

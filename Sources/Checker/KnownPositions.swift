@@ -4,7 +4,7 @@ struct KnownPositions {
     /// In order of time, and so in order of the position, too.
     private var steps: [(answered: Int, highest: Int)] = []
 
-    init(_ confirmations: [Confirmations.Confirmation]) {
+    init(_ confirmations: [ConfirmedPosition]) {
         for confirmation in confirmations.sorted(by: { $0.answered < $1.answered }) {
             steps.append((confirmation.answered, max(steps.last?.highest ?? 0, confirmation.position)))
         }

@@ -48,7 +48,7 @@ struct APIConfiguration {
         deadlineMilliseconds = try environment.integer(.deadline, in: 100...60_000)
         drainMilliseconds = try environment.integer(.drain, in: 0...600_000)
         maxConnections = try environment.integer(.maxConnections, in: 1...1_000_000)
-        batchMax = try environment.integer(.batchMax, in: 1...Batcher.batchMaxLimit)
+        batchMax = try environment.integer(.batchMax, in: 1...PurchaseBatcher.batchMaxLimit)
         edgeCache = try environment.isOn(.edgeCache)
         logLevel = try environment.logLevel()
         plantedBug = try environment.plantedBug()

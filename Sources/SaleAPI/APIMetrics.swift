@@ -38,7 +38,7 @@ final class APIMetrics {
 
     /// Appends all metrics in Prometheus' text format.
     func append(
-        to output: inout ByteBuffer, edge: EdgeCounters, redis: AsyncRedis, batcher: Batcher, cache: EdgeCache,
+        to output: inout ByteBuffer, edge: EdgeCounters, redis: AsyncRedis, batcher: PurchaseBatcher, cache: EdgeCache,
         limiter: RateLimiter
     ) {
         var text = MetricsText()

@@ -20,12 +20,12 @@ final class SaleAPI: HTTPHandler {
     private let witnesses: Witnesses
     private let cache: EdgeCache
     private let answers: PurchaseAnswers
-    private let batcher: Batcher
-    private let directory: SaleDirectory
+    private let purchaseBatcher: PurchaseBatcher
+    private let salePages: SalePages
     private let ownOrders: OwnOrders
     private let receiptKeysPage: ReceiptKeysPage
     private let joinMetrics = JoinMetrics()
-    private let joins: JoinQueue
+    private let joinBatcher: JoinBatcher
     private let queuePage: QueuePage
     private var draining = false
     /// Bound, but not served yet.
@@ -59,12 +59,12 @@ final class SaleAPI: HTTPHandler {
         witnesses = Witnesses(loop: loop, redis: redis, seenSales: context.seenSales)
         cache = EdgeCache(context, witnesses: witnesses)
         answers = PurchaseAnswers(server: server)
-        batcher = Batcher(
+        purchaseBatcher = PurchaseBatcher(
             context, answers: answers, witnesses: witnesses, cache: cache, limiter: limiter, metrics: metrics)
-        directory = SaleDirectory(context, cache: cache, server: server)
+        salePages = SalePages(context, cache: cache, server: server)
         ownOrders = OwnOrders(context, receiptKeys: receiptKeys, server: server)
         receiptKeysPage = ReceiptKeysPage(keys: receiptKeys, server: server)
-        joins = JoinQueue(
+        joinBatcher = JoinBatcher(
             context, answers: JoinAnswers(server: server, tickets: tickets), limiter: limiter, metrics: joinMetrics)
         queuePage = QueuePage(context, receiptKeys: receiptKeys, server: server, limiter: limiter)
         api = self
@@ -116,16 +116,17 @@ final class SaleAPI: HTTPHandler {
         case .queue(let sale):
             if request.method == .post { join(sale, request, exchange) } else { queue(sale, request, exchange) }
         case .order(let order): orders(order.sale, order.position, request, exchange)
-        case .sale(let sale): directory.answer(sale, request, exchange)
-        case .sales: directory.answer(nil, request, exchange)
+        case .sale(let sale): salePages.answer(sale, request, exchange)
+        case .sales: salePages.answer(nil, request, exchange)
         case .receiptKeys: receiptKeysPage.answer(request, exchange)
         case .live: server.respond(exchange, .ok) { $0.append("{\"status\":\"live\"}") }
         case .ready: ready(exchange)
         case .metrics:
             server.respond(exchange, .ok, .metrics) { body in
                 metrics.append(
-                    to: &body, edge: server.counters, redis: redis, batcher: batcher, cache: cache, limiter: limiter)
-                joinMetrics.append(to: &body, waiting: joins.pending)
+                    to: &body, edge: server.counters, redis: redis, batcher: purchaseBatcher, cache: cache,
+                    limiter: limiter)
+                joinMetrics.append(to: &body, waiting: joinBatcher.pending)
             }
         }
     }
@@ -148,7 +149,7 @@ final class SaleAPI: HTTPHandler {
             case .units(let quantity):
                 admit(buyer, exchange) { charge in
                     tickets.withClaim(of: request, sale, buyer: buyer) { ticket in
-                        batcher.submit(
+                        purchaseBatcher.submit(
                             sale, buyer: buyer, key: key, quantity: quantity, ticket: ticket, charge, exchange)
                     }
                 }
@@ -159,7 +160,7 @@ final class SaleAPI: HTTPHandler {
     private func join(_ sale: SaleID, _ request: borrowing Request, _ exchange: Exchange) {
         withBuyer(request, exchange) { buyer in
             if let fault = JoinRequest.fault(request) { return server.respond(exchange, fault) }
-            admit(buyer, exchange) { joins.submit(sale, buyer: buyer, $0, exchange) }
+            admit(buyer, exchange) { joinBatcher.submit(sale, buyer: buyer, $0, exchange) }
         }
     }
 
@@ -234,12 +235,12 @@ final class SaleAPI: HTTPHandler {
             }
             witnesses.publish()
             cache.redisBecameReady()
-            batcher.redisBecameReady()
+            purchaseBatcher.redisBecameReady()
         case .down(let reason):
             log.write(.error, "redis_down") { $0.appendMember("reason", reason) }
-            batcher.redisBecameUnavailable()
-            directory.redisBecameUnavailable()
-            joins.redisBecameUnavailable()
+            purchaseBatcher.redisBecameUnavailable()
+            salePages.redisBecameUnavailable()
+            joinBatcher.redisBecameUnavailable()
             queuePage.redisBecameUnavailable()
         }
     }

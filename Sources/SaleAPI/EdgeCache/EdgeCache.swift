@@ -24,7 +24,7 @@ final class EdgeCache {
             /// Its winners are not known.
             case unread
             /// All of its winners, and what Redis last confirmed.
-            case held(SoldOutSale, Confirmation)
+            case held(SoldOutSale, ConfirmedStatus)
             /// This version can't be held, so it is not read again.
             case refused(SoldOutSale.Version)
         }
@@ -51,7 +51,7 @@ final class EdgeCache {
 
     /// What Redis said of a sale, confirmed by its replicas. A class, as a copy of the status, with its texts, is a
     /// twentieth of an answer's instructions.
-    private final class Confirmation {
+    private final class ConfirmedStatus {
         let status: SaleStatus
         let askedAt: Instant
 
@@ -89,13 +89,13 @@ final class EdgeCache {
 
     /// What Redis would decide; nil if it must be asked.
     func decide(_ sale: SaleID, _ buyer: Span<UInt8>, _ key: Span<UInt8>, quantity: Int) -> Decision? {
-        guard !entries.isEmpty, let entry = entries[sale], case .held(let soldOut, let confirmation) = entry.state,
-            isOpen(confirmation)
+        guard !entries.isEmpty, let entry = entries[sale], case .held(let soldOut, let confirmed) = entry.state,
+            isOpen(confirmed)
         else { return nil }
-        let use = use(entry, confirmation)
+        let use = use(entry, confirmed)
         guard use != .nothing else { return nil }
         let decision = soldOut.decide(
-            buyer, key, quantity: quantity, maxPerBuyer: confirmation.status.maxPerBuyer)
+            buyer, key, quantity: quantity, maxPerBuyer: confirmed.status.maxPerBuyer)
         switch decision {
         case .replayed, .keyReused: break
         default: guard use == .everything else { return nil }
@@ -106,18 +106,18 @@ final class EdgeCache {
 
     /// A sold-out sale, as anyone may see it while Redis can't be asked.
     func status(_ sale: SaleID) -> SaleStatus? {
-        guard let entry = entries[sale], case .held(_, let confirmation) = entry.state, isOpen(confirmation),
-            use(entry, confirmation) == .everything
+        guard let entry = entries[sale], case .held(_, let confirmed) = entry.state, isOpen(confirmed),
+            use(entry, confirmed) == .everything
         else { return nil }
-        var status = confirmation.status
-        status.readAt = now(confirmation)
+        var status = confirmed.status
+        status.readAt = now(confirmed)
         return status
     }
 
-    private func use(_ entry: Entry, _ confirmation: Confirmation) -> Freshness.Use {
+    private func use(_ entry: Entry, _ confirmed: ConfirmedStatus) -> Freshness.Use {
         if redis.isReady { ask(entry) }
         return Freshness(
-            age: age(confirmation.askedAt), isReady: redis.isReady, readyFor: age(readyAt),
+            age: age(confirmed.askedAt), isReady: redis.isReady, readyFor: age(readyAt),
             unservedFor: entry.unservedAt.map(age)
         ).use
     }
@@ -125,16 +125,16 @@ final class EdgeCache {
     private func age(_ instant: Instant) -> Int { loop.now.microseconds(since: instant) / 1000 }
 
     /// Redis' clock, carried on by ours.
-    private func now(_ confirmation: Confirmation) -> UnixMilliseconds {
-        UnixMilliseconds(confirmation.status.readAt.value + age(confirmation.askedAt))
+    private func now(_ confirmed: ConfirmedStatus) -> UnixMilliseconds {
+        UnixMilliseconds(confirmed.status.readAt.value + age(confirmed.askedAt))
     }
 
-    private func isOpen(_ confirmation: Confirmation) -> Bool {
-        let now = now(confirmation)
-        if let closesAt = confirmation.status.closesAt, now.value >= closesAt.value - Self.endMilliseconds {
+    private func isOpen(_ confirmed: ConfirmedStatus) -> Bool {
+        let now = now(confirmed)
+        if let closesAt = confirmed.status.closesAt, now.value >= closesAt.value - Self.endMilliseconds {
             return false
         }
-        if let opensAt = confirmation.status.opensAt, now < opensAt { return false }
+        if let opensAt = confirmed.status.opensAt, now < opensAt { return false }
         return true
     }
 
@@ -185,18 +185,18 @@ final class EdgeCache {
             guard let runID = redis.runID else { return }
             guard status.servingRunID == runID else { return entry.unservedAt = askedAt }
             entry.unservedAt = nil
-            confirm(entry, Confirmation(status, askedAt: askedAt))
+            confirm(entry, ConfirmedStatus(status, askedAt: askedAt))
         }
     }
 
     /// Keeps what is held if it is still the same version and open; reads the winners of a version that is neither held
     /// nor refused.
-    private func confirm(_ entry: Entry, _ confirmation: Confirmation) {
-        let version = SoldOutSale.Version(confirmation.status)
-        let isOpen = isOpen(confirmation)
+    private func confirm(_ entry: Entry, _ confirmed: ConfirmedStatus) {
+        let version = SoldOutSale.Version(confirmed.status)
+        let isOpen = isOpen(confirmed)
         switch entry.state {
         case .held(let soldOut, _) where soldOut.version == version && isOpen:
-            entry.state = .held(soldOut, confirmation)
+            entry.state = .held(soldOut, confirmed)
             return
         case .held: entry.state = .unread
         case .refused(let refused): guard refused != version else { return }
@@ -218,7 +218,7 @@ final class EdgeCache {
             guard let self else { return }
             self.reader = nil
             switch outcome {
-            case .read(let soldOut, let status): hold(entry, soldOut, Confirmation(status, askedAt: askedAt))
+            case .read(let soldOut, let status): hold(entry, soldOut, ConfirmedStatus(status, askedAt: askedAt))
             case .refused(let reason): refuse(entry, version, reason)
             case .interrupted: break
             }
@@ -227,11 +227,11 @@ final class EdgeCache {
         reader.start()
     }
 
-    private func hold(_ entry: Entry, _ soldOut: SoldOutSale, _ confirmation: Confirmation) {
+    private func hold(_ entry: Entry, _ soldOut: SoldOutSale, _ confirmed: ConfirmedStatus) {
         guard makeRoom(for: soldOut.bytes) else {
             return refuse(entry, soldOut.version, "other sales that are sold out take the room")
         }
-        entry.state = .held(soldOut, confirmation)
+        entry.state = .held(soldOut, confirmed)
         // From here on this process tells buyers of these wins, so it stands witness to them.
         witnesses.recordWin(entry.sale, uuid: soldOut.version.uuid, position: soldOut.version.position, remaining: 0)
         log.write(.info, "sale_held") {
@@ -253,8 +253,8 @@ final class EdgeCache {
     private func makeRoom(for bytes: Int) -> Bool {
         var held: [(entry: Entry, bytes: Int, askedAt: Instant)] = []
         for entry in entries.values {
-            guard case .held(let soldOut, let confirmation) = entry.state else { continue }
-            held.append((entry, soldOut.bytes, confirmation.askedAt))
+            guard case .held(let soldOut, let confirmed) = entry.state else { continue }
+            held.append((entry, soldOut.bytes, confirmed.askedAt))
         }
         var total = held.reduce(bytes) { $0 + $1.bytes }
         for (entry, bytes, askedAt) in held.sorted(by: { $0.askedAt < $1.askedAt }) where total > Self.bytesMax {

@@ -8,7 +8,7 @@ import Shared
 ///
 /// A purchase is answered exactly once: with Redis' decision; with 202 if its time is up and it may have been decided;
 /// or with 503 if it certainly was not.
-final class Batcher {
+final class PurchaseBatcher {
     /// HMGET and HSET take one and two words a purchase from Lua's stack of 8000 (LUAI_MAXCSTACK).
     static let batchMaxLimit = 1000
     /// Purchases that may wait at once, whatever they wait for. Each holds about 200 bytes of arguments: 3.2 MiB. At

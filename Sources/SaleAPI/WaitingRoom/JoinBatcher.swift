@@ -4,11 +4,11 @@ import RedisClient
 import Shared
 
 /// Gives positions in waiting rooms: all who join in one pass of the loop leave as one call of join.lua, and while it
-/// runs the next batch gathers, as with purchases (`Batcher`).
+/// runs the next batch gathers, as with purchases (`PurchaseBatcher`).
 ///
 /// Joining again gives the same position, so nothing is sent twice from here: a buyer whose join was sent without an
 /// answer gets 202, a buyer whose join was not sent 503, and both join again.
-final class JoinQueue {
+final class JoinBatcher {
     /// Joins that may wait at once. A join costs us 10 µs and Redis 5 µs (script/bench queue), so these are 0.2 s of
     /// work, and accepted joins meet their 2.5 s. Each holds its buyer's name and 64 bytes: 3 MiB.
     static let pendingMax = 16_384

@@ -7,7 +7,7 @@ import Shared
 ///
 /// Redis is asked only when a client asks, and once for all clients: pages reloaded by a million people cost ten reads
 /// a second.
-final class SaleDirectory {
+final class SalePages {
     private static let freshMilliseconds = 100
     /// Requests that may wait for one refresh: what a process takes in a tenth of a second.
     private static let waitingMax = 8192
