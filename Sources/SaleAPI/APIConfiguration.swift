@@ -54,6 +54,9 @@ struct APIConfiguration {
         plantedBug = try environment.plantedBug()
     }
 
+    /// Verifies buyers' tokens with these keys.
+    func verifier(_ keys: KeySet) -> TokenVerifier { TokenVerifier(keys: keys, audience: audience, issuer: issuer) }
+
     /// Why this Redis must not be sold from; nil if it may be.
     func refusal(of server: ServerFacts) -> String? {
         if PlantedBug.noAOF.isActive { return nil }

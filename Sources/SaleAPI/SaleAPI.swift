@@ -22,6 +22,7 @@ final class SaleAPI: HTTPHandler {
     private let answers: PurchaseAnswers
     private let purchaseBatcher: PurchaseBatcher
     private let salePages: SalePages
+    private let signing: ReceiptSigning
     private let ownOrders: OwnOrders
     private let receiptKeysPage: ReceiptKeysPage
     private let joinMetrics = JoinMetrics()
@@ -53,7 +54,7 @@ final class SaleAPI: HTTPHandler {
             refusal: configuration.refusal(of:), changed: { api?.redisChanged($0) })
         let context = APIContext(
             configuration: configuration, loop: loop, redis: redis, seenSales: SeenSales(), log: log)
-        verifier = TokenVerifier(keys: keys, audience: configuration.audience, issuer: configuration.issuer)
+        verifier = configuration.verifier(keys)
         tickets = Tickets(keys: keys)
         limiter = RateLimiter(configuration.rateLimit)
         witnesses = Witnesses(loop: loop, redis: redis, seenSales: context.seenSales)
@@ -62,11 +63,12 @@ final class SaleAPI: HTTPHandler {
         purchaseBatcher = PurchaseBatcher(
             context, answers: answers, witnesses: witnesses, cache: cache, limiter: limiter, metrics: metrics)
         salePages = SalePages(context, cache: cache, server: server)
-        ownOrders = OwnOrders(context, receiptKeys: receiptKeys, server: server)
+        signing = ReceiptSigning(keys: receiptKeys, loop: loop)
+        ownOrders = OwnOrders(context, signing: signing, server: server)
         receiptKeysPage = ReceiptKeysPage(keys: receiptKeys, server: server)
         joinBatcher = JoinBatcher(
             context, answers: JoinAnswers(server: server, tickets: tickets), limiter: limiter, metrics: joinMetrics)
-        queuePage = QueuePage(context, receiptKeys: receiptKeys, server: server, limiter: limiter)
+        queuePage = QueuePage(context, signing: signing, server: server, limiter: limiter)
         api = self
     }
 
@@ -254,7 +256,7 @@ final class SaleAPI: HTTPHandler {
     private func reloadBuyersKeys() {
         do throws(ConfigurationError) {
             let keys = try environment.keySet()
-            verifier = TokenVerifier(keys: keys, audience: configuration.audience, issuer: configuration.issuer)
+            verifier = configuration.verifier(keys)
             tickets.use(keys)
             log.write(.info, "keys_reloaded") { $0.appendMember("keys", keys.keys.count) }
         } catch {
@@ -265,9 +267,8 @@ final class SaleAPI: HTTPHandler {
     private func reloadReceiptKeys() {
         do throws(ConfigurationError) {
             guard let keys = try environment.receiptKeys() else { return }
-            ownOrders.receiptKeys = keys
+            signing.use(keys)
             receiptKeysPage.show(keys)
-            queuePage.receiptKeys = keys
             log.write(.info, "receipt_keys_reloaded") { $0.appendMember("keys", keys.published.count) }
         } catch {
             log.write(.error, "receipt_keys_kept") { $0.appendMember("reason", error.description) }

@@ -12,10 +12,8 @@ final class OwnOrders {
     private let seenSales: SeenSales
     private let log: Log
     private unowned let server: HTTPServer
-    private let signing: SigningQueue
+    private let signing: ReceiptSigning
     private var waiting = 0
-    /// Sign receipts; without keys there are none.
-    var receiptKeys: ReceiptKeys?
 
     private struct Question {
         let sale: SaleID
@@ -25,13 +23,12 @@ final class OwnOrders {
         let exchange: Exchange
     }
 
-    init(_ context: APIContext, receiptKeys: ReceiptKeys?, server: HTTPServer) {
+    init(_ context: APIContext, signing: ReceiptSigning, server: HTTPServer) {
         redis = context.redis
         seenSales = context.seenSales
         log = context.log
-        self.receiptKeys = receiptKeys
+        self.signing = signing
         self.server = server
-        signing = SigningQueue(loop: context.loop)
     }
 
     /// Answers with the buyer's orders in `sale`, or with the one at `position`.
@@ -70,7 +67,7 @@ final class OwnOrders {
         guard let win = found.wins.first(where: { $0.position == position }) else {
             return finish(question) { server.respond($0, .notFound) }
         }
-        guard receiptKeys != nil else { return show(win, of: found, question) }
+        guard signing.keys != nil else { return show(win, of: found, question) }
         signing.add { [weak self] in self?.show(win, of: found, question) }
     }
 
@@ -91,9 +88,9 @@ final class OwnOrders {
             server.respond(exchange, .ok, headers: appendPrivate) { body in
                 body.append(question.sale, win, persisted: found.persisted)
                 body.appendMember("receipt")
-                if let receipt, let receiptKeys {
+                if let receipt, let keys = signing.keys {
                     body.append("\"")
-                    receiptKeys.signer.append(receipt, to: &body)
+                    keys.signer.append(receipt, to: &body)
                     body.append("\"}")
                 } else {
                     body.append("null}")
@@ -104,7 +101,7 @@ final class OwnOrders {
 
     /// The receipt of a win; nil if none is signed.
     private func receipt(of win: Win, _ found: LookupReply, _ question: Question) -> Receipt? {
-        guard receiptKeys != nil else { return nil }
+        guard signing.keys != nil else { return nil }
         // Set up again each time, which takes a tenth of the signature's time.
         guard let pseudonym = Pseudonym(key: found.pseudonymKey), !found.uuid.isEmpty else {
             // The order counts without a receipt.

@@ -45,20 +45,17 @@ final class QueuePage {
     private let seenSales: SeenSales
     private unowned let server: HTTPServer
     private let limiter: RateLimiter
-    private let signing: SigningQueue
-    /// Sign proofs; without keys there are none.
-    var receiptKeys: ReceiptKeys?
+    private let signing: ReceiptSigning
     private var rooms: [SaleID: Room] = [:]
     private var waiting = 0
 
-    init(_ context: APIContext, receiptKeys: ReceiptKeys?, server: HTTPServer, limiter: RateLimiter) {
+    init(_ context: APIContext, signing: ReceiptSigning, server: HTTPServer, limiter: RateLimiter) {
         loop = context.loop
         redis = context.redis
         seenSales = context.seenSales
-        self.receiptKeys = receiptKeys
+        self.signing = signing
         self.server = server
         self.limiter = limiter
-        signing = SigningQueue(loop: loop)
     }
 
     /// Answers with what anyone may know.
@@ -182,7 +179,7 @@ final class QueuePage {
         guard ticket.uuid == status.uuid, ticket.epoch == status.epoch else {
             return server.respond(exchange, .ticketOutdated)
         }
-        guard receiptKeys != nil else { return show(status, now, ticket, exchange) }
+        guard signing.keys != nil else { return show(status, now, ticket, exchange) }
         guard waiting < Self.waitingMax else { return refuse(question, .overloaded, exchange) }
         waiting += 1
         signing.add { [weak self] in
@@ -196,9 +193,9 @@ final class QueuePage {
         server.respond(exchange, .ok, headers: { $0.appendHeader("Cache-Control", "private, no-store") }) {
             $0.append(status, ticket, at: now)
             $0.appendMember("proof")
-            if let receiptKeys, let pseudonym = Pseudonym(key: status.pseudonymKey) {
+            if let keys = signing.keys, let pseudonym = Pseudonym(key: status.pseudonymKey) {
                 $0.append("\"")
-                receiptKeys.signer.append(
+                keys.signer.append(
                     TicketProof(
                         sale: ticket.sale, uuid: ticket.uuid, epoch: ticket.epoch, position: ticket.position,
                         buyer: pseudonym.of(ticket.buyer)), to: &$0)
