@@ -85,7 +85,7 @@ final class Stampede {
         let cpuBefore = Self.cpuMicroseconds()
         start = .now
         sweep()
-        report()
+        showProgress()
         loop.onEachPass(.gathered) { [self] in press() }
         // The first pass would wait for an event.
         press()
@@ -214,40 +214,30 @@ final class Stampede {
         log?.add(
             buyer, isJoin: connection.isJoin, due: connection.due, invoked: connection.invoked, responded: now, answer,
             problem: problem)
-        if connection.isJoin, answer.status == 200 || answer.status == 201 {
-            return joined(buyer, bytes.extracting(answer.body), now)
-        }
-        if tickets != nil, problem.equals("turn-missed") || problem.equals("ticket-outdated") {
+        let isFirst = !buyers.isAnswered(buyer)
+        let reaction = Reaction(
+            to: answer, problem: problem, isJoin: connection.isJoin, hasTickets: tickets != nil, once: options.once)
+        switch reaction {
+        case .joined: return joined(buyer, bytes.extracting(answer.body), now)
+        case .rejoin:
             tickets?.forget(buyer)
             return comeBack(buyer, milliseconds: 1, now)
+        case .comeBack(let milliseconds): return comeBack(buyer, milliseconds: milliseconds, now)
+        case .secured(let position): buyers.secured(buyer, position: position, at: now)
+        case .soldOut: buyers.soldOut(buyer, at: now)
+        case .shed: buyers.shed(buyer, at: now)
+        case .failed: buyers.failed(buyer, at: now)
         }
-        let comesBack =
-            switch answer.status {
-            case 202, 429, 503: true
-            // Not open yet, paused, or not this buyer's turn: the answer says when to come back.
-            case 409: answer.retryAfterSeconds > 0
-            default: false
-            }
-        if comesBack, !options.once {
-            return comeBack(buyer, milliseconds: max(1, answer.retryAfterSeconds) * 1000, now)
-        }
-        let isFirst = !buyers.isAnswered(buyer)
-        if !isFirst { extraPresses -= 1 }
-        if (answer.status == 201 || answer.status == 200), answer.position > 0 {
-            buyers.secured(buyer, position: answer.position, at: now)
-        } else if answer.status == 409, problem.equals("sold-out") {
-            buyers.soldOut(buyer, at: now)
-        } else if answer.status == 503 {
-            buyers.shed(buyer, at: now)
-        } else {
-            buyers.failed(buyer, at: now)
-        }
-        if isFirst, Buyers.retries(buyer, perMillion: options.retryPerMillion) {
-            extraPresses += 1
-            let due = dueAgain(buyer, now)
-            buyers.pressed(buyer, due: due)
-            retries.insert(buyer, due: due)
-        }
+        if isFirst { pressAgain(buyer, now) } else { extraPresses -= 1 }
+    }
+
+    /// Presses again for a buyer who has a final answer, if it is in the share of those who do.
+    private func pressAgain(_ buyer: Int, _ now: Instant) {
+        guard Buyers.retries(buyer, perMillion: options.retryPerMillion) else { return }
+        extraPresses += 1
+        let due = dueAgain(buyer, now)
+        buyers.pressed(buyer, due: due)
+        retries.insert(buyer, due: due)
     }
 
     /// When a buyer who has an answer presses again: at once in the closed loop; in the open loop some time before the
@@ -303,7 +293,7 @@ final class Stampede {
         }
         sweeps += 1
         if !options.keepIdle { renewIdle() }
-        giveUp()
+        giveUpUnconnected()
         loop.schedule(afterMilliseconds: Self.sweepMilliseconds) { [self] in sweep() }
     }
 
@@ -316,7 +306,7 @@ final class Stampede {
     }
 
     /// If there are no connections at all, buyers who were due give up like others.
-    private func giveUp() {
+    private func giveUpUnconnected() {
         guard idleConnections.isEmpty, !connections.contains(where: { $0.state == .busy }) else { return }
         let now = loop.now
         while let back = retries.popDue(now.advanced(milliseconds: -Self.patienceMilliseconds)) {
@@ -329,9 +319,9 @@ final class Stampede {
         }
     }
 
-    private func report() {
+    private func showProgress() {
         let answered = buyers.count - buyers.unanswered
         progress("\(answered) of \(buyers.count) answered, \(attempts.sent) attempts, \(attempts.lost) lost")
-        loop.schedule(afterMilliseconds: Self.progressMilliseconds) { [self] in report() }
+        loop.schedule(afterMilliseconds: Self.progressMilliseconds) { [self] in showProgress() }
     }
 }
