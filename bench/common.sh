@@ -19,13 +19,8 @@ stop_all() {
 trap stop_all EXIT
 trap 'exit 130' INT TERM
 
-step() { printf 'script/bench %s: %s\n' "$section" "$*" >&2; }
-
 # give_up WHY [CODE]
-give_up() {
-    printf 'script/bench %s: %s; logs are in %s\n' "$section" "$1" "$dir" >&2
-    exit "${2:-70}"
-}
+give_up() { fail "${2:-70}" "$1; logs are in $dir"; }
 
 # start NAME COMMAND…: runs it in the background with its output in NAME.log; the id is in $started.
 start() {
@@ -39,13 +34,6 @@ start() {
 stop() {
     kill "$1" 2>/dev/null || true
     wait "$1" 2>/dev/null || true
-}
-
-# wait_for WHAT COMMAND…: until the command succeeds, at most 20 s.
-wait_for() {
-    local what=$1
-    shift
-    succeeds_within 20 "$@" || give_up "$what did not come up"
 }
 
 listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
@@ -98,7 +86,7 @@ create_sold_out_sale() {
 }
 
 wrong() {
-    step "WRONG: $1"
+    say "WRONG: $1"
     touch "$dir/wrong"
 }
 
@@ -144,7 +132,7 @@ add_row() {
     tee -a "$dir/rows.jsonl" | jq -r --argjson rounds "$rounds" '"\(.name), round \(.round) of \($rounds): "
         + (del(.name, .round) | to_entries
             | map("\(.key) \(.value | if type == "number" then . * 100 | round / 100 else . end)") | join(", "))' |
-        while read -r line; do step "$line"; done
+        while read -r line; do say "$line"; done
 }
 
 # summarize JQ-PROGRAM [JQ-OPTION…]: makes the section's summary of its rows; fails if an answer was wrong.

@@ -41,7 +41,7 @@ send() {
         press memory --target "http://127.0.0.1:$api_port" --connections "$connections" --buyers "$count"
         expect ".secured == $units and .errors == 0"
         sent=$((sent + count))
-        step "$sent requests, $(memory_kib "$api") KiB"
+        say "$sent requests, $(memory_kib "$api") KiB"
     done
 }
 send "$early"

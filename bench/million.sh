@@ -32,7 +32,7 @@ for round in $(seq "$rounds"); do
     expect "$right"
 done
 
-step 'once more, with a log and a worker'
+say 'once more, with a log and a worker'
 export SALE_DATABASE=$dir/sale.db
 SALE_OPS_LISTEN=unix:$dir/ops.sock SALE_LEDGER_LISTEN=unix:$dir/ledger.sock start worker "$bin/sale-worker"
 create_sale proven "$stock"
@@ -43,7 +43,7 @@ stored() { [ "$(persisted)" = "$winners" ]; }
 wait_for 'the last winner in SQLite' stored
 green=1
 "$bin/salectl" check proven --log "$dir/attempts.jsonl" --json >"$dir/check.json" || green=0
-step "salectl check: $(cat "$dir/check.json")"
+say "salectl check: $(cat "$dir/check.json")"
 [ "$green" = 1 ] || wrong 'the checker is red'
 rm -f "$dir/attempts.jsonl"
 

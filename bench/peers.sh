@@ -9,7 +9,7 @@ install() {
     done
     if [ ${#missing[@]} = 0 ]; then return; fi
     if [ "$(id -u)" != 0 ]; then as_root=(sudo); fi
-    step "installing ${missing[*]}"
+    say "installing ${missing[*]}"
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}" \
         >"$dir/install.log" 2>&1 || give_up "apt-get could not install ${missing[*]}" 69
 }
@@ -18,7 +18,7 @@ install() {
 # $peer_port.
 start_peer() {
     peer_port=$(free_port)
-    step "starting $1"
+    say "starting $1"
     # shellcheck source=/dev/null
     source "bench/peers/$1/start.sh"
     wait_for "$1" listens "$peer_port"
@@ -40,7 +40,7 @@ ours=()
 # from memory; and, with --against, an older one. A release that has no memory asks Redis anyway.
 start_ours() {
     if [ -n "$against" ]; then
-        step "building sale-api of $against"
+        say "building sale-api of $against"
         build_older "$against"
         SALE_EDGE_CACHE=off start_ours_as older "$older/sale-api"
     fi

@@ -21,7 +21,7 @@ load=(--target "http://127.0.0.1:$api_port" --buyers "$buyers" --connections "$c
 measure plain profile "$api" "$redis" "${load[@]}"
 expect '.sold_out == .buyers'
 
-step 'the same under perf'
+say 'the same under perf'
 sampling=(perf record -q -F 997 -g)
 "${sampling[@]}" -o "$dir/api.data" -p "$api" 2>"$dir/perf-api.log" &
 samplers=("$!")

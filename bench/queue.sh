@@ -41,7 +41,7 @@ is_drained() { [ "$("$bin/salectl" show "$1" --json | jq .backlog)" = 0 ]; }
 prove() {
     wait "$client" || wrong "the load client reports errors for $1"
     jq -e '.lost == 0' "$dir/$1.json" >/dev/null || wrong "attempts for $1 were lost"
-    succeeds_within 60 is_drained "$1" || step "the worker has not stored all of $1"
+    succeeds_within 60 is_drained "$1" || say "the worker has not stored all of $1"
     "$bin/salectl" check "$1" --log "$dir/$1.jsonl" --json >"$dir/$1.check" || wrong "the checker is red for $1"
     "$bin/salectl" fairness "$dir/$1.jsonl" --json >"$dir/$1.fairness" || wrong "$1 was not fair"
     jq -n --arg name "$1" --slurpfile report "$dir/$1.json" --slurpfile check "$dir/$1.check" \
@@ -59,7 +59,7 @@ prove() {
 opens_in=$((8 + buyers / 15000))
 opens_ms=$(($(now_ms) + opens_in * 1000))
 rate=$(((buyers + 49) / 50))
-step "joining, $opens_in s before the opening"
+say "joining, $opens_in s before the opening"
 "$bin/salectl" create million --title bench --stock "$stock" --opens-at "+${opens_in}s" --admit "$rate/s" >/dev/null
 before=$(used_memory)
 stampede million --queue --target "http://127.0.0.1:${api_ports[0]}" --buyers "$buyers" --connections "$connections"
@@ -78,7 +78,7 @@ early=$((opens_ms - end))
 [ "$early" -gt 0 ] || wrong 'not all had joined at the opening'
 per_buyer=$((($(used_memory) - before) / buyers))
 hash=$(redis-cli -p "$redis_port" MEMORY USAGE 'sale:{million}:tickets' SAMPLES 1000)
-step "all joined after $((end - begin)) ms, $early ms before the opening; serving $rate/s"
+say "all joined after $((end - begin)) ms, $early ms before the opening; serving $rate/s"
 ticks_before=$(ticks "${apis[0]}") redis_before=$(ticks "$redis")
 prove million >"$dir/million.proof"
 buy_api_ticks=$(($(ticks "${apis[0]}") - ticks_before)) buy_redis_ticks=$(($(ticks "$redis") - redis_before))
@@ -91,7 +91,7 @@ jq --argjson ms "$((end - begin))" --argjson api "$api_ticks" --argjson redis "$
         redis_bytes_per_buyer: $memory, tickets_bytes_per_buyer: $hash}' "$dir/million.proof" >"$dir/million.result"
 rm -f "$dir/million.jsonl"
 
-step 'a tenth of them through nginx, without a waiting room and with one'
+say 'a tenth of them through nginx, without a waiting room and with one'
 few=$((buyers / 10 < 100000 ? buyers / 10 : 100000))
 # From as many addresses as nginx' limits per address are meant for.
 url=http://127.0.0.1:$nginx_port

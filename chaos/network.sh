@@ -60,7 +60,6 @@ fill_disk() {
         used=$(df -k --output=used "$(disk "$1")" | tail -n 1)
         if mount -o "remount,size=$((used + 64))k" "$(disk "$1")" 2>/dev/null; then return 0; fi
     done
-    printf 'script/chaos: the disk of host %s could not be filled\n' "$1" >&2
-    exit 1
+    fail 1 "the disk of host $1 could not be filled"
 }
 free_disk() { mount -o remount,size=256m "$(disk "$1")"; }

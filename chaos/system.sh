@@ -40,9 +40,7 @@ set_clock() { printf '%+020d' "$2" | dd of="$dir/clock/$1" conv=notrunc status=n
 wait_for() {
     local what=$1
     shift
-    if succeeds_within 60 "$@"; then return 0; fi
-    printf 'script/chaos: %s did not happen within 60 s; logs are in %s\n' "$what" "$dir" >&2
-    exit 1
+    succeeds_within 60 "$@" || fail 1 "$what did not happen within 60 s; logs are in $dir"
 }
 
 # Sleeps for a random number of milliseconds from $1 to $2.

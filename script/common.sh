@@ -1,5 +1,8 @@
 # shellcheck shell=bash
-# Shared by several scripts; sourced, never run.
+# Shared by the scripts that start a sale; sourced, never run.
+
+# shellcheck source=script/frame.sh
+source script/frame.sh
 
 # The settings with which Redis answers after its fsync, and forgets nothing.
 redis_strict=(
@@ -40,6 +43,13 @@ succeeds_within() {
     return 1
 }
 
+# wait_for WHAT COMMAND…: until the command succeeds, at most 20 s; give_up is the script's own.
+wait_for() {
+    local what=$1
+    shift
+    succeeds_within 20 "$@" || give_up "$what did not come up"
+}
+
 now_ms() { date +%s%3N; }
 
 # ticks ID…: CPU time of the processes so far, in clock ticks of 10 ms.
@@ -55,12 +65,9 @@ memory_kib() { awk '$1 == "VmRSS:" { print $2 }' "/proc/$1/status"; }
 # with the command. Whoever may make the first namespace needs no other right, and nothing is left behind.
 isolated=(unshare --user --map-root-user --net --mount --pid --mount-proc --fork --kill-child)
 
-# need_namespaces PROGRAM: ends the program if this user may not make namespaces.
 need_namespaces() {
-    if ! "${isolated[@]}" true; then
-        printf '%s: this user may not make namespaces here (kernel.unprivileged_userns_clone)\n' "$1" >&2
-        exit 69
-    fi
+    "${isolated[@]}" true ||
+        fail 69 'this user may not make namespaces here (kernel.unprivileged_userns_clone)'
 }
 
 # build_older REVISION: builds sale-api of an older commit under var/older; the folder of its programs is in $older.

@@ -2,7 +2,7 @@
 # The packages are kept between runs, and installed again only if the list has changed.
 venv=$PWD/var/peers/fastapi
 if ! cmp -s bench/peers/fastapi/requirements.txt "$venv/installed.txt"; then
-    step 'installing the packages of FastAPI'
+    say 'installing the packages of FastAPI'
     rm -rf "$venv"
     /usr/bin/python3 -m venv "$venv"
     "$venv/bin/pip" install -q --disable-pip-version-check -r bench/peers/fastapi/requirements.txt \

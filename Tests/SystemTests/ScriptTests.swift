@@ -1,0 +1,45 @@
+import Foundation
+import TestSupport
+import Testing
+
+@Suite struct `A script` {
+    private func run(_ script: String, environment: [String: String] = [:]) throws -> (code: Int32, errors: String) {
+        let result = try ChildProcess.run(
+            URL(fileURLWithPath: "/bin/bash"), ["-c", "cd '\(Ingress.repository.path)' && \(script)"],
+            environment: environment)
+        return (result.code, result.errors)
+    }
+
+    /// script/test is not among them: it passes on what it doesn't know to `swift test`.
+    @Test(arguments: [
+        "bench", "bootstrap", "build-static", "chaos", "demo", "fuzz", "install", "lint", "try-containers",
+        "try-images", "try-installation", "validate",
+    ])
+    func `refuses an option that it doesn't know, in its own name`(_ name: String) throws {
+        let refused = try run("script/\(name) --nonsense")
+        #expect(refused.code == 64)
+        #expect(refused.errors.hasPrefix("script/\(name): ") && refused.errors.hasSuffix(" (see --help)\n"))
+        #expect(refused.errors.split(separator: "\n").count == 1, "\(refused.errors)")
+    }
+
+    @Test(arguments: ["bench all", "chaos all", "demo", "validate peak"])
+    func `takes only whole numbers from 1 as a number of buyers`(_ command: String) throws {
+        let name = command.prefix { $0 != " " }
+        for number in ["0", "-1", "1.5", "many", "1000000000", "''", ""] {
+            let refused = try run("script/\(command) --buyers \(number)")
+            #expect(refused.code == 64)
+            #expect(refused.errors == "script/\(name): --buyers needs a whole number from 1 (see --help)\n")
+        }
+    }
+
+    @Test func `speaks in its own name where a part that it shares with another has failed`() throws {
+        let failed = try run(
+            """
+            source script/common.sh && source chaos/network.sh && source chaos/system.sh
+            succeeds_within() { false; }
+            wait_for 'a failover' true
+            """, environment: ["self": "script/validate", "dir": "/nowhere"])
+        #expect(failed.code == 1)
+        #expect(failed.errors == "script/validate: a failover did not happen within 60 s; logs are in /nowhere\n")
+    }
+}
