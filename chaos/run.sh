@@ -14,32 +14,22 @@ scenario=$1
 RANDOM=$seed
 
 run_round() {
-    local client
-    round=$1 sale=$scenario-$1 data=$dir/round-$1 struck_at=null wrong=()
+    round=$1 data=$dir/round-$1
     mkdir -p "$data"
     touch "$data/check.json" "$data/report.json"
     # A command that fails, as in a fault that could not be planted, ends the scenario. This round has a line all the
     # same, and so may not be green.
     trap record EXIT
-    "$bin/salectl" create "$sale" --title "$scenario" --stock "$stock" >/dev/null
-    prepare
-    "$bin/stampede" --target "http://$(front_address 0):8101" --target "http://$(front_address 1):8101" \
-        --sale "$sale" --buyers "$buyers" --over 8s --retry-share 0.05 --log "$data/attempts.jsonl" --json \
-        >"$data/report.json" 2>"$data/stampede.log" &
-    client=$!
+    play_round "$scenario-$round" "$data" while_it_sells --over 8s --retry-share 0.05 \
+        --target "http://$(front_address 0):8101" --target "http://$(front_address 1):8101"
+    record
+    trap - EXIT
+}
+
+while_it_sells() {
     wait_for 'that somebody wins' has_sold "$sale"
     # Half of the units are sold two seconds later, and all after two more.
     sleep_between 500 2000
-    strike
-    wait "$client" || true
-    wait_for 'that everything is whole again' is_whole
-    # If that never happens, the check reports what is missing.
-    (wait_for "that the worker has stored all of $sale" is_drained "$sale") || true
-    "$bin/salectl" check "$sale" --log "$data/attempts.jsonl" --stock "$stock" --met "$met" --json \
-        >"$data/check.json" || true
-    prove "$data/attempts.jsonl"
-    record
-    trap - EXIT
 }
 
 # Prints the round's line, and keeps the data of one that is not green.

@@ -170,8 +170,7 @@ use_scenario() {
     prepare() { :; }
     # shellcheck disable=SC2317
     was_met() { :; }
-    # shellcheck disable=SC2034
-    met='' struck_at=null
+    met=''
     # shellcheck disable=SC1090
     source "chaos/scenarios/$1.sh"
 }
@@ -185,8 +184,30 @@ was_selling() {
     jq -en --argjson at "$struck_at" '[inputs | select(.status == 201)] | any(.resp_ns < $at) and any(.inv_ns > $at)' \
         "$1" >/dev/null
 }
-# prove LOG: adds to `wrong` why the round proves nothing. What the log must show of the fault is for salectl check.
-prove() {
-    was_selling "$1" || wrong+=('nobody won both before and after the fault struck')
+
+# play_round SALE DIR MOMENT STAMPEDE-OPTION…: a round of the scenario. Buyers press for a new sale, the fault strikes
+# when the command MOMENT returns, everything heals, and salectl check judges. DIR then has the attempts and the reports
+# of stampede and check, `fault` when it began and ended, and `wrong` why the round proves nothing.
+play_round() {
+    local into=$2 moment=$3 client
+    sale=$1 struck_at=null wrong=()
+    shift 3
+    "$bin/salectl" create "$sale" --title "$sale" --stock "$stock" >/dev/null
+    prepare
+    "$bin/stampede" --sale "$sale" --buyers "$buyers" "$@" --log "$into/attempts.jsonl" --json \
+        >"$into/report.json" 2>"$into/stampede.log" &
+    client=$!
+    "$moment"
+    fault=("$(now_ns)")
+    strike
+    fault+=("$(now_ns)")
+    wait "$client" || true
+    wait_for 'that everything is whole again' is_whole
+    # If that never happens, the check reports what is missing.
+    (wait_for "that the worker has stored all of $sale" is_drained "$sale") || true
+    "$bin/salectl" check "$sale" --log "$into/attempts.jsonl" --stock "$stock" --met "$met" --json \
+        >"$into/check.json" || true
+    # What the log must show of the fault is for the check.
+    was_selling "$into/attempts.jsonl" || wrong+=('nobody won both before and after the fault struck')
     was_met || wrong+=('the system shows no trace of the fault')
 }

@@ -14,32 +14,22 @@ source chaos/system.sh
 
 # An act is one round of a scenario of script/chaos.
 run_act() {
-    local act=$1 log=$dir/attempts-$1.jsonl wrong=() what client from to
-    sale=$act
+    local act=$1 data=$dir/$1 what
+    mkdir "$data"
     use_scenario "$act"
     what=$(sed -n '2s/^# //p' "chaos/scenarios/$act.sh")
-    "$bin/salectl" create "$sale" --title "$act" --stock "$stock" >/dev/null
-    prepare
-    "$bin/stampede" --target "http://$front_net.254:8080" --sale "$sale" --buyers "$buyers" --over "$over" \
-        --retry-share 0.02 --log "$log" --json >"$dir/report-$act.json" 2>"$dir/stampede-$act.log" &
-    client=$!
-    sleep 3
-    from=$(now_ns)
-    strike
-    to=$(now_ns)
-    wait "$client" || true
-    wait_for 'that everything is whole again' is_whole
-    (wait_for "that the worker has stored all of $sale" is_drained "$sale") || true
-    "$bin/salectl" check "$sale" --log "$log" --stock "$stock" --met "$met" --json >"$dir/check-$act.json" || true
-    prove "$log"
-    python3 validate/summary.py "$log" --fault "$from" "$to" |
-        jq --arg name "$act" --arg what "$what" --slurpfile check "$dir/check-$act.json" '
+    play_round "$act" "$data" at_the_third_second --target "http://$front_net.254:8080" --over "$over" \
+        --retry-share 0.02
+    python3 validate/summary.py "$data/attempts.jsonl" --fault "${fault[@]}" |
+        jq --arg name "$act" --arg what "$what" --slurpfile check "$data/check.json" '
             . + {$name, $what, check: $check[0], show_seconds: true}
             | .wrong = ($ARGS.positional | map("the run proves nothing: " + .))' --args "${wrong[@]}" |
         jq -c -f validate/judge.jq --argjson stock "$stock" --argjson rate $((buyers / ${over%s})) \
             --argjson peak false >>"$dir/acts.jsonl"
     tail -n 1 "$dir/acts.jsonl" | jq -r -f validate/show.jq >&3
 }
+
+at_the_third_second() { sleep 3; }
 
 make_network
 start_system
