@@ -46,7 +46,8 @@ prove() {
     "$bin/salectl" fairness "$dir/$1.jsonl" --json >"$dir/$1.fairness" || wrong "$1 was not fair"
     jq -n --arg name "$1" --slurpfile report "$dir/$1.json" --slurpfile check "$dir/$1.check" \
         --slurpfile fairness "$dir/$1.fairness" '$report[0] as $r | $fairness[0] as $f
-        | {name: $name, buyers: $r.buyers, secured: $r.secured, sold_out: $r.sold_out, errors: $r.errors, verdict: $check[0].verdict,
+        | {name: $name, buyers: $r.buyers, secured: $r.secured, sold_out: $r.sold_out, errors: $r.errors,
+            verdict: $check[0].verdict,
             busiest_second: $f.busiest_second, p50_ms: $r.p50_ms, p99_ms: $r.p99_ms, max_ms: $r.max_ms,
             ticket_inversions: ($f.tickets.inversions // [] | length),
             ticket_largest_lead_ms: (($f.tickets.largest_lead_ns // 0) / 1e6),

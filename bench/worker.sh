@@ -98,7 +98,8 @@ for round in $(seq "$rounds"); do
     rm -f "$dir"/*.db "$dir"/*.db-*
 done
 
-summarize 'def each(figure): [group_by(.round)[] | figure] | median; def rate($name): row($name) | .entries * 1000 / .ms;
+summarize 'def each(figure): [group_by(.round)[] | figure] | median;
+    def rate($name): row($name) | .entries * 1000 / .ms;
     {rows: medians, figures: {entries_per_second: (each(rate("worker")) | floor),
         shell_rows_per_second: (each(rate("sqlite3 shell")) | floor),
         worker_over_shell: (each(rate("worker") / rate("sqlite3 shell")) | rounded),

@@ -44,8 +44,8 @@ import Testing
     ) -> String {
         let told = to.map { "\($0)000000" } ?? "null"
         return """
-            {"due_ns":\(due)000000,"inv_ns":\(sent ?? due)000000,"resp_ns":\(told),"buyer":"b\(buyer)","key":"k","status":\(status),\
-            "problem":\(problem.map { "\"\($0)\"" } ?? "null"),"position":null}
+            {"due_ns":\(due)000000,"inv_ns":\(sent ?? due)000000,"resp_ns":\(told),"buyer":"b\(buyer)","key":"k",\
+            "status":\(status),"problem":\(problem.map { "\"\($0)\"" } ?? "null"),"position":null}
 
             """
     }

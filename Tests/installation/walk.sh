@@ -42,7 +42,9 @@ equal() {
 }
 
 # Without a name server: the sale's name is this machine. Its certificate is trusted, and so checked.
-get() { curl --silent --show-error --max-time 5 --cacert "$tls/sale.pem" --resolve sale.example.com:443:127.0.0.1 "$@"; }
+get() {
+    curl --silent --show-error --max-time 5 --cacert "$tls/sale.pem" --resolve sale.example.com:443:127.0.0.1 "$@"
+}
 has() { grep -qF -- "$1" <<<"$2"; }
 ready() { has '"status":"ready"' "$(curl -s --max-time 2 "$1/readyz")"; }
 all_ready() { ready $api && ready http://127.0.0.1:8102 && ready http://127.0.0.1:8201; }
@@ -87,7 +89,9 @@ install_it() {
         local password
         password=secret-$(openssl rand -hex 16)
         sed -i "s/CHANGE-ME-$user/$password/" /etc/redis/redis.conf /etc/redis/users.acl
-        case $user in api | worker | operator) install -m 600 /dev/stdin "/etc/sale/keys/$user.password" <<<"$password" ;; esac
+        case $user in
+        api | worker | operator) install -m 600 /dev/stdin "/etc/sale/keys/$user.password" <<<"$password" ;;
+        esac
     done
     sed -i 's/^min-replicas-to-write 1$/min-replicas-to-write 0/' /etc/redis/redis.conf
     certificate sale
@@ -123,7 +127,9 @@ install_it() {
     grep -q '^SystemCallFilter=~.* bind$' '/etc/systemd/system/sale-api@.service' || fail "the API's filter has no bind"
 }
 
-exposure_of() { systemd-analyze security --no-pager "$1.service" | sed -n 's/.*Overall exposure level.*: \([0-9.]*\) .*/\1/p'; }
+exposure_of() {
+    systemd-analyze security --no-pager "$1.service" | sed -n 's/.*Overall exposure level.*: \([0-9.]*\) .*/\1/p'
+}
 
 certificate() {
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj "/CN=$1.example.com" \
@@ -139,7 +145,8 @@ sell() {
     equal 'a purchase' 201 "$(buy --output /root/won.json --write-out '%{http_code}')"
     equal 'the same key again' "$(cat /root/won.json)" "$(buy)"
     equal 'metrics for the public' 404 "$(get --output /dev/null --write-out '%{http_code}' $site/metrics)"
-    equal 'port 80' 308 "$(curl -s -o /dev/null -w '%{http_code}' --resolve sale.example.com:80:127.0.0.1 http://sale.example.com/)"
+    equal 'port 80' 308 "$(curl -s -o /dev/null -w '%{http_code}' --resolve sale.example.com:80:127.0.0.1 \
+        http://sale.example.com/)"
 
     step "the buyers' page"
     equal '/ is the page' "$(cat web/index.html)" "$(get $site/)"
@@ -149,12 +156,15 @@ sell() {
         must "/$file, compressed" cmp <(get --header 'Accept-Encoding: gzip' "$site/$file" | gunzip) "web/$file"
     done < <(find web -type f -printf '%P\n' | sort)
     get --dump-header /root/head --output /dev/null $site/
-    must 'it may be embedded nowhere, and is what it says it is' bash -c 'grep -qi "^x-content-type-options: nosniff" /root/head &&
-        grep -qi "^strict-transport-security:" /root/head && grep -qi "^content-type: text/html" /root/head'
+    must 'it may be embedded nowhere, and is what it says it is' bash -c '
+        grep -qi "^x-content-type-options: nosniff" /root/head &&
+            grep -qi "^strict-transport-security:" /root/head && grep -qi "^content-type: text/html" /root/head'
     equal 'who has it already' 304 "$(get --output /dev/null --write-out '%{http_code}' \
         --header "If-None-Match: $(sed -n 's/^etag: //Ip' /root/head | tr -d '\r')" $site/)"
     for file in nothing .env ../bin/sale-api; do
-        must "no /$file" grep -qx '40[04]' <(get --path-as-is --output /dev/null --write-out '%{http_code}\n' "$site/$file")
+        must "no /$file" grep -qx '40[04]' <(
+            get --path-as-is --output /dev/null --write-out '%{http_code}\n' "$site/$file"
+        )
     done
 
     step 'a new certificate'
@@ -167,7 +177,8 @@ sell() {
     step "nginx' log is rotated"
     must 'logrotate' logrotate --force /etc/logrotate.d/sale
     equal 'a purchase after it' 200 "$(buy --output /dev/null --write-out '%{http_code}')"
-    soon 'it is in the new log' grep -q '"path":"/v1/sales/thursday/purchases","status":200' /var/lib/ingress-sale/sale-access.log
+    soon 'it is in the new log' grep -q '"path":"/v1/sales/thursday/purchases","status":200' \
+        /var/lib/ingress-sale/sale-access.log
     must 'the old one is beside it' test -s /var/lib/ingress-sale/sale-access.log.1
 
     step 'the journal'
@@ -175,7 +186,8 @@ sell() {
     salectl create journal --title Journal --stock 60000 >/dev/null
     stampede --target $api --sale journal --buyers 60000 >/root/report.json || fail "$(cat /root/stampede.err)"
     soon 'it has a line for every win' wins_in_journal 60000
-    must 'programs say JSON, line by line' jq --exit-status .event <(journalctl -u 'sale-*' -o cat --no-pager | grep '^{')
+    must 'programs say JSON, line by line' jq --exit-status .event \
+        <(journalctl -u 'sale-*' -o cat --no-pager | grep '^{')
     journalctl --no-pager >/root/journal
     local secret
     for secret in "$(jq -r '.keys[0].k' /etc/sale/keys/jwks.json)" "$(sed -n 2p /etc/sale/keys/receipt.pem)" \
@@ -196,7 +208,8 @@ sell() {
     salectl create drill --title Drill --stock 10000 >/dev/null
     under_load drill break_things
     proven drill /root/report.json /root/attempts.jsonl --met replayed
-    must 'the watchdog has done it' grep -q 'sale-api@1.service: Watchdog timeout' <(journalctl --boot --no-pager -u sale-api@1)
+    must 'the watchdog has done it' grep -q 'sale-api@1.service: Watchdog timeout' \
+        <(journalctl --boot --no-pager -u sale-api@1)
 
     step 'the worker is stopped'
     must 'stop' systemctl stop sale-worker
@@ -224,7 +237,8 @@ sell() {
     must 'restart' systemctl restart ingress@sale
     must 'enable' systemctl enable --now ingress@shop
     must 'the stand-in' systemd-run --quiet --unit stand-in -p DynamicUser=yes /opt/sale/current/shop/stand-in.py 8301
-    soon 'its search answers' curl --fail -sk --resolve shop.example.com:443:127.0.0.2 'https://shop.example.com/search?q=lamp'
+    soon 'its search answers' curl --fail -sk --resolve shop.example.com:443:127.0.0.2 \
+        'https://shop.example.com/search?q=lamp'
     equal 'its slice' shop.slice "$(systemctl show --property Slice --value ingress@shop)"
 }
 
@@ -263,13 +277,16 @@ is_another() { systemctl --quiet is-active "$1" && [ "$(main_pid "$1")" != "$2" 
 
 same_answer() { [ "$(buy)" = "$(cat /root/won.json)" ]; }
 
-runs_release() { must "$1 runs release $2" test "$(readlink "/proc/$(main_pid "$1")/exe")" = "/opt/sale/releases/$2/bin/${1%@*}"; }
+runs_release() {
+    must "$1 runs release $2" \
+        test "$(readlink "/proc/$(main_pid "$1")/exe")" = "/opt/sale/releases/$2/bin/${1%@*}"
+}
 
 prometheus() {
     step 'Prometheus'
-    sed -i 's|^ARGS=.*|ARGS="--config.file=/etc/sale/prometheus/prometheus.yml --web.listen-address=127.0.0.1:9090"|' /etc/default/prometheus
-    sed -i 's|^ARGS=.*|ARGS="--config.file=/etc/sale/prometheus/alertmanager.yml --web.listen-address=127.0.0.1:9093 --cluster.listen-address="|' \
-        /etc/default/prometheus-alertmanager
+    set_arguments prometheus --config.file=/etc/sale/prometheus/prometheus.yml --web.listen-address=127.0.0.1:9090
+    set_arguments prometheus-alertmanager --config.file=/etc/sale/prometheus/alertmanager.yml \
+        --web.listen-address=127.0.0.1:9093 --cluster.listen-address=
     must 'enable' systemctl enable prometheus prometheus-alertmanager
     must 'restart' systemctl restart prometheus prometheus-alertmanager
     soon 'it sees both API processes and the worker' gives 3 'count(up{job=~"sale-.*"} == 1)'
@@ -285,13 +302,18 @@ prometheus() {
     soon 'nothing is wrong any more' gives 3 'count(up{job=~"sale-.*"} == 1)'
 }
 
+# set_arguments SERVICE ARGUMENT…: those with which Debian's unit starts it.
+set_arguments() { sed -i "s|^ARGS=.*|ARGS=\"${*:2}\"|" "/etc/default/$1"; }
 ask_prometheus() { curl --silent --max-time 5 --get "http://127.0.0.1:9090/api/v1/$1" "${@:2}"; }
 # gives VALUE EXPRESSION
 gives() { [ "$(ask_prometheus query --data-urlencode "query=$2" | jq -r '.data.result[0].value[1]')" = "$1" ]; }
 alerts_firing() { ask_prometheus alerts | jq -r '.data.alerts[] | select(.state == "firing") | .labels.alertname'; }
-alert_fires() { ask_prometheus alerts | jq -e --arg name "$1" 'any(.data.alerts[]; .labels.alertname == $name and .state == "firing")'; }
+alert_fires() { alerts_firing | grep -xF "$1"; }
 
-is_sent() { curl --silent --max-time 5 127.0.0.1:9093/api/v2/alerts | jq -e --arg name "$1" 'any(.[]; .labels.alertname == $name)'; }
+is_sent() {
+    curl --silent --max-time 5 127.0.0.1:9093/api/v2/alerts |
+        jq -e --arg name "$1" 'any(.[]; .labels.alertname == $name)'
+}
 
 tunnel() {
     step 'Redis behind stunnel'
@@ -360,7 +382,9 @@ again() {
     soon 'all of them are ready' all_ready
     soon 'the ingress' get --output /dev/null $site/v1/sales
     soon 'the same key has the answer from before' same_answer
-    if journalctl --boot --unit sale-worker --output cat | grep redis_completed; then fail 'Redis has forgotten something'; fi
+    if journalctl --boot --unit sale-worker --output cat | grep redis_completed; then
+        fail 'Redis has forgotten something'
+    fi
     ok 'Redis had all of it in its append-only file'
     soon 'Prometheus sees all of them' gives 3 'count(up{job=~"sale-.*"} == 1)'
     for sale in journal rolling drill tunnel; do must "both stores have all of $sale" salectl reconcile "$sale"; done
@@ -369,9 +393,11 @@ again() {
 uninstall() {
     step 'script/install --uninstall'
     must 'it removes' script/install --uninstall
-    must 'no program of it runs' bash -c '! pgrep -f ^/opt/sale/ && ! systemctl --quiet is-active ingress@sale sale-worker sale-api@1 tunnel@client'
+    must 'no program of it runs' bash -c '
+        ! pgrep -f ^/opt/sale/ && ! systemctl --quiet is-active ingress@sale sale-worker sale-api@1 tunnel@client'
     must 'no unit of it is left' bash -c '! find /etc/systemd/system | grep -E "/(sale|ingress|shop|tunnel)[^/]*$"'
-    must 'settings, keys and data are' test -e /etc/sale/keys/jwks.json -a -e /var/lib/sale/sale.db -a -e /etc/sale/sale.env
+    must 'settings, keys and data are' test -e /etc/sale/keys/jwks.json -a -e /var/lib/sale/sale.db \
+        -a -e /etc/sale/sale.env
 }
 
 case ${1:-} in

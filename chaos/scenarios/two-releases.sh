@@ -8,7 +8,8 @@ prepare() {
     wait_for 'that everything is up' is_whole
 }
 strike() {
-    decided=$(curl -sf -m 2 "http://$(front_address 1):8101/metrics" | awk '/^sale_decisions_total{outcome="secured"}/ { print $2 }')
+    decided=$(curl -sf -m 2 "http://$(front_address 1):8101/metrics" |
+        awk '/^sale_decisions_total{outcome="secured"}/ { print $2 }')
     # It serves on for five seconds while it stops, which is longer than there are units.
     struck
     finish api-1

@@ -27,8 +27,8 @@ package struct Setting: Sendable {
         "SALE_REDIS_PASSWORD_FILE", default: .none, "file that holds the password of that user")
     package static let redisReplicas = Setting(
         "SALE_REDIS_REPLICAS", default: .value("0"),
-        "replicas that must acknowledge a decision (WAIT) before the buyer is answered; set Redis' min-replicas-to-write "
-            + "to the same number")
+        "replicas that must acknowledge a decision (WAIT) before the buyer is answered; set Redis' "
+            + "min-replicas-to-write to the same number")
     package static let durability = Setting(
         "SALE_DURABILITY", default: .value("strict"),
         "strict: sell only on a Redis that answers after its fsync; relaxed: sell on any (for development)")
@@ -56,8 +56,8 @@ package struct Setting: Sendable {
             + "(2600 as delivered)")
     package static let drain = Setting(
         "SALE_DRAIN_MS", default: .value("5000"),
-        "milliseconds that a process keeps serving after SIGTERM while anyone is connected: as long as nginx may use an "
-            + "idle connection (upstream keepalive_timeout)")
+        "milliseconds that a process keeps serving after SIGTERM while anyone is connected: as long as nginx may use "
+            + "an idle connection (upstream keepalive_timeout)")
     package static let maxConnections = Setting(
         "SALE_MAX_CONNECTIONS", default: .value("12000"),
         "client connections that one process holds; any more are closed at once")
