@@ -26,12 +26,19 @@ final class Ingress {
         try files.createDirectory(atPath: directory.path("state"), withIntermediateDirectories: true)
         try files.removeItem(atPath: directory.path("etc/site/sale-redirect.conf"))
         let usual = ["\(side.rawValue)-listen.conf": "listen unix:\(socket);"]
-        for (name, text) in usual.merging(site, uniquingKeysWith: { $1 }) {
-            try (text + "\n").write(toFile: directory.path("etc/site/\(name)"), atomically: true, encoding: .utf8)
-        }
+        for (name, text) in usual.merging(site, uniquingKeysWith: { $1 }) { try write("site/\(name)", text) }
     }
 
     deinit { nginx?.signal(SIGKILL) }
+
+    /// Replaces a file of the configuration, before nginx starts.
+    func write(_ name: String, _ text: String) throws {
+        try (text + "\n").write(toFile: directory.path("etc/\(name)"), atomically: true, encoding: .utf8)
+    }
+
+    func read(_ name: String) throws -> String {
+        try String(contentsOfFile: directory.path("etc/\(name)"), encoding: .utf8)
+    }
 
     /// Makes a certificate that only this test trusts. Returns its path.
     func makeCertificate(for name: String) throws -> String {
@@ -69,6 +76,13 @@ final class Ingress {
         limit_req_zone $token zone=sale_token:16m rate=1000r/s;
         limit_conn_zone $connection zone=sale_connections:1m;
         """
+
+    /// For `site/sale-log.conf` or `shop-log.conf`: no log, but one more server per socket, which answers every request
+    /// with `text`, in which nginx' variables stand for what it was sent.
+    static func echoes(_ sockets: [String], _ text: String, fields: String = "") -> String {
+        "access_log off;\n"
+            + sockets.map { "server { listen unix:\($0); \(fields) return 200 \"\(text)\"; }" }.joined(separator: "\n")
+    }
 
     var socket: String { directory.path("nginx.sock") }
     var target: String { "unix:\(socket)" }
