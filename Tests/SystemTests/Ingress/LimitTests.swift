@@ -59,4 +59,53 @@ import Testing
         let ingress = try begin("", limits: Self.strict)
         #expect(try statuses(ingress, 1101, path, headers: { _ in headers }) == [status: 1001, 429: 100])
     }
+
+    @Test func `count a token, however it is written`() throws {
+        let system = try SaleSystem(apis: 1)
+        try TestSale.create(system.connect(), stock: 100)
+        let ingress = try system.ingress([
+            "sale-limits.conf": """
+            limit_req_zone $client_network zone=sale_address:1m rate=1000r/s;
+            limit_req_zone $token zone=sale_token:1m rate=1r/m;
+            limit_conn_zone $client_network zone=sale_connections:1m;
+            """
+        ])
+        try ingress.start()
+        let token = try system.tokens("b", 1)[0]
+        func ask(_ fields: [String]) throws -> HTTPAnswer {
+            try ingress.ask("GET", "/v1/sales/demo/purchases", headers: fields.map { ("Authorization", $0) })
+        }
+        for turn in 0...40 { #expect(try ask(["Bearer \(token)"]).status == 200, "turn \(turn)") }
+        let spellings = ["Bearer \(token)\t", "Bearer \(token) \t ", "\tBearer \(token)", "bEARER \(token)"]
+        for spelling in spellings { #expect(try ask([spelling]).status == 429, "\(spelling.debugDescription)") }
+        // What is not counted is not let in.
+        for spelling in ["Bearer  \(token)", "Bearer\t\(token)", "Bearer \(token)=", "Bearer \(token), x", "\(token)"] {
+            let refused = try ask([spelling])
+            #expect(refused.status == 401, "\(spelling.debugDescription)")
+            #expect(refused["www-authenticate"] == "Bearer")
+        }
+        #expect(try ask(["Bearer \(token)", "Bearer \(token)"]).status == 400)
+    }
+
+    @Test func `let nobody choose a process by how a token or a ticket is written`() throws {
+        let seen = "$server_addr [$http_authorization] [$http_sale_ticket]"
+        let ingress = try begin(seen, pool: 8)
+        func answer(_ name: String, _ value: String) throws -> String {
+            try ingress.ask("GET", "/v1/sales/demo/purchases", headers: [(name, value)]).body
+        }
+        for buyer in 100..<120 {
+            let token = "header.payload.\(String(repeating: "s", count: 40))\(buyer)"
+            let usual = try answer("Authorization", "Bearer \(token)")
+            #expect(usual.hasSuffix(" [Bearer \(token)] []"))
+            for spelling in ["Bearer \(token)\t", "bearer \(token)", "\tBearer \(token) "] {
+                #expect(try answer("Authorization", spelling) == usual, "\(spelling.debugDescription)")
+            }
+            let ticket = "header.payload.\(buyer)"
+            let own = try answer("Sale-Ticket", ticket)
+            #expect(own.hasSuffix(" [] [\(ticket)]"))
+            for spelling in ["\(ticket)\t", "\t\(ticket) \t"] {
+                #expect(try answer("Sale-Ticket", spelling) == own, "\(spelling.debugDescription)")
+            }
+        }
+    }
 }
