@@ -108,4 +108,13 @@ import Testing
             }
         }
     }
+
+    @Test func `hold for a /48, however many of its networks a client uses`() throws {
+        let ingress = try begin("")
+        func ask(_ count: Int, site: Int) throws -> [Int: Int] {
+            try statuses(ingress, count, "/v1/none") { [("X-Forwarded-For", "2001:db8:\(site):\($0)::1")] }
+        }
+        #expect(try ask(211, site: 1) == [404: 201, 429: 10])
+        #expect(try ask(1, site: 2) == [404: 1])
+    }
 }
