@@ -109,6 +109,38 @@ import Testing
         }
     }
 
+    @Test func `have one ledger page for all spellings of its name`() throws {
+        let kept = "add_header Cache-Control 'public, max-age=3600';"
+        let ingress = try begin("$request_uri $request_id", fields: kept)
+        func page(_ query: String) throws -> String { try ingress.ask("GET", "/v1/sales/demo/ledger\(query)").body }
+        for spellings in [
+            ["", "?after=0", "?after=000", "?limit=1000", "?limit=99999999999999999999", "?after=&limit=", "?x=y"],
+            ["?after=7", "?after=0000007", "?after=7&limit=01000", "?AFTER=7&after=8", "?limit=1001&after=07"],
+            ["?after=999999999", "?after=1000000000", "?after=99999999999999999999"],
+            ["?after=5&limit=1", "?after=5&limit=0", "?after=5&limit=001", "?limit=00&after=5"],
+            ["?after=x", "?after=-1", "?after=%31"],
+            ["/head", "/head?after=1", "/head?limit=2"],
+        ] {
+            let pages = try spellings.map { try page($0) }
+            #expect(Set(pages).count == 1, "\(pages)")
+        }
+        #expect(try page("?after=7&limit=999") != page("?after=7"))
+    }
+
+    @Test func `are narrower for the ledger, and leave the sale's pages alone`() throws {
+        let ingress = try begin("$request_id")
+        func ask(_ count: Int, _ path: String, from address: String) throws -> [Int: Int] {
+            try statuses(ingress, count, path, headers: { _ in [("X-Forwarded-For", address)] })
+        }
+        #expect(try ask(61, "/v1/sales/demo/ledger/head", from: "192.0.2.1") == [200: 51, 429: 10])
+        #expect(try ask(1, "/v1/sales/demo", from: "192.0.2.1") == [200: 1])
+        #expect(try ask(1, "/v1/sales/demo/ledger", from: "192.0.2.2") == [200: 1])
+        // A /48 has 65,536 networks, and is one reader.
+        #expect(try ask(61, "/v1/sales/demo/ledger", from: "2001:db8:7:1::1") == [200: 51, 429: 10])
+        #expect(try ask(1, "/v1/sales/demo/ledger", from: "2001:db8:7:2::1") == [429: 1])
+        #expect(try ask(1, "/v1/sales/demo/ledger", from: "2001:db8:8:2::1") == [200: 1])
+    }
+
     @Test func `hold for a /48, however many of its networks a client uses`() throws {
         let ingress = try begin("")
         func ask(_ count: Int, site: Int) throws -> [Int: Int] {
