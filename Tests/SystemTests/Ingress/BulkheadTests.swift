@@ -87,4 +87,32 @@ private final class Shopper: @unchecked Sendable {
             #expect(shopper.complaints == [])
         }
     }
+
+    @Test func `knows its visitors where a page is theirs, and nobody where it is for all`() throws {
+        let shop = try Ingress(.shop, [:])
+        let server = shop.directory.path("shop.sock")
+        let seen = "$http_cookie [$http_authorization] $http_x_forwarded_for $http_x_real_ip [$http_forwarded]"
+        try shop.write("site/shop-pool.conf", "server unix:\(server);")
+        try shop.write(
+            "site/shop-log.conf", Ingress.echoes([server], seen, fields: "add_header Set-Cookie session=new;"))
+        // The address that a test names is its client's.
+        try shop.write(
+            "site/shop-listen.conf", "listen unix:\(shop.socket);\nset_real_ip_from unix:;\nreal_ip_header X-Test;")
+        try shop.start()
+        func ask(_ path: String, _ cookie: String) throws -> HTTPAnswer {
+            try shop.ask(
+                "GET", path,
+                headers: [
+                    ("X-Test", "192.0.2.7"), ("Cookie", cookie), ("Authorization", "Basic eA=="),
+                    ("X-Forwarded-For", "10.0.0.1"), ("X-Real-IP", "10.0.0.1"), ("Forwarded", "for=10.0.0.1"),
+                ])
+        }
+        let account = try ask("/account", "session=one")
+        #expect(account.body == "session=one [Basic eA==] 192.0.2.7 192.0.2.7 []")
+        #expect(account["set-cookie"] == "session=new")
+        #expect(try ask("/account", "session=two").body.hasPrefix("session=two "))
+        let search = try ask("/search?q=lamp", "session=one")
+        #expect(search.body == " [] 192.0.2.7 192.0.2.7 []")
+        #expect(search["set-cookie"] == nil)
+    }
 }
