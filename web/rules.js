@@ -4,11 +4,12 @@
 /**
  * How long the page waits before it looks at the sale again: 45 s on average, so that a million open pages make 22,000
  * looks a second, which nginx answers from its cache. A paused sale is looked at twice as often, and who waits for a
- * turn looks three times in as long as a turn lasts: a higher rate lets turns come earlier than was said. The spread
- * keeps looks from coming together.
+ * turn looks three times in as long as a turn lasts, but no more often than every 7.5 to 15 s: a higher rate lets turns
+ * come earlier than was said. The spread keeps looks from coming together.
  */
-export function nextLookMs({ sale, place }, random = Math.random()) {
-    const turnMs = place && sale?.queue ? (sale.queue.turn_window_seconds * 1000) / 3 : Infinity;
+export function nextLookMs(page, random = Math.random()) {
+    const { sale } = page;
+    const turnMs = dependsOnQueue(page) ? Math.max((sale.queue.turn_window_seconds * 1000) / 3, 15_000) : Infinity;
     const mostMs = Math.min(sale?.state === 'paused' ? 30_000 : 60_000, turnMs);
     return mostMs * (0.5 + random / 2);
 }
@@ -22,11 +23,11 @@ const refusals = {
     'purchase-limit': 'limit',
     'insufficient-stock': 'insufficient',
     'turn-missed': 'missed',
+    // The page keeps places for each buyer and sale, so the tickets' key is another one since.
     'ticket-outdated': 'outdated',
-    // Another person has logged in since.
-    'ticket-forged': 'foreign',
-    'ticket-foreign': 'foreign',
-    'ticket-of-another': 'foreign',
+    'ticket-forged': 'outdated',
+    'ticket-foreign': 'outdated',
+    'ticket-of-another': 'outdated',
     // The sale has changed since the page looked.
     'sale-not-open': 'stale',
     'turn-not-yet': 'stale',
@@ -50,7 +51,8 @@ function reasonToRepeat({ status, problem }) {
  * second that a Retry-After asks for would keep a server down that has just come up.
  */
 export function judge({ status, problem, retryAfterSeconds, body, trace }, tries, random = Math.random()) {
-    if ((status === 200 || status === 201) && (body.status === 'secured' || body.ticket)) return { kind: 'done', body };
+    const isOurs = (body) => body.status === 'secured' || body.ticket || body.orders;
+    if ((status === 200 || status === 201) && isOurs(body)) return { kind: 'done', body, trace };
     const reason = reasonToRepeat({ status, problem });
     if (!reason) return { kind: 'refused', reason: refusals[problem] ?? 'trouble', body, trace };
     const grownMs = Math.min(500 * 2 ** tries, 16_000);
@@ -58,14 +60,30 @@ export function judge({ status, problem, retryAfterSeconds, body, trace }, tries
     return { kind: 'again', reason, afterMs: leastMs + random * Math.max(1000, grownMs) };
 }
 
+/** The receipts in the answers about a buyer's orders, how many were asked for, and why any is `missing`, or null. */
+export function judgeReceipts(answers) {
+    const texts = answers.map(({ body }) => body.receipt).filter(Boolean);
+    const because = (missing) => ({ texts, asked: answers.length, missing });
+    if (texts.length === answers.length) return because(null);
+    if (answers.some(({ status }) => status === 401)) return because('login');
+    // Without a key to sign them, the server has none.
+    return because(answers.every(({ status }) => status === 200) ? 'none' : 'failed');
+}
+
 /** Whether a refusal says nothing about the attempt itself: what was sent earlier may have won, so its key is kept. */
 export const leavesOpen = (reason) => reason === 'login' || reason === 'trouble';
+
+/** Whether a refusal ends a wish for another unit. Others lead to a view where it can be asked for again. */
+export const endsWish = (reason) => ['sold-out', 'ended', 'limit', 'unknown'].includes(reason);
 
 /** Whether a later look at the sale may show that a refusal holds no more. */
 export const mayPass = (reason) => ['sold-out', 'ended', 'insufficient', 'unreachable', 'unknown'].includes(reason);
 
-/** Whether an attempt that was found, after a reload, goes on by itself. An older one waits for the button. */
-export const goesOn = (attempt, now) => attempt !== null && now - attempt.at < 10 * 60_000;
+/**
+ * Whether an attempt that was found, after a reload, goes on by itself. An older one waits for the button. Both times
+ * are the device's own: the server's is not known yet. Its clock may have been set meanwhile, back too.
+ */
+export const goesOn = (attempt, deviceNow) => attempt !== null && Math.abs(deviceNow - attempt.at) < 10 * 60_000;
 
 /** The part of the queue's schedule that a position's turn is in. */
 const segmentOf = (position, schedule) => schedule.findLast(({ after }) => after < position);
@@ -107,14 +125,41 @@ function aheadOf(position, begins, queue, now) {
 export const isGone = (place, queue) =>
     isNewer(queue, place) && queue.admitted_through + queue.waiting < place.position;
 
-/** Whether the view depends on the queue, so that it has to be looked at. */
-export const dependsOnQueue = ({ sale, orders, buysAnother }) =>
-    sale.queue && sale.state !== 'sold_out' && sale.state !== 'ended' && (orders.length === 0 || buysAnother);
+const hasEnded = (sale, now) => sale.state === 'ended' || (sale.closes_at && Date.parse(sale.closes_at) <= now);
+
+/** Whether nobody gets anything any more, unless units come back. */
+export const isOver = (sale, now) => sale.state === 'sold_out' || hasEnded(sale, now);
+
+/** Whether somebody waits for a turn, so that the queue has to be looked at too. */
+export const dependsOnQueue = ({ sale, place, orders, buysAnother }) =>
+    Boolean(sale?.queue) && place !== null && place.state !== 'missed' && sale.state !== 'sold_out'
+    && sale.state !== 'ended' && (orders.length === 0 || buysAnother);
 
 /** How many units one person may still ask for. */
 export function mayStillBuy(sale, orders) {
     const bought = orders.reduce((sum, { quantity }) => sum + quantity, 0);
     return Math.max(0, Math.min(sale.max_per_buyer - bought, sale.remaining));
+}
+
+/** Whether a buyer who has an order can ask for another unit. */
+export const mayBuyAnother = (sale, orders, now) => !isOver(sale, now) && mayStillBuy(sale, orders) > 0;
+
+/** Whether a buyer who has an order sees something else: they want another unit, and it may be had or be theirs. */
+const seeksAnother = ({ sale, orders, buysAnother, openQuantity }, now) =>
+    buysAnother && (openQuantity || !sale || mayBuyAnother(sale, orders, now));
+
+/** Whether the server will take a login, as far as is known. */
+export const isValid = (login, now) => Boolean(login) && login.endsAt > now;
+
+/** The view of a buyer in the queue, or not yet in it. */
+function viewInQueue({ sale, queue, place }, now) {
+    if (!place) return { name: 'join' };
+    const turn = turnOfPlace(place, queue, now);
+    if (place.state === 'missed') return { name: 'missed' };
+    if (turn.begins === null) return { name: 'waiting', turn };
+    if (now < turn.begins) return { name: 'waiting', at: turn.begins, turn };
+    if (sale.state === 'paused') return { name: 'paused' };
+    return now < turn.ends ? { name: 'buy', at: turn.ends, turn } : { name: 'missed' };
 }
 
 /**
@@ -123,27 +168,23 @@ export function mayStillBuy(sale, orders) {
  * `page` is what sale.js knows.
  */
 export function view(page, now) {
-    const { sale, queue, place, login, orders, asking, refusal } = page;
+    const { sale, orders, asking, refusal } = page;
     if (asking) return { name: asking === 'join' ? 'joining' : 'asking' };
-    if (orders.length > 0 && !page.buysAnother) return { name: 'secured' };
-    if (refusal) return { name: refusal.reason };
+    if (orders.length > 0 && !seeksAnother(page, now)) return { name: 'secured' };
+    const inQueue = sale?.queue ? viewInQueue(page, now) : null;
+    // Whoever has to log in still sees the turn of a place that is kept.
+    if (refusal) return { name: refusal.reason, turn: inQueue?.turn };
     if (!sale) return { name: 'loading' };
-    if (sale.state === 'ended' || (sale.closes_at && Date.parse(sale.closes_at) <= now)) return { name: 'ended' };
+    const isOut = !isValid(page.login, now);
+    const login = { name: 'login', turn: inQueue?.turn };
+    if (isOut && page.openQuantity) return login;
+    if (hasEnded(sale, now)) return { name: 'ended' };
     if (sale.state === 'sold_out') return { name: 'sold-out' };
 
     const opens = sale.opens_at ? Date.parse(sale.opens_at) : 0;
-    const scheduled = { name: 'scheduled', at: opens };
-    if (!login || login.endsAt <= now) return now < opens ? scheduled : { name: 'login' };
-    if (sale.queue) {
-        if (!place) return { name: 'join' };
-        const turn = turnOfPlace(place, queue, now);
-        if (place.state === 'missed') return { name: 'missed' };
-        if (turn.begins === null) return { name: 'waiting', turn };
-        if (now < turn.begins) return { name: 'waiting', at: turn.begins, turn };
-        if (sale.state === 'paused') return { name: 'paused' };
-        return now < turn.ends ? { name: 'buy', at: turn.ends, turn } : { name: 'missed' };
-    }
-    if (now < opens) return scheduled;
+    if (isOut && (inQueue || now >= opens)) return login;
+    if (inQueue) return inQueue;
+    if (now < opens) return { name: 'scheduled', at: opens };
     return { name: sale.state === 'paused' ? 'paused' : 'buy' };
 }
 

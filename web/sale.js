@@ -2,7 +2,7 @@
 import { Kept, takeLogin } from './kept.js';
 import * as rules from './rules.js';
 import { ask, newKey, ServerClock } from './server.js';
-import { show, showSales } from './show.js';
+import { focusReceipts, show, showSales } from './show.js';
 
 /** How old an answer about the sale may be: nginx keeps it for a second, and the API for a tenth. */
 const cachedMs = 1100;
@@ -13,18 +13,21 @@ const clock = new ServerClock();
 const saleName = new URLSearchParams(location.search).get('sale');
 const path = `/v1/sales/${encodeURIComponent(saleName)}`;
 const login = takeLogin();
-const kept = new Kept(saleName, login?.buyer);
+const kept = new Kept(saleName ?? '', login?.buyer);
 
 /**
  * What is known: the last pages of the sale and of its queue; the buyer's login, place and orders; and the receipts,
  * once they have been asked for. `asking` is the attempt under way, `buy` or `join`, and `reason` why it is being
- * repeated; `refusal` is why the last one was refused. `settled` is the quantity of an attempt that may have won.
+ * repeated; `refusal` is why the last one was refused, and `notice` what is said of it beside the next view.
+ * `openQuantity` is the quantity of an attempt that may have won. `buysAnother` says that who has an order wants more.
+ * `failures` counts the looks that have failed since the last one that did not.
  */
 const page = {
     path, sale: null, queue: null, login, place: kept.place, orders: kept.orders, receipts: null,
-    buysAnother: false, asking: null, reason: null, refusal: null, settled: kept.attempt?.quantity,
+    asking: null, reason: null, refusal: null, notice: null, failures: 0, openQuantity: kept.attempt?.quantity,
+    buysAnother: kept.attempt !== null && kept.orders.length > 0,
 };
-let lookTimer, drawTimer, lookedAt = 0, failures = 0;
+let lookTimer, drawTimer, lookedAt = 0;
 
 /** Waits; if there is no network, only until there is one again. */
 const pause = (ms) => new Promise((wake) => {
@@ -37,91 +40,122 @@ const pause = (ms) => new Promise((wake) => {
 /** Looks at the sale, and again after a while, for as long as somebody looks at the page. */
 async function look() {
     clearTimeout(lookTimer);
-    lookedAt = Date.now();
-    const began = performance.now();
-    const answer = await ask(clock, path);
-    failures = answer.status === 200 || answer.status === 404 ? 0 : failures + 1;
-    const { sale, refusal } = page;
-    if (answer.status === 200) {
-        if (!sale || Date.parse(answer.body.server_time) >= Date.parse(sale.server_time)) page.sale = answer.body;
-        if (refusal && rules.mayPass(refusal.reason) && began > refusal.at + cachedMs) page.refusal = null;
-        if (rules.dependsOnQueue(page)) await lookAtQueue();
-    } else if (!sale) {
-        page.refusal = { reason: answer.status === 404 ? 'unknown' : 'unreachable', at: -Infinity };
+    lookedAt = performance.now();
+    try {
+        await lookAtPage();
+    } finally {
+        const failedMs = Math.min(retryMs * 2 ** page.failures, 60_000) * (0.5 + Math.random() / 2);
+        clearTimeout(lookTimer);
+        lookTimer = setTimeout(() => document.hidden || look(), page.failures > 0 ? failedMs : rules.nextLookMs(page));
     }
     draw();
-    const failedMs = Math.min(retryMs * 2 ** failures, 60_000) * (0.5 + Math.random() / 2);
-    clearTimeout(lookTimer);
-    lookTimer = setTimeout(() => document.hidden || look(), failures > 0 ? failedMs : rules.nextLookMs(page));
+}
+
+async function lookAtPage() {
+    const began = performance.now();
+    const answer = await ask(clock, path, { tries: page.failures });
+    page.failures = answer.status === 200 || answer.status === 404 ? 0 : page.failures + 1;
+    const { refusal } = page;
+    if (answer.status === 200) {
+        if (refusal && rules.mayPass(refusal.reason) && began > refusal.at + cachedMs) page.refusal = null;
+        await learnSale(answer.body);
+    } else if (!page.sale) {
+        page.refusal = { reason: answer.status === 404 ? 'unknown' : 'unreachable', at: -Infinity };
+    }
+}
+
+async function learnSale(sale) {
+    if (!page.sale || Date.parse(sale.server_time) >= Date.parse(page.sale.server_time)) page.sale = sale;
+    if (rules.isOver(page.sale, clock.now)) settle();
+    if (rules.dependsOnQueue(page)) await lookAtQueue();
+}
+
+/** Nobody presses any more: an old attempt that is still open is asked for, and a wish for another unit ends. */
+function settle() {
+    if (page.asking || page.refusal) return;
+    if (!page.openQuantity) page.buysAnother = false;
+    else if (rules.isValid(page.login, clock.now)) buy();
 }
 
 /** Everybody who waits looks at the queue's public page, which is cached; whose turn it is asks for their own place. */
 async function lookAtQueue() {
-    const { place } = page;
-    const begins = place && rules.turnOfPlace(place, page.queue, clock.now).begins;
+    const { begins } = rules.turnOfPlace(page.place, page.queue, clock.now);
     if (begins !== null && begins <= clock.now) return lookAtPlace();
     const answer = await ask(clock, `${path}/queue`);
     if (answer.status !== 200) return;
     page.queue = answer.body;
-    if (place && rules.isGone(place, page.queue)) await lookAtPlace();
+    if (page.place && rules.isGone(page.place, page.queue)) await lookAtPlace();
 }
 
 async function lookAtPlace() {
     const { place } = page;
-    const answer = await ask(clock, `${path}/queue`, { ticket: place.ticket });
+    const { ticket } = place;
+    const answer = await ask(clock, `${path}/queue`, { ticket });
+    if (!isCurrent(ticket)) return;
     if (answer.status === 200) return keepPlace({ ...place, ...answer.body });
     const result = rules.judge(answer, 0);
-    if (result.reason === 'outdated' || result.reason === 'foreign') refuse(result);
+    if (result.reason === 'outdated') refuse({ ...result, ticket });
 }
+
+/** Whether a ticket is that of the place, still: an answer about an earlier place says nothing about this one. */
+const isCurrent = (ticket) => page.place !== null && page.place.ticket === ticket;
 
 function keepPlace(place) {
     page.place = kept.place = place;
 }
 
+/** Whether anything may be asked for: one thing at a time, with a login. */
+const mayAsk = () => !page.asking && page.login !== null;
+
 /** Repeats a request until it is answered with yes or no. */
 async function untilAnswered(what, send) {
-    Object.assign(page, { asking: what, refusal: null, reason: null });
-    for (let tries = 0; ; tries++) {
-        draw();
-        const result = rules.judge(await send(tries), tries);
-        if (result.kind !== 'again') {
-            page.asking = null;
-            return result;
+    Object.assign(page, { asking: what, refusal: null, reason: null, notice: null });
+    try {
+        for (let tries = 0; ; tries++) {
+            draw();
+            const result = rules.judge(await send(tries), tries);
+            if (result.kind !== 'again') return result;
+            page.reason = result.reason;
+            draw();
+            await pause(result.afterMs);
         }
-        page.reason = result.reason;
-        draw();
-        await pause(result.afterMs);
+    } finally {
+        page.asking = null;
     }
 }
 
 /** Buys, or goes on with the attempt that is under way, maybe from another tab. */
 async function buy(quantity) {
-    if (page.asking) return;
-    const attempt = (kept.attempt ??= { key: newKey(), quantity, at: clock.now });
-    page.settled = attempt.quantity;
-    const result = await untilAnswered('buy', (tries) =>
-        ask(clock, `${path}/purchases`, {
-            method: 'POST', token: page.login.token, ticket: page.place?.ticket, key: attempt.key,
+    if (!mayAsk()) return;
+    const attempt = (kept.attempt ??= { key: newKey(), quantity, at: Date.now() });
+    Object.assign(page, { openQuantity: attempt.quantity, buysAnother: page.orders.length > 0 });
+    let ticket;
+    const result = await untilAnswered('buy', (tries) => {
+        ticket = page.place?.ticket;
+        return ask(clock, `${path}/purchases`, {
+            method: 'POST', token: page.login.token, ticket, key: attempt.key,
             quantity: attempt.quantity > 1 ? attempt.quantity : undefined, tries,
-        }));
-    page.buysAnother = false;
+        });
+    });
     if (result.kind === 'done') kept.add(result.body);
     if (result.kind === 'done' || !rules.leavesOpen(result.reason)) {
         // Another tab may have begun another one.
         if (kept.attempt?.key === attempt.key) kept.attempt = null;
-        page.settled = kept.attempt?.quantity;
+        page.openQuantity = kept.attempt?.quantity;
     }
-    if (result.kind === 'refused') return refuse(result);
-    Object.assign(page, { orders: kept.orders, receipts: null });
+    if (result.kind === 'refused') return refuse({ ...result, ticket });
+    Object.assign(page, { orders: kept.orders, receipts: null, buysAnother: false });
     draw();
 }
 
-async function join() {
-    if (page.asking) return;
+/** Asks for a place, maybe instead of one that was `lost`. */
+async function join(lost) {
+    if (!mayAsk()) return;
     const result = await untilAnswered('join', (tries) =>
         ask(clock, `${path}/queue`, { method: 'POST', token: page.login.token, tries }));
     if (result.kind !== 'done') return refuse(result);
     keepPlace(result.body);
+    if (lost && lost.position !== page.place.position) page.notice = 'new-place';
     draw();
     look();
 }
@@ -129,40 +163,55 @@ async function join() {
 /** What a refusal leads to, besides its view. */
 const consequences = {
     login: () => { page.login = null; },
-    foreign: () => { keepPlace(null); },
-    missed: () => { keepPlace({ ...page.place, state: 'missed' }); },
-    insufficient: ({ remaining }) => { page.sale = { ...page.sale, remaining }; },
-    // Joining again gives the same position, if it has survived, or the next one.
-    outdated: () => join(),
+    missed: ({ ticket }) => { if (isCurrent(ticket)) keepPlace({ ...page.place, state: 'missed' }); },
+    insufficient: ({ body: { remaining } }) => { page.sale &&= { ...page.sale, remaining }; },
+    // Joining again gives the same position, if it has survived, or the next one. Until then the old one is kept for a
+    // reload, but no longer shown.
+    outdated: ({ ticket }) => {
+        const { place } = page;
+        if (page.asking || !isCurrent(ticket)) return;
+        page.place = null;
+        join(place);
+    },
     limit: () => learnOrders(),
-    stale: ({ opens_at }) => {
-        if (opens_at) page.sale = { ...page.sale, opens_at };
+    stale: ({ body: { opens_at } }) => {
+        if (opens_at) page.sale &&= { ...page.sale, opens_at };
         look();
     },
 };
 /** Refusals that have a view of their own. */
 const views = ['login', 'unknown', 'sold-out', 'ended', 'insufficient', 'trouble'];
 
-function refuse({ reason, body, trace }) {
+function refuse(result) {
+    const { reason, trace } = result;
     if (views.includes(reason)) page.refusal = { reason, trace, at: performance.now() };
-    consequences[reason]?.(body);
+    // While the attempt is open, nobody knows.
+    if (page.buysAnother && !page.openQuantity && rules.endsWish(reason)) {
+        Object.assign(page, { buysAnother: false, notice: 'no-other' });
+    }
+    consequences[reason]?.(result);
     draw();
 }
 
 /** Gets the buyer's orders: some were won on another device. */
 async function learnOrders() {
-    const { status, body, trace } = await ask(clock, `${path}/purchases`, { token: page.login.token });
+    const { notice } = page;
+    const { kind, reason = 'trouble', body, trace } = await untilAnswered('buy', (tries) =>
+        ask(clock, `${path}/purchases`, { token: page.login.token, tries }));
     for (const order of body.orders ?? []) kept.add(order);
-    page.orders = kept.orders;
-    if (status !== 200 || page.orders.length === 0) return refuse({ reason: 'trouble', trace });
+    Object.assign(page, { orders: kept.orders, notice });
+    if (kind === 'refused' || page.orders.length === 0) return refuse({ reason, body, trace });
     draw();
 }
 
 async function showReceipts() {
+    page.receipts = null;
+    draw();
     const answers = await Promise.all(
         page.orders.map(({ order }) => ask(clock, `${path}/orders/${order}`, { token: page.login?.token })));
-    page.receipts = answers.map(({ body }) => body.receipt).filter(Boolean);
+    page.receipts = rules.judgeReceipts(answers);
     draw();
+    if (!page.receipts.missing) focusReceipts();
 }
 
 /** Shows the view of this moment, and comes back when it changes by itself. */
@@ -180,9 +229,10 @@ function draw() {
 
 const actions = {
     buy: (form) => buy(Number(form.quantity.value) || 1),
-    join,
+    join: () => join(),
     receipt: showReceipts,
-    another: () => { page.buysAnother = true; },
+    another: () => { Object.assign(page, { buysAnother: true, notice: null }); },
+    back: () => { Object.assign(page, { buysAnother: false, refusal: null }); },
     dismiss: () => { page.refusal = null; },
     resume: () => {
         page.refusal = null;
@@ -196,15 +246,18 @@ for (const form of document.querySelectorAll('form[data-action]')) {
         draw();
     });
 }
-// Whoever comes back has missed looks.
-document.addEventListener('visibilitychange', () => {
+
+/** Whoever comes back, or has a network again, has missed looks. */
+function wake() {
     if (document.hidden || !saleName) return;
     draw();
-    if (Date.now() - lookedAt > 1000) look();
-});
+    if (performance.now() - lookedAt > 1000) look();
+}
+document.addEventListener('visibilitychange', wake);
+addEventListener('online', wake);
 // Another tab has bought, or joined.
 addEventListener('storage', () => {
-    Object.assign(page, { orders: kept.orders, place: kept.place, settled: kept.attempt?.quantity });
+    Object.assign(page, { orders: kept.orders, place: kept.place, openQuantity: kept.attempt?.quantity });
     draw();
 });
 // The shop's link, opened in a tab that has the page already, changes the fragment alone.
@@ -222,7 +275,7 @@ async function list(tries = 0) {
 if (saleName) {
     draw();
     look();
-    if (page.login && rules.goesOn(kept.attempt, clock.now)) buy();
+    if (rules.goesOn(kept.attempt, Date.now())) buy();
 } else {
     list();
 }

@@ -50,9 +50,12 @@ export async function ask(clock, path, { method = 'GET', token, ticket, key, qua
     if (ticket) headers['Sale-Ticket'] = ticket;
     if (key) headers['Idempotency-Key'] = key;
     if (quantity) headers['Content-Type'] = 'application/json';
+    // AbortSignal.timeout() is newer than some of the browsers that the page is for.
+    const end = new AbortController();
+    const timer = setTimeout(() => end.abort(), timeoutMs(tries));
     try {
         const answer = await fetch(path, {
-            method, headers, cache: 'no-store', signal: AbortSignal.timeout?.(timeoutMs(tries)),
+            method, headers, cache: 'no-store', signal: end.signal,
             body: quantity && JSON.stringify({ quantity }),
         });
         const retryAfterSeconds = Number(answer.headers.get('Retry-After')) || 0;
@@ -64,6 +67,8 @@ export async function ask(clock, path, { method = 'GET', token, ticket, key, qua
         return { status: answer.status, body, problem: body.type?.replace('/problems/', ''), retryAfterSeconds, trace };
     } catch {
         return { status: 0, body: {}, retryAfterSeconds: 0, trace: '' };
+    } finally {
+        clearTimeout(timer);
     }
 }
 

@@ -1,8 +1,10 @@
 // Shows a view: its section of index.html, and what is known in the fields there.
-import { countdown, mayStillBuy } from './rules.js';
+import { countdown, isValid, mayBuyAnother, mayStillBuy } from './rules.js';
 
 const all = (selector) => document.querySelectorAll(selector);
 const root = document.documentElement;
+const main = document.querySelector('main');
+const warning = document.querySelector('[data-with="failing"]');
 const sections = [...all('[data-view]')];
 const quantity = document.querySelector('select[name="quantity"]');
 const orderLine = document.querySelector('#order').content;
@@ -49,23 +51,32 @@ function showWith(holds) {
     for (const element of all('[data-with]')) element.hidden = !holds[element.dataset.with];
 }
 
-/** Offers 1 to `most` units; only `settled`, if an attempt for so many may have won already. */
-function offer(most, settled) {
-    const wanted = settled ? [settled] : Array.from({ length: most }, (_, index) => index + 1);
+/** Offers 1 to `most` units; only `openQuantity`, if an attempt for so many may have won already. */
+function offer(most, openQuantity) {
+    const wanted = openQuantity ? [openQuantity] : Array.from({ length: most }, (_, index) => index + 1);
     if (wanted.length === quantity.options.length && String(wanted[0]) === quantity.options[0]?.value) return;
+    const chosen = Number(quantity.value);
     quantity.replaceChildren(...wanted.map((units) => new Option(number(units), units)));
+    if (wanted.includes(chosen)) quantity.value = chosen;
 }
 
 /** What holds of the elements that are shown only with something. */
-function conditions({ turn }, { sale, login, orders, receipts, reason, refusal }, most) {
-    const needed = turn?.begins ?? (sale?.opens_at ? Date.parse(sale.opens_at) : 0);
+function conditions({ name, turn }, page, most, now) {
+    const { sale, login, orders, receipts, asking, reason, refusal, notice } = page;
+    const opens = sale?.opens_at ? Date.parse(sale.opens_at) : 0;
+    const isIn = isValid(login, now);
+    const areSeen = receipts?.asked === orders.length && (!receipts.missing || receipts.missing === 'none');
+    const mayAct = !asking && name !== 'secured';
     return {
-        'sale': sale, 'queue': sale?.queue, 'opens': sale?.opens_at, 'login': root.dataset.login,
-        'buyer': login, 'login-ends': login && login.endsAt <= needed,
-        'quantity': most > 1, 'another': most > 0 && login, 'no-other': refusal && orders.length > 0,
+        'sale': sale, 'queue': sale?.queue, 'opens': opens > now, 'buyer': login, 'back': orders.length > 0 && mayAct,
+        'failing': page.failures > 1 && sale && mayAct,
+        'logged-in': isIn, 'logged-out': !isIn, 'login-ends': isIn && login.endsAt <= (turn?.begins ?? opens),
+        'login-link': root.dataset.login, 'place': turn, 'quantity': most > 1,
+        'another': sale && isIn && !refusal && mayBuyAnother(sale, orders, now),
         'turn': turn && turn.begins !== null, 'no-turn': turn && turn.begins === null,
-        'receipt': receipts?.length, 'receipt-unseen': !receipts?.length, 'receipt-failed': receipts?.length === 0,
-        [reason]: true,
+        'receipt': receipts?.texts.length, 'receipt-unseen': !areSeen,
+        'trace': refusal?.trace,
+        [`again-${reason}`]: true, [`notice-${notice}`]: true, [`receipt-${receipts?.missing}`]: true,
     };
 }
 
@@ -75,6 +86,7 @@ function fields({ at, turn }, { path, sale, place, login, orders, receipts, refu
         fill('title', sale.title);
         fill('stock', number(sale.stock));
         fill('remaining', number(sale.remaining));
+        fillTime('seen', Date.parse(sale.server_time));
         if (sale.opens_at) fillTime('opens', Date.parse(sale.opens_at));
     }
     if (turn) {
@@ -86,7 +98,7 @@ function fields({ at, turn }, { path, sale, place, login, orders, receipts, refu
     if (at) fill('countdown', countdown(at - now));
     fill('buyer', login?.buyer ?? '');
     fill('trace', refusal?.trace ?? '');
-    fill('receipt', receipts?.join('\n') ?? '');
+    fill('receipt', receipts?.texts.join('\n') ?? '');
     fillOrders(orders);
     link('ledger', `${path}/ledger`);
     link('queue', `${path}/queue`);
@@ -97,23 +109,27 @@ function fields({ at, turn }, { path, sale, place, login, orders, receipts, refu
 export function show(view, page, now) {
     const before = sections.find((section) => !section.hidden);
     const section = sections.find((section) => section.dataset.view === view.name);
-    const hadFocus = before.contains(document.activeElement);
+    const focused = document.activeElement;
+    const hadFocus = main.contains(focused);
     for (const other of sections) other.hidden = other !== section;
     const most = page.sale ? mayStillBuy(page.sale, page.orders) : 0;
-    showWith(conditions(view, page, most));
+    showWith(conditions(view, page, most, now));
     fields(view, page, now);
-    offer(most, page.settled);
+    offer(most, page.openQuantity);
 
     const headline = section.querySelector('h2');
     const title = page.sale ? `${headline.innerText} – ${page.sale.title}` : headline.innerText;
     if (document.title !== title) document.title = title;
-    const reason = section.querySelector('[data-reason]:not([hidden])');
-    fill('news', reason?.textContent ?? headline.dataset.news ?? headline.innerText);
-    if (before === section) return false;
+    const reasons = [...section.querySelectorAll('[data-reason]:not([hidden])')];
+    const news = [...(reasons.length > 0 ? reasons : [headline]), ...(warning.hidden ? [] : [warning])];
+    fill('news', news.map((each) => each.dataset.news ?? each.innerText).join(' '));
     // The button that had it is gone.
-    if (hadFocus) headline.focus();
-    return true;
+    if (hadFocus && focused.getClientRects().length === 0) headline.focus();
+    return before !== section;
 }
+
+/** Moves the focus to the receipts, which are read then: the button that had it is gone. */
+export const focusReceipts = () => document.querySelector('[data-field="receipt"]').focus();
 
 /** Shows the list of all sales. */
 export function showSales(sales) {

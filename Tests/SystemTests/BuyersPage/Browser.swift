@@ -67,6 +67,12 @@ final class Browser {
         return try command("POST", "\(session)/execute/sync", body) as? String ?? ""
     }
 
+    /// Runs a script on every page that is opened from now on, before the page's own.
+    func runFirst(_ script: String) throws {
+        let body: [String: Any] = ["cmd": "Page.addScriptToEvaluateOnNewDocument", "params": ["source": script]]
+        _ = try command("POST", "\(session)/goog/cdp/execute", body)
+    }
+
     /// Presses what a CSS selector finds, as a finger would: it must be visible, and nothing may cover it.
     func press(_ selector: String) throws {
         let found = try command("POST", "\(session)/element", ["using": "css selector", "value": selector])

@@ -62,9 +62,24 @@ import Testing
             }
         }
 
+        /// In the view, or below it.
         func isVisible(_ selector: String) throws -> Bool {
-            let found = "document.querySelector('section:not([hidden]) \(selector)')"
+            let found = "document.querySelector('section:not([hidden]) \(selector), main > \(selector)')"
             return try browser.value("\(found)?.checkVisibility()") == "true"
+        }
+
+        /// What is read aloud.
+        func news() throws -> String { try browser.value("document.querySelector('[data-field=news]').textContent") }
+
+        /// What has the focus: its field, or the name of its element.
+        func focus() throws -> String {
+            try browser.value("document.activeElement.dataset.field ?? document.activeElement.localName")
+        }
+
+        /// How often the page has looked at the sale.
+        func looks() throws -> Int {
+            let url = "http://\(origin)/v1/sales/demo"
+            return Int(try browser.value("performance.getEntriesByName('\(url)').length")) ?? 0
         }
 
         /// What a field of the view says; "" if the view has no such field.
@@ -74,8 +89,29 @@ import Testing
         }
 
         func press(_ action: String) throws {
-            try browser.press("section:not([hidden]) form[data-action=\(action)] button")
+            let form = "form[data-action=\(action)]"
+            try browser.press("section:not([hidden]) \(form) button, main > \(form) button")
         }
+
+        /// Answers purchases on the page itself, one after the other, as the API could: with a status and a problem.
+        func answer(_ answers: (status: Int, problem: String)...) throws {
+            let list = answers.map { "[\($0.status), '\($0.problem)']" }.joined(separator: ", ")
+            _ = try browser.value(
+                """
+                (() => {
+                    const answers = [\(list)], fetch = window.fetch;
+                    window.fetch = (path, options) => {
+                        if (options?.method !== 'POST' || answers.length === 0) return fetch(path, options);
+                        const [status, problem] = answers.shift();
+                        const headers = { 'Content-Type': 'application/problem+json', 'Retry-After': '1' };
+                        const body = JSON.stringify({ type: `/problems/${problem}` });
+                        return Promise.resolve(new Response(body, { status, headers }));
+                    };
+                })()
+                """)
+        }
+
+        func forged(_ token: String) -> String { String(token.dropLast(4)) + "AAAA" }
 
         func salectl(_ arguments: String...) throws {
             let result = try system.salectl(arguments)
@@ -90,18 +126,32 @@ import Testing
         #expect(try scene.shows("scheduled"))
         #expect(try scene.text("countdown").hasPrefix("1:"))
         #expect(try scene.browser.value("document.querySelector('h1').textContent") == "A <b>lamp</b>")
+        #expect(try scene.news() == "The sale has not opened yet")
+        #expect(try scene.isVisible("[data-with=logged-in]"))
         #expect(try scene.isVisible("[data-with=login-ends]"), "the login ends after an hour")
         try scene.salectl("set", "demo", "--opens-at", "+3s")
         #expect(try scene.showsAfterALook("buy"))
+        #expect(try scene.news() == "On sale now")
+        #expect(try scene.text("seen") != "")
         try scene.press("buy")
         #expect(try scene.shows("secured"))
+        #expect(try scene.news() == "Secured: it is yours")
         #expect(try scene.text("orders").hasPrefix("Order demo-1: number 1, "))
         #expect(scene.system.drained(SaleID("demo")!))
         #expect(try scene.system.query("SELECT buyer, position, quantity FROM orders") == ["me1|1|1"])
 
         try scene.press("receipt")
         #expect(try eventually { try scene.text("receipt").split(separator: ".").count == 3 })
+        #expect(try scene.focus() == "receipt")
+        #expect(try scene.isVisible("[data-with=receipt-unseen]") == false)
         #expect(try scene.browser.complaints() == [])
+
+        // The same buyer, with a login that the server does not take.
+        try scene.open(token: scene.forged(scene.system.tokens("me", 1)[0]))
+        #expect(try eventually { try scene.shows("secured") && !scene.isVisible("[data-with=receipt]") })
+        try scene.press("receipt")
+        #expect(try eventually { try scene.isVisible("[data-with=receipt-login]") })
+        #expect(try scene.news().hasPrefix("The receipt is for you alone."))
     }
 
     @Test func `keeps the token out of the address`() throws {
@@ -141,7 +191,8 @@ import Testing
         #expect(try scene.shows("buy"))
         try scene.salectl("pause", "demo")
         try scene.press("buy")
-        #expect(try eventually { try scene.isVisible("[data-with=paused]") })
+        #expect(try eventually { try scene.isVisible("[data-with=again-paused]") })
+        #expect(try scene.news() == "The sale is paused. Your request is sent again when it goes on.")
         try scene.salectl("resume", "demo")
         #expect(try scene.shows("secured"))
     }
@@ -154,6 +205,7 @@ import Testing
         #expect(try scene.buy(as: "other") == 201)
         try scene.press("buy")
         #expect(try scene.shows("sold-out"))
+        #expect(try scene.news() == "Sold out")
         try scene.salectl("restock", "demo", "2")
         #expect(try eventually { try scene.buy(as: "third") == 201 })
         #expect(try scene.showsAfterALook("buy"))
@@ -175,8 +227,157 @@ import Testing
         try scene.press("buy")
         #expect(try eventually { try scene.text("orders").contains("Order demo-2") })
         #expect(try scene.isVisible("[data-with=another]") == false)
+        #expect(try scene.isVisible("[data-with=notice-no-other]") == false)
         #expect(scene.system.drained(SaleID("demo")!))
         #expect(try scene.system.query("SELECT position, quantity FROM orders") == ["1|2", "2|1"])
+
+        try scene.press("receipt")
+        #expect(try eventually { try scene.news() == "This sale gives no receipts." })
+    }
+
+    @Test func `shows a winner's order again, and says what has become of the wish for another unit`() throws {
+        let scene = try Scene()
+        try scene.salectl("create", "demo", "--title", "Lamps", "--stock", "3", "--max-per-buyer", "3")
+        try scene.open()
+        #expect(try scene.shows("buy"))
+        try scene.press("buy")
+        #expect(try scene.shows("secured"))
+        try scene.press("another")
+        #expect(try scene.shows("buy"))
+        try scene.press("back")
+        #expect(try scene.shows("secured"))
+        #expect(try scene.focus() == "h2")
+        #expect(try scene.isVisible("[data-with=notice-no-other]") == false, "nothing was asked for")
+
+        try scene.press("another")
+        #expect(try scene.shows("buy"))
+        #expect(try scene.buy(as: "other") == 201)
+        #expect(try scene.buy(as: "third") == 201)
+        try scene.press("buy")
+        #expect(try scene.shows("secured"))
+        #expect(try scene.isVisible("[data-with=notice-no-other]"))
+        #expect(try scene.news() == "You did not get another unit.")
+        #expect(try scene.isVisible("[data-with=another]") == false)
+
+        try scene.salectl("restock", "demo", "1")
+        #expect(try eventually { try scene.showsAfterALook("secured") && scene.isVisible("[data-with=another]") })
+        try scene.press("another")
+        #expect(try scene.shows("buy"))
+        #expect(try eventually { try scene.buy(as: "fourth") == 201 })
+        #expect(try scene.showsAfterALook("secured"))
+        #expect(try scene.news() == "Secured: it is yours")
+        #expect(try scene.isVisible("[data-with=another]") == false)
+    }
+
+    @Test func `says nothing of another unit while it may have been won, or if none was asked for`() throws {
+        let scene = try Scene()
+        try scene.salectl("create", "demo", "--title", "Lamps", "--stock", "9", "--max-per-buyer", "3")
+        try scene.open()
+        #expect(try scene.shows("buy"))
+        try scene.press("buy")
+        #expect(try scene.shows("secured"))
+        try scene.press("another")
+        #expect(try scene.shows("buy"))
+        try scene.answer((202, "none"), (400, "malformed-body"), (401, "unauthorized"))
+        try scene.press("buy")
+        #expect(try scene.shows("trouble"))
+        #expect(try scene.isVisible("[data-with=trace]") == false, "the answer has no number")
+        try scene.press("resume")
+        #expect(try scene.shows("login"))
+        #expect(try scene.news() == "Please log in")
+        try scene.press("back")
+        #expect(try scene.shows("secured"))
+        #expect(try scene.isVisible("[data-with=notice-no-other]") == false)
+
+        // With the login, it goes on.
+        try scene.browser.reload()
+        #expect(try eventually { try scene.text("orders").contains("Order demo-2") })
+
+        scene.system.apis[0].signal(SIGSTOP)
+        defer { scene.system.apis[0].signal(SIGCONT) }
+        // A reload finds no page in nginx' memory then.
+        let look = "fetch('/v1/sales/demo').then(({ status }) => status)"
+        #expect(try eventually { try scene.browser.value(look) == "503" })
+        try scene.browser.reload()
+        #expect(try scene.browser.value(look) == "503")
+        #expect(try scene.shows("secured"))
+        #expect(try scene.news() == "Secured: it is yours")
+    }
+
+    @Test func `keeps the quantity that was chosen, as long as so many are left`() throws {
+        let scene = try Scene()
+        try scene.salectl("create", "demo", "--title", "Lamps", "--stock", "4", "--max-per-buyer", "4")
+        try scene.open()
+        #expect(try scene.shows("buy"))
+        let select = "document.querySelector('select')"
+        _ = try scene.browser.value("\(select).value = 3")
+        #expect(try scene.buy(as: "other") == 201)
+        #expect(
+            try eventually { try scene.showsAfterALook("buy") && scene.browser.value("\(select).length") == "3" })
+        #expect(try scene.browser.value("\(select).value") == "3")
+        #expect(try scene.buy(as: "third") == 201)
+        try scene.press("buy")
+        #expect(try scene.shows("insufficient"))
+        #expect(try scene.text("remaining") == "2")
+        try scene.press("dismiss")
+        #expect(try scene.shows("buy"))
+    }
+
+    @Test func `goes on after a purchase that is answered before the first look at the sale`() throws {
+        let scene = try Scene()
+        try scene.salectl("create", "demo", "--title", "Lamps", "--stock", "2", "--max-per-buyer", "2")
+        #expect(try scene.buy(as: "other") == 201)
+        // An attempt for two is under way, and no look is answered until `look()`.
+        try scene.browser.runFirst(
+            """
+            localStorage['sale/demo/me1'] = JSON.stringify({ attempt: { key: 'k', quantity: 2, at: Date.now() } });
+            const fetch = window.fetch, mayLook = new Promise((begin) => { window.look = begin; });
+            window.fetch = async (path, options) => {
+                if (options?.method !== 'POST') await mayLook;
+                return fetch(path, options);
+            };
+            """)
+        try scene.open()
+        #expect(try scene.shows("insufficient"))
+        _ = try scene.browser.value("window.look()")
+        #expect(try eventually { try scene.text("stock") == "2" })
+        try scene.press("dismiss")
+        #expect(try scene.shows("buy"))
+    }
+
+    @Test func `can be pressed again after an error of its own`() throws {
+        let scene = try Scene()
+        try scene.salectl("create", "demo", "--title", "A lamp", "--stock", "3")
+        try scene.open()
+        #expect(try scene.shows("buy"))
+        _ = try scene.browser.value(
+            "Object.defineProperty(document, 'title', { configurable: true, get() { throw new Error('ours'); } })")
+        try scene.press("buy")
+        _ = try scene.browser.value("delete document.title")
+        #expect(try scene.showsAfterALook("buy"))
+        try scene.press("buy")
+        #expect(try scene.shows("secured"))
+        #expect(scene.system.drained(SaleID("demo")!))
+        #expect(try scene.system.query("SELECT count(*) FROM orders") == ["1"])
+    }
+
+    @Test func `says that the sale does not answer, and looks at once when the network is back`() throws {
+        let scene = try Scene()
+        try scene.salectl("create", "demo", "--title", "A lamp", "--stock", "3")
+        try scene.open()
+        #expect(try scene.shows("buy"))
+        let before = try scene.looks()
+        #expect(
+            try eventually {
+                _ = try scene.browser.value("dispatchEvent(new Event('online'))")
+                return try scene.looks() > before
+            })
+        scene.system.apis[0].signal(SIGSTOP)
+        #expect(try eventually { try scene.showsAfterALook("buy") && scene.isVisible("[data-with=failing]") })
+        #expect(try scene.news().hasPrefix("On sale now There is no answer any more"))
+        scene.system.apis[0].signal(SIGCONT)
+        #expect(try eventually { try scene.showsAfterALook("buy") && !scene.isVisible("[data-with=failing]") })
+        #expect(try scene.news() == "On sale now")
     }
 
     @Test func `shows what was bought on another device`() throws {
@@ -185,7 +386,33 @@ import Testing
         #expect(try scene.buy(as: "me") == 201)
         try scene.open()
         #expect(try scene.shows("buy"))
+        // The first question for the orders gets no answer.
+        _ = try scene.browser.value(
+            """
+            (() => {
+                const fetch = window.fetch;
+                window.fetch = (path, options) => {
+                    if (options?.method === 'POST' || !path.endsWith('/purchases')) return fetch(path, options);
+                    window.fetch = fetch;
+                    return Promise.reject(new TypeError());
+                };
+            })()
+            """)
         try scene.press("buy")
+        #expect(try scene.shows("secured"))
+        #expect(try scene.text("orders").hasPrefix("Order demo-1: number 1, "))
+    }
+
+    @Test func `asks what has become of an old purchase when the sale is over`() throws {
+        let scene = try Scene()
+        try scene.salectl("create", "demo", "--title", "A lamp", "--stock", "1")
+        #expect(try scene.buy(as: "me") == 201)
+        try scene.browser.open("http://\(scene.origin)/")
+        _ = try scene.browser.value(
+            """
+            localStorage['sale/demo/me1'] = JSON.stringify({ attempt: { key: 'k', quantity: 1, at: Date.now() - 6e6 } })
+            """)
+        try scene.open()
         #expect(try scene.shows("secured"))
         #expect(try scene.text("orders").hasPrefix("Order demo-1: number 1, "))
     }
@@ -195,8 +422,9 @@ import Testing
         try scene.salectl("create", "demo", "--title", "A lamp", "--stock", "3")
         try scene.open(token: nil)
         #expect(try scene.shows("login"))
+        #expect(try scene.news() == "Please log in")
         let token = try scene.system.tokens("me", 1)[0]
-        try scene.open(token: String(token.dropLast(4)) + "AAAA")
+        try scene.open(token: scene.forged(token))
         #expect(try scene.shows("buy"))
         try scene.press("buy")
         #expect(try scene.shows("login"))
@@ -204,14 +432,27 @@ import Testing
         #expect(try scene.shows("secured"), "the attempt has been forgotten")
     }
 
+    @Test func `tells a buyer without a token before the opening that no button will appear`() throws {
+        let scene = try Scene()
+        try scene.salectl("create", "demo", "--title", "A lamp", "--stock", "3", "--opens-at", "+50m")
+        try scene.open(token: nil)
+        #expect(try scene.shows("scheduled"))
+        #expect(try scene.isVisible("[data-with=logged-in]") == false)
+        #expect(try scene.news().hasPrefix("You are not logged in. Come from the shop before "))
+    }
+
     @Test func `gives a place in the queue, and sells when its turn has come`() throws {
         let scene = try Scene()
         try scene.salectl(
             "create", "demo", "--title", "A lamp", "--stock", "3", "--opens-at", "+50m", "--admit", "1/s")
+        try scene.open(token: nil)
+        #expect(try scene.shows("login"), "they would have no place when it opens")
         try scene.open()
         #expect(try scene.shows("join"))
+        #expect(try scene.news() == "There is a queue")
         try scene.press("join")
         #expect(try scene.shows("waiting"))
+        #expect(try scene.news() == "You are in the queue")
         #expect(try scene.text("position") == "1")
         #expect(try scene.text("ahead") == "0")
         try scene.browser.reload()
@@ -219,9 +460,65 @@ import Testing
         try scene.salectl("set", "demo", "--opens-at", "now")
         #expect(try scene.showsAfterALook("buy"))
         #expect(try scene.isVisible("[data-with=turn]"))
+        #expect(try scene.text("countdown").contains(":"))
         try scene.press("buy")
         #expect(try scene.shows("secured"))
         #expect(try scene.browser.complaints() == [])
+    }
+
+    @Test func `says why a place in the queue takes long`() throws {
+        let scene = try Scene()
+        try scene.salectl(
+            "create", "demo", "--title", "A lamp", "--stock", "3", "--opens-at", "+50m", "--admit", "1/s")
+        try scene.open()
+        #expect(try scene.shows("join"))
+        scene.system.apis[0].signal(SIGSTOP)
+        try scene.press("join")
+        #expect(try scene.shows("joining"))
+        #expect(try eventually { try scene.isVisible("[data-with=again-pending]") })
+        #expect(try scene.news() == "It has arrived, and is not decided yet.")
+        scene.system.apis[0].signal(SIGCONT)
+        #expect(try scene.shows("waiting"))
+    }
+
+    @Test func `keeps a new place when an answer about the old one comes late`() throws {
+        let scene = try Scene()
+        try scene.salectl(
+            "create", "demo", "--title", "A lamp", "--stock", "3", "--admit", "1/s", "--turn-window", "10m")
+        try scene.open()
+        #expect(try scene.shows("join"))
+        try scene.press("join")
+        #expect(try scene.shows("buy"))
+        // The next look at the place is answered when `answerLate()` says so.
+        _ = try scene.browser.value(
+            """
+            (() => {
+                const fetch = window.fetch, late = new Promise((answer) => { window.answerLate = answer; });
+                window.fetch = async (path, options) => {
+                    const answer = await fetch(path, options);
+                    if (!options?.headers['Sale-Ticket']) return answer;
+                    window.isAsked = true;
+                    await late;
+                    return answer;
+                };
+            })()
+            """)
+        #expect(
+            try eventually { try scene.showsAfterALook("buy") && scene.browser.value("window.isAsked") == "true" })
+        // Another tab has joined again.
+        let position = try scene.browser.value(
+            """
+            (async () => {
+                const kept = JSON.parse(localStorage['sale/demo/me1']);
+                Object.assign(kept.place, { position: 7, ticket: 'another' });
+                localStorage['sale/demo/me1'] = JSON.stringify(kept);
+                dispatchEvent(new Event('storage'));
+                answerLate();
+                await new Promise((end) => setTimeout(end, 100));
+                return JSON.parse(localStorage['sale/demo/me1']).place.position;
+            })()
+            """)
+        #expect(position == "7")
     }
 
     @Test func `joins again by itself if the queue has been lost`() throws {
@@ -238,10 +535,8 @@ import Testing
             eventually { (try? scene.system.query("SELECT count(*) FROM sales")) == ["1"] }, "SQLite does not know it")
         try scene.system.redis.connect().command(["FLUSHALL"])
         #expect(eventually { (try? scene.system.connect().status(SaleID("demo")!)?.epoch) == 2 })
-        #expect(
-            try eventually {
-                try scene.browser.reload(); return try scene.text("position") == "1"
-            })
+        #expect(try eventually { try scene.showsAfterALook("waiting") && scene.text("position") == "1" })
+        #expect(try scene.news() == "The queue was lost and began again; this is your new place.")
     }
 
     /// `salectl admit` ends a part of the schedule and begins another.

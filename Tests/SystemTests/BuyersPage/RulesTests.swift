@@ -15,7 +15,8 @@ import Testing
         try browser.open("http://\(origin)/")
     }
 
-    /// Each row is what the page knows, beside a sale without a waiting room and a buyer who is logged in, and the view.
+    /// Each row is what the page knows, beside a sale without a waiting room and a buyer who is logged in, and the
+    /// view, with the milliseconds until the turn if there is one.
     @Test func `shows what is so`() throws {
         let table = [
             ("{}", "buy"),
@@ -25,36 +26,53 @@ import Testing
             ("{ login: { endsAt: now } }", "login"),
             ("{ sale: { ...sale, opens_at: at(1) } }", "scheduled"),
             ("{ sale: { ...sale, opens_at: at(1) }, login: null }", "scheduled"),
+            ("{ sale: { ...sale, opens_at: at(1), queue }, login: null }", "login"),
+            ("{ login: null, sale: { ...sale, state: 'sold_out' } }", "sold-out"),
+            ("{ login: null, sale: { ...sale, state: 'sold_out' }, openQuantity: 1 }", "login"),
             ("{ sale: { ...sale, opens_at: at(0) } }", "buy"),
             ("{ sale: { ...sale, closes_at: at(0) } }", "ended"),
             ("{ sale: { ...sale, state: 'paused' } }", "paused"),
             ("{ sale: { ...sale, state: 'sold_out' } }", "sold-out"),
             ("{ orders: [order] }", "secured"),
             ("{ orders: [order], sale: { ...sale, state: 'sold_out' } }", "secured"),
-            ("{ orders: [order], buysAnother: true }", "buy"),
             ("{ orders: [order], refusal: { reason: 'sold-out' } }", "secured"),
+            ("{ orders: [order], buysAnother: true }", "buy"),
+            ("{ orders: [order], buysAnother: true, refusal: { reason: 'insufficient' } }", "insufficient"),
+            ("{ orders: [order], buysAnother: true, sale: { ...sale, state: 'sold_out' } }", "secured"),
+            ("{ orders: [order], buysAnother: true, sale: { ...sale, closes_at: at(0) } }", "secured"),
+            ("{ orders: [order, order], buysAnother: true }", "secured"),
+            ("{ orders: [order], buysAnother: true, openQuantity: 1, refusal: { reason: 'login' } }", "login"),
+            ("{ orders: [order], buysAnother: true, openQuantity: 1, refusal: { reason: 'trouble' } }", "trouble"),
             ("{ asking: 'buy', refusal: { reason: 'sold-out' } }", "asking"),
             ("{ refusal: { reason: 'insufficient' } }", "insufficient"),
             ("{ sale: { ...sale, queue } }", "join"),
-            ("{ sale: { ...sale, queue }, place: place(at(1), at(2)) }", "waiting"),
+            ("{ sale: { ...sale, queue }, place: place(at(1), at(2)) }", "waiting 1"),
             ("{ sale: { ...sale, queue }, place: place(null, null) }", "waiting"),
-            ("{ sale: { ...sale, queue }, place: place(at(0), at(1)) }", "buy"),
+            ("{ sale: { ...sale, queue }, place: place(at(0), at(1)) }", "buy 0"),
             ("{ sale: { ...sale, queue }, place: place(at(-2), at(-1)) }", "missed"),
             ("{ sale: { ...sale, queue }, place: { ...place(null, null), state: 'missed' } }", "missed"),
             ("{ sale: { ...sale, queue, state: 'paused' }, place: place(at(-2), at(-1)) }", "paused"),
             ("{ sale: { ...sale, queue, state: 'sold_out' }, place: place(at(1), at(2)) }", "sold-out"),
+            ("{ sale: { ...sale, queue }, place: place(at(1), at(2)), login: null }", "login 1"),
+            ("{ sale: { ...sale, queue }, place: place(at(-1), at(2)), login: { endsAt: now } }", "login -1"),
+            ("{ sale: { ...sale, queue }, place: place(at(-2), at(-1)), login: null }", "login"),
+            ("{ sale: { ...sale, queue }, place: place(at(1), at(2)), refusal: { reason: 'login' } }", "login 1"),
         ]
         for (known, expected) in table {
             let shown = try browser.value(
                 """
                 import('/rules.js').then(({ view }) => {
                     const now = 1e12, at = (ms) => new Date(now + ms).toISOString();
-                    const sale = { state: 'open', opens_at: null, closes_at: null, server_time: at(0) };
+                    const sale = {
+                        state: 'open', opens_at: null, closes_at: null, server_time: at(0), remaining: 5,
+                        max_per_buyer: 2,
+                    };
                     const queue = { turn_window_seconds: 60 }, order = { order: 'demo-1', quantity: 1 };
                     const place = (turn_at, expires_at) => ({ position: 1, ahead: 0, turn_at, expires_at });
                     const login = { endsAt: now + 1000 };
                     const page = { sale, login, orders: [], asking: null, refusal: null, place: null, queue: null };
-                    return view({ ...page, ...\(known) }, now).name;
+                    const { name, turn } = view({ ...page, ...\(known) }, now);
+                    return [name, turn?.begins ? turn.begins - now : ''].join(' ').trim();
                 })
                 """)
             #expect(shown == expected, "\(known)")
@@ -74,9 +92,15 @@ import Testing
             ("{ status: 0, retryAfterSeconds: 0 }", 2, 1, "again offline 4000"),
             ("{ status: 409, problem: 'sold-out' }", 0, 0, "refused sold-out"),
             ("{ status: 409, problem: 'sale-not-open', retryAfterSeconds: 2592000 }", 0, 0, "refused stale"),
+            ("{ status: 409, problem: 'ticket-outdated' }", 0, 0, "refused outdated"),
+            ("{ status: 403, problem: 'ticket-forged' }", 0, 0, "refused outdated"),
+            ("{ status: 403, problem: 'ticket-foreign' }", 0, 0, "refused outdated"),
+            ("{ status: 403, problem: 'ticket-of-another' }", 0, 0, "refused outdated"),
             ("{ status: 422, problem: 'idempotency-key-reused' }", 0, 0, "refused trouble"),
             ("{ status: 200, body: {} }", 0, 0, "refused trouble"),
             ("{ status: 201, body: { status: 'secured' } }", 0, 0, "done"),
+            ("{ status: 201, body: { ticket: 'e30' } }", 0, 0, "done"),
+            ("{ status: 200, body: { orders: [] } }", 0, 0, "done"),
         ]
         for (answer, tries, random, expected) in table {
             let judged = try browser.value(
@@ -90,25 +114,89 @@ import Testing
         }
     }
 
-    /// Each row is a sale, whether the buyer has a place, and how long the page waits at least and at most.
+    /// Each row is what the page knows, how long it waits at least and at most, and whether it looks at the queue too.
     @Test func `looks often enough for a turn, and seldom enough for a million`() throws {
         let table = [
-            ("null", false, "30000 60000"),
-            ("{ state: 'open' }", false, "30000 60000"),
-            ("{ state: 'paused' }", false, "15000 30000"),
-            ("{ state: 'open', queue: { turn_window_seconds: 120 } }", true, "20000 40000"),
-            ("{ state: 'open', queue: { turn_window_seconds: 30 } }", true, "5000 10000"),
-            ("{ state: 'open', queue: { turn_window_seconds: 30 } }", false, "30000 60000"),
+            ("{ sale: null }", "30000 60000 false"),
+            ("{ sale: { state: 'open' } }", "30000 60000 false"),
+            ("{ sale: { state: 'paused' } }", "15000 30000 false"),
+            ("{ sale: room(120) }", "30000 60000 false"),
+            ("{ sale: room(120), place: {} }", "20000 40000 true"),
+            ("{ sale: room(30), place: {} }", "7500 15000 true"),
+            ("{ sale: room(30), place: { state: 'missed' } }", "30000 60000 false"),
+            ("{ sale: { ...room(30), state: 'sold_out' }, place: {} }", "30000 60000 false"),
+            ("{ sale: { ...room(30), state: 'ended' }, place: {} }", "30000 60000 false"),
+            ("{ sale: room(30), place: {}, orders: [{}] }", "30000 60000 false"),
+            ("{ sale: room(30), place: {}, orders: [{}], buysAnother: true }", "7500 15000 true"),
         ]
-        for (sale, hasPlace, expected) in table {
-            let waits = try browser.value(
+        for (known, expected) in table {
+            let looks = try browser.value(
                 """
-                import('/rules.js').then(({ nextLookMs }) => {
-                    const page = { sale: \(sale), place: \(hasPlace ? "{}" : "null") };
-                    return [nextLookMs(page, 0), nextLookMs(page, 1)].join(' ');
+                import('/rules.js').then(({ dependsOnQueue, nextLookMs }) => {
+                    const room = (seconds) => ({ state: 'open', queue: { turn_window_seconds: seconds } });
+                    const page = { place: null, orders: [], buysAnother: false, ...\(known) };
+                    return [nextLookMs(page, 0), nextLookMs(page, 1), dependsOnQueue(page)].join(' ');
                 })
                 """)
-            #expect(waits == expected, "\(sale), \(hasPlace)")
+            #expect(looks == expected, "\(known)")
         }
+    }
+
+    /// By the device's own clock, which may be set back or forward meanwhile.
+    @Test func `goes on by itself with an attempt of the last ten minutes`() throws {
+        let table = [
+            ("null", false), ("0", true), ("599999", true), ("600000", false), ("-599999", true), ("-600000", false),
+        ]
+        for (age, expected) in table {
+            let goesOn = try browser.value(
+                """
+                import('/rules.js').then(({ goesOn }) =>
+                    goesOn(\(age) === null ? null : { at: 1e12 - \(age) }, 1e12))
+                """)
+            #expect(goesOn == "\(expected)", "\(age)")
+        }
+    }
+
+    /// Each row is the answers about a buyer's orders, how many receipts are in them, and why one is missing.
+    @Test func `says why a receipt is missing`() throws {
+        let table = [
+            ("[signed]", "1 of 1 null"),
+            ("[signed, signed]", "2 of 2 null"),
+            ("[signed, { status: 503, body: {} }]", "1 of 2 failed"),
+            ("[signed, { status: 0, body: {} }]", "1 of 2 failed"),
+            ("[{ status: 401, body: {} }, { status: 0, body: {} }]", "0 of 2 login"),
+            ("[{ status: 200, body: { receipt: null } }]", "0 of 1 none"),
+        ]
+        for (answers, expected) in table {
+            let judged = try browser.value(
+                """
+                import('/rules.js').then(({ judgeReceipts }) => {
+                    const signed = { status: 200, body: { receipt: 'e30' } };
+                    const { texts, asked, missing } = judgeReceipts(\(answers));
+                    return `${texts.length} of ${asked} ${missing}`;
+                })
+                """)
+            #expect(judged == expected, "\(answers)")
+        }
+    }
+
+    /// `AbortSignal.timeout` is not there in Safari before 16 and Chrome before 103.
+    @Test func `gives up a request that takes too long, in older browsers too`() throws {
+        let status = try browser.value(
+            """
+            import('/server.js').then(async ({ ask, ServerClock }) => {
+                delete AbortSignal.timeout;
+                const wait = window.setTimeout;
+                window.setTimeout = (what, ms) => wait(what, ms / 100);
+                window.fetch = (path, { signal }) => new Promise((answer, fail) => {
+                    signal?.addEventListener('abort', () => fail(signal.reason));
+                });
+                const answer = await Promise.race([
+                    ask(new ServerClock(), '/'), new Promise((end) => wait(end, 10_000, { status: 'none' })),
+                ]);
+                return answer.status;
+            })
+            """)
+        #expect(status == "0")
     }
 }
