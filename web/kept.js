@@ -2,6 +2,8 @@
 // and the orders won.
 
 const tokenName = 'sale/token';
+/** The buyer whose link this browser took last. */
+const buyerName = 'sale/buyer';
 
 /** What the browser would not keep: it refuses, or is full. */
 const memory = new Map();
@@ -26,18 +28,29 @@ function write(storage, name, text) {
 }
 
 /**
- * The buyer's login: the token, the buyer whom it names, and when it ends; null without one.
+ * The buyer's `login`: the token, the buyer whom it names, and when it ends; null without one.
  *
  * The shop's link brings the token in the fragment, `#token=…`, which browsers send to no server; it is removed from
- * the address at once, and forgotten with the tab.
+ * the address at once, and forgotten with the tab. If this browser knows another buyer, the link may be somebody's who
+ * wants others to buy for them: then it is a `doubt`, the login `offered` and the buyer `known`, for the person to
+ * decide. A link that names nobody changes nothing.
  */
 export function takeLogin() {
-    const given = new URLSearchParams(location.hash.slice(1)).get('token');
-    if (given) {
-        history.replaceState(null, '', location.pathname + location.search);
-        write(() => sessionStorage, tokenName, given);
-    }
-    return loginOf(given ?? read(() => sessionStorage, tokenName) ?? '');
+    const login = loginOf(read(() => sessionStorage, tokenName) ?? '');
+    const token = new URLSearchParams(location.hash.slice(1)).get('token');
+    if (token === null) return { login, doubt: null };
+    history.replaceState(null, '', location.pathname + location.search);
+    const offered = loginOf(token);
+    const known = [login?.buyer, read(() => localStorage, buyerName)].filter(Boolean);
+    if (!offered) return { login, doubt: null };
+    if (known.length > 0 && !known.includes(offered.buyer)) return { login, doubt: { offered, known: known[0] } };
+    keepLogin(offered);
+    return { login: offered, doubt: null };
+}
+
+export function keepLogin({ token, buyer }) {
+    write(() => sessionStorage, tokenName, token);
+    write(() => localStorage, buyerName, buyer);
 }
 
 /** What a token says. It is not verified: the server does that. */
@@ -45,7 +58,7 @@ function loginOf(token) {
     try {
         const bytes = atob(token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/'));
         const { sub, exp } = JSON.parse(bytes);
-        return { token, buyer: sub, endsAt: exp * 1000 };
+        return sub && exp ? { token, buyer: String(sub), endsAt: exp * 1000 } : null;
     } catch {
         return null;
     }

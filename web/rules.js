@@ -169,6 +169,7 @@ function viewInQueue({ sale, queue, place }, now) {
  */
 export function view(page, now) {
     const { sale, orders, asking, refusal } = page;
+    if (page.doubt) return { name: 'doubt' };
     if (asking) return { name: asking === 'join' ? 'joining' : 'asking' };
     if (orders.length > 0 && !seeksAnother(page, now)) return { name: 'secured' };
     const inQueue = sale?.queue ? viewInQueue(page, now) : null;

@@ -1,5 +1,5 @@
 // The buyers' page: it asks the server, repeats what must be repeated, and shows the view that rules.js names.
-import { Kept, takeLogin } from './kept.js';
+import { keepLogin, Kept, takeLogin } from './kept.js';
 import * as rules from './rules.js';
 import { ask, newKey, ServerClock } from './server.js';
 import { focusReceipts, show, showSales } from './show.js';
@@ -12,18 +12,19 @@ const retryMs = 2000;
 const clock = new ServerClock();
 const saleName = new URLSearchParams(location.search).get('sale');
 const path = `/v1/sales/${encodeURIComponent(saleName)}`;
-const login = takeLogin();
+const { login, doubt } = takeLogin();
 const kept = new Kept(saleName ?? '', login?.buyer);
 
 /**
- * What is known: the last pages of the sale and of its queue; the buyer's login, place and orders; and the receipts,
- * once they have been asked for. `asking` is the attempt under way, `buy` or `join`, and `reason` why it is being
- * repeated; `refusal` is why the last one was refused, and `notice` what is said of it beside the next view.
- * `openQuantity` is the quantity of an attempt that may have won. `buysAnother` says that who has an order wants more.
- * `failures` counts the looks that have failed since the last one that did not.
+ * What is known: the last pages of the sale and of its queue; the buyer's
+ * login, and a `doubt` whether it is theirs; their place and orders; and the receipts, once they have been asked for.
+ * `asking` is the attempt under way, `buy` or `join`, and `reason` why it is being repeated; `refusal` is why the last
+ * one was refused, and `notice` what is said of it beside the next view. `openQuantity` is the quantity of an attempt
+ * that may have won. `buysAnother` says that who has an order wants more. `failures` counts the looks that have failed
+ * since the last one that did not.
  */
 const page = {
-    path, sale: null, queue: null, login, place: kept.place, orders: kept.orders, receipts: null,
+    path, sale: null, queue: null, login, doubt, place: kept.place, orders: kept.orders, receipts: null,
     asking: null, reason: null, refusal: null, notice: null, failures: 0, openQuantity: kept.attempt?.quantity,
     buysAnother: kept.attempt !== null && kept.orders.length > 0,
 };
@@ -104,8 +105,8 @@ function keepPlace(place) {
     page.place = kept.place = place;
 }
 
-/** Whether anything may be asked for: one thing at a time, with a login. */
-const mayAsk = () => !page.asking && page.login !== null;
+/** Whether anything may be asked for: one thing at a time, and in nobody's name but the person's own. */
+const mayAsk = () => !page.asking && !page.doubt && page.login !== null;
 
 /** Repeats a request until it is answered with yes or no. */
 async function untilAnswered(what, send) {
@@ -169,7 +170,7 @@ const consequences = {
     // reload, but no longer shown.
     outdated: ({ ticket }) => {
         const { place } = page;
-        if (page.asking || !isCurrent(ticket)) return;
+        if (page.asking || page.doubt || !isCurrent(ticket)) return;
         page.place = null;
         join(place);
     },
@@ -204,6 +205,11 @@ async function learnOrders() {
     draw();
 }
 
+/** Goes on with an attempt that was found. */
+function goOn() {
+    if (rules.goesOn(kept.attempt, Date.now())) buy();
+}
+
 async function showReceipts() {
     page.receipts = null;
     draw();
@@ -232,6 +238,9 @@ const actions = {
     join: () => join(),
     receipt: showReceipts,
     another: () => { Object.assign(page, { buysAnother: true, notice: null }); },
+    // The page begins anew, with what is kept of that buyer.
+    accept: () => { keepLogin(page.doubt.offered); location.reload(); },
+    decline: () => { page.doubt = null; goOn(); },
     back: () => { Object.assign(page, { buysAnother: false, refusal: null }); },
     dismiss: () => { page.refusal = null; },
     resume: () => {
@@ -275,7 +284,7 @@ async function list(tries = 0) {
 if (saleName) {
     draw();
     look();
-    if (rules.goesOn(kept.attempt, Date.now())) buy();
+    goOn();
 } else {
     list();
 }

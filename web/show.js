@@ -66,7 +66,7 @@ function conditions({ name, turn }, page, most, now) {
     const opens = sale?.opens_at ? Date.parse(sale.opens_at) : 0;
     const isIn = isValid(login, now);
     const areSeen = receipts?.asked === orders.length && (!receipts.missing || receipts.missing === 'none');
-    const mayAct = !asking && name !== 'secured';
+    const mayAct = !asking && name !== 'secured' && name !== 'doubt';
     return {
         'sale': sale, 'queue': sale?.queue, 'opens': opens > now, 'buyer': login, 'back': orders.length > 0 && mayAct,
         'failing': page.failures > 1 && sale && mayAct,
@@ -81,7 +81,7 @@ function conditions({ name, turn }, page, most, now) {
 }
 
 /** Fills in what is known. */
-function fields({ at, turn }, { path, sale, place, login, orders, receipts, refusal }, now) {
+function fields({ at, turn }, { path, sale, place, login, doubt, orders, receipts, refusal }, now) {
     if (sale) {
         fill('title', sale.title);
         fill('stock', number(sale.stock));
@@ -97,6 +97,8 @@ function fields({ at, turn }, { path, sale, place, login, orders, receipts, refu
     }
     if (at) fill('countdown', countdown(at - now));
     fill('buyer', login?.buyer ?? '');
+    fill('offered', doubt?.offered.buyer ?? '');
+    fill('known', doubt?.known ?? '');
     fill('trace', refusal?.trace ?? '');
     fill('receipt', receipts?.texts.join('\n') ?? '');
     fillOrders(orders);

@@ -441,6 +441,58 @@ import Testing
         #expect(try scene.news().hasPrefix("You are not logged in. Come from the shop before "))
     }
 
+    @Test func `asks before it takes a link that is for somebody else`() throws {
+        let scene = try Scene()
+        try scene.salectl("create", "demo", "--title", "A lamp", "--stock", "3")
+        try scene.open()
+        #expect(try scene.shows("buy"))
+        // Another page may not change the address of this one, and the token in it.
+        let policy = "fetch('./').then((page) => page.headers.get('Cross-Origin-Opener-Policy'))"
+        #expect(try scene.browser.value(policy) == "same-origin")
+
+        let other = try scene.system.tokens("other", 1)[0]
+        try scene.open(token: other)
+        #expect(try scene.shows("doubt"))
+        #expect(try scene.news() == "This link is for other1. You are me1 here.")
+        #expect(try scene.browser.value("location.hash") == "")
+        try scene.press("decline")
+        #expect(try scene.shows("buy"))
+        #expect(try scene.browser.value("document.querySelector('footer').innerText").contains("You are me1."))
+        try scene.open(token: "nonsense")
+        #expect(try scene.shows("buy"), "a broken link has logged the buyer out")
+
+        // In another tab too.
+        let first = try scene.browser.openTab("http://\(scene.origin)/?sale=demo#token=\(other)")
+        #expect(try scene.shows("doubt"))
+        try scene.press("accept")
+        #expect(try scene.shows("buy"))
+        try scene.press("buy")
+        #expect(try scene.shows("secured"))
+        try scene.browser.show(first)
+        #expect(try scene.shows("buy"))
+        #expect(scene.system.drained(SaleID("demo")!))
+        #expect(try scene.system.query("SELECT buyer FROM orders") == ["other1"])
+    }
+
+    @Test func `goes on with no purchase while it is in doubt who buys`() throws {
+        let scene = try Scene()
+        try scene.salectl("create", "demo", "--title", "A lamp", "--stock", "3")
+        try scene.open()
+        #expect(try scene.shows("buy"))
+        try scene.answer((202, "none"), (401, "unauthorized"))
+        try scene.press("buy")
+        #expect(try scene.shows("login"))
+        try scene.open(token: scene.system.tokens("other", 1)[0])
+        #expect(try scene.shows("doubt"))
+        #expect(try eventually { try scene.looks() > 0 })
+        #expect(try scene.shows("doubt"))
+        #expect(try scene.system.query("SELECT count(*) FROM orders") == ["0"])
+        try scene.press("decline")
+        #expect(try scene.shows("secured"))
+        #expect(scene.system.drained(SaleID("demo")!))
+        #expect(try scene.system.query("SELECT buyer FROM orders") == ["me1"])
+    }
+
     @Test func `gives a place in the queue, and sells when its turn has come`() throws {
         let scene = try Scene()
         try scene.salectl(
