@@ -175,6 +175,7 @@ export function view(page, now) {
     const inQueue = sale?.queue ? viewInQueue(page, now) : null;
     // Whoever has to log in still sees the turn of a place that is kept.
     if (refusal) return { name: refusal.reason, turn: inQueue?.turn };
+    if (page.sales) return { name: 'sales' };
     if (!sale) return { name: 'loading' };
     const isOut = !isValid(page.login, now);
     const login = { name: 'login', turn: inQueue?.turn };

@@ -2,7 +2,7 @@
 import { keepLogin, Kept, takeLogin } from './kept.js';
 import * as rules from './rules.js';
 import { ask, newKey, ServerClock } from './server.js';
-import { focusReceipts, show, showSales } from './show.js';
+import { focusReceipts, show } from './show.js';
 
 /** How old an answer about the sale may be: nginx keeps it for a second, and the API for a tenth. */
 const cachedMs = 1100;
@@ -11,12 +11,12 @@ const retryMs = 2000;
 
 const clock = new ServerClock();
 const saleName = new URLSearchParams(location.search).get('sale');
-const path = `/v1/sales/${encodeURIComponent(saleName)}`;
+const path = saleName ? `/v1/sales/${encodeURIComponent(saleName)}` : '/v1/sales';
 const { login, doubt } = takeLogin();
 const kept = new Kept(saleName ?? '', login?.buyer);
 
 /**
- * What is known: the last pages of the sale and of its queue; the buyer's
+ * What is known: all `sales`, if the address names none, or the last pages of the sale and of its queue; the buyer's
  * login, and a `doubt` whether it is theirs; their place and orders; and the receipts, once they have been asked for.
  * `asking` is the attempt under way, `buy` or `join`, and `reason` why it is being repeated; `refusal` is why the last
  * one was refused, and `notice` what is said of it beside the next view. `openQuantity` is the quantity of an attempt
@@ -24,7 +24,7 @@ const kept = new Kept(saleName ?? '', login?.buyer);
  * since the last one that did not.
  */
 const page = {
-    path, sale: null, queue: null, login, doubt, place: kept.place, orders: kept.orders, receipts: null,
+    path, sales: null, sale: null, queue: null, login, doubt, place: kept.place, orders: kept.orders, receipts: null,
     asking: null, reason: null, refusal: null, notice: null, failures: 0, openQuantity: kept.attempt?.quantity,
     buysAnother: kept.attempt !== null && kept.orders.length > 0,
 };
@@ -38,7 +38,7 @@ const pause = (ms) => new Promise((wake) => {
     addEventListener('online', end, { signal: over.signal });
 });
 
-/** Looks at the sale, and again after a while, for as long as somebody looks at the page. */
+/** Looks at the sale or at all of them, and again after a while, for as long as somebody looks at the page. */
 async function look() {
     clearTimeout(lookTimer);
     lookedAt = performance.now();
@@ -59,8 +59,9 @@ async function lookAtPage() {
     const { refusal } = page;
     if (answer.status === 200) {
         if (refusal && rules.mayPass(refusal.reason) && began > refusal.at + cachedMs) page.refusal = null;
-        await learnSale(answer.body);
-    } else if (!page.sale) {
+        if (saleName) await learnSale(answer.body);
+        else page.sales = answer.body.sales;
+    } else if (!page.sale && !page.sales) {
         page.refusal = { reason: answer.status === 404 ? 'unknown' : 'unreachable', at: -Infinity };
     }
 }
@@ -258,7 +259,7 @@ for (const form of document.querySelectorAll('form[data-action]')) {
 
 /** Whoever comes back, or has a network again, has missed looks. */
 function wake() {
-    if (document.hidden || !saleName) return;
+    if (document.hidden) return;
     draw();
     if (performance.now() - lookedAt > 1000) look();
 }
@@ -272,19 +273,6 @@ addEventListener('storage', () => {
 // The shop's link, opened in a tab that has the page already, changes the fragment alone.
 addEventListener('hashchange', () => location.reload());
 
-/** Lists all sales, as soon as they can be had. */
-async function list(tries = 0) {
-    const { status, body } = await ask(clock, '/v1/sales', { tries });
-    if (status === 200) return showSales(body.sales);
-    page.refusal = { reason: 'unreachable' };
-    draw();
-    setTimeout(list, Math.min(retryMs * 2 ** tries, 60_000) * (0.5 + Math.random() / 2), tries + 1);
-}
-
-if (saleName) {
-    draw();
-    look();
-    goOn();
-} else {
-    list();
-}
+draw();
+look();
+goOn();

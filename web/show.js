@@ -8,6 +8,7 @@ const warning = document.querySelector('[data-with="failing"]');
 const sections = [...all('[data-view]')];
 const quantity = document.querySelector('select[name="quantity"]');
 const orderLine = document.querySelector('#order').content;
+const saleLine = document.querySelector('#sale').content.firstElementChild;
 
 const number = (value) => value.toLocaleString(root.lang);
 
@@ -42,6 +43,26 @@ function fillOrders(orders) {
     }));
 }
 
+/** Lists the sales. A line that is there already stays, with the focus if it has it. */
+function fillSales(sales) {
+    const list = document.querySelector('[data-field="sales"]');
+    const before = [...list.children];
+    const lines = sales.map(({ sale, title, state }) => {
+        const href = `?sale=${sale}`;
+        const line = before.find((known) => known.firstElementChild.getAttribute('href') === href)
+            ?? saleLine.cloneNode(true);
+        const name = line.firstElementChild;
+        name.href = href;
+        if (name.textContent !== title) name.textContent = title;
+        line.lastElementChild.hidden = state !== 'ended';
+        return line;
+    });
+    if (lines.length === before.length && lines.every((line, index) => line === before[index])) return;
+    const focused = document.activeElement;
+    list.replaceChildren(...lines);
+    if (list.contains(focused)) focused.focus();
+}
+
 function link(name, href) {
     for (const element of all(`a[data-field="${name}"]`)) element.href = href;
 }
@@ -62,14 +83,14 @@ function offer(most, openQuantity) {
 
 /** What holds of the elements that are shown only with something. */
 function conditions({ name, turn }, page, most, now) {
-    const { sale, login, orders, receipts, asking, reason, refusal, notice } = page;
+    const { sales, sale, login, orders, receipts, asking, reason, refusal, notice } = page;
     const opens = sale?.opens_at ? Date.parse(sale.opens_at) : 0;
     const isIn = isValid(login, now);
     const areSeen = receipts?.asked === orders.length && (!receipts.missing || receipts.missing === 'none');
     const mayAct = !asking && name !== 'secured' && name !== 'doubt';
     return {
         'sale': sale, 'queue': sale?.queue, 'opens': opens > now, 'buyer': login, 'back': orders.length > 0 && mayAct,
-        'failing': page.failures > 1 && sale && mayAct,
+        'failing': page.failures > 1 && (sales || sale) && mayAct, 'no-sales': sales?.length === 0,
         'logged-in': isIn, 'logged-out': !isIn, 'login-ends': isIn && login.endsAt <= (turn?.begins ?? opens),
         'login-link': root.dataset.login, 'place': turn, 'quantity': most > 1,
         'another': sale && isIn && !refusal && mayBuyAnother(sale, orders, now),
@@ -81,7 +102,7 @@ function conditions({ name, turn }, page, most, now) {
 }
 
 /** Fills in what is known. */
-function fields({ at, turn }, { path, sale, place, login, doubt, orders, receipts, refusal }, now) {
+function fields({ at, turn }, { path, sales, sale, place, login, doubt, orders, receipts, refusal }, now) {
     if (sale) {
         fill('title', sale.title);
         fill('stock', number(sale.stock));
@@ -102,6 +123,7 @@ function fields({ at, turn }, { path, sale, place, login, doubt, orders, receipt
     fill('trace', refusal?.trace ?? '');
     fill('receipt', receipts?.texts.join('\n') ?? '');
     fillOrders(orders);
+    fillSales(sales ?? []);
     link('ledger', `${path}/ledger`);
     link('queue', `${path}/queue`);
     link('login', root.dataset.login);
@@ -132,14 +154,3 @@ export function show(view, page, now) {
 
 /** Moves the focus to the receipts, which are read then: the button that had it is gone. */
 export const focusReceipts = () => document.querySelector('[data-field="receipt"]').focus();
-
-/** Shows the list of all sales. */
-export function showSales(sales) {
-    for (const section of sections) section.hidden = section.dataset.view !== 'sales';
-    showWith({ 'no-sales': sales.length === 0 });
-    document.querySelector('[data-field="sales"]').replaceChildren(...sales.map(({ sale, title }) => {
-        const item = document.createElement('li');
-        item.append(Object.assign(document.createElement('a'), { href: `?sale=${sale}`, textContent: title }));
-        return item;
-    }));
-}

@@ -618,9 +618,24 @@ import Testing
         try scene.salectl("create", "demo", "--title", "A lamp", "--stock", "3")
         try scene.browser.open("http://\(scene.origin)/")
         #expect(try scene.shows("sales"))
-        try scene.browser.press("a[href='?sale=demo']")
+        #expect(try scene.news() == "Sales")
+        #expect(try scene.text("sales") == "A lamp – it is over")
+        #expect(try scene.isVisible("[data-field=sales] span") == false)
+        // It is up to date, and who has come to a link stays there.
+        _ = try scene.browser.value("document.querySelector('a[href=\"?sale=demo\"]').focus()")
+        try scene.salectl("close", "demo")
+        try scene.salectl("create", "chairs", "--title", "A chair", "--stock", "3")
+        #expect(
+            try eventually {
+                try scene.showsAfterALook("sales")
+                    && scene.browser.value("document.querySelectorAll('[data-field=sales] a').length") == "2"
+            })
+        #expect(try scene.browser.value("document.activeElement.textContent") == "A lamp")
+        #expect(try scene.browser.value("document.activeElement.nextSibling.checkVisibility()") == "true")
+        try scene.browser.press("a[href='?sale=chairs']")
         #expect(try scene.shows("login"))
         try scene.browser.open("http://\(scene.origin)/?sale=none")
         #expect(try scene.shows("unknown"))
+        #expect(try scene.news() == "There is no such sale")
     }
 }

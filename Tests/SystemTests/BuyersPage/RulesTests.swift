@@ -53,6 +53,8 @@ import Testing
             ("{ sale: { ...sale, queue }, place: { ...place(null, null), state: 'missed' } }", "missed"),
             ("{ sale: { ...sale, queue, state: 'paused' }, place: place(at(-2), at(-1)) }", "paused"),
             ("{ sale: { ...sale, queue, state: 'sold_out' }, place: place(at(1), at(2)) }", "sold-out"),
+            ("{ sale: null, sales: [] }", "sales"),
+            ("{ sale: null, sales: [], refusal: { reason: 'unreachable' } }", "unreachable"),
             ("{ orders: [order], doubt: {} }", "doubt"),
             ("{ sale: { ...sale, queue }, place: place(at(1), at(2)), login: null }", "login 1"),
             ("{ sale: { ...sale, queue }, place: place(at(-1), at(2)), login: { endsAt: now } }", "login -1"),
