@@ -15,6 +15,14 @@ final class RateLimiter {
         case refused(retryAfterSeconds: Int)
     }
 
+    /// What a request shows of its buyer. Each has an allowance of its own: a ticket may be in other hands, and whoever
+    /// has it must not use up what its buyer needs for buying.
+    enum Credential: UInt64 {
+        case token = 0
+        /// 2⁶⁴ / φ, which flips bits of the row and of the rest.
+        case ticket = 0x9E37_79B9_7F4A_7C15
+    }
+
     /// What an admitted request cost, to be refunded if the request turns out to be free.
     struct Charge: Equatable {
         fileprivate let buyer: UInt64
@@ -50,8 +58,8 @@ final class RateLimiter {
     }
 
     /// Judges one request, and charges it if it is admitted.
-    func admit(_ buyer: Span<UInt8>, now: Instant) -> Verdict {
-        let hash = buyer.buyerHash
+    func admit(_ buyer: Span<UInt8>, by credential: Credential = .token, now: Instant) -> Verdict {
+        let hash = buyer.buyerHash ^ credential.rawValue
         let index = place(hash, now.nanoseconds)
         let slot = slots[index]
         if slot.freeFrom > 0, slot.freeFrom <= now.nanoseconds {

@@ -68,7 +68,8 @@ final class SaleAPI: HTTPHandler {
         receiptKeysPage = ReceiptKeysPage(keys: receiptKeys, server: server)
         joinBatcher = JoinBatcher(
             context, answers: JoinAnswers(server: server, tickets: tickets), limiter: limiter, metrics: joinMetrics)
-        queuePage = QueuePage(context, signing: signing, server: server, limiter: limiter)
+        queuePage = QueuePage(
+            context, pages: salePages, signing: signing, server: server, limiter: limiter)
         api = self
     }
 
@@ -166,22 +167,27 @@ final class SaleAPI: HTTPHandler {
         }
     }
 
-    /// Anyone may see how far admission has come. A ticket's place costs a signature, so its buyer is rate-limited as
-    /// for a purchase.
+    /// Anyone may see how far admission has come. A ticket's place costs a signature, so look-ups are rate-limited like
+    /// purchases.
     private func queue(_ sale: SaleID, _ request: borrowing Request, _ exchange: Exchange) {
         do throws(Ticket.Fault) {
             guard let ticket = try tickets.ticket(request, sale) else {
                 return queuePage.answer(sale, request, exchange)
             }
-            ticket.buyer.withBytes { admit($0, exchange) { queuePage.answer(sale, ticket, $0, exchange) } }
+            ticket.buyer.withBytes {
+                admit($0, by: .ticket, exchange) { queuePage.answer(sale, ticket, $0, exchange) }
+            }
         } catch {
             server.respond(exchange, .ticket(error))
         }
     }
 
     /// Calls `body` with the charge, unless this buyer asks too often.
-    private func admit(_ buyer: Span<UInt8>, _ exchange: Exchange, _ body: (RateLimiter.Charge) -> Void) {
-        switch limiter.admit(buyer, now: loop.now) {
+    private func admit(
+        _ buyer: Span<UInt8>, by credential: RateLimiter.Credential = .token, _ exchange: Exchange,
+        _ body: (RateLimiter.Charge) -> Void
+    ) {
+        switch limiter.admit(buyer, by: credential, now: loop.now) {
         case .admitted(let charge): body(charge)
         case .refused(let seconds): answers.sendRateLimited(exchange, retryAfterSeconds: seconds, limiter.limit)
         }

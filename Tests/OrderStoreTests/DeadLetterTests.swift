@@ -66,7 +66,7 @@ import Testing
 
     @Test func `stores it with its own id and fields, and closes it`() throws {
         let store = try storeWithLetter()
-        #expect(try store.stored(sale)?.rejectedOrders.map(\.order?.buyer) == ["b2"])
+        #expect(try store.stored(sale)?.rejectedOrders.map(\.order?.buyer) == ["buyer-2"])
         let (results, persisted) = try store.redrive(sale, ["3-0", "99-0"], reason: "fixed", rehearsing: false)
         #expect(results == [.init(id: "3-0", outcome: .applied), .init(id: "99-0", outcome: .unknown)])
         #expect(persisted == 3)

@@ -317,7 +317,9 @@ def ask_for_queue(check, ready, tokens, tickets):
     for _ in range(30):
         if show("room", [("Sale-Ticket", tickets["good"])]).status == "429":
             break
-    join("room")
+    for _ in range(30):
+        if join("room").status == "429":
+            break
 
 
 def ask_for_ledger(check, ledger):

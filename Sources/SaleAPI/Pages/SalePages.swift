@@ -9,7 +9,7 @@ import Shared
 /// a second.
 final class SalePages {
     private static let freshMilliseconds = 100
-    /// Requests that may wait for one refresh: what a process takes in a tenth of a second.
+    /// Requests and look-ups that may wait for one refresh: what a process takes in a tenth of a second.
     private static let waitingMax = 8192
 
     private struct Waiting {
@@ -23,6 +23,8 @@ final class SalePages {
     private struct Snapshot {
         let sales: [SaleStatus]
         let takenAt: Instant
+
+        func has(_ sale: SaleID) -> Bool { sales.contains { $0.sale == sale } }
     }
 
     /// The statuses of one refresh, as they come in.
@@ -42,6 +44,7 @@ final class SalePages {
     private unowned let server: HTTPServer
     private var snapshot: Snapshot?
     private var waiting: [Waiting] = []
+    private var lookUps: [(sale: SaleID, body: (Bool?) -> Void)] = []
     private var refreshing = false
 
     init(_ context: APIContext, cache: EdgeCache, server: HTTPServer) {
@@ -59,14 +62,30 @@ final class SalePages {
             if let sale, let status = cache.status(sale) { return respond(question, [status]) }
             return server.respond(exchange, .unavailable, retryAfterSeconds: 1)
         }
-        guard waiting.count < Self.waitingMax else {
+        guard mayWait else {
             return server.respond(exchange, .overloaded, retryAfterSeconds: 1)
         }
-        if let snapshot, loop.now < snapshot.takenAt.advanced(milliseconds: Self.freshMilliseconds) {
-            return respond(question, from: snapshot)
-        }
+        if let freshSnapshot { return respond(question, from: freshSnapshot) }
         waiting.append(question)
         if !refreshing { refresh() }
+    }
+
+    /// Calls `body` with whether Redis has the sale; nil if that can't be said now. However many names are made up,
+    /// Redis is asked ten times a second.
+    func lookUp(_ sale: SaleID, _ body: @escaping (Bool?) -> Void) {
+        guard redis.isReady, mayWait else { return body(nil) }
+        if let freshSnapshot { return body(freshSnapshot.has(sale)) }
+        lookUps.append((sale, body))
+        if !refreshing { refresh() }
+    }
+
+    private var mayWait: Bool { waiting.count + lookUps.count < Self.waitingMax }
+
+    private var freshSnapshot: Snapshot? {
+        guard let snapshot, loop.now < snapshot.takenAt.advanced(milliseconds: Self.freshMilliseconds) else {
+            return nil
+        }
+        return snapshot
     }
 
     /// Redis is gone: clients that wait for it are refused.
@@ -117,6 +136,13 @@ final class SalePages {
         let questions = waiting
         waiting = []
         for question in questions { respond(question, from: snapshot) }
+        endLookUps { seenSales.contains($0) || snapshot.has($0) }
+    }
+
+    private func endLookUps(_ finding: (SaleID) -> Bool?) {
+        let ended = lookUps
+        lookUps = []
+        for (sale, body) in ended { body(finding(sale)) }
     }
 
     /// A seen sale that Redis does not show was lost, and is unavailable; or it was archived, and is unknown from now
@@ -137,6 +163,7 @@ final class SalePages {
         for question in questions {
             server.respond(question.exchange, .unavailable, retryAfterSeconds: 1)
         }
+        endLookUps { _ in nil }
     }
 
     // MARK: Answering

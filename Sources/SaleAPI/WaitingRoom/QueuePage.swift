@@ -13,8 +13,6 @@ final class QueuePage {
     /// Requests that may wait, for Redis or for a signature. Each holds a few hundred bytes.
     private static let waitingMax = 8192
     private static let retrySeconds = 1
-    /// Sales that are remembered; made-up names are not.
-    private static let roomsMax = 1024
 
     private enum Question {
         /// The entity tags of If-None-Match, as they were sent.
@@ -45,17 +43,22 @@ final class QueuePage {
     private let seenSales: SeenSales
     private unowned let server: HTTPServer
     private let limiter: RateLimiter
+    private let pages: SalePages
     private let signing: ReceiptSigning
+    /// Of sales that Redis has shown; names that are made up leave nothing behind.
     private var rooms: [SaleID: Room] = [:]
     private var waiting = 0
 
-    init(_ context: APIContext, signing: ReceiptSigning, server: HTTPServer, limiter: RateLimiter) {
+    init(
+        _ context: APIContext, pages: SalePages, signing: ReceiptSigning, server: HTTPServer, limiter: RateLimiter
+    ) {
         loop = context.loop
         redis = context.redis
         seenSales = context.seenSales
         self.signing = signing
         self.server = server
         self.limiter = limiter
+        self.pages = pages
     }
 
     /// Answers with what anyone may know.
@@ -77,15 +80,29 @@ final class QueuePage {
 
     private func ask(_ sale: SaleID, _ question: Question, _ exchange: Exchange) {
         guard redis.isReady else { return refuse(question, .unavailable, exchange) }
+        guard seenSales.contains(sale) else {
+            // Anybody can make names up, and this look-up costs Redis the same for any number of them.
+            return pages.lookUp(sale) { [weak self] isThere in
+                switch isThere {
+                case true?: self?.askRoom(sale, question, exchange)
+                case false?: self?.server.respond(exchange, .notFound)
+                case nil: self?.refuse(question, .unavailable, exchange)
+                }
+            }
+        }
+        askRoom(sale, question, exchange)
+    }
+
+    /// Asks for a sale that Redis has, or had.
+    private func askRoom(_ sale: SaleID, _ question: Question, _ exchange: Exchange) {
+        guard redis.isReady else { return refuse(question, .unavailable, exchange) }
         let room = rooms[sale] ?? Room()
         if let snapshot = room.snapshot,
             loop.now < snapshot.takenAt.advanced(milliseconds: Self.freshMilliseconds)
         {
             return respond(sale, question, snapshot, exchange)
         }
-        guard waiting < Self.waitingMax, rooms.count < Self.roomsMax || seenSales.contains(sale) else {
-            return refuse(question, .overloaded, exchange)
-        }
+        guard waiting < Self.waitingMax else { return refuse(question, .overloaded, exchange) }
         rooms[sale] = room
         waiting += 1
         room.questions.append((question, exchange))
