@@ -15,6 +15,6 @@ local asking = database .. ' ' .. name
 if duration_ms > 0 then
     redis.call('SET', lease_key, asking, 'PX', duration_ms)
 else
-    redis.call('DEL', lease_key)
+    redis.call('UNLINK', lease_key)
 end
 return asking

@@ -21,7 +21,7 @@ package struct Checker {
         self.attempts = attempts
         self.stored = stored
         self.rest = rest
-        total = stock ?? stored.record.stockTotal
+        total = stock ?? stored.totalOnRedis(unstored: 0)
         orders = Dictionary(stored.orders.map { ($0.purchase, $0) }) { first, _ in first }
         confirmations = Confirmations(attempts)
         confirmationOf = Dictionary(

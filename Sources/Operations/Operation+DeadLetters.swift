@@ -4,22 +4,17 @@ import Shared
 
 extension Operation.DeadLetters {
     func redrive(_ store: OrderStore, _ redis: BlockingRedis) throws -> String {
-        store.noteGiven(try given(redis), of: sale)
+        store.noteGiven(try given(store, redis), of: sale)
         var (results, persisted) = try store.redrive(sale, ids, reason: reason, rehearsing: isRehearsal)
         if !isRehearsal {
             try acknowledge(results, persisted, redis)
-            if results.contains(where: { $0.outcome == .applied }), try isAhead(store, of: redis) {
-                try redis.fence(sale)
-                for index in results.indices where results[index].outcome == .applied {
-                    results[index].message = "Redis lacks it: \(sale) is fenced until the worker has completed it"
-                }
-            }
+            try fence(where: \.isStored, &results, store, redis)
         }
         return DeadLetterResults(results).json
     }
 
     func discard(_ store: OrderStore, _ redis: BlockingRedis) throws -> String {
-        guard var given = try given(redis) else {
+        guard let given = try given(store, redis) else {
             throw OperationRefused(
                 .notAllowed, "Redis does not have \(sale) now, so the positions that it gave are not known")
         }
@@ -28,30 +23,58 @@ extension Operation.DeadLetters {
                 .notAllowed,
                 "\(sale)'s stream is not read to its end: it may hold the order that a dead letter stands for")
         }
-        // A Redis that was put back has given positions that it does not know now, and will be completed with them.
-        if try redis.servingRunID(of: sale) != redis.facts.runID {
-            given = try store.lastClaimed(of: sale, atLeast: given)
-        }
-        return DeadLetterResults(
-            try store.discard(sale, ids, reason: reason, given: given, rehearsing: isRehearsal)
-        ).json
+        var results = try store.discard(sale, ids, reason: reason, given: given, rehearsing: isRehearsal)
+        if !isRehearsal { try fence(where: \.isDiscarded, &results, store, redis) }
+        return DeadLetterResults(results).json
     }
 
-    /// Whether Redis lacks a change that SQLite has: it was completed while that was a dead letter. What Redis has and
-    /// SQLite lacks looks the same for as long as the worker needs to store it, and costs a comparison.
-    private func isAhead(_ store: OrderStore, of redis: BlockingRedis) throws -> Bool {
+    // MARK: What Redis must learn
+
+    /// Fences the sale, so that it is compared and completed, if Redis may not have what was decided about letters:
+    /// it was completed while they were open, or has sold with a restock that is discarded now.
+    private func fence(
+        where isDecided: (DeadLetterResult) -> Bool, _ results: inout [DeadLetterResult], _ store: OrderStore,
+        _ redis: BlockingRedis
+    ) throws {
         guard let status = try redis.status(sale, allowingGaps: true), let stored = try store.storedWithoutOrders(sale)
-        else { return false }
-        return status.stockTotal != stored.totalOnRedis(unstored: 0) || status.settings != stored.record.settings
-            || status.title != stored.record.title
+        else { return }
+        var isBehind = false
+        for index in results.indices where isDecided(results[index]) {
+            guard let event = try store.deadLetterEvent(sale, results[index].id),
+                try mayLack(event, isDiscarded: results[index].isDiscarded, status, stored, redis)
+            else { continue }
+            isBehind = true
+            results[index].message = "\(sale) is fenced until the worker has compared it: Redis may lack this"
+        }
+        if isBehind { try redis.fence(sale) }
+    }
+
+    private func mayLack(
+        _ event: OrderEvent, isDiscarded: Bool, _ status: SaleStatus, _ stored: StoredSale, _ redis: BlockingRedis
+    ) throws -> Bool {
+        switch event {
+        case .restock: return status.stockTotal != stored.totalOnRedis(unstored: 0)
+        // Nothing else that is discarded is taken back from Redis.
+        case _ where isDiscarded: return false
+        case .order(let order):
+            let wins = try redis.winsField(of: order.buyer, in: sale).flatMap { Win.parse($0) } ?? []
+            return !wins.contains { $0.position == order.id.position }
+        case .set, .create: return status.settings != stored.record.settings || status.title != stored.record.title
+        // What Redis withholds is not in its status.
+        case .release: return true
+        case .archive: return false
+        }
     }
 
     /// The last position that was given; nil if it is not known.
-    private func given(_ redis: BlockingRedis) throws -> Int? {
-        if let status = try redis.status(sale, allowingGaps: true) {
-            return status.position >= 0 ? status.position : nil
+    private func given(_ store: OrderStore, _ redis: BlockingRedis) throws -> Int? {
+        guard let status = try redis.status(sale, allowingGaps: true) else {
+            return try redis.isArchived(sale) ? Int.max : nil
         }
-        return try redis.isArchived(sale) ? Int.max : nil
+        guard status.position >= 0 else { return nil }
+        if status.servingRunID == redis.facts.runID { return status.position }
+        // A Redis that was put back has given positions that it does not know now, and will be completed with them.
+        return try store.lastClaimed(of: sale, atLeast: status.position)
     }
 
     /// Whether SQLite has taken in the stream's last entry, and so every entry.

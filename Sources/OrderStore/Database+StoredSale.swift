@@ -7,7 +7,10 @@ extension Database {
         if withOrders { stored.orders = try orders(of: sale, "TRUE ORDER BY position") }
         stored.rejectedOrders = try all(
             """
-            SELECT position, quantity, min(stream_id), CASE WHEN resolution IS NULL THEN fields END
+            SELECT position, quantity, min((resolution IS NOT NULL) || stream_id), CASE
+                WHEN resolution IS NULL AND NOT EXISTS
+                    (SELECT 1 FROM voids WHERE voids.sale = letter.sale AND voids.position = letter.position)
+                THEN fields END
             FROM dead_letters AS letter
             WHERE sale = ? AND position IS NOT NULL AND resolution IS NOT 'redriven' AND NOT EXISTS
                 (SELECT 1 FROM orders WHERE orders.sale = letter.sale AND orders.position = letter.position)
@@ -20,7 +23,7 @@ extension Database {
             }
             return StoredSale.RejectedOrder(position: row.integer(0), quantity: row.integer(1), order: order)
         }
-        stored.undecidedRestock = try undecidedRestock(of: sale)
+        stored.undecidedRestock = try undecidedRestocks(of: sale).reduce(0) { $0 + $1.units }
         stored.losses = try all(
             """
             SELECT first_position, last_position, units, released_at_ms FROM losses WHERE sale = ?
@@ -41,19 +44,23 @@ extension Database {
         return stored
     }
 
-    /// Units of the restocks that are open dead letters, and contradict nothing.
-    private func undecidedRestock(of sale: SaleID) throws(StoreError) -> Int {
+    /// The restocks that are open dead letters, contradict nothing, and were not stored when the stream brought them
+    /// again.
+    func undecidedRestocks(
+        of sale: SaleID
+    ) throws(StoreError) -> [(streamID: String, units: Int, at: UnixMilliseconds)] {
         try all(
             """
-            SELECT fields FROM dead_letters
+            SELECT stream_id, fields FROM dead_letters AS letter
             WHERE sale = ? AND resolution IS NULL AND reason <> 'contradiction' AND position IS NULL
-                AND fields IS NOT NULL
+                AND fields IS NOT NULL AND NOT EXISTS
+                    (SELECT 1 FROM restocks WHERE restocks.sale = letter.sale AND restocks.stream_id = letter.stream_id)
             """, [.sale(sale)]
-        ) { row in
-            guard case .restock(let units, _)? = row.optionalBlob(0).flatMap({ Self.event(of: sale, packed: $0) })
-            else { return 0 }
-            return units
-        }.reduce(0, +)
+        ) { row -> (String, Int, UnixMilliseconds)? in
+            guard case .restock(let units, let at)? = row.optionalBlob(1).flatMap({ Self.event(of: sale, packed: $0) })
+            else { return nil }
+            return (row.text(0), units, at)
+        }.compactMap { $0 }
     }
 
     /// The event that the fields of a dead letter describe; nil if this release can't read them.

@@ -29,4 +29,7 @@ package struct DeadLetterResult: Equatable, Sendable {
 
     /// Whether its content is stored, now or since before.
     package var isStored: Bool { [.applied, .alreadyThere].contains(outcome) || resolution == .redriven }
+
+    /// Whether it was discarded, now or before.
+    package var isDiscarded: Bool { outcome == .discarded || resolution == .discarded }
 }

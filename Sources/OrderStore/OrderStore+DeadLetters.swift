@@ -59,6 +59,12 @@ extension OrderStore {
         }
     }
 
+    /// What a dead letter says; nil if this release can't read it, or there is none.
+    package func deadLetterEvent(_ sale: SaleID, _ id: String) throws(StoreError) -> OrderEvent? {
+        let fields = try database.deadLetter(sale, id)?.fields
+        return fields.flatMap { try? OrderEvent(sale: sale, fields: $0.pairs) }
+    }
+
     /// Dead letters that may not be in Redis' dlq stream yet.
     package func unmovedDeadLetters(_ sale: SaleID) throws(StoreError) -> [String] {
         try database.all(

@@ -63,6 +63,13 @@ extension OrderStore {
         guard changed == 1 else {
             return try reject(record.sale, entry, Rejection(.contradiction, "it leaves less than is sold"))
         }
+        // Whatever has become of earlier restocks, this total has it.
+        for restock in try database.undecidedRestocks(of: record.sale)
+        where StreamID(restock.streamID) < StreamID(entry.id) {
+            try database.run(
+                "INSERT INTO restocks (sale, stream_id, units, at_ms) VALUES (?, ?, ?, ?)",
+                [.sale(record.sale), .text(restock.streamID), .integer(restock.units), .time(restock.at)])
+        }
         if record.stockTotal != total {
             let units = record.stockTotal - total
             try extendLedger(of: record.sale, with: .restock(units: units, at: record.createdAt))

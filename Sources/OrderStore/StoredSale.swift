@@ -29,7 +29,7 @@ package struct StoredSale: Equatable, Sendable {
     package struct RejectedOrder: Equatable, Sendable {
         package var position: Int
         package var quantity: Int
-        /// The order, if it can be read and nobody has discarded it: its buyer was told so.
+        /// The order, if it can be read and its position is not void: its buyer was told so.
         package var order: Order?
 
         package init(position: Int, quantity: Int, order: Order? = nil) {

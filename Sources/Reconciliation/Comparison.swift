@@ -94,7 +94,13 @@ package struct Comparison: Sendable {
         }
         let union = OrderUnion(redis: redis, sqlite: sqlite)
         orders = sqlite.orders.count
-        units = union.lines.reduce(0) { $0 + $1.units }
+        for known in union.lines {
+            units += known.units
+            lines.append(
+                Line(
+                    position: known.position, redis: known.win.map { Content($0) },
+                    sqlite: known.order.map { Content($0) }, isDeadLetter: known.letter != nil))
+        }
         deadLetters = sqlite.rejectedOrders.count
         withheld = sqlite.withheld
         guard let redis else {
@@ -129,14 +135,10 @@ package struct Comparison: Sendable {
         if counted != sqlite.sold { differences.append(.soldSum(kept: sqlite.sold, counted: counted)) }
 
         var last = 0
-        for known in union.lines {
-            let position = known.position
+        for (known, line) in zip(union.lines, lines) {
+            let position = line.position
             addGap(from: last + 1, through: position - 1, sqlite.losses)
             last = position
-            let line = Line(
-                position: position, redis: known.win.map { Content($0) }, sqlite: known.order.map { Content($0) },
-                isDeadLetter: known.letter != nil)
-            lines.append(line)
             switch (line.redis, line.sqlite) {
             case (let redis?, let sqlite?):
                 if redis != sqlite {
@@ -145,7 +147,8 @@ package struct Comparison: Sendable {
             case (_?, nil):
                 if !line.isDeadLetter { differences.append(.orderNotInSQLite(position: position)) }
             case (nil, _?): differences.append(.orderNotInRedis(position: position))
-            case (nil, nil): break
+            // A dead letter, whose buyer was told that it won.
+            case (nil, nil): if known.promised != nil { differences.append(.orderNotInRedis(position: position)) }
             }
         }
         if let lost = sqlite.losses.map(\.positions.upperBound).max(), lost > last {

@@ -18,7 +18,7 @@ package struct WorkerLease {
         let holder: String
 
         package var description: String {
-            "the worker \(holder) is storing these orders in another database; stop one of the two"
+            "\(holder) is storing these orders in another database; stop one of the two"
         }
     }
 

@@ -35,18 +35,14 @@ extension Command {
         }
         let store = try OrderStore(path: path, lock: lock)
         try requireAll(of: sale, storedUpTo: store.lastStreamID(sale).map { StreamID($0) }, redis)
-        return try context.lease(lock).hold(on: redis) {
-            try complete(sale, Reconciler(redis: redis, store: store), json: arguments.has("--json"))
-        }
-    }
-
-    private static func complete(_ sale: SaleID, _ reconciler: Reconciler, json: Bool) throws -> Int32 {
+        let lease = try context.lease(lock)
+        let reconciler = Reconciler(redis: redis, store: store)
         Output.error("salectl: waiting until every sale-api can have said what it has confirmed")
         usleep(UInt32(Reconciler.witnessMilliseconds) * 1000)
         // One attempt completes it, the next one lifts the fence.
         for _ in 0..<3 {
-            let outcome = try reconciler.reconcile(sale)
-            report(outcome, json: json)
+            let outcome = try lease.hold(on: redis) { try reconciler.reconcile(sale) }
+            report(outcome, json: arguments.has("--json"))
             switch outcome {
             case .served, .lifted: return ExitCode.ok
             case .kept: return ExitCode.negative

@@ -135,12 +135,21 @@ final class Worker {
             try containingFailures(of: sale, now: now) { try begin(sale, redis, now: now) }
         }
         try restoreLost(present, redis, now: now)
-        if now >= nextArchiveNote {
-            nextArchiveNote = now.advanced(milliseconds: Self.archiveNoteMilliseconds)
-            // Not those that this Redis has: such a one may be another sale of the name.
-            try redis.note(archived: store.archivedSales().filter { !present.contains($0) })
-        }
+        try noteArchived(present, redis, now: now)
         for sale in asideUntil.keys where !present.contains(sale) && !lost.contains(sale) { asideUntil[sale] = nil }
+    }
+
+    /// Tells a Redis that was emptied which sales are archived. One that can't take it, such as one without memory, goes
+    /// on without: `archive` sees to its own sale.
+    private func noteArchived(_ present: Set<SaleID>, _ redis: BlockingRedis, now: Instant) throws {
+        guard now >= nextArchiveNote else { return }
+        nextArchiveNote = now.advanced(milliseconds: Self.archiveNoteMilliseconds)
+        do {
+            // Nor those that this Redis has: such a one may be another sale of the name.
+            let known = present.union(try redis.archivedSales())
+            try redis.note(archived: store.archivedSales().filter { !known.contains($0) })
+        } catch let error where Self.concernsOneSale(error) {
+        }
     }
 
     private func begin(_ sale: SaleID, _ redis: BlockingRedis, now: Instant) throws {

@@ -57,6 +57,22 @@ import Testing
             sqlite.rejectedOrders = [.init(position: 3, quantity: 1)]
         }
         #expect(found.isEmpty)
+        let lost = differences { redis, sqlite in
+            sqlite.orders.removeLast()
+            sqlite.sold = 2
+            sqlite.rejectedOrders = [.init(position: 3, quantity: 1, order: TestStores.order(3))]
+            redis.wins[3] = nil
+        }
+        #expect(lost == [.orderNotInRedis(position: 3)])
+    }
+
+    @Test func `expects of Redis the units of restocks that are dead letters`() {
+        let found = differences { redis, sqlite in
+            sqlite.undecidedRestock = 5
+            redis.status.stockTotal = 15
+            redis.status.remaining = 12
+        }
+        #expect(found.isEmpty)
     }
 
     @Test func `names what differs between two sales of one name`() {

@@ -32,7 +32,7 @@ import Testing
         #expect(
             eventually {
                 other.errors.contains("worker_failed")
-                    && other.errors.contains("the worker tester is storing these orders in another database")
+                    && other.errors.contains("tester is storing these orders in another database")
             }, "\(other.errors)")
         for first in stride(from: 5, to: 50, by: 5) { try under.sell(sale, to: first..<first + 5) }
         #expect(under.drained(sale))
@@ -99,7 +99,7 @@ import Testing
         }
         let refused = try erase()
         #expect(refused.code == ExitCode.temporaryFailure)
-        #expect(refused.errors.contains("the worker tester is storing these orders in another database"))
+        #expect(refused.errors.contains("tester is storing these orders in another database"))
         #expect(try StoreReader(path: copy).stored(sale)?.orders.map(\.buyer).contains("buyer-1") == true)
         worker.signal()
         worker.wait()

@@ -168,9 +168,16 @@ import Testing
     @Test func `acknowledges, and obeys the operator, on a Redis that has no memory left`() throws {
         let under = try WorkerUnderTest()
         let sale = try TestSale.create(under.redis, stock: 10)
+        // SQLite has an archived sale, too, which this Redis has not heard of.
+        let earlier = try TestSale.create(under.redis, "earlier")
+        let first = try under.start()
+        #expect(under.drained(earlier))
+        first.signal()
+        first.wait()
+        _ = try SQLiteShell.run(under.database, "UPDATE sales SET archived_at_ms = 1 WHERE sale = 'earlier'")
+        try under.redis.command(["SREM", "sales", "earlier"])
         try under.sell(sale, to: 0..<3)
         try under.add(sale, ["rubbish", "1"])
-        try under.redis.command(["XGROUP", "CREATE", "\(SaleKeys(sale).orders)", "workers", "0"])
         try under.redis.command(["CONFIG", "SET", "maxmemory", "1"])
         let worker = try under.start()
         #expect(under.drained(sale), "\(worker.errors)")
