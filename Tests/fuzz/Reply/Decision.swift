@@ -1,1 +1,1 @@
-../../../Sources/SaleAPI/Decision.swift
+../../../Sources/SaleAPI/Purchases/Decision.swift

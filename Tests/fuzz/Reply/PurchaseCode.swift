@@ -1,1 +1,1 @@
-../../../Sources/SaleAPI/PurchaseCode.swift
+../../../Sources/SaleAPI/Purchases/PurchaseCode.swift

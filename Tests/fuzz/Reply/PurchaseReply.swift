@@ -1,1 +1,1 @@
-../../../Sources/SaleAPI/PurchaseReply.swift
+../../../Sources/SaleAPI/Purchases/PurchaseReply.swift
