@@ -159,8 +159,8 @@ extension OrderStore {
         try database.first("SELECT last_stream_id FROM sales WHERE sale = ?", [.sale(sale)]) { $0.text(0) }
     }
 
-    /// The last position that the orders and the dead letters of a sale claim without a gap, from the last order or from
-    /// `least` on, whichever is higher.
+    /// The last position that orders and dead letters claim without a gap, from the last order or from `least` on,
+    /// whichever is higher.
     package func lastClaimed(of sale: SaleID, atLeast least: Int) throws(StoreError) -> Int {
         var last =
             try database.first("SELECT max(position) FROM orders WHERE sale = ?", [.sale(sale)]) { $0.integer(0) } ?? 0

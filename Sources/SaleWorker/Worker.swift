@@ -139,8 +139,8 @@ final class Worker {
         for sale in asideUntil.keys where !present.contains(sale) && !lost.contains(sale) { asideUntil[sale] = nil }
     }
 
-    /// Tells a Redis that was emptied which sales are archived. One that can't take it, such as one without memory, goes
-    /// on without: `archive` sees to its own sale.
+    /// Tells a Redis that was emptied which sales are archived. One that can't take it, such as one without memory,
+    /// goes on without: `archive` sees to its own sale.
     private func noteArchived(_ present: Set<SaleID>, _ redis: BlockingRedis, now: Instant) throws {
         guard now >= nextArchiveNote else { return }
         nextArchiveNote = now.advanced(milliseconds: Self.archiveNoteMilliseconds)

@@ -3,8 +3,8 @@ import Glibc
 import TestSupport
 import Testing
 
-/// A network namespace for another machine: `$!` is the process that keeps it. Before that process has left ours, a link
-/// moved to it stays here.
+/// A network namespace for another machine: `$!` is the process that keeps it. Before that process has left ours, a
+/// link moved to it stays here.
 private let separate = """
     set -eu
     separate() {
@@ -54,7 +54,8 @@ private let router = """
         nsenter --target $! --net ip link set up$host up
     done
     nsenter --target ${hosts[0]} --net ip route add default via 10.99.1.1
-    nsenter --target ${hosts[1]} --net redis-server --port 443 --bind 10.99.2.2 --protected-mode no --save '' >/dev/null &
+    nsenter --target ${hosts[1]} --net \
+        redis-server --port 443 --bind 10.99.2.2 --protected-mode no --save '' >/dev/null &
     hosts+=($!)
     nft 'table ip nat { chain out { type nat hook postrouting priority srcnat; oif to2 masquerade; }; }'
     nft --file "$1"

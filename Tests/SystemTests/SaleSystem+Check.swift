@@ -29,8 +29,8 @@ extension SaleSystem {
         }
     }
 
-    /// Runs the check; `stock` is what the test has put on sale, and `met` names the faults without which the run proves
-    /// nothing.
+    /// Runs the check; `stock` is what the test has put on sale, and `met` names the faults without which the run
+    /// proves nothing.
     func check(_ sale: SaleID, _ run: Run, stock: Int, met: String = "") throws -> Verdict {
         let met = met.isEmpty ? [] : ["--met", met]
         let result = try salectl(["check", "\(sale)", "--log", run.log, "--stock", "\(stock)", "--json"] + met)

@@ -182,8 +182,8 @@ final class SaleSystem {
         if !isSold { throw Failure("nothing is being sold") }
     }
 
-    /// The output of `salectl check`; nil if the run kept every promise. `stock` is what the test has put on sale; `met`
-    /// names the faults without which the run proves nothing.
+    /// The output of `salectl check`; nil if the run kept every promise. `stock` is what the test has put on sale;
+    /// `met` names the faults without which the run proves nothing.
     func complaint(_ sale: SaleID, _ run: Run, stock: Int, met: String = "") throws -> String? {
         let met = met.isEmpty ? [] : ["--met", met]
         let result = try salectl(["check", "\(sale)", "--log", run.log, "--stock", "\(stock)"] + met)
