@@ -18,6 +18,13 @@ import Testing
         return (system, ingress, try system.tokens("b", 1)[0])
     }
 
+    private func parse(_ text: String) throws -> [Line] {
+        try text.split(separator: "\n").map {
+            #expect($0.utf8.count < 1000, "a line of \($0.utf8.count) bytes")
+            return try JSONDecoder().decode(Line.self, from: Data($0.utf8))
+        }
+    }
+
     /// What is in the log before the buyer's next look at its own purchases, which is always logged.
     private func lines(_ ingress: Ingress, _ token: String) throws -> [Line] {
         let own = try ingress.ask("GET", "/v1/sales/demo/purchases", headers: [("Authorization", "Bearer \(token)")])
@@ -29,10 +36,7 @@ import Testing
             return text.contains(name)
         }
         #expect(logged)
-        return try text.split(separator: "\n").filter { !$0.contains(name) }.map {
-            #expect($0.utf8.count < 1000, "a line of \($0.utf8.count) bytes")
-            return try JSONDecoder().decode(Line.self, from: Data($0.utf8))
-        }
+        return try parse(text.split(separator: "\n").filter { !$0.contains(name) }.joined(separator: "\n"))
     }
 
     @Test func `has one in a hundred of what anybody can have without a token`() throws {
@@ -63,18 +67,57 @@ import Testing
         withExtendedLifetime(system) {}
     }
 
+    @Test func `has no more because of what a site's file from before defines`() throws {
+        let delivered = try String(
+            contentsOf: Ingress.repository.appendingPathComponent("deploy/nginx/site/sale-log.conf"), encoding: .utf8)
+        let (system, ingress, token) = try begin([
+            "sale-log.conf": """
+            split_clients $request_id $one_in_a_hundred { * 1; }
+            map $status $is_logged { default 1; 409 0; 429 $one_in_a_hundred; }
+            \(delivered)
+            """
+        ])
+        for _ in 0..<300 { #expect(try ingress.ask("GET", "/v1/none").status == 404) }
+        let found = try lines(ingress, token)
+        #expect(found.count < 300)
+        withExtendedLifetime(system) {}
+    }
+
+    @Test func `has every purchase whose buyer was gone before the answer`() throws {
+        let (system, ingress, token) = try begin([:])
+        system.apis[0].signal(SIGSTOP)
+        for method in ["GET", "POST"] {
+            for _ in 0..<15 {
+                try UnixHTTPClient(ingress.socket).send(
+                    method, "/v1/sales/demo/purchases", headers: Ingress.press(token, "k"),
+                    body: method == "POST" ? "" : nil)
+            }
+        }
+        var found: [Line] = []
+        let logged = eventually {
+            found = (try? parse(ingress.read("../state/sale-access.log"))) ?? []
+            return found.filter { $0.method == "POST" }.count == 15
+        }
+        #expect(logged)
+        #expect(found.allSatisfy { $0.status == 499 })
+        #expect(found.count < 30)
+        withExtendedLifetime(system) {}
+    }
+
     @Test func `has of a request what it asked, to a limit`() throws {
         let (system, ingress, token) = try begin(["sale-log.conf": Self.whole])
         let long = String(repeating: "%01", count: 2400)
         for (method, path) in [
             ("GET", "/v1/none?secret"), ("POST", "/v1/none"), ("GET", "/v1/\(long)"), ("GET", "/\(long)?secret"),
             (String(repeating: "A", count: 7000), "/v1/none"), ("TRACE", "/v1/sales"), ("GET", "/v1/\"\\"),
+            ("GET", "/v1/none#token=secret"), ("GET", "/v1/$~!#?"),
         ] { #expect(try ingress.ask(method, path).status >= 400, "\(method) \(path)") }
         let found = try lines(ingress, token)
         #expect(
             found.map { "\($0.method) \($0.path)" } == [
                 "GET /v1/none", "POST /v1/none", "GET /v1/\(long.prefix(252))", "GET /\(long.prefix(255))",
-                "AAAAAAAAAAAAAAAA /v1/none", "TRACE /v1/sales", "GET /v1/\"\\",
+                "AAAAAAAAAAAAAAAA /v1/none", "TRACE /v1/sales", "GET /v1/\"\\", "GET /v1/none",
+                "GET /v1/$~!",
             ])
         withExtendedLifetime(system) {}
     }
