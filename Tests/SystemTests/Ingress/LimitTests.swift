@@ -26,10 +26,10 @@ import Testing
             "site/sale-listen.conf",
             "listen unix:\(ingress.socket);\nset_real_ip_from unix:;\nreal_ip_header X-Forwarded-For;")
         // What has a rate of its own gets nothing back either, and a burst of ten thousand would take long.
-        for name in ["sale.conf", "snippets/client.conf"] {
-            let text = try ingress.read(name).replacing(/rate=[0-9]+r\/s/, with: Self.slow)
-            try ingress.write(name, text.replacing("burst=10000 ", with: "burst=200 "))
-        }
+        let rates = "site/sale-other-limits.conf"
+        try ingress.write(rates, ingress.read(rates).replacing(/rate=[0-9]+r\/s/, with: Self.slow))
+        let bursts = try ingress.read("sale.conf").replacing("burst=10000 ", with: "burst=200 ")
+        try ingress.write("sale.conf", bursts.replacing("burst=100000 ", with: "burst=400 "))
         try ingress.start()
         return ingress
     }
@@ -143,10 +143,24 @@ import Testing
 
     @Test func `hold for a /48, however many of its networks a client uses`() throws {
         let ingress = try begin("")
-        func ask(_ count: Int, site: Int) throws -> [Int: Int] {
-            try statuses(ingress, count, "/v1/none") { [("X-Forwarded-For", "2001:db8:\(site):\($0)::1")] }
+        func ask(_ count: Int, _ path: String, site: Int) throws -> [Int: Int] {
+            try statuses(ingress, count, path) { [("X-Forwarded-For", "2001:db8:\(site):\($0)::1")] }
         }
-        #expect(try ask(211, site: 1) == [404: 201, 429: 10])
-        #expect(try ask(1, site: 2) == [404: 1])
+        // Files are counted apart, and there may be more of them.
+        #expect(try ask(411, "/none", site: 1) == [404: 401, 429: 10])
+        #expect(try ask(211, "/v1/none", site: 1) == [404: 201, 429: 10])
+        #expect(try ask(1, "/none", site: 2) == [404: 1])
+        #expect(try ask(1, "/v1/none", site: 2) == [404: 1])
+    }
+
+    @Test func `have their rates in files that an update leaves alone`() throws {
+        let delivered = Ingress.repository.appendingPathComponent("deploy/nginx")
+        for folder in [delivered, delivered.appendingPathComponent("snippets")] {
+            for file in try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
+            where file.pathExtension == "conf" {
+                let text = try String(contentsOf: file, encoding: .utf8)
+                #expect(!text.contains("_zone "), "\(file.lastPathComponent)")
+            }
+        }
     }
 }
