@@ -89,8 +89,9 @@ function conditions({ name, turn }, page, most, now) {
     const areSeen = receipts?.asked === orders.length && (!receipts.missing || receipts.missing === 'none');
     const mayAct = !asking && name !== 'secured' && name !== 'doubt';
     return {
-        'sale': sale, 'queue': sale?.queue, 'opens': opens > now, 'buyer': login, 'back': orders.length > 0 && mayAct,
-        'failing': page.failures > 1 && (sales || sale) && mayAct, 'no-sales': sales?.length === 0,
+        'sale': sale, 'queue': sale?.queue, 'opens': opens > now, 'buyer': login, 'no-buyer': !login,
+        'back': orders.length > 0 && mayAct, 'no-sales': sales?.length === 0,
+        'failing': page.failures > 1 && (sales || sale) && mayAct,
         'logged-in': isIn, 'logged-out': !isIn, 'login-ends': isIn && login.endsAt <= (turn?.begins ?? opens),
         'login-link': root.dataset.login, 'place': turn, 'quantity': most > 1,
         'another': sale && isIn && !refusal && mayBuyAnother(sale, orders, now),

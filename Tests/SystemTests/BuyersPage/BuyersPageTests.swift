@@ -111,6 +111,11 @@ import Testing
                 """)
         }
 
+        /// What the page says in this view.
+        func words() throws -> String {
+            try browser.value("document.querySelector('section:not([hidden])').innerText")
+        }
+
         func forged(_ token: String) -> String { String(token.dropLast(4)) + "AAAA" }
 
         func salectl(_ arguments: String...) throws {
@@ -472,6 +477,26 @@ import Testing
         #expect(try scene.shows("buy"))
         #expect(scene.system.drained(SaleID("demo")!))
         #expect(try scene.system.query("SELECT buyer FROM orders") == ["other1"])
+    }
+
+    @Test func `takes nobody to be logged in who was here before, and leaves a link that is declined`() throws {
+        let scene = try Scene()
+        try scene.salectl("create", "demo", "--title", "A lamp", "--stock", "3")
+        try scene.open()
+        #expect(try scene.shows("buy"))
+        // A new tab knows who was here last, but has no login.
+        let other = try scene.system.tokens("other", 1)[0]
+        _ = try scene.browser.openTab("http://\(scene.origin)/?sale=demo#token=\(other)")
+        #expect(try scene.shows("doubt"))
+        #expect(try scene.news() == "This link is for other1. The last link here was for me1.")
+        #expect(try scene.words().contains("Don’t use this link"))
+        #expect(try !scene.words().contains("Stay"))
+        try scene.press("decline")
+        #expect(try scene.shows("login"))
+        try scene.browser.reload()
+        #expect(try scene.shows("login"), "the link has been taken")
+        try scene.open()
+        #expect(try scene.shows("buy"))
     }
 
     @Test func `goes on with no purchase while it is in doubt who buys`() throws {
