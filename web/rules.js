@@ -125,9 +125,10 @@ function aheadOf(position, begins, queue, now) {
 export const isGone = (place, queue) =>
     isNewer(queue, place) && queue.admitted_through + queue.waiting < place.position;
 
-const hasEnded = (sale, now) => sale.state === 'ended' || (sale.closes_at && Date.parse(sale.closes_at) <= now);
+/** Whether nobody gets anything any more. */
+export const hasEnded = (sale, now) => sale.state === 'ended' || (sale.closes_at && Date.parse(sale.closes_at) <= now);
 
-/** Whether nobody gets anything any more, unless units come back. */
+/** The same, unless units come back. */
 export const isOver = (sale, now) => sale.state === 'sold_out' || hasEnded(sale, now);
 
 /** Whether somebody waits for a turn, so that the queue has to be looked at too. */

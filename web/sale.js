@@ -20,13 +20,13 @@ const kept = new Kept(saleName ?? '', login?.buyer);
  * login, and a `doubt` whether it is theirs; their place and orders; and the receipts, once they have been asked for.
  * `asking` is the attempt under way, `buy` or `join`, and `reason` why it is being repeated; `refusal` is why the last
  * one was refused, and `notice` what is said of it beside the next view. `openQuantity` is the quantity of an attempt
- * that may have won. `buysAnother` says that who has an order wants more. `failures` counts the looks that have failed
- * since the last one that did not.
+ * that may have won, and `lookedFor` the key of one whose order has been looked for since. `buysAnother` says that who
+ * has an order wants more. `failures` counts the looks that have failed since the last one that did not.
  */
 const page = {
     path, sales: null, sale: null, queue: null, login, doubt, place: kept.place, orders: kept.orders, receipts: null,
     asking: null, reason: null, refusal: null, notice: null, failures: 0, openQuantity: kept.attempt?.quantity,
-    buysAnother: kept.attempt !== null && kept.orders.length > 0,
+    lookedFor: null, buysAnother: kept.attempt !== null && kept.orders.length > 0,
 };
 let lookTimer, drawTimer, lookedAt = 0;
 
@@ -72,11 +72,19 @@ async function learnSale(sale) {
     if (rules.dependsOnQueue(page)) await lookAtQueue();
 }
 
-/** Nobody presses any more: an old attempt that is still open is asked for, and a wish for another unit ends. */
-function settle() {
-    if (page.asking || page.refusal) return;
+/**
+ * Nobody presses any more: a wish for another unit ends, and what has become of an attempt that is still open is asked.
+ * As long as units may come back, that is done without a purchase: it might win for somebody who has left.
+ */
+async function settle() {
+    if (page.asking || page.refusal || page.doubt) return;
     if (!page.openQuantity) page.buysAnother = false;
-    else if (rules.isValid(page.login, clock.now)) buy();
+    if (!page.openQuantity || !rules.isValid(page.login, clock.now)) return;
+    if (rules.hasEnded(page.sale, clock.now)) return buy();
+    const key = kept.attempt?.key;
+    if (page.lookedFor === key || !await learnOrders()) return;
+    Object.assign(page, { lookedFor: key, buysAnother: false });
+    draw();
 }
 
 /** Everybody who waits looks at the queue's public page, which is cached; whose turn it is asks for their own place. */
@@ -130,7 +138,7 @@ async function untilAnswered(what, send) {
 async function buy(quantity) {
     if (!mayAsk()) return;
     const attempt = (kept.attempt ??= { key: newKey(), quantity, at: Date.now() });
-    Object.assign(page, { openQuantity: attempt.quantity, buysAnother: page.orders.length > 0 });
+    Object.assign(page, { openQuantity: attempt.quantity, lookedFor: null, buysAnother: page.orders.length > 0 });
     let ticket;
     const result = await untilAnswered('buy', (tries) => {
         ticket = page.place?.ticket;
@@ -175,7 +183,11 @@ const consequences = {
         page.place = null;
         join(place);
     },
-    limit: () => learnOrders(),
+    limit: async () => {
+        const answer = await learnOrders();
+        if (answer && page.orders.length === 0) refuse({ ...answer, reason: 'trouble' });
+        draw();
+    },
     stale: ({ body: { opens_at } }) => {
         if (opens_at) page.sale &&= { ...page.sale, opens_at };
         look();
@@ -195,15 +207,15 @@ function refuse(result) {
     draw();
 }
 
-/** Gets the buyer's orders: some were won on another device. */
+/** Gets the buyer's orders: some were won on another device. Returns the answer; if it is a refusal, undefined. */
 async function learnOrders() {
     const { notice } = page;
-    const { kind, reason = 'trouble', body, trace } = await untilAnswered('buy', (tries) =>
+    const result = await untilAnswered('buy', (tries) =>
         ask(clock, `${path}/purchases`, { token: page.login.token, tries }));
-    for (const order of body.orders ?? []) kept.add(order);
+    for (const order of result.body.orders ?? []) kept.add(order);
     Object.assign(page, { orders: kept.orders, notice });
-    if (kind === 'refused' || page.orders.length === 0) return refuse({ reason, body, trace });
-    draw();
+    if (result.kind === 'done') return result;
+    refuse(result);
 }
 
 /** Goes on with an attempt that was found. */

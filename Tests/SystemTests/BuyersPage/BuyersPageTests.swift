@@ -116,6 +116,39 @@ import Testing
             try browser.value("document.querySelector('section:not([hidden])').innerText")
         }
 
+        /// Leaves what a page keeps that was closed an hour ago, while it asked for a unit with the key `k`.
+        func keepOldAttempt() throws {
+            try browser.open("http://\(origin)/")
+            _ = try browser.value(
+                """
+                localStorage['sale/demo/me1'] =
+                    JSON.stringify({ attempt: { key: 'k', quantity: 1, at: Date.now() - 3_600_000 } })
+                """)
+            try countRequests()
+        }
+
+        /// Counts, on every page that is opened from now on, what it asks for.
+        func countRequests() throws {
+            try browser.runFirst(
+                """
+                (() => {
+                    const fetch = window.fetch;
+                    window.requests = [];
+                    window.fetch = (path, options) => {
+                        window.requests.push(`${options?.method ?? 'GET'} ${path}`);
+                        return fetch(path, options);
+                    };
+                })()
+                """)
+        }
+
+        /// How often the page has asked for this, since `countRequests()`.
+        func requests(_ method: String, _ path: String) throws -> Int {
+            Int(
+                try browser.value(
+                    "window.requests.filter((request) => request === '\(method) /v1/sales/demo\(path)').length")) ?? 0
+        }
+
         func forged(_ token: String) -> String { String(token.dropLast(4)) + "AAAA" }
 
         func salectl(_ arguments: String...) throws {
@@ -198,6 +231,7 @@ import Testing
         try scene.press("buy")
         #expect(try eventually { try scene.isVisible("[data-with=again-paused]") })
         #expect(try scene.news() == "The sale is paused. Your request is sent again when it goes on.")
+        #expect(try scene.words().contains("as long as this page is open"))
         try scene.salectl("resume", "demo")
         #expect(try scene.shows("secured"))
     }
@@ -408,18 +442,34 @@ import Testing
         #expect(try scene.text("orders").hasPrefix("Order demo-1: number 1, "))
     }
 
-    @Test func `asks what has become of an old purchase when the sale is over`() throws {
+    @Test(arguments: ["sold out", "closed"])
+    func `asks what has become of an old purchase when nobody can buy`(because: String) throws {
         let scene = try Scene()
-        try scene.salectl("create", "demo", "--title", "A lamp", "--stock", "1")
+        try scene.salectl("create", "demo", "--title", "A lamp", "--stock", because == "closed" ? "2" : "1")
         #expect(try scene.buy(as: "me") == 201)
-        try scene.browser.open("http://\(scene.origin)/")
-        _ = try scene.browser.value(
-            """
-            localStorage['sale/demo/me1'] = JSON.stringify({ attempt: { key: 'k', quantity: 1, at: Date.now() - 6e6 } })
-            """)
+        if because == "closed" { try scene.salectl("close", "demo") }
+        try scene.keepOldAttempt()
         try scene.open()
         #expect(try scene.shows("secured"))
         #expect(try scene.text("orders").hasPrefix("Order demo-1: number 1, "))
+    }
+
+    @Test func `sends no old purchase by itself while the sale is only sold out`() throws {
+        let scene = try Scene()
+        try scene.salectl("create", "demo", "--title", "A lamp", "--stock", "1")
+        #expect(try scene.buy(as: "other") == 201)
+        try scene.keepOldAttempt()
+        try scene.open()
+        #expect(try eventually { try scene.requests("GET", "/purchases") == 1 })
+        #expect(try scene.shows("sold-out"))
+        try scene.salectl("restock", "demo", "1")
+        #expect(try scene.showsAfterALook("buy"))
+        #expect(try scene.requests("POST", "/purchases") == 0)
+        #expect(try scene.requests("GET", "/purchases") == 1, "what is known is asked for again")
+        try scene.press("buy")
+        #expect(try scene.shows("secured"))
+        #expect(scene.system.drained(SaleID("demo")!))
+        #expect(try scene.system.query("SELECT buyer, key FROM orders WHERE position = 2") == ["me1|k"])
     }
 
     @Test func `tells a buyer without a valid token to log in, and goes on afterwards`() throws {
