@@ -23,11 +23,11 @@ const refusals = {
     'purchase-limit': 'limit',
     'insufficient-stock': 'insufficient',
     'turn-missed': 'missed',
-    // The page keeps places for each buyer and sale, so the tickets' key is another one since.
     'ticket-outdated': 'outdated',
-    'ticket-forged': 'outdated',
-    'ticket-foreign': 'outdated',
-    'ticket-of-another': 'outdated',
+    // The page keeps places for each buyer and sale, so whoever was asked lacks the key that signed the ticket.
+    'ticket-forged': 'bad-ticket',
+    'ticket-foreign': 'bad-ticket',
+    'ticket-of-another': 'bad-ticket',
     // The sale has changed since the page looked.
     'sale-not-open': 'stale',
     'turn-not-yet': 'stale',
@@ -71,7 +71,7 @@ export function judgeReceipts(answers) {
 }
 
 /** Whether a refusal says nothing about the attempt itself: what was sent earlier may have won, so its key is kept. */
-export const leavesOpen = (reason) => reason === 'login' || reason === 'trouble';
+export const leavesOpen = (reason) => ['login', 'trouble', 'bad-ticket'].includes(reason);
 
 /** Whether a refusal ends a wish for another unit. Others lead to a view where it can be asked for again. */
 export const endsWish = (reason) => ['sold-out', 'ended', 'limit', 'unknown'].includes(reason);

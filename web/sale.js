@@ -45,11 +45,20 @@ async function look() {
     try {
         await lookAtPage();
     } finally {
-        const failedMs = Math.min(retryMs * 2 ** page.failures, 60_000) * (0.5 + Math.random() / 2);
-        clearTimeout(lookTimer);
-        lookTimer = setTimeout(() => document.hidden || look(), page.failures > 0 ? failedMs : rules.nextLookMs(page));
+        lookLater();
     }
     draw();
+}
+
+function lookLater() {
+    const failedMs = Math.min(retryMs * 2 ** page.failures, 60_000) * (0.5 + Math.random() / 2);
+    clearTimeout(lookTimer);
+    lookTimer = setTimeout(() => document.hidden || look(), page.failures > 0 ? failedMs : rules.nextLookMs(page));
+}
+
+/** Looks at once, unless it has just looked. */
+function lookSoon() {
+    if (performance.now() - lookedAt > 1000) look();
 }
 
 async function lookAtPage() {
@@ -167,7 +176,10 @@ async function join(lost) {
     keepPlace(result.body);
     if (lost && lost.position !== page.place.position) page.notice = 'new-place';
     draw();
-    look();
+    // A process that has not noticed yet that the queue has begun again takes no new ticket: a look at once would lead
+    // here again.
+    if (lost) lookLater();
+    else look();
 }
 
 /** What a refusal leads to, besides its view. */
@@ -182,6 +194,12 @@ const consequences = {
         if (page.asking || page.doubt || !isCurrent(ticket)) return;
         page.place = null;
         join(place);
+    },
+    // Of a purchase: a look may reach a process that lacks the key while the purchase would reach one that has it.
+    'bad-ticket': ({ ticket }) => {
+        if (!isCurrent(ticket)) return;
+        keepPlace(null);
+        page.notice = 'bad-ticket';
     },
     limit: async () => {
         const answer = await learnOrders();
@@ -241,7 +259,8 @@ function draw() {
     const view = rules.view(page, now);
     const isNew = show(view, page, now);
     // Its end may have moved, if the sale was paused meanwhile.
-    if (hasSlept || (isNew && view.name === 'missed')) look();
+    if (hasSlept) look();
+    else if (isNew && view.name === 'missed') lookSoon();
     // A countdown changes when a whole second is left.
     if (view.at > now) drawTimer = setTimeout(draw, ((view.at - now) % 1000) + 1);
 }
@@ -273,7 +292,7 @@ for (const form of document.querySelectorAll('form[data-action]')) {
 function wake() {
     if (document.hidden) return;
     draw();
-    if (performance.now() - lookedAt > 1000) look();
+    lookSoon();
 }
 document.addEventListener('visibilitychange', wake);
 addEventListener('online', wake);

@@ -56,11 +56,14 @@ import Testing
         /// The same, but does not wait until the page looks by itself. It does so, too, when the phone is unlocked.
         func showsAfterALook(_ view: String) throws -> Bool {
             try eventually {
-                _ = try browser.value("document.dispatchEvent(new Event('visibilitychange'))")
+                try look()
                 usleep(200_000)
                 return try browser.value(Self.shown) == view
             }
         }
+
+        /// Lets the page look as if the phone had been unlocked, unless it has looked within the last second.
+        func look() throws { _ = try browser.value("document.dispatchEvent(new Event('visibilitychange'))") }
 
         /// In the view, or below it.
         func isVisible(_ selector: String) throws -> Bool {
@@ -147,6 +150,29 @@ import Testing
             Int(
                 try browser.value(
                     "window.requests.filter((request) => request === '\(method) /v1/sales/demo\(path)').length")) ?? 0
+        }
+
+        /// Answers every look at the page's own place with a problem, as a process could.
+        func answerLooksAtPlace(_ status: Int, _ problem: String) throws {
+            _ = try browser.value(
+                """
+                (() => {
+                    const fetch = window.fetch;
+                    window.fetch = async (path, options) => {
+                        const answer = await fetch(path, options);
+                        if (options?.method !== 'GET' || !options.headers['Sale-Ticket']) return answer;
+                        const headers = { 'Content-Type': 'application/problem+json' };
+                        const body = JSON.stringify({ type: '/problems/\(problem)' });
+                        return new Response(body, { status: \(status), headers });
+                    };
+                })()
+                """)
+        }
+
+        /// Waits for as long as the page needs for a few requests.
+        func pass() throws {
+            _ = try browser.value(
+                "(async () => { for (let n = 0; n < 20; n++) await fetch('/v1/sales', { cache: 'no-store' }); })()")
         }
 
         func forged(_ token: String) -> String { String(token.dropLast(4)) + "AAAA" }
@@ -664,6 +690,78 @@ import Testing
         #expect(eventually { (try? scene.system.connect().status(SaleID("demo")!)?.epoch) == 2 })
         #expect(try eventually { try scene.showsAfterALook("waiting") && scene.text("position") == "1" })
         #expect(try scene.news() == "The queue was lost and began again; this is your new place.")
+    }
+
+    /// Processes that are restarted one by one with new keys do not know each other's tickets meanwhile. A place is
+    /// given, and a purchase decided, where the token leads; a look goes where the ticket leads.
+    @Test func `keeps a place that another process does not know, and buys with it`() throws {
+        let scene = try Scene()
+        try scene.salectl(
+            "create", "demo", "--title", "A lamp", "--stock", "3", "--admit", "1/s", "--turn-window", "10m")
+        try scene.countRequests()
+        try scene.open()
+        #expect(try scene.shows("join"))
+        try scene.press("join")
+        #expect(try scene.shows("buy"))
+        try scene.answerLooksAtPlace(403, "ticket-forged")
+        let before = try scene.requests("GET", "/queue")
+        #expect(
+            try eventually {
+                try scene.look()
+                return try scene.requests("GET", "/queue") > before
+            })
+        try scene.pass()
+        #expect(try scene.requests("POST", "/queue") == 1)
+        try scene.press("buy")
+        #expect(try scene.shows("secured"))
+    }
+
+    @Test func `lets the buyer join again if a purchase is refused for its ticket`() throws {
+        let scene = try Scene()
+        try scene.salectl(
+            "create", "demo", "--title", "A lamp", "--stock", "3", "--max-per-buyer", "3", "--admit", "1/s",
+            "--turn-window", "10m")
+        try scene.countRequests()
+        try scene.open()
+        #expect(try scene.shows("join"))
+        try scene.press("join")
+        #expect(try scene.shows("buy"))
+        try scene.answer((202, "none"), (403, "ticket-forged"))
+        try scene.press("buy")
+        #expect(try scene.shows("join"))
+        #expect(
+            try scene.news()
+                == "Your place could not be checked. Join again: if it is still there, you get the same one.")
+        #expect(try scene.requests("POST", "/queue") == 1)
+        // What was sent before may have won.
+        let key = try scene.browser.value("JSON.parse(localStorage['sale/demo/me1']).attempt?.key")
+        try scene.press("join")
+        #expect(try scene.shows("buy"))
+        try scene.press("buy")
+        #expect(try scene.shows("secured"))
+        #expect(scene.system.drained(SaleID("demo")!))
+        #expect(try scene.system.query("SELECT key FROM orders") == [key])
+    }
+
+    @Test func `asks for a lost place again only once a look`() throws {
+        let scene = try Scene()
+        try scene.salectl(
+            "create", "demo", "--title", "A lamp", "--stock", "3", "--admit", "1/s", "--turn-window", "10m")
+        try scene.countRequests()
+        try scene.open()
+        #expect(try scene.shows("join"))
+        try scene.press("join")
+        #expect(try scene.shows("buy"))
+        // A process that has not noticed yet that the queue has begun again.
+        try scene.answerLooksAtPlace(409, "ticket-outdated")
+        #expect(
+            try eventually {
+                try scene.look()
+                return try scene.requests("POST", "/queue") > 1
+            })
+        try scene.pass()
+        #expect(try scene.requests("POST", "/queue") == 2)
+        #expect(try scene.shows("buy"))
     }
 
     /// `salectl admit` ends a part of the schedule and begins another.
