@@ -397,7 +397,9 @@ import Testing
             environment: ["SALE_REDIS_URL": under.server.url, "SALE_DATABASE": under.database],
             errorLog: under.server.directory.url.appendingPathComponent("rebuild.log"))
         #expect(eventually { rebuild.errors.contains("waiting until every sale-api") })
-        // As a sale-api says it once it has connected again.
+        // A sale-api says it once it has connected again, which takes a while. Nothing is restored before that.
+        usleep(500_000)
+        #expect(try under.redis.command(["EXISTS", "sale:{demo}"]).integer == 0)
         try under.redis.command(["HSET", "sale:{demo}:witnesses", "p", "\(uuid) 6 4"])
         #expect(rebuild.wait() == 0)
         let status = try #require(try under.redis.status(SaleID("demo")!))
