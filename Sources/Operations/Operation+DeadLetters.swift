@@ -14,6 +14,8 @@ extension Operation.DeadLetters {
     }
 
     func discard(_ store: OrderStore, _ redis: BlockingRedis) throws -> String {
+        // Until it has been compared again, nothing more is sold of a restock that may be discarded.
+        if !isRehearsal, try undecidedRestock(store) > 0 { try redis.fence(sale) }
         guard let given = try given(store, redis) else {
             throw OperationRefused(
                 .notAllowed, "Redis does not have \(sale) now, so the positions that it gave are not known")
@@ -23,9 +25,25 @@ extension Operation.DeadLetters {
                 .notAllowed,
                 "\(sale)'s stream is not read to its end: it may hold the order that a dead letter stands for")
         }
+        try refuseIfSold(store)
         var results = try store.discard(sale, ids, reason: reason, given: given, rehearsing: isRehearsal)
         if !isRehearsal { try fence(where: \.isDiscarded, &results, store, redis) }
         return DeadLetterResults(results).json
+    }
+
+    /// Units of the restocks among the letters that Redis sells with.
+    private func undecidedRestock(_ store: OrderStore) throws -> Int {
+        try store.undecidedRestocks(of: sale).reduce(0) { $0 + (ids.contains($1.streamID) ? $1.units : 0) }
+    }
+
+    /// Refuses to discard restocks of which units are sold: there would be more orders than units.
+    private func refuseIfSold(_ store: OrderStore) throws {
+        let units = try undecidedRestock(store)
+        guard units > 0, let stored = try store.storedWithoutOrders(sale) else { return }
+        let left = stored.totalOnRedis(unstored: 0) - stored.sold - stored.rejectedUnits - stored.withheld
+        guard left < units else { return }
+        let sold = "\(counted(units - left, "unit of that restock is", "units of that restock are")) sold"
+        throw OperationRefused(.notAllowed, "\(sold): redrive it")
     }
 
     // MARK: What Redis must learn
@@ -44,7 +62,8 @@ extension Operation.DeadLetters {
                 try mayLack(event, isDiscarded: results[index].isDiscarded, status, stored, redis)
             else { continue }
             isBehind = true
-            results[index].message = "\(sale) is fenced until the worker has compared it: Redis may lack this"
+            let before = results[index].message.isEmpty ? "" : "\(results[index].message); "
+            results[index].message = before + "\(sale) is fenced until the worker has compared it: Redis may lack this"
         }
         if isBehind { try redis.fence(sale) }
     }
@@ -60,8 +79,7 @@ extension Operation.DeadLetters {
             let wins = try redis.winsField(of: order.buyer, in: sale).flatMap { Win.parse($0) } ?? []
             return !wins.contains { $0.position == order.id.position }
         case .set, .create: return status.settings != stored.record.settings || status.title != stored.record.title
-        // What Redis withholds is not in its status.
-        case .release: return true
+        case .release: return try redis.withheld(of: sale) != stored.withheld
         case .archive: return false
         }
     }

@@ -5,6 +5,7 @@ extension Database {
     func stored(_ sale: SaleID, withOrders: Bool = true) throws(StoreError) -> StoredSale? {
         guard var stored = try storedRecord(of: sale) else { return nil }
         if withOrders { stored.orders = try orders(of: sale, "TRUE ORDER BY position") }
+        // Of several letters for one position an open one counts: a discarded one may have been another entry's.
         stored.rejectedOrders = try all(
             """
             SELECT position, quantity, min((resolution IS NOT NULL) || stream_id), CASE
@@ -44,8 +45,7 @@ extension Database {
         return stored
     }
 
-    /// The restocks that are open dead letters, contradict nothing, and were not stored when the stream brought them
-    /// again.
+    /// The restocks that are open dead letters, contradict nothing, and are not stored.
     func undecidedRestocks(
         of sale: SaleID
     ) throws(StoreError) -> [(streamID: String, units: Int, at: UnixMilliseconds)] {

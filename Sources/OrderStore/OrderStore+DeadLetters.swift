@@ -65,6 +65,22 @@ extension OrderStore {
         return fields.flatMap { try? OrderEvent(sale: sale, fields: $0.pairs) }
     }
 
+    /// The restocks that are open dead letters, contradict nothing, and are not stored: Redis sells with their units.
+    package func undecidedRestocks(
+        of sale: SaleID
+    ) throws(StoreError) -> [(streamID: String, units: Int, at: UnixMilliseconds)] {
+        try database.undecidedRestocks(of: sale)
+    }
+
+    /// Closes the dead letter of an entry that is stored by now, if it has one.
+    func closeDeadLetter(_ sale: SaleID, _ id: String) throws(StoreError) {
+        try database.run(
+            """
+            UPDATE dead_letters SET resolution = 'redriven', resolved_at_ms = ?3
+            WHERE sale = ?1 AND stream_id = ?2 AND resolution IS NULL
+            """, [.sale(sale), .text(id), .time(.now)])
+    }
+
     /// Dead letters that may not be in Redis' dlq stream yet.
     package func unmovedDeadLetters(_ sale: SaleID) throws(StoreError) -> [String] {
         try database.all(

@@ -34,6 +34,11 @@ extension BlockingRedis {
         try command(["GET", "\(SaleKeys(sale).position)"]).integer
     }
 
+    /// Units of lost orders that a sale withholds.
+    package func withheld(of sale: SaleID) throws(RedisError) -> Int {
+        try Int(command(["HGET", "\(SaleKeys(sale).sale)", "withheld"]).string ?? "") ?? 0
+    }
+
     /// The field with the wins of a buyer (`Win`); nil if the buyer has none.
     package func winsField(of buyer: String, in sale: SaleID) throws(RedisError) -> String? {
         try command(["HGET", "\(SaleKeys(sale).buyers)", "\(buyer)"]).string

@@ -1,8 +1,9 @@
 import EventLoop
 import Shared
 
-/// Limits each buyer by the generic cell rate algorithm (GCRA, ITU-T I.371): one number for each buyer, the time at
-/// which its allowance will be full again. It is exact: there is no window at whose edge twice as much gets through.
+/// Limits each buyer by the generic cell rate algorithm (GCRA, ITU-T I.371): one number for each buyer (and another
+/// for its ticket), the time at which its allowance will be full again. It is exact: there is no window at whose edge
+/// twice as much gets through.
 ///
 /// Its memory is fixed, whatever the number of buyers. A buyer needs a place only until its allowance is full again:
 /// half a second after one press at `20/10s`. At 80,000 presses a second these are 40,000 places; there are 131,072, in

@@ -39,6 +39,7 @@ final class Worker {
     private var nextDiscovery = Instant(nanoseconds: 0)
     private var nextMeasurement = Instant(nanoseconds: 0)
     private var nextArchiveNote = Instant(nanoseconds: 0)
+    private var archiveNoteFailed = false
     /// Sales that were set aside and have not recovered since, with the time until which they are left alone.
     private var asideUntil: [SaleID: Instant] = [:]
     private var retry = RetryPolicy()
@@ -145,10 +146,13 @@ final class Worker {
         guard now >= nextArchiveNote else { return }
         nextArchiveNote = now.advanced(milliseconds: Self.archiveNoteMilliseconds)
         do {
-            // Nor those that this Redis has: such a one may be another sale of the name.
+            // Not those that this Redis has: such a one may be another sale of the name.
             let known = present.union(try redis.archivedSales())
             try redis.note(archived: store.archivedSales().filter { !known.contains($0) })
+            archiveNoteFailed = false
         } catch let error where Self.concernsOneSale(error) {
+            if !archiveNoteFailed { log.write(.error, "archived_not_noted") { $0.appendMember("message", "\(error)") } }
+            archiveNoteFailed = true
         }
     }
 

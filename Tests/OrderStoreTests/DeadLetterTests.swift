@@ -127,6 +127,17 @@ import Testing
         #expect(try shell("SELECT max(seq), count(*) FROM ledger") == ["4|4"])
     }
 
+    @Test func `of two letters for one position, the open one is what its buyer was told`() throws {
+        let store = try OrderStore(path: path)
+        _ = try store.apply(sale, [TestEvents.create(), TestEvents.order(1)])
+        _ = try shell("CREATE TRIGGER refuse BEFORE INSERT ON orders BEGIN SELECT zeroblob(2000000000); END")
+        let letters = [TestEvents.order(2, buyer: "first"), TestEvents.order(2, buyer: "second", id: "88-0")]
+        _ = try store.apply(sale, letters, isolated: true)
+        #expect(try store.stored(sale)?.rejectedOrders.map(\.order?.buyer) == ["first"])
+        _ = try store.discard(sale, ["3-0"], reason: "r", given: 2, rehearsing: false)
+        #expect(try store.stored(sale)?.rejectedOrders.map(\.order?.buyer) == ["second"])
+    }
+
     @Test func `voids a discarded order permanently, on the ledger, and it stays sold`() throws {
         let store = try storeWithLetter()
         let results = try store.discard(sale, ["3-0"], reason: "a test order", given: 3, rehearsing: false)

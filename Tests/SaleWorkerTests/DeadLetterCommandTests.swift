@@ -49,6 +49,47 @@ import Testing
         #expect(try under.salectl(["dlq", "show", "demo", "1-1"]).code == ExitCode.noInput)
     }
 
+    @Test func `fences a sale whose Redis lacks an order that is redriven, also when it is run again`() throws {
+        let (under, sale, letter, _) = try system()
+        for outcome in ["applied", "skipped"] {
+            try under.redis.command(["HDEL", "\(SaleKeys(sale).buyers)", "buyer-2"])
+            let result = try under.salectl(["dlq", "redrive", "demo", letter, "--reason", "r"])
+            #expect(result.output.contains(outcome), "\(result.output)")
+            #expect(result.output.contains("demo is fenced"), "\(result.output)")
+            #expect(try under.redis.servingRunID(of: sale) == "")
+            let worker = try under.start()
+            #expect(eventually { worker.errors.contains("fence_lifted") }, "\(worker.errors)")
+            #expect(try under.redis.winsField(of: "buyer-2", in: sale) != nil)
+            worker.signal()
+            worker.wait()
+        }
+    }
+
+    @Test func `fences a sale whose Redis lacks a change that is redriven, and no other`() throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 10)
+        let worker = try under.start()
+        #expect(under.drained(sale))
+        worker.signal()
+        worker.wait()
+        // The worker could not store the pause.
+        _ = try SQLiteShell.run(
+            under.database,
+            "CREATE TRIGGER refuse BEFORE UPDATE OF paused ON sales BEGIN SELECT zeroblob(2000000000); END")
+        #expect(try under.redis.control(sale, .pause) == nil)
+        let second = try under.start()
+        #expect(under.drained(sale))
+        second.signal()
+        second.wait()
+        try under.acceptAgain()
+        let same = try under.salectl(["dlq", "redrive", "demo", "--all", "--reason", "r"])
+        #expect(same.output.contains("applied") && !same.output.contains("fenced"), "\(same.output)")
+        try under.redis.command(["HSET", "\(SaleKeys(sale).sale)", "paused", "0"])
+        let id = try SQLiteShell.run(under.database, "SELECT stream_id FROM dead_letters")[0]
+        let other = try under.salectl(["dlq", "redrive", "demo", id, "--reason", "r"])
+        #expect(other.output.contains("fenced"), "\(other.output)")
+    }
+
     @Test func `discards an order of a Redis that has gone back as one whose position was given`() throws {
         let (under, sale, letter, _) = try system()
         // SQLite has positions 1, 2, 4 and 5; this Redis knows two.
@@ -93,6 +134,7 @@ import Testing
         let result = try json(under, ["dlq", "redrive", "demo", "--all", "--reason", "fixed", "--rate", "2/s"])
         #expect(result["applied"] as? Int == 1)
         #expect(result["failed_again"] as? Int == 1)
+        #expect(try under.redis.servingRunID(of: sale) == under.redis.facts.runID)
         let audit = try SQLiteShell.run(under.database, "SELECT action, sale, subject, reason, outcome FROM audit")
         #expect(audit.count == 2)
         #expect(audit[0] == "redrive|demo|\(letter)|fixed|applied")

@@ -116,7 +116,7 @@ import Testing
         try under.start()
         #expect(eventually { (try? under.stored(Self.sale)?.record.stockTotal) == 7 })
         #expect(under.drained(Self.sale))
-        #expect(try under.stored(Self.sale)?.openDeadLetters == 1)
+        #expect(try under.stored(Self.sale)?.openDeadLetters == 0)
         #expect(try under.reconciled(Self.sale))
     }
 
@@ -134,6 +134,27 @@ import Testing
         try under.start()
         #expect(eventually { (try? under.stored(Self.sale)?.record.stockTotal) == 7 })
         #expect(under.drained(Self.sale))
+        #expect(try under.reconciled(Self.sale))
+    }
+
+    @Test func `keeps a restock of which units are sold`() throws {
+        let under = try restockedInVain()
+        try under.sell(Self.sale, to: 0..<4)
+        let worker = try under.start()
+        #expect(under.drained(Self.sale))
+        worker.signal()
+        worker.wait()
+        let letter = ["--filter", "reason=unstorable", "--reason", "r"]
+        for rehearses in [["--dry-run"], []] {
+            let refused = try under.salectl(["dlq", "discard", "demo", "--all"] + letter + rehearses)
+            #expect(refused.code == ExitCode.unavailable)
+            #expect(refused.errors.contains("1 unit of that restock is sold: redrive it"), "\(refused.errors)")
+        }
+        // The order that did not fit becomes one then.
+        #expect(try under.salectl(["dlq", "redrive", "demo", "--all", "--reason", "r"]).code == 0)
+        let second = try under.start()
+        #expect(eventually { second.errors.contains("fence_lifted") }, "\(second.errors)")
+        #expect(try under.stored(Self.sale)?.sold == 4)
         #expect(try under.reconciled(Self.sale))
     }
 
