@@ -30,12 +30,16 @@ const page = {
 };
 let lookTimer, drawTimer, lookedAt = 0;
 
-/** Waits; if there is no network, only until there is one again. */
-const pause = (ms) => new Promise((wake) => {
+/**
+ * Waits. Whoever got no answer waits no longer than until there is a network again, and then a part of a second: all
+ * the phones of a cell are back at once.
+ */
+const pause = (ms, reason) => new Promise((wake) => {
     const over = new AbortController();
     const end = () => { over.abort(); wake(); };
+    const endSoon = () => setTimeout(end, Math.random() * 1000);
     setTimeout(end, ms);
-    addEventListener('online', end, { signal: over.signal });
+    if (reason === 'offline') addEventListener('online', endSoon, { signal: over.signal });
 });
 
 /** Looks at the sale or at all of them, and again after a while, for as long as somebody looks at the page. */
@@ -136,7 +140,7 @@ async function untilAnswered(what, send) {
             if (result.kind !== 'again') return result;
             page.reason = result.reason;
             draw();
-            await pause(result.afterMs);
+            await pause(result.afterMs, result.reason);
         }
     } finally {
         page.asking = null;

@@ -97,7 +97,7 @@ import Testing
         }
 
         /// Answers purchases on the page itself, one after the other, as the API could: with a status and a problem.
-        func answer(_ answers: (status: Int, problem: String)...) throws {
+        func answer(_ answers: (status: Int, problem: String)..., retryAfter: Int = 1) throws {
             let list = answers.map { "[\($0.status), '\($0.problem)']" }.joined(separator: ", ")
             _ = try browser.value(
                 """
@@ -106,7 +106,7 @@ import Testing
                     window.fetch = (path, options) => {
                         if (options?.method !== 'POST' || answers.length === 0) return fetch(path, options);
                         const [status, problem] = answers.shift();
-                        const headers = { 'Content-Type': 'application/problem+json', 'Retry-After': '1' };
+                        const headers = { 'Content-Type': 'application/problem+json', 'Retry-After': \(retryAfter) };
                         const body = JSON.stringify({ type: `/problems/${problem}` });
                         return Promise.resolve(new Response(body, { status, headers }));
                     };
@@ -443,6 +443,53 @@ import Testing
         scene.system.apis[0].signal(SIGCONT)
         #expect(try eventually { try scene.showsAfterALook("buy") && !scene.isVisible("[data-with=failing]") })
         #expect(try scene.news() == "On sale now")
+    }
+
+    @Test(arguments: [(202, "none"), (409, "sale-paused"), (429, "rate-limited"), (503, "unavailable")])
+    func `waits as long as it was told, also when the network is back`(status: Int, problem: String) throws {
+        let scene = try Scene()
+        try scene.salectl("create", "demo", "--title", "A lamp", "--stock", "3")
+        try scene.countRequests()
+        try scene.open()
+        #expect(try scene.shows("buy"))
+        try scene.answer((status, problem), retryAfter: 30)
+        _ = try scene.browser.value("Math.random = () => 0")
+        try scene.press("buy")
+        #expect(try eventually { try scene.isVisible("[data-with^=again]:not([hidden])") })
+        _ = try scene.browser.value("dispatchEvent(new Event('online'))")
+        try scene.pass()
+        #expect(try scene.requests("POST", "/purchases") == 0, "it has come back sooner")
+        #expect(try scene.shows("asking"))
+    }
+
+    @Test func `asks again when the network is back, but not all phones at once`() throws {
+        let scene = try Scene()
+        try scene.salectl("create", "demo", "--title", "A lamp", "--stock", "3")
+        try scene.open()
+        #expect(try scene.shows("buy"))
+        // There is no network, and the wait of 750 ms never ends by itself.
+        _ = try scene.browser.value(
+            """
+            (() => {
+                const fetch = window.fetch, wait = window.setTimeout;
+                window.waits = [];
+                window.fetch = (path, options) => {
+                    if (options?.method !== 'POST') return fetch(path, options);
+                    window.fetch = fetch;
+                    return Promise.reject(new TypeError());
+                };
+                window.setTimeout = (what, ms) => {
+                    window.waits.push(ms);
+                    return ms === 750 ? 0 : wait(what, ms);
+                };
+                Math.random = () => 0.25;
+            })()
+            """)
+        try scene.press("buy")
+        #expect(try eventually { try scene.isVisible("[data-with=again-offline]") })
+        _ = try scene.browser.value("dispatchEvent(new Event('online'))")
+        #expect(try scene.shows("secured"))
+        #expect(try scene.browser.value("[750, 250].every((ms) => window.waits.includes(ms))") == "true")
     }
 
     @Test func `shows what was bought on another device`() throws {
