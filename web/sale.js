@@ -68,14 +68,18 @@ function lookSoon() {
 async function lookAtPage() {
     const began = performance.now();
     const answer = await ask(clock, path, { tries: page.failures });
-    page.failures = answer.status === 200 || answer.status === 404 ? 0 : page.failures + 1;
+    const isGone = answer.problem === 'not-found';
+    page.failures = answer.status === 200 || isGone ? 0 : page.failures + 1;
     const { refusal } = page;
     if (answer.status === 200) {
         if (refusal && rules.mayPass(refusal.reason) && began > refusal.at + cachedMs) page.refusal = null;
         if (saleName) await learnSale(answer.body);
         else page.sales = answer.body.sales;
+    } else if (isGone) {
+        // Archived, maybe while the phone slept: of a sale that is only lost for the moment, the API says 503.
+        refuse({ reason: 'unknown' });
     } else if (!page.sale && !page.sales) {
-        page.refusal = { reason: answer.status === 404 ? 'unknown' : 'unreachable', at: -Infinity };
+        page.refusal = { reason: 'unreachable', at: -Infinity };
     }
 }
 

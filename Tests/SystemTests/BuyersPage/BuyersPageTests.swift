@@ -492,6 +492,26 @@ import Testing
         #expect(try scene.browser.value("[750, 250].every((ms) => window.waits.includes(ms))") == "true")
     }
 
+    @Test(arguments: [false, true])
+    func `notices that a sale is gone which it has shown, and keeps an order`(hasOrder: Bool) throws {
+        let scene = try Scene()
+        try scene.salectl("create", "demo", "--title", "Lamps", "--stock", "9", "--max-per-buyer", "3")
+        try scene.open()
+        #expect(try scene.shows("buy"))
+        if hasOrder {
+            try scene.press("buy")
+            #expect(try scene.shows("secured"))
+            try scene.press("another")
+            #expect(try scene.shows("buy"))
+            #expect(scene.system.drained(SaleID("demo")!))
+        }
+        // The phone sleeps.
+        try scene.salectl("close", "demo")
+        #expect(try eventually { try scene.system.salectl(["archive", "demo"]).code == 0 })
+        #expect(try scene.showsAfterALook(hasOrder ? "secured" : "unknown"))
+        #expect(try scene.isVisible("[data-with=another]") == false)
+    }
+
     @Test func `shows what was bought on another device`() throws {
         let scene = try Scene()
         try scene.salectl("create", "demo", "--title", "A lamp", "--stock", "3")
