@@ -171,7 +171,7 @@ function viewInQueue({ sale, queue, place }, now) {
 export function view(page, now) {
     const { sale, orders, asking, refusal } = page;
     if (page.doubt) return { name: 'doubt' };
-    if (asking) return { name: asking === 'join' ? 'joining' : 'asking' };
+    if (asking) return { name: { buy: 'asking', join: 'joining', orders: 'looking' }[asking] };
     if (orders.length > 0 && !seeksAnother(page, now)) return { name: 'secured' };
     const inQueue = sale?.queue ? viewInQueue(page, now) : null;
     // Whoever has to log in still sees the turn of a place that is kept.

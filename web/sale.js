@@ -18,10 +18,10 @@ const kept = new Kept(saleName ?? '', login?.buyer);
 /**
  * What is known: all `sales`, if the address names none, or the last pages of the sale and of its queue; the buyer's
  * login, and a `doubt` whether it is theirs; their place and orders; and the receipts, once they have been asked for.
- * `asking` is the attempt under way, `buy` or `join`, and `reason` why it is being repeated; `refusal` is why the last
- * one was refused, and `notice` what is said of it beside the next view. `openQuantity` is the quantity of an attempt
- * that may have won, and `lookedFor` the key of one whose order has been looked for since. `buysAnother` says that who
- * has an order wants more. `failures` counts the looks that have failed since the last one that did not.
+ * `asking` is what is being asked for, `buy`, `join` or `orders`, and `reason` why it is being repeated; `refusal` is why
+ * the last request was refused, and `notice` what is said of it beside the next view. `openQuantity` is the quantity of
+ * an attempt that may have won, and `lookedFor` the key of one whose order has been looked for since. `buysAnother` says
+ * that who has an order wants more. `failures` counts the looks that have failed since the last one that did not.
  */
 const page = {
     path, sales: null, sale: null, queue: null, login, doubt, place: kept.place, orders: kept.orders, receipts: null,
@@ -99,7 +99,7 @@ async function settle() {
     if (!page.openQuantity || !rules.isValid(page.login, clock.now)) return;
     if (rules.hasEnded(page.sale, clock.now)) return buy();
     const key = kept.attempt?.key;
-    if (page.lookedFor === key || !await learnOrders()) return;
+    if (page.lookedFor === key || !await learnOrders(settle)) return;
     Object.assign(page, { lookedFor: key, buysAnother: false });
     draw();
 }
@@ -210,8 +210,9 @@ const consequences = {
         page.notice = 'bad-ticket';
     },
     limit: async () => {
-        const answer = await learnOrders();
-        if (answer && page.orders.length === 0) refuse({ ...answer, reason: 'trouble' });
+        const again = consequences.limit;
+        const answer = await learnOrders(again);
+        if (answer && page.orders.length === 0) refuse({ ...answer, reason: 'trouble', again });
         draw();
     },
     stale: ({ body: { opens_at } }) => {
@@ -223,8 +224,8 @@ const consequences = {
 const views = ['login', 'unknown', 'sold-out', 'ended', 'insufficient', 'trouble'];
 
 function refuse(result) {
-    const { reason, trace } = result;
-    if (views.includes(reason)) page.refusal = { reason, trace, at: performance.now() };
+    const { reason, trace, again } = result;
+    if (views.includes(reason)) page.refusal = { reason, trace, again, at: performance.now() };
     // While the attempt is open, nobody knows.
     if (page.buysAnother && !page.openQuantity && rules.endsWish(reason)) {
         Object.assign(page, { buysAnother: false, notice: 'no-other' });
@@ -233,15 +234,18 @@ function refuse(result) {
     draw();
 }
 
-/** Gets the buyer's orders: some were won on another device. Returns the answer; if it is a refusal, undefined. */
-async function learnOrders() {
+/**
+ * Gets the buyer's orders: some were won on another device. Returns the answer; if it is a refusal, undefined, and the
+ * button that tries again does `again`.
+ */
+async function learnOrders(again) {
     const { notice } = page;
-    const result = await untilAnswered('buy', (tries) =>
+    const result = await untilAnswered('orders', (tries) =>
         ask(clock, `${path}/purchases`, { token: page.login.token, tries }));
     for (const order of result.body.orders ?? []) kept.add(order);
     Object.assign(page, { orders: kept.orders, notice });
     if (result.kind === 'done') return result;
-    refuse(result);
+    refuse({ ...result, again });
 }
 
 /** Goes on with an attempt that was found. */
@@ -284,8 +288,9 @@ const actions = {
     back: () => { Object.assign(page, { buysAnother: false, refusal: null }); },
     dismiss: () => { page.refusal = null; },
     resume: () => {
+        const again = page.refusal?.again ?? (kept.attempt ? buy : look);
         page.refusal = null;
-        return kept.attempt ? buy() : look();
+        return again();
     },
 };
 for (const form of document.querySelectorAll('form[data-action]')) {

@@ -565,6 +565,35 @@ import Testing
         #expect(try scene.system.query("SELECT buyer, key FROM orders WHERE position = 2") == ["me1|k"])
     }
 
+    @Test func `says that it only looks for orders, and does only that again if it was refused`() throws {
+        let scene = try Scene()
+        try scene.salectl("create", "demo", "--title", "A lamp", "--stock", "1")
+        #expect(try scene.buy(as: "other") == 201)
+        try scene.keepOldAttempt()
+        // The first question for the orders gets no answer until `refuse()`.
+        try scene.browser.runFirst(
+            """
+            (() => {
+                const fetch = window.fetch;
+                window.fetch = (path, options) => {
+                    const answer = fetch(path, options);
+                    if (options?.method === 'POST' || !path.endsWith('/purchases')) return answer;
+                    window.fetch = fetch;
+                    return new Promise((end) => { window.refuse = () => end(new Response('', { status: 400 })); });
+                };
+            })()
+            """)
+        try scene.open()
+        #expect(try scene.shows("looking"))
+        #expect(try scene.news() == "Looking for your orders …")
+        _ = try scene.browser.value("window.refuse()")
+        #expect(try scene.shows("trouble"))
+        try scene.press("resume")
+        #expect(try scene.shows("sold-out"))
+        #expect(try scene.requests("GET", "/purchases") == 2)
+        #expect(try scene.requests("POST", "/purchases") == 0)
+    }
+
     @Test func `tells a buyer without a valid token to log in, and goes on afterwards`() throws {
         let scene = try Scene()
         try scene.salectl("create", "demo", "--title", "A lamp", "--stock", "3")

@@ -44,6 +44,8 @@ import Testing
             ("{ orders: [order], buysAnother: true, openQuantity: 1, refusal: { reason: 'login' } }", "login"),
             ("{ orders: [order], buysAnother: true, openQuantity: 1, refusal: { reason: 'trouble' } }", "trouble"),
             ("{ asking: 'buy', refusal: { reason: 'sold-out' } }", "asking"),
+            ("{ asking: 'join' }", "joining"),
+            ("{ asking: 'orders' }", "looking"),
             ("{ refusal: { reason: 'insufficient' } }", "insufficient"),
             ("{ sale: { ...sale, queue } }", "join"),
             ("{ sale: { ...sale, queue }, place: place(at(1), at(2)) }", "waiting 1"),
