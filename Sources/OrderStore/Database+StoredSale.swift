@@ -65,7 +65,7 @@ extension Database {
 
     /// The event that the fields of a dead letter describe; nil if this release can't read them.
     private static func event(of sale: SaleID, packed: [UInt8]) -> OrderEvent? {
-        StreamFields(packed: packed).flatMap { try? OrderEvent(sale: sale, fields: $0.pairs) }
+        StreamFields(packed: packed).flatMap { try? $0.event(of: sale) }
     }
 
     /// The same without its orders, dead letters and losses.

@@ -62,7 +62,7 @@ extension OrderStore {
     /// What a dead letter says; nil if this release can't read it, or there is none.
     package func deadLetterEvent(_ sale: SaleID, _ id: String) throws(StoreError) -> OrderEvent? {
         let fields = try database.deadLetter(sale, id)?.fields
-        return fields.flatMap { try? OrderEvent(sale: sale, fields: $0.pairs) }
+        return fields.flatMap { try? $0.event(of: sale) }
     }
 
     /// The restocks that are open dead letters, contradict nothing, and are not stored: Redis sells with their units.

@@ -18,6 +18,6 @@ package struct StreamEntry: Sendable {
     /// The event that the entry records.
     package func event(of sale: SaleID) throws(OrderEvent.Malformed) -> OrderEvent {
         guard let fields else { throw OrderEvent.Malformed(message: "the entry was deleted from the stream") }
-        return try OrderEvent(sale: sale, fields: fields.pairs)
+        return try fields.event(of: sale)
     }
 }

@@ -35,8 +35,11 @@ package struct StreamFields: Equatable, Sendable, ExpressibleByArrayLiteral {
         return String(decoding: value, as: UTF8.self)
     }
 
+    /// The event that they record.
+    func event(of sale: SaleID) throws(OrderEvent.Malformed) -> OrderEvent { try OrderEvent(sale: sale, fields: pairs) }
+
     /// Names and values as text.
-    var pairs: [(name: String, value: String)] {
+    private var pairs: [(name: String, value: String)] {
         stride(from: 0, to: words.count - 1, by: 2).map {
             (String(decoding: words[$0], as: UTF8.self), String(decoding: words[$0 + 1], as: UTF8.self))
         }
