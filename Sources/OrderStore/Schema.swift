@@ -173,20 +173,26 @@ enum Schema {
 
     /// Refuses a file that isn't ours before anything in it is changed. An empty file may become ours.
     static func refuseForeign(_ database: Database) throws(StoreError) {
-        if try database.integer("SELECT count(*) FROM sqlite_schema") > 0 { try check(database) }
+        if try !isEmpty(database) { try check(database) }
     }
 
-    /// Brings a writable database up to date.
+    /// Whether nothing has been made of the file yet.
+    static func isEmpty(_ database: Database) throws(StoreError) -> Bool {
+        try database.integer("SELECT count(*) FROM sqlite_schema") == 0
+    }
+
+    /// Brings a writable database up to date, in one transaction: a reader finds all of it or nothing.
     static func migrate(_ database: Database) throws(StoreError) {
-        if try database.integer("SELECT count(*) FROM sqlite_schema") == 0 {
-            try database.execute("PRAGMA application_id = \(applicationID)")
+        if try !isEmpty(database), try database.integer("PRAGMA user_version") == version {
+            return try check(database)
         }
-        try check(database)
-        for step in try database.integer("PRAGMA user_version")..<version {
-            try database.transaction { () throws(StoreError) in
+        try database.transaction { () throws(StoreError) in
+            if try isEmpty(database) { try database.execute("PRAGMA application_id = \(applicationID)") }
+            try check(database)
+            for step in try database.integer("PRAGMA user_version")..<version {
                 try database.execute(steps[step])
-                try database.execute("PRAGMA user_version = \(step + 1)")
             }
+            try database.execute("PRAGMA user_version = \(version)")
         }
     }
 

@@ -10,6 +10,11 @@ package final class StoreReader {
         try Schema.check(database)
     }
 
+    /// Whether a worker has just made the file, and nothing is in it yet.
+    package static func isEmpty(_ path: String) throws(StoreError) -> Bool {
+        try Schema.isEmpty(Database(path, .read))
+    }
+
     /// What is stored of one sale, at one instant; nil if nothing is.
     package func stored(_ sale: SaleID) throws(StoreError) -> StoredSale? { try stored(sale, withOrders: true) }
 

@@ -20,11 +20,17 @@ struct Context: Sendable {
         return path
     }
 
-    /// A reader of the database; nil if there is no database.
-    func existingReader() throws -> StoreReader? { try existingDatabase().map { try StoreReader(path: $0) } }
+    /// A reader of the database; nil if there is no database, or a worker is about to create it.
+    func existingReader() throws -> StoreReader? {
+        guard let path = try existingDatabase(), try !StoreReader.isEmpty(path) else { return nil }
+        return try StoreReader(path: path)
+    }
 
     /// A reader of the database; ends the command if there is no database.
-    func reader() throws -> StoreReader { try StoreReader(path: database()) }
+    func reader() throws -> StoreReader {
+        guard let reader = try existingReader() else { throw CommandFailure("there is no database", ExitCode.noInput) }
+        return reader
+    }
 
     /// The lock of the database at `path`; nil if a worker holds it.
     func lock(_ path: String) throws -> StoreLock? {

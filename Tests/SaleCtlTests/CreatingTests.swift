@@ -29,6 +29,21 @@ extension salectl {
         #expect(made["closes_at"] as? String == UnixMilliseconds(inAYear.value - 3_600_000).rfc3339)
     }
 
+    @Test func `creates a sale while a worker is about to create the database`() throws {
+        let operate = try Operator()
+        let path = operate.server.directory.path("sale.db")
+        // As SQLite leaves it between the first two steps of a worker that starts for the first time.
+        for text in ["", "PRAGMA journal_mode = WAL; CREATE TABLE x (y); DROP TABLE x"] {
+            _ = FileManager.default.createFile(atPath: path, contents: nil)
+            if !text.isEmpty { _ = try SQLiteShell.run(path, text) }
+            let name = text.isEmpty ? "first" : "second"
+            let made = try operate.run(["create", name, "--title", "T", "--stock", "1"])
+            #expect(made.code == 0, "\(made.errors)")
+            #expect(try operate.run(["ls"]).output.contains(name))
+        }
+        #expect(try operate.run(["dlq", "ls"]).errors.contains("there is no database"))
+    }
+
     @Test func `refuses a second sale of the same name`() throws {
         let operate = try Operator()
         #expect(try operate.run(["create", "x", "--title", "T", "--stock", "1"]).code == 0)

@@ -64,6 +64,8 @@ import Testing
     @Test func `keeps every promise when the worker is killed and restarted`() throws {
         let system = try SaleSystem(apis: 2)
         try system.startWorker()
+        // It has made its database, which it couldn't while that is locked.
+        #expect(eventually { system.worker?.errors.contains("\"working\"") == true })
         let sale = try TestSale.create(system.redis.connect(), stock: Self.stock)
         let run = try system.stampede(sale, ["--buyers", "\(Self.buyers)", "--over", "2s"]) {
             // It has read orders, and can't store them.
