@@ -26,6 +26,9 @@ struct Context: Sendable {
         return try StoreReader(path: path)
     }
 
+    /// A reader of the database, for what goes without one.
+    var readerIfUsable: StoreReader? { try? existingReader() }
+
     /// A reader of the database; ends the command if there is no database.
     func reader() throws -> StoreReader {
         guard let reader = try existingReader() else { throw CommandFailure("there is no database", ExitCode.noInput) }
@@ -43,12 +46,4 @@ struct Context: Sendable {
 
     /// The right to change what Redis and the database have of a sale, for the holder of the database's lock.
     func lease(_ lock: StoreLock) throws -> WorkerLease { try WorkerLease(name: "salectl", lock: lock.file) }
-
-    /// The sale as Redis has it; ends the command if Redis has no such sale.
-    func status(_ sale: SaleID, on redis: BlockingRedis) throws -> SaleStatus {
-        guard let status = try redis.status(sale) else {
-            throw CommandFailure("Redis has no sale \(sale)", ExitCode.noInput)
-        }
-        return status
-    }
 }

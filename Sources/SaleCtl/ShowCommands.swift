@@ -4,26 +4,21 @@ import RedisClient
 import Shared
 
 extension StatusReport {
-    static func read(_ sale: SaleID, _ context: Context, _ redis: BlockingRedis) throws -> StatusReport {
-        let status = try context.status(sale, on: redis)
-        return StatusReport(
-            status: status, served: status.servingRunID == redis.facts.runID,
-            deadLetters: try redis.deadLetterCount(of: sale),
-            queue: status.waitingRoom == nil ? nil : try redis.queue(sale))
-    }
-
-    /// Includes what SQLite says about the sale, if there is a reader; an archived sale is only there.
-    static func read(
-        _ sale: SaleID, _ context: Context, _ redis: BlockingRedis, beside reader: StoreReader?
-    ) throws -> StatusReport {
+    /// The sale on Redis, and what SQLite says about it, if there is a reader; an archived sale is only there.
+    static func read(_ sale: SaleID, on redis: BlockingRedis, beside reader: StoreReader?) throws -> StatusReport {
         let stored = try reader?.storedWithoutOrders(sale)
-        if let stored, stored.archivedAt != nil, try redis.status(sale, allowingGaps: true) == nil {
+        guard let status = try redis.status(sale) else {
+            guard let stored else { throw CommandFailure("Redis has no sale \(sale)", ExitCode.noInput) }
+            guard stored.archivedAt != nil else {
+                throw CommandFailure("Redis has lost \(sale); the worker brings it back", ExitCode.unavailable)
+            }
             return StatusReport(archived: stored)
         }
-        var report = try read(sale, context, redis)
-        report.archivedAt = stored?.archivedAt
-        report.losses = stored?.losses ?? []
-        return report
+        return StatusReport(
+            status: status, served: status.servingRunID == redis.facts.runID,
+            deadLetters: try stored?.openDeadLetters ?? redis.deadLetterCount(of: sale),
+            queue: status.waitingRoom == nil ? nil : try redis.queue(sale), archivedAt: stored?.archivedAt,
+            losses: stored?.losses ?? [])
     }
 
     private init(archived stored: StoredSale) {
@@ -44,7 +39,8 @@ extension Command {
     static let list = Command(
         "ls", "[--json]", "Lists all sales; with a database also the archived ones.",
         details: """
-            If Redis has lost a part of a sale, the sale is named on stderr, and with --json under `unreadable`.
+            DEAD counts open dead letters; without a database, all that Redis has. If Redis has lost a sale, or a part
+            of one, the sale is named on stderr, and with --json under `unreadable`.
 
             Exit code: 0, or 1 if there is such a sale.
             """
@@ -52,17 +48,14 @@ extension Command {
         let arguments = try Arguments(line, options: [], flags: ["--json"])
         let redis = try context.redis()
         let reader = try context.existingReader()
-        let live = try redis.sales()
-        let archived = try reader?.sales().filter {
-            guard !live.contains($0) else { return false }
-            return try reader?.archiveMark(of: $0)?.archivedAt != nil
-        }
-        let sales = (live + (archived ?? [])).sorted { $0.description < $1.description }
+        // What Redis has lost is listed, too: an emptied one has no sales.
+        let known = try Set(redis.sales() + (reader?.sales() ?? []))
+        let sales = known.sorted { $0.description < $1.description }
         var reports: [StatusReport] = []
         var unreadable: [(sale: SaleID, reason: String)] = []
         for sale in sales {
             do {
-                reports.append(try StatusReport.read(sale, context, redis, beside: reader))
+                reports.append(try StatusReport.read(sale, on: redis, beside: reader))
             } catch let error as RedisError where error.code == .unexpectedReply {
                 unreadable.append((sale, error.message))
             } catch let failure as CommandFailure {
@@ -92,9 +85,9 @@ extension Command {
 
     static let show = Command("show", "ID [--json]", "Shows one sale.") { line, context in
         let arguments = try Arguments(line, options: [], flags: ["--json"], words: 1...1)
+        let sale = try Arguments.sale(arguments.words[0])
         let reader = try context.existingReader()
-        let report = try StatusReport.read(
-            Arguments.sale(arguments.words[0]), context, context.redis(), beside: reader)
+        let report = try StatusReport.read(sale, on: context.redis(), beside: reader)
         if arguments.has("--json") { Output.line(report.json) } else { Output.print(report.lines) }
         return ExitCode.ok
     }

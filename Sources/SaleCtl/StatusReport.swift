@@ -6,7 +6,7 @@ struct StatusReport {
     let status: SaleStatus
     /// Whether the Redis that answered may sell it.
     let served: Bool
-    /// Entries of its dlq stream.
+    /// Those that nobody has decided about; if SQLite was not asked, all entries of its dlq stream.
     let deadLetters: Int
     /// Its waiting room, if it has one.
     var queue: QueueStatus?

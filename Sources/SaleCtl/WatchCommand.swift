@@ -51,12 +51,12 @@ private struct Watch {
     mutating func refresh() throws {
         do {
             let connection = try redis ?? context.redis()
-            let report = try StatusReport.read(sale, context, connection)
+            let report = try StatusReport.read(sale, on: connection, beside: context.readerIfUsable)
             redis = connection
             show(asJSON ? report.json : text(of: report))
             last = report
             isLost = false
-        } catch let error where last != nil && (error is RedisError || error is CommandFailure) {
+        } catch let error where last != nil {
             redis = nil
             let text = "\(UnixMilliseconds.now.rfc3339)  nothing to see (\(error)); trying again"
             if redraws { show(text) } else if !isLost { Output.error(text) }

@@ -1,3 +1,4 @@
+import OrderStore
 import RedisClient
 import Shared
 
@@ -41,7 +42,10 @@ extension Doctor {
         add(
             skew <= Self.clockSkewMaxMilliseconds ? .ok : .bad, "redis clock",
             "\(skew) ms from this machine's; Redis' opens and closes sales")
-        for sale in try redis.sales() { try fence(sale, redis) }
+        // Those that SQLite has, too: an emptied Redis has none.
+        let stored = (try? context.readerIfUsable?.overviews()) ?? []
+        let sales = try Set(redis.sales() + stored.filter { !$0.isArchived }.map(\.sale))
+        for sale in sales.sorted(by: { $0.description < $1.description }) { try fence(sale, redis) }
     }
 
     /// What must hold for every server that sells, or may be promoted.
@@ -75,7 +79,8 @@ extension Doctor {
     private mutating func fence(_ sale: SaleID, _ redis: BlockingRedis) throws {
         do throws(RedisError) {
             guard let status = try redis.status(sale) else {
-                return add(.bad, "sale \(sale)", "is listed, and Redis has lost it")
+                return add(
+                    .bad, "sale \(sale)", "Redis has lost it: the worker brings it back, or logs why not (fence_kept)")
             }
             let served = status.servingRunID == redis.facts.runID
             let report = StatusReport(status: status, served: served, deadLetters: 0)

@@ -1,0 +1,48 @@
+import Foundation
+import RedisClient
+import Shared
+import TestSupport
+import Testing
+
+/// What an operator sees of a sale if Redis alone does not tell the truth.
+@Suite struct `salectl shows` {
+    /// A sale that the worker has stored, with two pieces of rubbish as dead letters. The worker has stopped.
+    private func system() throws -> (under: WorkerUnderTest, letters: [String]) {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 10)
+        let letters = try (0..<2).map { _ in try under.add(sale, ["rubbish", "1"]) }
+        let worker = try under.start()
+        #expect(under.drained(sale))
+        worker.signal()
+        worker.wait()
+        return (under, letters)
+    }
+
+    @Test func `the dead letters that nobody has decided about, also when Redis has forgotten them`() throws {
+        let (under, letters) = try system()
+        func expect(open count: Int) throws {
+            #expect(try under.salectl(["show", "demo"]).output.contains("dead_letters    \(count)\n"))
+            #expect(try under.salectl(["ls", "--json"]).output.contains("\"dead_letters\":\(count),"))
+            #expect(try under.salectl(["watch", "demo", "--for", "1ms"]).output.hasSuffix("dead \(count)\n"))
+        }
+        try expect(open: 2)
+        #expect(try under.salectl(["dlq", "discard", "demo", letters[0], "--reason", "r"]).code == 0)
+        try expect(open: 1)
+        try under.redis.command(["DEL", "\(SaleKeys(SaleID("demo")!).deadLetters)"])
+        try expect(open: 1)
+        #expect(try under.salectl(["set", "demo", "--title", "T"]).output.contains("dead_letters    1\n"))
+    }
+
+    @Test func `a sale that an emptied Redis has lost`() throws {
+        let (under, _) = try system()
+        try under.redis.command(["FLUSHALL"])
+        let list = try under.salectl(["ls"])
+        #expect(list.code == ExitCode.negative)
+        #expect(list.errors == "salectl: demo can't be shown: Redis has lost demo; the worker brings it back\n")
+        let show = try under.salectl(["show", "demo"])
+        #expect(show.code == ExitCode.unavailable)
+        #expect(show.errors == "salectl: show: Redis has lost demo; the worker brings it back\n")
+        let doctor = try under.salectl(["doctor"]).output
+        #expect(doctor.contains(#/(?m)^bad +sale demo +Redis has lost it/#), "\(doctor)")
+    }
+}
