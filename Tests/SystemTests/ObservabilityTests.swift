@@ -79,6 +79,31 @@ private final class Prometheus {
         }
     }
 
+    /// promtool's tests bring their own series: an alert about a misspelt one would pass them, and never fire.
+    @Test func `is warned by rules about metrics that the programs have`() throws {
+        let system = try SaleSystem(apis: 1)
+        _ = try TestSale.create(system.connect(), stock: 1)
+        try system.startWorker()
+        let ops = system.directory.path("ops.sock")
+        func metrics() -> String {
+            [try? system.ask("GET", "/metrics").body, try? UnixHTTPClient(ops).ask("GET", "/metrics").body]
+                .compactMap { $0 }.joined(separator: "\n")
+        }
+        #expect(eventually { metrics().contains("\nsale_worker_oldest_open_seconds{sale=\"demo\"}") }, "\(metrics())")
+        let lines = metrics().split(separator: "\n")
+        let rules = try ["alerts", "recording"].map {
+            let file = Ingress.repository.appendingPathComponent("deploy/prometheus/rules/\($0).yml")
+            return try String(contentsOf: file, encoding: .utf8).replacing(#/- name: .*/#, with: "")
+        }.joined()
+        // With the first label that must have a certain value.
+        let series = Set(rules.matches(of: #/\bsale_[a-z_]+(?:\{[a-z]+="[^"]*")?/#).map(\.output))
+        #expect(series.count > 20)
+        for one in series {
+            let exists = lines.contains { $0.hasPrefix(one) && "{ ,}".contains($0.dropFirst(one.count).first ?? "_") }
+            #expect(exists, "\(one)")
+        }
+    }
+
     @Test func `sees an oversold order that SQLite's guard refused, and how long entries have waited`()
         throws
     {
