@@ -93,6 +93,23 @@ import Testing
         #expect(help.matches(of: #/(?:^|;)\s+(\d+) |^(\d+) /#).compactMap { $0.output.1 ?? $0.output.2 } == documented)
     }
 
+    @Test(arguments: ["sale-api", "sale-worker", "salectl"])
+    func `and the other programs have the settings of docs/operations.md`(_ program: String) throws {
+        let page = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .appendingPathComponent("../../docs/operations.md")
+        let section = try String(contentsOf: page, encoding: .utf8).components(separatedBy: "## Settings").last ?? ""
+        // A row may have several variables, and only a value is in backticks.
+        let rows = section.matches(of: #/(?m)^\| (`SALE_.*?) \| (?:`([^`]*)`)?.*? \| (.*) \|$/#).map(\.output)
+        let documented = rows.filter { $0.3.contains(program) }.flatMap { row in
+            row.1.split(separator: ", ").map { "\($0.dropFirst().dropLast()) \(row.2 ?? "")" }
+        }
+        let help = try ChildProcess.run(ChildProcess.product(program), ["--help"]).output
+        let settings = help.matches(of: #/(?m)^  (SALE_[A-Z_]+)  \((?:default (\S+)|[^)]*)\)/#)
+            .map { "\($0.output.1) \($0.output.2 ?? "")" }
+        #expect(settings.count > 8)
+        #expect(Set(settings) == Set(documented))
+    }
+
     @Test func `names the lock that it can't take`() throws {
         let operate = try Operator()
         let lock = operate.server.directory.path("sale.db.lock")
