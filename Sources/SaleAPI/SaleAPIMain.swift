@@ -21,6 +21,7 @@ enum SaleAPIMain {
         """
 
     static func main() {
+        Program.holdStandardDescriptors()
         switch CommandLine.arguments.dropFirst().first {
         case nil: break
         case "--help", "-h": return Program.print("sale-api", line: help)

@@ -41,7 +41,7 @@ extension Command {
         "set", "ID [--title T] [--opens-at TIME] [--closes-at TIME] [--stock N] [--json]",
         "Changes a sale's title and times and, before it opens, its stock.",
         details: """
-              --title T          up to \(Limits.titleBytesMax) bytes
+              --title T          one line of up to \(Limits.titleBytesMax) bytes
               --opens-at TIME    only before the sale has opened
               --closes-at TIME   later than now and than the opening; `salectl close ID` ends a sale now
               --stock N          units in all, only before the sale has opened; afterwards there is `salectl restock`
@@ -53,10 +53,7 @@ extension Command {
         let arguments = try Arguments(
             line, options: ["--title", "--opens-at", "--closes-at", "--stock"], flags: ["--json"], words: 1...1)
         let sale = try Arguments.sale(arguments.words[0])
-        let title = try arguments.value("--title")
-        if let title, title.isEmpty || title.utf8.count > Limits.titleBytesMax {
-            throw Arguments.UsageError("--title must have 1 to \(Limits.titleBytesMax) bytes")
-        }
+        let title = try arguments.title()
         let opensAt = try TimeArgument(arguments, "--opens-at")
         let closesAt = try TimeArgument(arguments, "--closes-at")
         let stock = try arguments.integer("--stock", in: 1...Limits.stockMax)

@@ -9,7 +9,7 @@ extension Command {
             + "[--admit RATE [--turn-window D]] [--json]",
         "Creates a sale on Redis; buyers can buy from its opening time on.",
         details: """
-              --title T           what is sold, up to \(Limits.titleBytesMax) bytes
+              --title T           what is sold, one line of up to \(Limits.titleBytesMax) bytes
               --stock N           units on sale
               --max-per-buyer N   units one buyer may have, 1 to \(Limits.quantityMax) (default 1)
               --opens-at TIME     now (default), +30s, +5m, or RFC 3339, as in 2026-11-26T20:00:00+01:00
@@ -27,10 +27,7 @@ extension Command {
                 "--title", "--stock", "--max-per-buyer", "--opens-at", "--closes-at", "--admit", "--turn-window",
             ], flags: ["--json"], words: 1...1)
         let sale = try Arguments.sale(arguments.words[0])
-        let title = try arguments.required("--title")
-        guard !title.isEmpty, title.utf8.count <= Limits.titleBytesMax else {
-            throw Arguments.UsageError("--title must have 1 to \(Limits.titleBytesMax) bytes")
-        }
+        guard let title = try arguments.title() else { throw Arguments.UsageError("--title is missing") }
         guard let stock = try arguments.integer("--stock", in: 1...Limits.stockMax) else {
             throw Arguments.UsageError("--stock is missing")
         }
@@ -63,6 +60,18 @@ extension Command {
         let report = try context.changed(sale, on: redis)
         if arguments.has("--json") { Output.line(report.json) } else { Output.print(report.lines) }
         return ExitCode.ok
+    }
+}
+
+extension Arguments {
+    /// The title, which buyers see in a line of its own.
+    func title() throws(UsageError) -> String? {
+        guard let title = try value("--title") else { return nil }
+        guard !title.isEmpty, title.utf8.count <= Limits.titleBytesMax, title.isOneLine else {
+            throw UsageError(
+                "--title must be one line of 1 to \(Limits.titleBytesMax) bytes, without control characters")
+        }
+        return title
     }
 }
 

@@ -41,9 +41,12 @@ extension Command {
         do {
             let file = try output.map { try PartialFile($0) }
             var text = ByteBuffer(capacity: 262_144)
-            func flush() throws {
-                if let file { try file.append(text.bytes) } else { Output.write(text.bytes) }
-                text.removeAll()
+            /// False if nobody reads it.
+            func flush() throws -> Bool {
+                defer { text.removeAll() }
+                guard let file else { return Output.write(text.bytes) }
+                try file.append(text.bytes)
+                return true
             }
             format.appendHeader(to: &text)
             var written = 0
@@ -57,9 +60,9 @@ extension Command {
                 awaited.subtract(page.map(\.id.position))
                 written += page.count
                 position = last.id.position
-                try flush()
+                guard try flush() else { return ExitCode.ok }
             }
-            try flush()
+            guard try flush() else { return ExitCode.ok }
             try file?.finish()
             // If the limit did not cut it short, it covers everything up to the persisted position.
             let end = written < limit ? max(after, persisted) : position

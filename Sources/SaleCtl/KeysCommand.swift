@@ -24,15 +24,18 @@ extension Command {
         for (name, _) in files where File.exists("\(directory)/\(name)") {
             throw CommandFailure("\(directory)/\(name) is there already, and is left as it is", ExitCode.cantCreate)
         }
+        var made: [String] = []
         for (name, text) in files {
             let path = "\(directory)/\(name)"
             do throws(FileError) {
                 try File.create(path, Array(text.utf8).span, mode: 0o600)
             } catch {
+                for path in made { unlink(path) }
                 throw CommandFailure("\(path) can't be written: \(error)", ExitCode.cantCreate)
             }
-            Output.line(path)
+            made.append(path)
         }
+        for path in made { Output.line(path) }
         return ExitCode.ok
     }
 
@@ -75,7 +78,8 @@ extension Command {
             return ExitCode.ok
         }
         for number in 1...count {
-            Output.line(mint.token(subject: "\(subject)\(number)", issuedAt: now, expiresAt: now + lifeSeconds))
+            let token = mint.token(subject: "\(subject)\(number)", issuedAt: now, expiresAt: now + lifeSeconds)
+            guard Output.line(token) else { break }
         }
         return ExitCode.ok
     }

@@ -26,7 +26,7 @@ extension Command {
                 $0.append(to: &page)
                 seq = $0.seq
             }
-            Output.write(page.string)
+            guard Output.write(page.string) else { return ExitCode.ok }
         }
         Output.line(LedgerHeadLine.text(head))
         return ExitCode.ok

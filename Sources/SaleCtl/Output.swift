@@ -6,17 +6,18 @@ enum Output {
     /// Prints aligned `name  value` lines.
     static func print(_ pairs: [(name: String, value: String)]) {
         let width = pairs.map(\.name.count).max() ?? 0
-        for (name, value) in pairs { line("\(name.padded(to: width))  \(value)") }
+        for (name, value) in pairs { line("\(name.padded(to: width))  \(value.oneLine)") }
     }
 
     /// Prints indented lines, and of more than `most` how many are left out.
     static func list(_ lines: [String], most: Int = 20) {
-        for line in lines.prefix(most) { self.line("  \(line)") }
+        for line in lines.prefix(most) { self.line("  \(line.oneLine)") }
         if lines.count > most { line("  … and \(lines.count - most) more (--json lists all)") }
     }
 
     /// Prints columns under their headings.
     static func print(table rows: [[String]], headings: [String]) {
+        let rows = rows.map { $0.map(\.oneLine) }
         let widths = headings.indices.map { column in ([headings] + rows).map { $0[column].count }.max() ?? 0 }
         for row in [headings] + rows {
             let cells = zip(row, widths).map { $0.padded(to: $1) }
@@ -24,16 +25,19 @@ enum Output {
         }
     }
 
-    /// Prints a line at once, even into a pipe.
-    static func line(_ text: String) { write(text + "\n") }
+    /// Prints a line at once, even into a pipe; false if nobody reads it.
+    @discardableResult
+    static func line(_ text: String) -> Bool { write(text + "\n") }
 
     /// Prints a JSON object as a line; `members` appends its members.
     static func json(_ members: (inout ByteBuffer) -> Void) { line(ByteBuffer.json(members)) }
 
-    /// Prints text as it is; ends the program if nobody reads it.
-    static func write(_ text: String) { text.withBytes { write($0) } }
+    /// Prints text as it is; false if nobody reads it. Only what prints without end, or much, has to stop then.
+    @discardableResult
+    static func write(_ text: String) -> Bool { text.withBytes { write($0) } }
 
-    static func write(_ bytes: Span<UInt8>) { Program.print("salectl", bytes) }
+    @discardableResult
+    static func write(_ bytes: Span<UInt8>) -> Bool { Program.print("salectl", bytes) }
 
     static func error(_ text: String) {
         let bytes = Array("\(text)\n".utf8)

@@ -39,10 +39,13 @@ extension Command {
         let reconciler = Reconciler(redis: redis, store: store)
         Output.error("salectl: waiting until every sale-api can have said what it has confirmed")
         usleep(UInt32(Reconciler.witnessMilliseconds) * 1000)
+        var outcomes: [Reconciler.Outcome] = []
+        // At the end: output that can't be written ends the program, and must not do so before the fence is lifted.
+        defer { for outcome in outcomes { report(outcome, json: arguments.has("--json")) } }
         // One attempt completes it, the next one lifts the fence.
         for _ in 0..<3 {
             let outcome = try lease.hold(on: redis) { try reconciler.reconcile(sale) }
-            report(outcome, json: arguments.has("--json"))
+            outcomes.append(outcome)
             switch outcome {
             case .served, .lifted: return ExitCode.ok
             case .kept: return ExitCode.negative

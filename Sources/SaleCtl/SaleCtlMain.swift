@@ -6,28 +6,29 @@ import Shared
 @main
 enum SaleCtlMain {
     static func main() {
+        Program.holdStandardDescriptors()
         ignoreBrokenPipes()
         let line = Array(CommandLine.arguments.dropFirst())
         switch line.first {
         case nil:
             Output.error(help)
             exit(ExitCode.usage)
-        case "--help", "-h", "help": return Output.line(help)
-        case "--version": return Output.line(version)
+        case "--help", "-h", "help": return show(help)
+        case "--version": return show(version)
         default: break
         }
         guard let command = find(line) else {
             let family = Command.all.filter { $0.name.hasPrefix("\(line[0]) ") }
             if let first = family.first {
-                if line.contains("--help") || line.contains("-h") { return Output.line(lines(of: family)) }
+                if line.contains("--help") || line.contains("-h") { return show(lines(of: family)) }
                 let names = family.map { $0.name.dropFirst(line[0].count + 1) }.joined(separator: ", ")
                 fail("\(line[0]) needs one of \(names); see salectl \(first.name) --help", ExitCode.usage)
             }
             fail("unknown command \(line[0]); see salectl --help", ExitCode.usage)
         }
         let rest = Array(line.dropFirst(command.name.split(separator: " ").count))
-        if rest.contains("--help") || rest.contains("-h") { return Output.line(help(of: command)) }
-        if rest.contains("--version") { return Output.line(version) }
+        if rest.contains("--help") || rest.contains("-h") { return show(help(of: command)) }
+        if rest.contains("--version") { return show(version) }
         do {
             exit(try command.run(rest, Context(environment: Environment(Program.environment()))))
         } catch let error as Arguments.UsageError {
@@ -76,6 +77,8 @@ enum SaleCtlMain {
         let width = commands.map(\.name.count).max() ?? 0
         return commands.map { "  \($0.name.padded(to: width))  \($0.summary)" }.joined(separator: "\n")
     }
+
+    private static func show(_ text: String) { Output.line(text) }
 
     private static func fail(_ message: String, _ code: Int32) -> Never { Program.fail("salectl", message, code) }
 }

@@ -23,7 +23,7 @@ extension Command {
             sale: try Arguments.sale(arguments.words[0]), context: context, asJSON: arguments.has("--json"),
             redis: try context.redis())
         while true {
-            try watch.refresh()
+            guard try watch.refresh() else { return ExitCode.ok }
             if let end, Instant.now.advanced(milliseconds: every) > end { break }
             sleep(UInt32(every / 1000))
             usleep(UInt32(every % 1000) * 1000)
@@ -47,25 +47,29 @@ private struct Watch {
     /// Whether each line is drawn over the one before.
     var redraws: Bool { Output.isTerminal && !asJSON }
 
-    /// Reads the figures and shows them. A failure ends the command only if it has not shown any before.
-    mutating func refresh() throws {
+    /// Reads the figures and shows them; false if nobody is there to read them. A failure ends the command only if it
+    /// has not shown any before.
+    mutating func refresh() throws -> Bool {
         do {
             let connection = try redis ?? context.redis()
             let report = try StatusReport.read(sale, on: connection, beside: context.readerIfUsable)
+            let text = self.text(of: report)
             redis = connection
-            show(asJSON ? report.json : text(of: report))
             last = report
             isLost = false
+            return show(asJSON ? report.json : text)
         } catch let error where last != nil {
             redis = nil
             let text = "\(UnixMilliseconds.now.rfc3339)  nothing to see (\(error)); trying again"
-            if redraws { show(text) } else if !isLost { Output.error(text) }
-            isLost = true
+            defer { isLost = true }
+            if redraws { return show(text) }
+            if !isLost { Output.error(text) }
+            return true
         }
     }
 
-    private func show(_ text: String) {
-        if redraws { Output.write("\r\u{1B}[K\(text)") } else { Output.line(text) }
+    private func show(_ text: String) -> Bool {
+        redraws ? Output.write("\r\u{1B}[K\(text)") : Output.line(text)
     }
 
     private func text(of report: StatusReport) -> String {

@@ -26,6 +26,7 @@ enum SaleWorkerMain {
     private static let standbyMilliseconds: Int32 = 200
 
     static func main() {
+        Program.holdStandardDescriptors()
         switch CommandLine.arguments.dropFirst().first {
         case nil: break
         case "--help", "-h": return Program.print("sale-worker", line: help)

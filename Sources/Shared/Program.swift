@@ -14,23 +14,36 @@ package enum Program {
         return values
     }
 
-    /// Prints text on stdout. Ends the program if that fails: quietly if its reader has gone, as in
-    /// `salectl watch ID | head`.
-    package static func print(_ program: String, _ text: Span<UInt8>) {
+    /// Opens those of the standard descriptors that whoever started us has closed. Otherwise a file or a connection
+    /// would get the number, and what we print would go there. Reading from them finds nothing, writing to them fails
+    /// (EBADF).
+    package static func holdStandardDescriptors() {
+        var descriptor: Int32
+        // The system gives the lowest number that is free.
+        repeat { descriptor = open("/dev/null", O_RDONLY) } while 0...2 ~= descriptor
+        if descriptor > 2 { close(descriptor) }
+    }
+
+    /// Prints text on stdout. False if its reader has gone, as in `salectl watch ID | head`: nobody misses the rest,
+    /// but the command still has to be finished, and its exit code is still read. Ends the program if the text can't be
+    /// written for another reason.
+    @discardableResult
+    package static func print(_ program: String, _ text: Span<UInt8>) -> Bool {
         do throws(FileError) {
             try File.write(text, to: 1)
+            return true
         } catch {
-            if error.code == EPIPE { exit(ExitCode.ok) }
-            fail(program, "the output can't be written: \(error)", ExitCode.io)
+            guard error.code == EPIPE else { fail(program, "the output can't be written: \(error)", ExitCode.io) }
+            return false
         }
     }
 
     /// Prints a line on stdout.
-    package static func print(_ program: String, line: String) { "\(line)\n".withBytes { print(program, $0) } }
+    package static func print(_ program: String, line: String) { _ = "\(line)\n".withBytes { print(program, $0) } }
 
     /// Prints why on stderr, in one line, and ends the program.
     package static func fail(_ program: String, _ message: String, _ code: Int32) -> Never {
-        let line = Array("\(program): \(message)\n".utf8)
+        let line = Array("\(program): \(message.oneLine)\n".utf8)
         _ = write(2, line, line.count)
         exit(code)
     }

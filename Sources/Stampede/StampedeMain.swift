@@ -10,6 +10,7 @@ enum StampedeMain {
     private static let ownDescriptors = 32
 
     static func main() {
+        Program.holdStandardDescriptors()
         let line = Array(CommandLine.arguments.dropFirst())
         if line.contains("--help") || line.contains("-h") { return printLine(Options.help) }
         if line.contains("--version") { return printLine("stampede \(Release.version)") }

@@ -388,6 +388,18 @@ import Testing
         #expect(try under.salectl(["rebuild", "demo", "--json"]).output.contains("\"served\""))
     }
 
+    @Test(arguments: [">&-", ">/dev/full", "| true"])
+    func `is done to its end, even if nobody reads what it has done`(_ redirection: String) throws {
+        let under = try stopped()
+        let sale = SaleID("demo")!
+        try under.redis.command(["FLUSHALL"])
+        let salectl = ChildProcess.product("salectl").path
+        _ = try ChildProcess.run(
+            URL(fileURLWithPath: "/bin/bash"), ["-c", "\(salectl) rebuild demo \(redirection)"],
+            environment: ["SALE_REDIS_URL": under.server.url, "SALE_DATABASE": under.database])
+        #expect(try under.redis.servingRunID(of: sale) == under.redis.facts.runID)
+    }
+
     @Test func `learns first what was confirmed and no store has any more`() throws {
         let under = try stopped()
         let uuid = try #require(try under.redis.uuid(of: SaleID("demo")!))
