@@ -11,7 +11,7 @@ extension Command {
         details: """
               --dry-run        only say whether the sale can be archived, and what that would free
               --for DURATION   how long to wait for the worker (default 1m)
-              --json           as JSON
+              --json           as JSON; if it can't be archived, with the `reasons`
 
             Checks that the sale has ended, that Redis and SQLite agree, that every stream entry is stored and
             acknowledged, and that no dead letter is open. If not, it names each reason, with exit code 1. Then the
@@ -24,44 +24,46 @@ extension Command {
         let sale = try Arguments.sale(arguments.words[0])
         let patience = try arguments.duration("--for") ?? 60_000
         let reader = try context.reader()
-        let archiver = Archiver(sale: sale, redis: try context.redis(), reader: reader)
+        let archiver = Archiver(
+            sale: sale, redis: try context.redis(), reader: reader, isJSON: arguments.has("--json"))
         guard let status = try archiver.redis.status(sale) else {
             let stored = try archiver.archived()
             try context.confirm(archiver.redis)
-            archiver.report(stored, freed: 0, json: arguments.has("--json"))
+            archiver.report(stored, freed: 0)
             return ExitCode.ok
         }
         let event = try archiver.redis.archiveEvent(of: sale)
         if arguments.has("--dry-run") || event == nil {
             let reasons = try archiver.obstacles(status)
-            guard reasons.isEmpty else { return Archiver.refuse(sale, reasons) }
+            guard reasons.isEmpty else { return archiver.refuse(reasons) }
         }
         if arguments.has("--dry-run") {
             let bytes = try archiver.redis.memory(of: sale)
-            Output.line(
-                arguments.has("--json")
-                    ? "{\"can_be_archived\":true,\"bytes\":\(bytes)}"
-                    : "\(sale) can be archived; that frees \(bytes) bytes on Redis")
+            if archiver.isJSON {
+                archiver.print([], bytes: bytes)
+            } else {
+                Output.line("\(sale) can be archived; that frees \(bytes) bytes on Redis")
+            }
             return ExitCode.ok
         }
         let id: String
         let beginning = { () throws(RedisError) in try archiver.redis.beginArchive(sale, uuid: status.uuid) }
         switch try context.change(sale, otherwise: "nothing is freed; run this again", beginning) {
         case .success(let begun): id = begun
-        case .failure(let refusal): return Archiver.refuse(sale, [Archiver.sentence(refusal)])
+        case .failure(let refusal): return archiver.refuse([Archiver.sentence(refusal)])
         }
         let (reasons, stored, bytes) = try context.afterwards("nothing is freed; run this again", "begun") {
             try archiver.redis.confirm(replicas: context.environment.redisReplicas())
             try archiver.awaitStored(id, milliseconds: patience)
             return (try archiver.obstacles(status), try archiver.archived(), try archiver.redis.memory(of: sale))
         }
-        guard reasons.isEmpty else { return Archiver.refuse(sale, reasons) }
+        guard reasons.isEmpty else { return archiver.refuse(reasons) }
         let refusal = try context.afterwards("it may be freed; run this again", "begun") {
             try archiver.redis.free(sale, uuid: status.uuid, archivedBy: id)
         }
-        if let refusal { return Archiver.refuse(sale, [Archiver.sentence(refusal)]) }
+        if let refusal { return archiver.refuse([Archiver.sentence(refusal)]) }
         try context.confirm(archiver.redis)
-        archiver.report(stored, freed: bytes, json: arguments.has("--json"))
+        archiver.report(stored, freed: bytes)
         return ExitCode.ok
     }
 }
@@ -71,6 +73,8 @@ private struct Archiver {
     let sale: SaleID
     let redis: BlockingRedis
     let reader: StoreReader
+    /// Whether it reports to a program.
+    let isJSON: Bool
 
     /// Why it can't be archived, each a sentence.
     func obstacles(_ status: SaleStatus) throws -> [String] {
@@ -129,11 +133,11 @@ private struct Archiver {
         return stored
     }
 
-    func report(_ stored: StoredSale, freed bytes: Int, json: Bool) {
-        guard json else {
-            return Output.line(
-                "\(sale) is archived: \(counted(stored.orders.count, "order")) in SQLite, \(bytes) bytes freed on Redis"
-            )
+    func report(_ stored: StoredSale, freed bytes: Int) {
+        guard isJSON else {
+            let orders = counted(stored.orders.count, "order")
+            Output.line("\(sale) is archived: \(orders) in SQLite, \(bytes) bytes freed on Redis")
+            return
         }
         Output.json { text in
             text.appendMember("sale", sale)
@@ -143,7 +147,17 @@ private struct Archiver {
         }
     }
 
-    static func refuse(_ sale: SaleID, _ reasons: [String]) -> Int32 {
+    /// Prints why it can't be archived, and what that would free if there is no reason.
+    func print(_ reasons: [String], bytes: Int? = nil) {
+        Output.json { text in
+            text.appendMember("can_be_archived", reasons.isEmpty)
+            text.appendMember("reasons", reasons)
+            if let bytes { text.appendMember("bytes", bytes) }
+        }
+    }
+
+    func refuse(_ reasons: [String]) -> Int32 {
+        if isJSON { print(reasons) }
         for reason in reasons { Output.error("salectl: \(sale) is not archived: \(reason)") }
         return ExitCode.negative
     }

@@ -11,12 +11,16 @@ struct Context: Sendable {
     /// The database's path; nil if there is no database.
     func existingDatabase() throws -> String? {
         let path = try environment.required(.database)
-        return File.exists(path) ? path : nil
+        do throws(FileError) {
+            return try File.isThere(path) ? path : nil
+        } catch {
+            throw CommandFailure("\(path) (\(Setting.database.name)): \(error)", ExitCode.unavailable)
+        }
     }
 
     /// The database's path; ends the command if there is no database.
     func database() throws -> String {
-        guard let path = try existingDatabase() else { throw CommandFailure("there is no database", ExitCode.noInput) }
+        guard let path = try existingDatabase() else { throw try noDatabase() }
         return path
     }
 
@@ -31,8 +35,13 @@ struct Context: Sendable {
 
     /// A reader of the database; ends the command if there is no database.
     func reader() throws -> StoreReader {
-        guard let reader = try existingReader() else { throw CommandFailure("there is no database", ExitCode.noInput) }
+        guard let reader = try existingReader() else { throw try noDatabase() }
         return reader
+    }
+
+    private func noDatabase() throws -> CommandFailure {
+        let path = try environment.required(.database)
+        return CommandFailure("there is no database \(path) (\(Setting.database.name))", ExitCode.noInput)
     }
 
     /// The lock of the database at `path`; nil if a worker holds it.

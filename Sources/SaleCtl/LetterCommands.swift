@@ -65,7 +65,13 @@ extension Command {
     ) throws -> [DeadLetter] {
         let filter = try LetterFilter(arguments.all("--filter") + filters)
         let limit = try arguments.integer("--limit", in: 1...Int.max) ?? Int.max
-        return Array(try context.reader().deadLetters(of: sale).filter(filter.matches).prefix(limit))
+        let reader = try context.reader()
+        let letters = try reader.deadLetters(of: sale)
+        // A mistyped name must not look like a sale without dead letters.
+        if let sale, letters.isEmpty, try reader.persistedPosition(of: sale) == nil {
+            throw CommandFailure("SQLite has no sale \(sale)", ExitCode.noInput)
+        }
+        return Array(letters.filter(filter.matches).prefix(limit))
     }
 }
 

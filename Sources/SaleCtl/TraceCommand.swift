@@ -13,7 +13,8 @@ extension Command {
               --log FILE   a log of nginx, sale-api or sale-worker, as JSON lines; "-" is standard input
               --json       as JSON
 
-            A request that won nothing leaves a trace only in logs. Exit code: 0 found, 1 not found.
+            A request that won nothing leaves a trace only in logs. Exit code: 0 found, 1 not
+            found, 69 not found where it could look: Redis can't be asked.
             """
     ) { line, context in
         let arguments = try Arguments(line, options: ["--log"], flags: ["--json"], words: 1...1)
@@ -27,7 +28,10 @@ extension Command {
         do throws(RedisError) {
             findings += try TraceFinding.onRedis(BlockingRedis(endpoint(context), name: "salectl"), trace)
         } catch {
-            Output.error("salectl trace: Redis was not looked at: \(error)")
+            guard !findings.isEmpty else {
+                throw CommandFailure("nothing is found, but Redis can't be asked: \(error)", ExitCode.unavailable)
+            }
+            Output.error("salectl: Redis can't be asked: \(error)")
         }
         if arguments.has("--json") {
             Output.json { text in

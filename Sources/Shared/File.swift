@@ -106,5 +106,12 @@ package enum File {
         return Int(facts.st_size)
     }
 
+    /// Whether there is a file; throws if that can't be found out, as without the right to search its directory.
+    package static func isThere(_ path: String) throws(FileError) -> Bool {
+        if exists(path) { return true }
+        guard errno == ENOENT else { throw FileError() }
+        return false
+    }
+
     package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 }

@@ -83,4 +83,27 @@ extension salectl {
         #expect(try operate.run(["ls"]).output.hasSuffix("  \(shown)\n"))
         #expect(try operate.json(["show", "demo"])["title"] as? String == "Zoë's 日本 \u{1B}[2J\nb\\")
     }
+
+    @Test func `does not say that nothing is found before it has looked everywhere`() throws {
+        let operate = try Operator()
+        let trace = ["trace", String(repeating: "a", count: 32)]
+        #expect(try operate.run(trace).code == ExitCode.negative)
+        let result = try operate.run(trace + ["--json"], ["SALE_REDIS_URL": "unix:///nowhere/redis.sock"])
+        #expect(result.code == ExitCode.unavailable)
+        #expect(result.errors.contains("Redis can't be asked: connect to unix:/nowhere/redis.sock"))
+    }
+
+    @Test func `tells a database that is not there from one that can't be reached`() throws {
+        let operate = try Operator()
+        let path = operate.server.directory.path("loop.db")
+        let absent = try operate.run(["dlq", "ls"], ["SALE_DATABASE": path])
+        #expect(absent.code == ExitCode.noInput)
+        #expect(absent.errors == "salectl: dlq ls: there is no database \(path) (SALE_DATABASE)\n")
+        try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: path)
+        for line in [["dlq", "ls"], ["ls"], ["create", "x", "--title", "T", "--stock", "1"]] {
+            let result = try operate.run(line, ["SALE_DATABASE": path])
+            #expect(result.code == ExitCode.unavailable)
+            #expect(result.errors.hasSuffix("\(path) (SALE_DATABASE): Too many levels of symbolic links\n"))
+        }
+    }
 }

@@ -30,6 +30,24 @@ import Testing
         under.worker?.wait()
     }
 
+    @Test func `gives its reasons to a program, too`() throws {
+        let under = try ended()
+        let other = try TestSale.create(under.redis, "other")
+        #expect(under.drained(other))
+        for line in [["archive", "other", "--dry-run", "--json"], ["archive", "other", "--json"]] {
+            let refused = try under.salectl(line)
+            #expect(refused.code == ExitCode.negative)
+            #expect(
+                refused.output
+                    == #"{"can_be_archived":false,"reasons":["it has not ended: `salectl close other` ends it"]}"#
+                    + "\n")
+        }
+        let dry = try under.salectl(["archive", "demo", "--dry-run", "--json"])
+        #expect(
+            dry.output.wholeMatch(of: #/{"can_be_archived":true,"reasons":\[\],"bytes":[0-9]+}\n/#) != nil,
+            "\(dry.output)")
+    }
+
     @Test func `frees Redis and leaves everything in SQLite, and nothing brings it back`() throws {
         let under = try ended()
         let other = try TestSale.create(under.redis, "other")

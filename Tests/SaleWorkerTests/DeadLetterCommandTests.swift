@@ -49,6 +49,18 @@ import Testing
         #expect(try under.salectl(["dlq", "show", "demo", "1-1"]).code == ExitCode.noInput)
     }
 
+    @Test(arguments: [["ls"], ["redrive", "--all", "--reason", "r"], ["discard", "--all", "--reason", "r"]])
+    func `does not take a sale that is not there for one without dead letters`(_ line: [String]) throws {
+        let (under, _, _, _) = try system()
+        let empty = try TestSale.create(under.redis, "empty")
+        try under.start()
+        #expect(under.drained(empty))
+        let result = try under.salectl(["dlq", line[0], "emptty"] + line.dropFirst())
+        #expect(result.code == ExitCode.noInput)
+        #expect(result.errors == "salectl: dlq \(line[0]): SQLite has no sale emptty\n")
+        #expect(try under.salectl(["dlq", line[0], "empty"] + line.dropFirst()).code == 0)
+    }
+
     @Test func `fences a sale whose Redis lacks an order that is redriven, also when it is run again`() throws {
         let (under, sale, letter, _) = try system()
         for outcome in ["applied", "skipped"] {
