@@ -17,24 +17,23 @@ extension Command {
         let arguments = try Arguments(line, options: [], flags: ["--json"], words: 1...1)
         let file = arguments.words[0]
         let reader = try context.reader()
-        guard !File.exists(file) else {
-            throw CommandFailure("\(file) is there already, and is left as it is", ExitCode.cantCreate)
-        }
         umask(0o077)
-        let partial = "\(file).partial"
-        unlink(partial)  // of a run that was killed
-        defer { unlink(partial) }
+        let partial: PartialFile
         do {
-            // SQLite takes an empty file for a new one, and would not say why it can't make one.
-            try File.create(partial, [UInt8]().span, mode: 0o600)
-            try reader.copy(to: partial)
+            partial = try PartialFile(file)
+            // From here on, nobody else makes it.
+            guard !File.exists(file) else {
+                throw CommandFailure("\(file) is there already, and is left as it is", ExitCode.cantCreate)
+            }
+            // SQLite takes an empty file for a new one.
+            try reader.copy(to: partial.partialPath)
         } catch let error as FileError {
-            throw CommandFailure("\(file) can't be written: \(error)", ExitCode.cantCreate)
+            throw CommandFailure(unwritable: file, error)
         } catch let error as StoreError where error.isUnwritable {
             // It only reads the database, so this is about the copy.
             throw CommandFailure("\(file) can't be written: \(error.message)", ExitCode.cantCreate)
         }
-        let copy = try StoreReader(path: partial)
+        let copy = try StoreReader(path: partial.partialPath)
         let damages = try copy.damages()
         guard damages.isEmpty else {
             throw CommandFailure(
@@ -42,16 +41,14 @@ extension Command {
         }
         let sales = try copy.contents()
         do {
-            let checksum = try File.sha256Hex(of: partial)
-            try File.sync(partial)
+            let checksum = try File.sha256Hex(of: partial.partialPath)
             let sum = try PartialFile(Checksum.path(of: file))
             try Checksum.line(checksum, of: file).withBytes { try sum.append($0) }
             try sum.finish()
-            guard rename(partial, file) == 0 else { throw FileError() }
-            try File.syncDirectory(of: file)
+            try partial.finish()
             report(file, bytes: try File.size(of: file), checksum, sales, json: arguments.has("--json"))
         } catch let error as FileError {
-            throw CommandFailure("\(file) can't be written: \(error)", ExitCode.cantCreate)
+            throw CommandFailure(unwritable: file, error)
         }
         return ExitCode.ok
     }

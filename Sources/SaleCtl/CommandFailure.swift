@@ -1,3 +1,4 @@
+import Glibc
 import OrderStore
 import RedisClient
 import Shared
@@ -10,6 +11,12 @@ struct CommandFailure: Error {
     init(_ message: String, _ code: Int32) {
         self.message = message
         self.code = code
+    }
+
+    /// The sentence and code for a file that can't be written (`PartialFile`).
+    init(unwritable file: String, _ error: FileError) {
+        let reason = error.code == EWOULDBLOCK ? "another program is writing it" : "\(error)"
+        self.init("\(file) can't be written: \(reason)", ExitCode.cantCreate)
     }
 
     /// The sentence and code for any error.

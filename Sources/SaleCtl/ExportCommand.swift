@@ -79,7 +79,7 @@ extension Command {
             }
             name("dead letters that became orders meanwhile, and are not in it", late.sorted())
         } catch let error as FileError {
-            throw CommandFailure("\(output ?? "") can't be written: \(error)", ExitCode.cantCreate)
+            throw CommandFailure(unwritable: output ?? "", error)
         }
         return ExitCode.ok
     }

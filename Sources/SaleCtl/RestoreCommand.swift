@@ -53,7 +53,7 @@ extension Command {
             }
             try copy.finish()
         } catch let error as FileError {
-            throw CommandFailure("\(path) can't be written: \(error)", ExitCode.cantCreate)
+            throw CommandFailure(unwritable: path, error)
         }
         report(try StoreReader(path: path).contents(), redis, before: before, json: arguments.has("--json"))
         return ExitCode.ok

@@ -4,22 +4,37 @@ import Glibc
 ///
 /// An unfinished file is removed. A killed program leaves a `.partial`, which the next one overwrites.
 package final class PartialFile {
+    /// Where the file is written; nobody else who uses this type writes there.
+    package let partialPath: String
+
     private let path: String
     private var descriptor: Int32
 
-    private var partialPath: String { "\(path).partial" }
-
-    /// Opens the file, readable by its owner only: what we write may name buyers.
+    /// Opens the file, readable by its owner only: what we write may name buyers. EWOULDBLOCK if another program is
+    /// writing it.
     package init(_ path: String) throws(FileError) {
         self.path = path
-        descriptor = open("\(path).partial", O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard descriptor >= 0 else { throw FileError() }
-        // Two programs at once would write into the same file.
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0, ftruncate(descriptor, 0) == 0 else {
-            let error = FileError()
+        partialPath = "\(path).partial"
+        descriptor = try Self.open(partialPath)
+    }
+
+    private static func open(_ path: String) throws(FileError) -> Int32 {
+        while true {
+            let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+            guard descriptor >= 0 else { throw FileError() }
+            do throws(FileError) {
+                // Two programs at once would write into the same file.
+                guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { throw FileError() }
+                if FileIdentity(path: path) == FileIdentity(descriptor: descriptor) {
+                    guard ftruncate(descriptor, 0) == 0 else { throw FileError() }
+                    return descriptor
+                }
+            } catch {
+                close(descriptor)
+                throw error
+            }
+            // Whoever had the lock has finished meanwhile: this is the whole file, which must not be emptied.
             close(descriptor)
-            descriptor = -1
-            throw error
         }
     }
 

@@ -38,6 +38,21 @@ import Testing
         #expect(result.errors == "salectl: backup: /nowhere/b.db can't be written: No such file or directory\n")
     }
 
+    @Test func `that another program is writing is left to it`() throws {
+        try store()
+        let backup = directory.path("b.db")
+        let other = open("\(backup).partial", O_WRONLY | O_CREAT, 0o600)
+        #expect(flock(other, LOCK_EX | LOCK_NB) == 0)
+        #expect(write(other, "half", 4) == 4)
+        let refused = try salectl(["backup", backup])
+        #expect(refused.code == ExitCode.cantCreate)
+        #expect(refused.errors == "salectl: backup: \(backup) can't be written: another program is writing it\n")
+        #expect(try String(contentsOfFile: "\(backup).partial", encoding: .utf8) == "half")
+        close(other)
+        #expect(try salectl(["backup", backup]).code == 0)
+        #expect(!FileManager.default.fileExists(atPath: "\(backup).partial"))
+    }
+
     /// The disk refuses what is beyond the limit on a file's size: 40 KiB, enough for the database's index of its log.
     @Test func `that a disk refuses is reported as one that can't be written, and leaves nothing`() throws {
         try store()
