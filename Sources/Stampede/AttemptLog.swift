@@ -14,10 +14,16 @@ struct AttemptLog: ~Copyable {
     private var pending = ByteBuffer(capacity: 2 << 20)
     private(set) var failure: FileError?
 
-    /// Opens a new file, or truncates an existing one.
+    /// Opens the file, and leaves what is in it until the run begins.
     init(path: String) throws(FileError) {
-        descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw FileError() }
+    }
+
+    /// Empties the file.
+    mutating func begin() {
+        // A pipe or a device has nothing to empty (EINVAL).
+        if ftruncate(descriptor, 0) != 0, errno != EINVAL { failure = FileError() }
     }
 
     deinit { close(descriptor) }

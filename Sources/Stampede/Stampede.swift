@@ -82,6 +82,7 @@ final class Stampede {
             connection.connect()
         }
         try waitForConnections()
+        log?.begin()
         let cpuBefore = Self.cpuMicroseconds()
         start = .now
         sweep()

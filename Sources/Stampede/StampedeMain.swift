@@ -32,7 +32,9 @@ enum StampedeMain {
         do throws(SystemError) {
             let loop = try EventLoop()
             let stampede = Stampede(options, buyers: buyers, log: log, loop: loop, progress: say)
+            defer { endProgress() }
             try stampede.run()
+            endProgress()
             if let failure = stampede.logFailure {
                 fail("the log \(options.logPath ?? "") is incomplete: \(failure)", ExitCode.cantCreate)
             }
@@ -74,6 +76,9 @@ enum StampedeMain {
         let bytes = Array(line.utf8)
         _ = write(2, bytes, bytes.count)
     }
+
+    /// Removes the progress from a terminal: what follows has its own lines.
+    private static func endProgress() { if isatty(2) == 1 { _ = write(2, "\r\u{1B}[K", 4) } }
 
     private static func printLine(_ text: String) { Program.print("stampede", line: text) }
 

@@ -60,6 +60,39 @@ import Testing
         #expect(result.output.isEmpty)
     }
 
+    @Test func `reports in lines of their own on a terminal`() throws {
+        let directory = try TemporaryDirectory()
+        let server = try StubServer(directory.path("api.sock")) { StubServer.secured($0) }
+        let line = "stampede --target unix:\(directory.path("api.sock")) --sale demo --buyers 2"
+        let output = try withExtendedLifetime(server) {
+            try ChildProcess.run(
+                URL(fileURLWithPath: "/usr/bin/script"),
+                ["--quiet", "--return", "--command", "\(ChildProcess.product("stampede").path)\(line.dropFirst(8))"]
+                    + [directory.path("typescript")], environment: settings(directory)
+            ).output
+        }
+        // The terminal shows of a line what follows its last beginning.
+        #expect(output.contains("\r\u{1B}[Kbuyers 2\r\n"), "\(output)")
+    }
+
+    @Test func `leaves an earlier log as it is if it can't begin`() throws {
+        let directory = try TemporaryDirectory()
+        let log = directory.path("log")
+        try "earlier".write(toFile: log, atomically: true, encoding: .utf8)
+        let line = ["--target", "unix:/nowhere/api.sock", "--sale", "demo", "--buyers", "2", "--log", log]
+        for environment in [[:], try settings(directory)] {
+            #expect(try ChildProcess.run(ChildProcess.product("stampede"), line, environment: environment).code != 0)
+            #expect(try String(contentsOfFile: log, encoding: .utf8) == "earlier")
+        }
+        let server = try StubServer(directory.path("api.sock")) { StubServer.secured($0) }
+        let began = try withExtendedLifetime(server) {
+            try ChildProcess.run(
+                ChildProcess.product("stampede"), line + ["--target", "unix:\(directory.path("api.sock"))"],
+                environment: settings(directory))
+        }
+        #expect(try String(contentsOfFile: log, encoding: .utf8).hasPrefix("{\"due_ns\""), "\(began.errors)")
+    }
+
     @Test func `counts a press whose connection is lost, and succeeds if a later one is answered`() throws {
         let run = try run(["--buyers", "20", "--connections", "4"]) { $0 == 5 ? nil : StubServer.secured($0) }
         #expect(run.report["errors"] == 0 && run.report["lost"] == 1 && run.report["attempts"] == 21)
