@@ -14,6 +14,9 @@ fail() {
 }
 fail_usage() { fail 64 "$1 (see --help)"; }
 
+# at_most COUNT [ARGUMENT…]: refuses what follows the arguments that a script knows.
+at_most() { [ $# -le $(($1 + 1)) ] || fail_usage "unexpected argument ${*:$(($1 + 2)):1}"; }
+
 # take_value OPTION [VALUE…]: sets the variable that is named like the option.
 take_value() {
     [ -n "${2:-}" ] || fail_usage "$1 needs a value"

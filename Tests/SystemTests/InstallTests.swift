@@ -14,6 +14,12 @@ import Testing
             URL(fileURLWithPath: "/bin/bash"), [Self.program.path, "--prefix", root] + arguments)
     }
 
+    @Test func `refuses a name that no release can have before it builds one`() throws {
+        let root = try TemporaryDirectory()
+        // Building would fail, too, but with 73: a child's PATH has no toolchain.
+        #expect(try install(root.url.path, ["--release", "../outside"]).code == 64)
+    }
+
     private func install(release: String, into root: String) throws {
         let done = try install(root, ["--release", release, "--binaries", Self.binaries])
         #expect(done.code == 0, "\(done.errors)")

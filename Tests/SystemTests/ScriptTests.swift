@@ -22,6 +22,13 @@ import Testing
         #expect(refused.errors.split(separator: "\n").count == 1, "\(refused.errors)")
     }
 
+    @Test(arguments: ["bootstrap --check", "build-static --show", "build-static --to var/bin", "lint --fix"])
+    func `refuses what follows its only option`(_ command: String) throws {
+        let refused = try run("script/\(command) --more")
+        #expect(refused.code == 64)
+        #expect(refused.errors.hasSuffix(": unexpected argument --more (see --help)\n"), "\(refused.errors)")
+    }
+
     @Test(arguments: ["bench all", "chaos all", "demo", "validate peak"])
     func `takes only whole numbers from 1 as a number of buyers`(_ command: String) throws {
         let name = command.prefix { $0 != " " }
