@@ -34,6 +34,8 @@ package final class Log {
 
     /// 4,000 lines of 256 bytes: what a burst of winners writes in one pass.
     package static let pendingBytesMax = 1 << 20
+    /// Causes that are remembered; there are fewer, unless their text varies.
+    private static let causesMax = 64
     /// POLLOUT on a pipe promises room for PIPE_BUF bytes (pipe(7)), so writing that many never blocks.
     private static let chunkBytes = 4096
 
@@ -45,6 +47,10 @@ package final class Log {
     /// Lines that were dropped and not reported yet, and those that a pending line reports.
     private var dropped = 0
     private var reported = 0
+    /// All lines that were dropped, for the metrics: whoever can't read the log can't read that in it.
+    package private(set) var droppedInAll = 0
+    /// By event and cause: when its next line may be written, in seconds since boot, and how many were skipped.
+    private var repeated: [String: (nextSeconds: Int, skipped: Int)] = [:]
 
     /// - Parameter journal: device and inode of the journal's stream, as systemd passes them (systemd.exec(5)). If the
     ///   descriptor has been redirected since, it has others.
@@ -64,6 +70,7 @@ package final class Log {
         guard level >= self.level else { return }
         guard pending.count < Self.pendingBytesMax else {
             dropped += 1
+            droppedInAll += 1
             return
         }
         if isJournal { pending.append(level.priority) }
@@ -78,6 +85,28 @@ package final class Log {
         pending.append("\"")
         members(&pending)
         pending.append("}\n")
+    }
+
+    /// Adds a line for what may happen a thousand times a second: at most one a second for each cause, and the next one
+    /// says how many were skipped. Metrics count them all.
+    package func writeSeldom(
+        _ level: Level, _ event: StaticString, cause: String, _ members: (inout ByteBuffer) -> Void
+    ) {
+        guard level >= self.level else { return }
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        let key = "\(event) \(cause)"
+        let last = repeated[key] ?? (nextSeconds: 0, skipped: 0)
+        guard now.tv_sec >= last.nextSeconds else {
+            repeated[key]?.skipped += 1
+            return
+        }
+        if repeated.count >= Self.causesMax { repeated.removeAll() }
+        repeated[key] = (now.tv_sec + 1, 0)
+        write(level, event) { line in
+            members(&line)
+            if last.skipped > 0 { line.appendMember("skipped", last.skipped) }
+        }
     }
 
     /// Writes pending lines, as far as stderr takes them without blocking.
@@ -113,7 +142,9 @@ package final class Log {
     /// Drops pending bytes, and counts their lines and the lines that a report among them would have reported.
     private func dropPending(from start: Int) {
         let lines = pending.withUnsafeBytes { $0[start...].count { $0 == UInt8(ascii: "\n") } }
-        dropped += lines + (reported > 0 ? reported - 1 : 0)
+        let isReport = reported > 0
+        droppedInAll += lines - (isReport ? 1 : 0)
+        dropped += lines + (isReport ? reported - 1 : 0)
         reported = 0
         pending.removeLast(pending.count - start)
     }

@@ -1,3 +1,4 @@
+import Foundation
 import RedisClient
 import Shared
 import TestSupport
@@ -91,6 +92,21 @@ import Testing
         #expect(eventually { api.process.errors.contains("\"batch_undecided\"") })
         try redis.command(["DEL", "sale:{demo}:buyers"])
         #expect(try api.buy("demo", "b1", "k1").status == 201)
+    }
+
+    @Test func `is logged at most once a second for each cause, and counted in full`() throws {
+        let api = try APIUnderTest()
+        let redis = try api.redis.connect()
+        _ = try TestSale.create(redis)
+        try redis.command(["CONFIG", "SET", "maxmemory", "1"])
+        func lines() -> Int { api.process.errors.components(separatedBy: "\"batch_refused\"").count - 1 }
+        let began = ContinuousClock.now
+        for number in 1...200 { #expect(try api.buy("demo", "b\(number)", "k").status == 503) }
+        let metrics = try api.ask("GET", "/metrics").body
+        #expect(metrics.contains("\nsale_redis_errors_total 200\n"))
+        #expect(eventually { lines() > 0 })
+        let seconds = Int((ContinuousClock.now - began).components.seconds)
+        #expect(lines() <= seconds + 1)
     }
 
     @Test func `sells on while Redis keeps losing its scripts`() throws {

@@ -101,6 +101,31 @@ private final class LogPipe {
         #expect(lines.count == 2)
         #expect(lines[0].contains("\"event\":\"kept\""))
         #expect(lines.last?.contains("\"event\":\"log_lines_dropped\",\"lines\":6") == true)
+        #expect(log.droppedInAll == 6)
+    }
+
+    @Test func `repeats itself at most once a second for each cause, and says how often it has not`() throws {
+        let pipe = LogPipe()
+        let log = Log(program: "test", descriptor: pipe.writing)
+        let began = ContinuousClock.now
+        for number in 0..<1000 {
+            log.writeSeldom(.error, "refused", cause: "disk") { $0.appendMember("disk", number) }
+            log.writeSeldom(.error, "refused", cause: "memory") { $0.appendMember("memory", number) }
+        }
+        let seconds = Int((ContinuousClock.now - began).components.seconds)
+        log.flush()
+        var lines = pipe.lines()
+        #expect((2...2 * (seconds + 2)).contains(lines.count))
+        #expect(lines[0].contains("\"disk\":0}") && lines[1].contains("\"memory\":0}"))
+        // The next line comes once a second has passed.
+        while lines.last?.contains("skipped") != true {
+            usleep(50_000)
+            log.writeSeldom(.error, "refused", cause: "disk") { $0.appendMember("disk", -1) }
+            log.flush()
+            lines += pipe.lines()
+        }
+        let skipped = try #require(lines.last?.firstMatch(of: #/"skipped":([0-9]+)}/#)?.1)
+        #expect(Int(skipped)! > 0)
     }
 
     @Test func `goes on without a reader`() {

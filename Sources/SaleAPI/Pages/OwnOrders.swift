@@ -105,7 +105,7 @@ final class OwnOrders {
         // Set up again each time, which takes a tenth of the signature's time.
         guard let pseudonym = Pseudonym(key: found.pseudonymKey), !found.uuid.isEmpty else {
             // The order counts without a receipt.
-            log.write(.error, "receipt_unsigned") {
+            log.writeSeldom(.error, "receipt_unsigned", cause: "\(question.sale)") {
                 $0.appendMember("sale", question.sale)
                 $0.appendMember("reason", "Redis has no uuid or no usable pseudonym_key of it")
             }

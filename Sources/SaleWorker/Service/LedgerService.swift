@@ -38,7 +38,9 @@ final class LedgerService: HTTPHandler {
             guard let head = try store.ledgerHead(of: sale) else { return server.respond(exchange, .notFound) }
             if isHead { answer(head, of: sale, exchange) } else { try page(of: sale, head, request, exchange) }
         } catch {
-            log.write(.error, "ledger_unreadable") { $0.appendMember("message", error.description) }
+            log.writeSeldom(.error, "ledger_unreadable", cause: error.description) {
+                $0.appendMember("message", error.description)
+            }
             server.respond(exchange, .unreadable, retryAfterSeconds: 1)
         }
     }
