@@ -39,10 +39,10 @@ final class APIMetrics {
     /// Appends all metrics in Prometheus' text format.
     func append(
         to output: inout ByteBuffer, edge: EdgeCounters, redis: AsyncRedis, batcher: PurchaseBatcher, cache: EdgeCache,
-        limiter: RateLimiter
+        limiter: RateLimiter, linesDropped: Int
     ) {
         var text = MetricsText()
-        text.build()
+        text.process(linesDropped: linesDropped)
         text.counters(
             "sale_decisions_total", "Purchases that were decided.", label: "outcome",
             [

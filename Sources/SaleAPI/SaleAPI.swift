@@ -128,7 +128,7 @@ final class SaleAPI: HTTPHandler {
             server.respond(exchange, .ok, .metrics) { body in
                 metrics.append(
                     to: &body, edge: server.counters, redis: redis, batcher: purchaseBatcher, cache: cache,
-                    limiter: limiter)
+                    limiter: limiter, linesDropped: log.droppedInAll)
                 joinMetrics.append(to: &body, waiting: joinBatcher.pending)
             }
         }

@@ -2,20 +2,26 @@ import OrderStore
 import RedisClient
 import Shared
 
-/// The unacknowledged entries of the sales' streams, for the metrics. It is measured also while nothing can be stored,
-/// because that is when somebody asks.
+/// What of the sales is not stored yet, and whether they are fenced, for the metrics. It is measured also while nothing
+/// can be stored, because that is when somebody asks.
 enum Backlog {
     /// How many entries are counted if Redis has lost count, while a restored database catches up. A thousand take a
     /// millisecond of Redis' time, so these are 1 % of it.
     private static let countedMax = 10_000
 
-    /// Measures the streams of these sales. A sale whose stream can't be read has no metrics.
+    /// Measures these sales. What can't be read of a sale has no metrics.
     static func measure(
         _ sales: [SaleID], _ store: OrderStore, on redis: BlockingRedis, into metrics: WorkerMetrics
     ) {
         metrics.backlog = [:]
         metrics.oldestMilliseconds = [:]
+        metrics.lag = [:]
+        metrics.fenced = [:]
         for sale in sales {
+            if let status = try? redis.status(sale, allowingGaps: true) {
+                metrics.lag[sale] = max(0, status.position - status.persistedPosition)
+                metrics.fenced[sale] = status.servingRunID == redis.facts.runID ? 0 : 1
+            }
             metrics.backlog[sale] = try? redis.unacknowledged(sale, countingAtMost: countedMax)
             metrics.oldestMilliseconds[sale] = try? age(sale, store, on: redis)
         }

@@ -251,19 +251,17 @@ final class Worker {
 
     // MARK: Measuring
 
-    /// Measures lag and backlog, and looks for damage to sales whose fence is lifted.
+    /// Measures the backlog, and looks for damage to sales whose fence is lifted.
     private func measure(_ redis: BlockingRedis, now: Instant) throws {
         guard now >= nextMeasurement else { return }
         nextMeasurement = now.advanced(milliseconds: Self.measureMilliseconds)
         measureBacklog(redis)
-        metrics.lag = [:]
         for sale in reader.sales {
             try containingFailures(of: sale, now: now) {
                 try ForeignSale.refuse(sale, store, on: redis)
                 let confirmed = try redis.witnessed(sale)
                 // Read after that: no position is confirmed before it is given.
                 let status = try redis.status(sale, allowingGaps: true)
-                if let status { metrics.lag[sale] = max(0, status.position - status.persistedPosition) }
                 try fence.watch(sale, status, confirmed: confirmed, on: redis)
                 recover(sale, now: now)
             }
@@ -272,7 +270,11 @@ final class Worker {
 
     /// Includes the sales that are set aside: their backlog grows.
     private func measureBacklog(_ redis: BlockingRedis) {
-        Backlog.measure(Array(Set(reader.sales).union(asideUntil.keys)), store, on: redis, into: metrics)
+        let sales = Set(reader.sales).union(asideUntil.keys)
+        Backlog.measure(Array(sales), store, on: redis, into: metrics)
+        // Redis does not have them at all.
+        for sale in lost { metrics.fenced[sale] = 1 }
+        metrics.setAside = Dictionary(uniqueKeysWithValues: sales.map { ($0, asideUntil[$0] == nil ? 0 : 1) })
     }
 
     // MARK: Failures

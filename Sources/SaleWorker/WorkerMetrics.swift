@@ -19,6 +19,10 @@ final class WorkerMetrics {
     var trouble: String?
     /// By sale: positions that Redis has given and SQLite does not have yet.
     var lag: [SaleID: Int] = [:]
+    /// By sale: 1 if this Redis may not sell it, otherwise 0.
+    var fenced: [SaleID: Int] = [:]
+    /// By sale: 1 if it can't be worked on, otherwise 0.
+    var setAside: [SaleID: Int] = [:]
     /// By sale: entries of its stream that were not read, or not acknowledged.
     var backlog: [SaleID: Int] = [:]
     /// By sale: the age of the oldest entry that is not stored, in milliseconds; 0 if all are.
@@ -27,9 +31,17 @@ final class WorkerMetrics {
     var connects = 0
 
     /// Appends all metrics in Prometheus' text format.
-    func append(to output: inout ByteBuffer, sales: [SaleOverview]) {
+    ///
+    /// - Parameters:
+    ///   - sales: as SQLite has them; nil if it can't be read.
+    ///   - linesDropped: lines that the log has lost.
+    func append(to output: inout ByteBuffer, sales readable: [SaleOverview]?, linesDropped: Int) {
         var text = MetricsText()
-        text.build()
+        text.process(linesDropped: linesDropped)
+        let sales = readable ?? []
+        text.gauge(
+            "sale_worker_database_readable", "1 while the figures from SQLite can be read; if 0, they are missing.",
+            readable == nil ? 0 : 1)
         text.counters(
             "sale_worker_entries_total", "Stream entries that were processed.", label: "outcome",
             [("stored", stored), ("repeated", repeated), ("dead_letter", deadLetters)])
@@ -39,6 +51,12 @@ final class WorkerMetrics {
         text.gauge("sale_worker_ready", "1 while orders are stored.", trouble == nil ? 1 : 0)
         text.gauges(
             "sale_worker_lag_positions", "Positions given by Redis and not stored yet.", label: "sale", Self.lines(lag))
+        text.gauges(
+            "sale_fenced", "1 if Redis may not sell it: it has not been compared with SQLite, or contradicts it.",
+            label: "sale", Self.lines(fenced))
+        text.gauges(
+            "sale_set_aside", "1 if the worker can't work on it, and tries again every second.", label: "sale",
+            Self.lines(setAside))
         text.gauges(
             "sale_worker_stream_entries_open",
             "Stream entries not read or not acknowledged; counted up to 10000 while a restored database catches up.",

@@ -40,9 +40,18 @@ package struct MetricsText: ~Copyable {
         samples(name, label, values) { $0.seconds($1 * 1000) }
     }
 
-    /// Appends the release, as the label of a gauge that is always 1.
-    package mutating func build() {
+    /// Appends what each of our services tells of itself: its release, as the label of a gauge that is always 1; the
+    /// lines that its log has lost; and what Prometheus' client libraries tell of a process, by their names.
+    package mutating func process(linesDropped: Int) {
         gauges("sale_build_info", "The release that runs.", label: "version", [(Release.version, 1)])
+        counter("sale_log_lines_dropped_total", "Log lines that could not be written.", linesDropped)
+        let start: StaticString = "process_start_time_seconds"
+        family(start, "When the process was started, in seconds since 1970.", "gauge")
+        sample(start, microseconds: ProcessFigures.startMicroseconds)
+        let cpu: StaticString = "process_cpu_seconds_total"
+        family(cpu, "User and system time that the process has used.", "counter")
+        sample(cpu, microseconds: ProcessFigures.cpuMicroseconds)
+        gauge("process_resident_memory_bytes", "Memory that the process occupies.", ProcessFigures.residentBytes)
     }
 
     private mutating func samples(
@@ -115,6 +124,13 @@ package struct MetricsText: ~Copyable {
         buffer.append(name)
         buffer.append(" ")
         buffer.append(type)
+        buffer.append("\n")
+    }
+
+    private mutating func sample(_ name: StaticString, microseconds: Int) {
+        buffer.append(name)
+        buffer.append(" ")
+        seconds(microseconds)
         buffer.append("\n")
     }
 

@@ -7,6 +7,23 @@ import Testing
 @Suite struct `sale-api` {
     private let program = ChildProcess.product("sale-api")
 
+    @Test func `tells since when it runs, and what it has used`() throws {
+        let before = Double(UnixMilliseconds.now.value) / 1000
+        let api = try APIUnderTest()
+        func figure(_ name: String) throws -> Double {
+            let lines = try api.ask("GET", "/metrics").body.split(separator: "\n")
+            guard let line = lines.first(where: { $0.hasPrefix("\(name) ") }) else { return -1 }
+            return Double(line.dropFirst(name.count + 1)) ?? -1
+        }
+        let start = try figure("process_start_time_seconds")
+        // The kernel counts in hundredths of a second.
+        #expect((before - 0.02...Double(UnixMilliseconds.now.value) / 1000).contains(start))
+        #expect(try figure("process_cpu_seconds_total") > 0)
+        #expect(try figure("process_resident_memory_bytes") > 1_000_000)
+        #expect(try figure("sale_log_lines_dropped_total") == 0)
+        #expect(try figure("process_start_time_seconds") == start)
+    }
+
     @Test func `serves /livez, /readyz and /metrics`() throws {
         let api = try APIUnderTest()
         let live = try api.ask("GET", "/livez")

@@ -99,6 +99,41 @@ import Testing
         #expect(try get(socket, "/v1/sales", token: Self.token).status == 200)
     }
 
+    @Test func `show the process' own figures even if the database can't be read`() throws {
+        let under = try working()
+        let before = try get(under.opsSocket, "/metrics").body
+        #expect(before.contains("\nsale_worker_database_readable 1\n"))
+        #expect(before.contains("\nsale_units_sold{sale=\"demo\"} 3\n"))
+        _ = try SQLiteShell.run(under.database, "ALTER TABLE sales RENAME TO gone")
+        let after = try get(under.opsSocket, "/metrics")
+        #expect(after.status == 200)
+        #expect(after.body.contains("\nsale_worker_database_readable 0\n"))
+        #expect(after.body.contains("\nsale_worker_entries_total{outcome=\"stored\"} 4\n"))
+    }
+
+    @Test func `show which sales are fenced, and forget one that is archived`() throws {
+        let under = try working()
+        func fenced(_ value: String) -> Bool {
+            eventually {
+                (try? get(under.opsSocket, "/metrics").body.contains("\nsale_fenced{sale=\"demo\"}\(value)")) == true
+            }
+        }
+        #expect(fenced(" 0\n"))
+        // A contradiction, and a fence that is therefore not lifted.
+        let buyer = RedisArgument("buyer-0")
+        let key = RedisArgument(SaleKeys(Self.sale).buyers)
+        let win = try under.redis.command(["HGET", key, buyer]).string ?? ""
+        try under.redis.command(["HSET", key, buyer, RedisArgument("x" + win)])
+        try under.redis.fence(Self.sale)
+        #expect(fenced(" 1\n"))
+        try under.redis.command(["HSET", key, buyer, RedisArgument(win)])
+        #expect(fenced(" 0\n"))
+        #expect(try under.redis.control(Self.sale, .close) == nil)
+        #expect(under.drained(Self.sale))
+        #expect(try under.salectl(["archive", "demo"]).code == 0)
+        #expect(eventually { (try? get(under.opsSocket, "/metrics").body.contains("sale_fenced{")) == false })
+    }
+
     @Test func `report that nothing is stored while Redis is away, and that it is again`() throws {
         let under = try working()
         under.server.crash()

@@ -102,6 +102,9 @@ import Testing
         }
         #expect(eventually { shows(#/sale_worker_stream_entries_open{sale="demo"} 1\n/#) })
         #expect(eventually { shows(#/sale_worker_oldest_open_seconds{sale="demo"} [1-9]/#) })
+        #expect(shows(#/sale_set_aside{sale="demo"} 1\n/#))
+        try under.redis.command(["SET", position, "0"])
+        #expect(eventually { shows(#/sale_set_aside{sale="demo"} 0\n/#) })
     }
 
     @Test func `logs once that a sale is set aside, and once that it has recovered`() throws {
@@ -226,6 +229,9 @@ import Testing
         try under.sell(sale, to: 0..<4)
         #expect(eventually { worker.errors.contains("store_failed") })
         #expect(try under.redis.status(sale)?.persistedPosition == 0)
+        let ops = try UnixHTTPClient(under.opsSocket)
+        #expect(
+            eventually { (try? ops.ask("GET", "/metrics").body.contains("_lag_positions{sale=\"demo\"} 4\n")) == true })
         shell.release()
         #expect(under.drained(sale))
         #expect(try under.stored(sale)?.sold == 4)

@@ -56,8 +56,14 @@ final class OperatorService: HTTPHandler {
         do throws(StoreError) {
             try answer(route, request, exchange)
         } catch {
-            log.write(.error, "database_unreadable") { $0.appendMember("message", error.description) }
+            logUnreadable(error)
             server.respond(exchange, .unreadable, retryAfterSeconds: 1)
+        }
+    }
+
+    private func logUnreadable(_ error: StoreError) {
+        log.writeSeldom(.error, "database_unreadable", cause: error.description) {
+            $0.appendMember("message", error.description)
         }
     }
 
@@ -73,8 +79,16 @@ final class OperatorService: HTTPHandler {
             server.respond(
                 exchange, .notStoring, retryAfterSeconds: 1, members: { $0.appendMember("reason", trouble) })
         case .metrics:
-            let sales = try store.overviews()
-            server.respond(exchange, .ok, .metrics) { metrics.append(to: &$0, sales: sales) }
+            var sales: [SaleOverview]?
+            do throws(StoreError) {
+                sales = try store.overviews()
+            } catch {
+                // When the database can't be read is when somebody needs the rest.
+                logUnreadable(error)
+            }
+            server.respond(exchange, .ok, .metrics) {
+                metrics.append(to: &$0, sales: sales, linesDropped: log.droppedInAll)
+            }
         case .sales:
             let sales = try store.overviews()
             respond(exchange) { $0.appendMember("sales", objects: sales) { append($1, to: &$0) } }
