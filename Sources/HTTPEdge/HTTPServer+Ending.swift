@@ -47,7 +47,8 @@ extension HTTPServer {
     /// answer, or the proxy closes it by itself, which it does within `milliseconds`.
     package func retire(afterMilliseconds milliseconds: Int, _ whenDrained: @escaping () -> Void) {
         self.whenDrained = whenDrained
-        if counters.open == 0 { return finishDraining() }
+        // This may accept who waits in the backlog, and then the server is not done, but goes on like any other.
+        if counters.open == 0 { finishDraining() }
         loop.schedule(afterMilliseconds: milliseconds) { [weak self] in self?.stopAccepting() }
     }
 

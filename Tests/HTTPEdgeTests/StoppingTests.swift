@@ -194,6 +194,20 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         #expect(drained)
     }
 
+    @Test func `keeps to its time even if only a client was there that it had not accepted yet`() throws {
+        let edge = try EdgeUnderTest()
+        let idle = try edge.connect()
+        var drained = false
+        edge.server.retire(afterMilliseconds: 5000) { drained = true }
+        try edge.settle()
+        #expect(edge.server.counters.open == 1)
+        try edge.advance(milliseconds: 5001)
+        #expect(throws: (any Error).self) { _ = try edge.connect() }
+        try edge.advance(milliseconds: 1001)
+        #expect(try idle.closes())
+        #expect(try edge.run { drained })
+    }
+
     @Test func `answers a client that was not accepted yet, although nobody else is connected`() throws {
         let edge = try EdgeUnderTest()
         let client = try edge.connect()
