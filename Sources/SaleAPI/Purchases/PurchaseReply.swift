@@ -37,8 +37,7 @@ struct PurchaseReply: ~Copyable {
         opensAt = opens
         let letters = reply[5]
         letters.withBytes { if let letters = $0 { codes.append(letters) } }
-        guard codes.count == count else { return false }
-        readUUID(reply[6])
+        guard codes.count == count, readUUID(reply[6]) else { return false }
         return codes.withBytes { codes in
             var details = Self.detailStart
             for index in codes.indices {
@@ -49,11 +48,12 @@ struct PurchaseReply: ~Copyable {
         }
     }
 
-    /// Makes a new string only if the last reply was about another sale.
-    private mutating func readUUID(_ value: borrowing RedisValue) {
+    /// Makes a new string only if the last reply was about another sale. Returns false if the value is no text.
+    private mutating func readUUID(_ value: borrowing RedisValue) -> Bool {
         value.withBytes { bytes in
-            guard let bytes else { return }
+            guard let bytes else { return false }
             if !uuid.withBytes({ bytes.equals($0) }) { uuid = bytes.string }
+            return true
         }
     }
 
