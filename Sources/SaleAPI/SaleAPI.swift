@@ -64,7 +64,7 @@ final class SaleAPI: HTTPHandler {
             context, answers: answers, witnesses: witnesses, cache: cache, limiter: limiter, metrics: metrics)
         salePages = SalePages(context, cache: cache, server: server)
         signing = ReceiptSigning(keys: receiptKeys, loop: loop)
-        ownOrders = OwnOrders(context, signing: signing, server: server)
+        ownOrders = OwnOrders(context, witnesses: witnesses, signing: signing, server: server)
         receiptKeysPage = ReceiptKeysPage(keys: receiptKeys, server: server)
         joinBatcher = JoinBatcher(
             context, answers: JoinAnswers(server: server, tickets: tickets), limiter: limiter, metrics: joinMetrics)

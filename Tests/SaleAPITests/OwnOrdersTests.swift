@@ -57,6 +57,21 @@ import Testing
         #expect(orders?.compactMap { $0["persisted"] as? Bool } == [true, false])
     }
 
+    @Test(arguments: ["purchases", "orders/demo-2"])
+    func `have a witness in the process that shows them, whoever decided them`(_ path: String) throws {
+        let api = try APIUnderTest()
+        let redis = try api.redis.connect()
+        let sale = try TestSale.create(redis)
+        let sold = try TestSale.purchase(redis, sale, ["b1", "b2", "b3"].map { .init(buyer: $0, key: "k1") })
+        #expect(sold.codes == "SSS")
+        #expect(try api.ask("GET", "/v1/sales/demo/\(path)", [api.bearer("b2")]).status == 200)
+        #expect(
+            try eventually {
+                let reply = try redis.command(["HVALS", "\(SaleKeys(sale).witnesses)"])
+                return reply.strings.first?.hasSuffix(" 2 7") == true
+            })
+    }
+
     @Test func `in an unknown sale are 404`() throws {
         let api = try APIUnderTest()
         for target in ["/v1/sales/nosuch/purchases", "/v1/sales/nosuch/orders/nosuch-1"] {

@@ -5,6 +5,6 @@ extension ScriptCall {
     /// Reads what a buyer has won in a sale (lookup.lua).
     package static func lookup(_ buyer: String, in sale: SaleID, runID: String) -> ScriptCall {
         let keys = SaleKeys(sale)
-        return ScriptCall(.lookup, keys: [keys.sale, keys.buyers, keys.position], [runID, buyer])
+        return ScriptCall(.lookup, keys: [keys.sale, keys.buyers, keys.position, keys.stock], [runID, buyer])
     }
 }

@@ -11,6 +11,7 @@ final class OwnOrders {
     private let redis: AsyncRedis
     private let seenSales: SeenSales
     private let log: Log
+    private let witnesses: Witnesses
     private unowned let server: HTTPServer
     private let signing: ReceiptSigning
     private var waiting = 0
@@ -23,10 +24,11 @@ final class OwnOrders {
         let exchange: Exchange
     }
 
-    init(_ context: APIContext, signing: ReceiptSigning, server: HTTPServer) {
+    init(_ context: APIContext, witnesses: Witnesses, signing: ReceiptSigning, server: HTTPServer) {
         redis = context.redis
         seenSales = context.seenSales
         log = context.log
+        self.witnesses = witnesses
         self.signing = signing
         self.server = server
     }
@@ -63,12 +65,21 @@ final class OwnOrders {
     }
 
     private func respond(_ found: LookupReply, _ question: Question) {
-        guard let position = question.position else { return finish(question) { list(found, question.sale, $0) } }
+        guard let position = question.position else {
+            if let last = found.wins.map(\.position).max() { recordWin(last, found, question) }
+            return finish(question) { list(found, question.sale, $0) }
+        }
         guard let win = found.wins.first(where: { $0.position == position }) else {
             return finish(question) { server.respond($0, .notFound) }
         }
+        recordWin(position, found, question)
         guard signing.keys != nil else { return show(win, of: found, question) }
         signing.add { [weak self] in self?.show(win, of: found, question) }
+    }
+
+    /// The win may be another process' decision, and its buyer may learn of it only here.
+    private func recordWin(_ position: Int, _ found: LookupReply, _ question: Question) {
+        witnesses.recordWin(question.sale, uuid: found.uuid, position: position, remaining: found.remaining)
     }
 
     private func list(_ found: LookupReply, _ sale: SaleID, _ exchange: Exchange) {
