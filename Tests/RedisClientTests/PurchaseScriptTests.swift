@@ -77,6 +77,8 @@ import Testing
         let status = try #require(try redis.status(sale))
         #expect(status.remaining == model.stock, "seed \(seed)")
         #expect(status.position == model.position, "seed \(seed)")
+        let lastAt = try redis.command(["HGET", "\(SaleKeys(sale).sale)", "last_at_ms"])
+        #expect(lastAt.integer == model.lastAt, "seed \(seed)")
         var wins: [String: [PurchaseModel.Won]] = [:]
         try redis.forEachField(of: SaleKeys(sale).buyers) { buyer, text in
             wins[buyer] = Win.parse(text)?.map {
@@ -179,7 +181,8 @@ import Testing
         #expect(try TestSale.orderEvents(redis, sale).isEmpty)
     }
 
-    @Test func `a quantity that is not a number stops the batch before anything is written`() throws {
+    @Test(arguments: ["many", "", "0", "-1"])
+    func `a quantity that is none stops the batch before anything is written`(_ quantity: String) throws {
         let server = try RedisServer()
         let redis = try server.connect()
         let sale = try TestSale.create(redis)
@@ -188,7 +191,7 @@ import Testing
             try redis.run(
                 ScriptCall(
                     .purchase, keys: [keys.sale, keys.stock, keys.position, keys.buyers, keys.orders, keys.tickets],
-                    [redis.facts.runID, "demo", "a", "k", "1", "t", "b", "k", "many", "t"]))
+                    [redis.facts.runID, "demo", "a", "k", "1", "t", "b", "k", quantity, "t"]))
         }
         #expect(try redis.status(sale)?.remaining == 10)
     }

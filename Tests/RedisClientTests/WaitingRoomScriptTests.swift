@@ -210,6 +210,12 @@ private struct Room {
         #expect(details == ["\(opensAt.value + 2500)"])
     }
 
+    @Test func `sells to nobody before the opening, whatever the schedule says`() throws {
+        let room = try open()
+        try room.set("opens_at", "\(try room.redis.time().value + 60_000)")
+        #expect(try room.buy("a", room.ticket(20_000)).code == "N")
+    }
+
     @Test func `says that a turn is over, and sells to the next`() throws {
         let room = try Room(window: 1000)
         let now = try room.redis.time().value
