@@ -201,7 +201,7 @@ import Testing
 
 extension BlockingRedis {
     /// The number of calls of a command.
-    fileprivate func calls(_ command: String) throws -> Int {
+    func calls(_ command: String) throws -> Int {
         let reply = try self.command(["INFO", "commandstats"])
         let line = (reply.string ?? "").split(separator: "\r\n").first { $0.hasPrefix("cmdstat_\(command):calls=") }
         return line.flatMap { Int($0.split(separator: "=")[1].prefix { $0.isNumber }) } ?? 0
