@@ -26,7 +26,8 @@ final class RateLimiter {
 
     /// What an admitted request cost, to be refunded if the request turns out to be free.
     struct Charge: Equatable {
-        fileprivate let buyer: UInt64
+        /// The buyer's hash, if its token showed who it is; another credential changes it.
+        let buyer: UInt64
         /// It was the return that an answer had asked for.
         fileprivate var isFree = false
     }

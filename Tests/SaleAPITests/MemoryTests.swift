@@ -107,6 +107,32 @@ private final class Memory {
         #expect(memory.decide(sale, "loser", "k") == nil)
     }
 
+    @Test func `tells nobody who may have won that nothing is left, until Redis has been asked again`() throws {
+        let memory = try Memory()
+        let sale = try memory.hold()
+        try memory.skip(milliseconds: 100)
+        memory.cache.doubt(sale, ["doubtful", "b1"].map { $0.withBytes { $0.buyerHash } })
+        #expect(memory.decide(sale, "doubtful", "k") == nil)
+        #expect(memory.decide(sale, "loser", "k") == .soldOut)
+        guard case .replayed? = memory.decide(sale, "b1", "k1") else { return #expect(Bool(false), "denied") }
+        // These have made it ask, but not after the purchase.
+        try memory.settle()
+        #expect(memory.decide(sale, "doubtful", "k") == nil)
+        try memory.skip(milliseconds: 100)
+        _ = memory.decide(sale, "loser", "k")
+        try memory.settle()
+        #expect(memory.decide(sale, "doubtful", "k") == .soldOut)
+    }
+
+    @Test func `forgets a sale in which more may have won than it can count`() throws {
+        let memory = try Memory()
+        let sale = try memory.hold()
+        memory.cache.doubt(sale, 1...16_384)
+        #expect(memory.decide(sale, "loser", "k") == .soldOut)
+        memory.cache.doubt(sale, 16_385...16_385)
+        #expect(memory.decide(sale, "loser", "k") == nil)
+    }
+
     @Test func `knows only winners once Redis has been gone for five minutes`() throws {
         let memory = try Memory()
         let sale = try memory.hold()

@@ -43,6 +43,29 @@ import Testing
         #expect(try api.buy("demo", "c", "key-1").status == 201)
     }
 
+    @Test func `nobody whose win is unconfirmed is told from memory that the sale is sold out`() throws {
+        let (api, replica) = try start()
+        #expect(try api.awaitReady())
+        let redis = try api.redis.connect()
+        let sale = try TestSale.create(redis, stock: 1)
+        #expect(try api.buy("demo", "a", "key-1").status == 201)
+        #expect(
+            try eventually {
+                _ = try api.buy("demo", "loser", "key-1")
+                return try api.metric("sale_edge_cache_sales") == 1
+            })
+        // For a second, what is held is used without asking Redis. After that the next buyer is in a batch.
+        Thread.sleep(forTimeInterval: 1.1)
+        replica.pause()
+        _ = try redis.restock(sale, units: 1)
+        #expect(try api.buy("demo", "b", "key-1").status == 202)
+        #expect(try api.buy("demo", "b", "key-1").status == 503)
+        #expect(try api.buy("demo", "loser", "key-1").problem == "sold-out")
+        replica.resume()
+        #expect(try api.awaitReady())
+        #expect(try api.buy("demo", "b", "key-1").json["position"] as? Int == 2)
+    }
+
     @Test func `the sale's page shows nothing that the replica may lack`() throws {
         let (api, replica) = try start()
         #expect(try api.awaitReady())

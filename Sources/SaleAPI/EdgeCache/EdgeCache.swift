@@ -15,6 +15,8 @@ final class EdgeCache {
     /// Memory for all held sales: the 10,000 winners of a Thursday take 1.6 MB. One more sale may be being read
     /// meanwhile.
     private static let bytesMax = 16 << 20
+    /// Buyers of a sale who may have won: half a mebibyte. Each time that Redis goes away adds a batch of them at most.
+    private static let doubtfulMax = 16_384
     /// A sale in which nobody has pressed for this long makes room for another.
     private static let idleMilliseconds = 10_000
 
@@ -42,11 +44,15 @@ final class EdgeCache {
         /// When Redis was asked and answered that it must not sell the sale yet, or has lost it; nil after it sells
         /// again.
         var unservedAt: Instant?
+        /// Buyers who may have won after Redis confirmed what is held, and when they were added last.
+        var doubtful: Set<UInt64> = []
+        var doubtedAt = Instant(nanoseconds: 0)
 
         init(_ sale: SaleID) { self.sale = sale }
 
         var soldOut: SoldOutSale? { if case .held(let soldOut, _) = state { soldOut } else { nil } }
         var isHeld: Bool { soldOut != nil }
+        func isDoubtful(_ buyer: Span<UInt8>) -> Bool { !doubtful.isEmpty && doubtful.contains(buyer.buyerHash) }
     }
 
     /// What Redis said of a sale, confirmed by its replicas. A class, as a copy of the status, with its texts, is a
@@ -98,7 +104,7 @@ final class EdgeCache {
             buyer, key, quantity: quantity, maxPerBuyer: confirmed.status.maxPerBuyer)
         switch decision {
         case .replayed, .keyReused: break
-        default: guard use == .everything else { return nil }
+        default: guard use == .everything, !entry.isDoubtful(buyer) else { return nil }
         }
         hits += 1
         return decision
@@ -154,6 +160,15 @@ final class EdgeCache {
         if !entry.isHeld { ask(entry) }
     }
 
+    /// Purchases of these buyers are with Redis, and nobody knows what comes of them. If units have come back since it
+    /// was asked, they may win. So from memory these buyers hear only of wins, until Redis has been asked again.
+    func doubt(_ sale: SaleID, _ buyers: some Sequence<UInt64>) {
+        guard let entry = entries[sale], entry.isHeld else { return }
+        entry.doubtful.formUnion(buyers)
+        entry.doubtedAt = loop.now
+        if entry.doubtful.count > Self.doubtfulMax { entry.state = .unread }
+    }
+
     /// Redis is there again: it is asked at once about every held sale.
     func redisBecameReady() {
         readyAt = loop.now
@@ -196,7 +211,7 @@ final class EdgeCache {
         let isOpen = isOpen(confirmed)
         switch entry.state {
         case .held(let soldOut, _) where soldOut.version == version && isOpen:
-            entry.state = .held(soldOut, confirmed)
+            keep(entry, soldOut, confirmed)
             return
         case .held: entry.state = .unread
         case .refused(let refused): guard refused != version else { return }
@@ -231,7 +246,7 @@ final class EdgeCache {
         guard makeRoom(for: soldOut.bytes) else {
             return refuse(entry, soldOut.version, "other sales that are sold out take the room")
         }
-        entry.state = .held(soldOut, confirmed)
+        keep(entry, soldOut, confirmed)
         // From here on this process tells buyers of these wins, so it stands witness to them.
         witnesses.recordWin(entry.sale, uuid: soldOut.version.uuid, position: soldOut.version.position, remaining: 0)
         log.write(.info, "sale_held") {
@@ -239,6 +254,12 @@ final class EdgeCache {
             $0.appendMember("position", soldOut.version.position)
             $0.appendMember("bytes", soldOut.bytes)
         }
+    }
+
+    private func keep(_ entry: Entry, _ soldOut: SoldOutSale, _ confirmed: ConfirmedStatus) {
+        entry.state = .held(soldOut, confirmed)
+        // Redis was asked after these purchases, and none of them had won.
+        if confirmed.askedAt > entry.doubtedAt { entry.doubtful = [] }
     }
 
     private func refuse(_ entry: Entry, _ version: SoldOutSale.Version, _ reason: String) {

@@ -125,7 +125,10 @@ final class PurchaseBatcher {
     }
 
     /// Redis is gone: purchases that were never sent are refused at once.
-    func redisBecameUnavailable() { lanes.refuseUnsent { refuse($0.purchases[$1]) } }
+    func redisBecameUnavailable() {
+        lanes.forEachInFlight { doubt($0, $1) }
+        lanes.refuseUnsent { refuse($0.purchases[$1]) }
+    }
 
     // MARK: Redis' decisions
 
@@ -196,6 +199,7 @@ final class PurchaseBatcher {
 
     /// Redis' answer means neither yes nor no: no buyer is refused.
     private func undecided(_ lane: Lane<PurchaseBatch>, _ batch: PurchaseBatch, _ reason: String) {
+        doubt(lane, batch)
         leavePending(lane, batch, "batch_undecided", reason)
     }
 
@@ -205,6 +209,11 @@ final class PurchaseBatcher {
         logBatch(event, lane, batch, reason)
         for index in batch.waiting { leavePending(batch.purchases[index]) }
         lanes.finish(lane)
+    }
+
+    /// Nobody who may have won is told from memory that nothing is left.
+    private func doubt(_ lane: Lane<PurchaseBatch>, _ batch: PurchaseBatch) {
+        cache.doubt(lane.sale, batch.purchases.lazy.map(\.charge.buyer))
     }
 
     // MARK: Answering
