@@ -49,15 +49,20 @@ package final class Log {
     private var reported = 0
     /// All lines that were dropped, for the metrics: whoever can't read the log can't read that in it.
     package private(set) var droppedInAll = 0
-    /// By event and cause: when its next line may be written, in seconds since boot, and how many were skipped.
-    private var repeated: [String: (nextSeconds: Int, skipped: Int)] = [:]
+    private let clock: () -> ContinuousClock.Instant
+    /// By event and cause: when its next line may be written, and how many were skipped.
+    private var repeated: [String: (next: ContinuousClock.Instant, skipped: Int)] = [:]
 
-    /// - Parameter journal: device and inode of the journal's stream, as systemd passes them (systemd.exec(5)). If the
-    ///   descriptor has been redirected since, it has others.
+    /// - Parameters:
+    ///   - journal: device and inode of the journal's stream, as systemd passes them (systemd.exec(5)). If the
+    ///     descriptor has been redirected since, it has others.
+    ///   - clock: tells how long ago a line was written.
     package init(
         program: String, level: Level = .info, descriptor: Int32 = 2,
-        journal: String? = Program.environment()["JOURNAL_STREAM"]
+        journal: String? = Program.environment()["JOURNAL_STREAM"],
+        clock: @escaping () -> ContinuousClock.Instant = { .now }
     ) {
+        self.clock = clock
         self.program = program
         self.level = level
         self.descriptor = descriptor
@@ -88,24 +93,22 @@ package final class Log {
     }
 
     /// Adds a line for what may happen a thousand times a second: at most one a second for each cause, and the next one
-    /// says how many were skipped. Metrics count them all.
+    /// says how many were skipped.
     package func writeSeldom(
         _ level: Level, _ event: StaticString, cause: String, _ members: (inout ByteBuffer) -> Void
     ) {
         guard level >= self.level else { return }
-        var now = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &now)
+        let now = clock()
         let key = "\(event) \(cause)"
-        let last = repeated[key] ?? (nextSeconds: 0, skipped: 0)
-        guard now.tv_sec >= last.nextSeconds else {
+        if let last = repeated[key], now < last.next {
             repeated[key]?.skipped += 1
             return
         }
-        if repeated.count >= Self.causesMax { repeated.removeAll() }
-        repeated[key] = (now.tv_sec + 1, 0)
+        if repeated[key] == nil, repeated.count >= Self.causesMax { repeated.removeAll() }
+        let skipped = repeated.updateValue((now + .seconds(1), 0), forKey: key)?.skipped ?? 0
         write(level, event) { line in
             members(&line)
-            if last.skipped > 0 { line.appendMember("skipped", last.skipped) }
+            if skipped > 0 { line.appendMember("skipped", skipped) }
         }
     }
 

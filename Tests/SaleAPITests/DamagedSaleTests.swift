@@ -94,17 +94,20 @@ import Testing
         #expect(try api.buy("demo", "b1", "k1").status == 201)
     }
 
-    @Test func `is logged at most once a second for each cause, and counted in full`() throws {
+    @Test func `is logged at most once a second for each sale and cause, and counted in full`() throws {
         let api = try APIUnderTest()
         let redis = try api.redis.connect()
-        _ = try TestSale.create(redis)
+        for sale in ["demo", "other"] { _ = try TestSale.create(redis, sale) }
         try redis.command(["CONFIG", "SET", "maxmemory", "1"])
-        func lines() -> Int { api.process.errors.components(separatedBy: "\"batch_refused\"").count - 1 }
+        func lines(_ sale: String = "demo") -> Int {
+            api.process.errors.components(separatedBy: "\"batch_refused\",\"sale\":\"\(sale)\"").count - 1
+        }
         let began = ContinuousClock.now
         for number in 1...200 { #expect(try api.buy("demo", "b\(number)", "k").status == 503) }
+        #expect(try api.buy("other", "b1", "k").status == 503)
         let metrics = try api.ask("GET", "/metrics").body
-        #expect(metrics.contains("\nsale_redis_errors_total 200\n"))
-        #expect(eventually { lines() > 0 })
+        #expect(metrics.contains("\nsale_redis_errors_total 201\n"))
+        #expect(eventually { lines() > 0 && lines("other") == 1 })
         let seconds = Int((ContinuousClock.now - began).components.seconds)
         #expect(lines() <= seconds + 1)
     }
