@@ -11,20 +11,27 @@ enum Backlog {
 
     /// Measures these sales. What can't be read of a sale has no metrics.
     static func measure(
-        _ sales: [SaleID], _ store: OrderStore, on redis: BlockingRedis, into metrics: WorkerMetrics
+        _ sales: Set<SaleID>, _ store: OrderStore, on redis: BlockingRedis, into metrics: WorkerMetrics
     ) {
         metrics.backlog = [:]
         metrics.oldestMilliseconds = [:]
         metrics.lag = [:]
         metrics.fenced = [:]
         for sale in sales {
-            if let status = try? redis.status(sale, allowingGaps: true) {
-                metrics.lag[sale] = max(0, status.position - status.persistedPosition)
-                metrics.fenced[sale] = status.servingRunID == redis.facts.runID ? 0 : 1
-            }
+            try? measure(sale, on: redis, into: metrics)
             metrics.backlog[sale] = try? redis.unacknowledged(sale, countingAtMost: countedMax)
             metrics.oldestMilliseconds[sale] = try? age(sale, store, on: redis)
         }
+    }
+
+    private static func measure(
+        _ sale: SaleID, on redis: BlockingRedis, into metrics: WorkerMetrics
+    ) throws {
+        let status = try redis.status(sale, allowingGaps: true)
+        metrics.lag[sale] = status.map { max(0, $0.position - $0.persistedPosition) }
+        // The scripts take one that lacks a part for fenced, whatever its stamp says.
+        let isServed = status?.servingRunID == redis.facts.runID && status?.isWhole == true
+        metrics.fenced[sale] = try isServed && redis.hasStream(sale) ? 0 : 1
     }
 
     /// Milliseconds since the first entry was added that SQLite has not taken in; 0 if there is none.

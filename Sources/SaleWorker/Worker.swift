@@ -44,6 +44,8 @@ final class Worker {
     private var asideUntil: [SaleID: Instant] = [:]
     private var retry = RetryPolicy()
     private var random = SystemRandomNumberGenerator()
+    /// Sales that Redis listed when it was asked last.
+    private var present: Set<SaleID> = []
     /// Sales that SQLite has, and that were logged as lost by Redis.
     private var lost: Set<SaleID> = []
 
@@ -130,19 +132,19 @@ final class Worker {
     private func discover(_ redis: BlockingRedis, now: Instant) throws {
         guard now >= nextDiscovery else { return }
         nextDiscovery = now.advanced(milliseconds: Self.discoveryMilliseconds)
-        let present = Set(try redis.sales())
+        present = Set(try redis.sales())
         for sale in reader.sales where !present.contains(sale) { reader.end(sale) }
         for sale in present where !reader.sales.contains(sale) {
             try containingFailures(of: sale, now: now) { try begin(sale, redis, now: now) }
         }
-        try restoreLost(present, redis, now: now)
-        try noteArchived(present, redis, now: now)
+        try restoreLost(redis, now: now)
+        try noteArchived(redis, now: now)
         for sale in asideUntil.keys where !present.contains(sale) && !lost.contains(sale) { asideUntil[sale] = nil }
     }
 
     /// Tells a Redis that was emptied which sales are archived. One that can't take it, such as one without memory,
     /// goes on without: `archive` sees to its own sale.
-    private func noteArchived(_ present: Set<SaleID>, _ redis: BlockingRedis, now: Instant) throws {
+    private func noteArchived(_ redis: BlockingRedis, now: Instant) throws {
         guard now >= nextArchiveNote else { return }
         nextArchiveNote = now.advanced(milliseconds: Self.archiveNoteMilliseconds)
         do {
@@ -206,7 +208,7 @@ final class Worker {
     }
 
     /// Brings back sales that SQLite has and Redis has forgotten.
-    private func restoreLost(_ present: Set<SaleID>, _ redis: BlockingRedis, now: Instant) throws {
+    private func restoreLost(_ redis: BlockingRedis, now: Instant) throws {
         let missing = Set(try store.unarchivedSales()).subtracting(present)
         for sale in missing {
             if !lost.contains(sale) {
@@ -268,12 +270,11 @@ final class Worker {
         }
     }
 
-    /// Includes the sales that are set aside: their backlog grows.
+    /// Includes the sales that are not read: the backlog of one that is set aside grows, and one without its stream
+    /// sells nothing.
     private func measureBacklog(_ redis: BlockingRedis) {
-        let sales = Set(reader.sales).union(asideUntil.keys)
-        Backlog.measure(Array(sales), store, on: redis, into: metrics)
-        // Redis does not have them at all.
-        for sale in lost { metrics.fenced[sale] = 1 }
+        let sales = present.union(lost)
+        Backlog.measure(sales, store, on: redis, into: metrics)
         metrics.setAside = Dictionary(uniqueKeysWithValues: sales.map { ($0, asideUntil[$0] == nil ? 0 : 1) })
     }
 

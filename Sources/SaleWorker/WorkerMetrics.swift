@@ -19,7 +19,7 @@ final class WorkerMetrics {
     var trouble: String?
     /// By sale: positions that Redis has given and SQLite does not have yet.
     var lag: [SaleID: Int] = [:]
-    /// By sale: 1 if this Redis may not sell it, otherwise 0.
+    /// By sale: 1 if this Redis does not sell it, otherwise 0.
     var fenced: [SaleID: Int] = [:]
     /// By sale: 1 if it can't be worked on, otherwise 0.
     var setAside: [SaleID: Int] = [:]
@@ -52,7 +52,7 @@ final class WorkerMetrics {
         text.gauges(
             "sale_worker_lag_positions", "Positions given by Redis and not stored yet.", label: "sale", Self.lines(lag))
         text.gauges(
-            "sale_fenced", "1 if Redis may not sell it: it has not been compared with SQLite, or contradicts it.",
+            "sale_fenced", "1 if Redis does not sell it: it has not been found equal to SQLite, or lacks a part.",
             label: "sale", Self.lines(fenced))
         text.gauges(
             "sale_set_aside", "1 if the worker can't work on it, and tries again every second.", label: "sale",

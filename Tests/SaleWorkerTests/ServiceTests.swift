@@ -134,6 +134,20 @@ import Testing
         #expect(eventually { (try? get(under.opsSocket, "/metrics").body.contains("sale_fenced{")) == false })
     }
 
+    /// Such a sale is not read, so only the list of sales leads to it; its stamp is still the right one.
+    @Test func `show that a sale sells nothing which lacks a part and contradicts SQLite`() throws {
+        let under = try working()
+        let (buyer, key) = (RedisArgument("buyer-0"), RedisArgument(SaleKeys(Self.sale).buyers))
+        let win = try under.redis.command(["HGET", key, buyer]).string ?? ""
+        try under.redis.command(["HSET", key, buyer, RedisArgument("x" + win)])
+        try under.redis.command(["DEL", RedisArgument(SaleKeys(Self.sale).orders)])
+        #expect(
+            eventually {
+                (try? get(under.opsSocket, "/metrics").body.contains("\nsale_fenced{sale=\"demo\"} 1\n")) == true
+            })
+        #expect(try under.redis.servingRunID(of: Self.sale) == under.redis.facts.runID)
+    }
+
     @Test func `report that nothing is stored while Redis is away, and that it is again`() throws {
         let under = try working()
         under.server.crash()
