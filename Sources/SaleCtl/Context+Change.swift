@@ -25,7 +25,7 @@ extension Context {
 
     /// Reads a sale that has just been changed.
     func changed(_ sale: SaleID, on redis: BlockingRedis) throws -> StatusReport {
-        try afterwards("look again") { try StatusReport.read(sale, on: redis, beside: readerIfUsable) }
+        try afterwards("look again") { try StatusReport.read(sale, on: redis, stored: storedIfReadable(sale)) }
     }
 
     /// A step after a change. If it fails, the change has been made all the same, as far as `progress` says; the

@@ -30,8 +30,8 @@ struct Context: Sendable {
         return try StoreReader(path: path)
     }
 
-    /// A reader of the database, for what goes without one.
-    var readerIfUsable: StoreReader? { try? existingReader() }
+    /// What the database says about a sale, for what goes without it.
+    func storedIfReadable(_ sale: SaleID) -> StoredSale? { try? existingReader()?.storedWithoutOrders(sale) }
 
     /// A reader of the database; ends the command if there is no database.
     func reader() throws -> StoreReader {

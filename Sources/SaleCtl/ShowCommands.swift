@@ -4,9 +4,8 @@ import RedisClient
 import Shared
 
 extension StatusReport {
-    /// The sale on Redis, and what SQLite says about it, if there is a reader; an archived sale is only there.
-    static func read(_ sale: SaleID, on redis: BlockingRedis, beside reader: StoreReader?) throws -> StatusReport {
-        let stored = try reader?.storedWithoutOrders(sale)
+    /// The sale on Redis, and what SQLite has stored of it, if that is known; an archived sale is only there.
+    static func read(_ sale: SaleID, on redis: BlockingRedis, stored: StoredSale?) throws -> StatusReport {
         guard let status = try redis.status(sale) else {
             guard let stored else { throw CommandFailure("Redis has no sale \(sale)", ExitCode.noInput) }
             guard stored.archivedAt != nil else {
@@ -55,7 +54,8 @@ extension Command {
         var unreadable: [(sale: SaleID, reason: String)] = []
         for sale in sales {
             do {
-                reports.append(try StatusReport.read(sale, on: redis, beside: reader))
+                let stored = try reader?.storedWithoutOrders(sale)
+                reports.append(try StatusReport.read(sale, on: redis, stored: stored))
             } catch let error as RedisError where error.code == .unexpectedReply {
                 unreadable.append((sale, error.message))
             } catch let failure as CommandFailure {
@@ -86,8 +86,8 @@ extension Command {
     static let show = Command("show", "ID [--json]", "Shows one sale.") { line, context in
         let arguments = try Arguments(line, options: [], flags: ["--json"], words: 1...1)
         let sale = try Arguments.sale(arguments.words[0])
-        let reader = try context.existingReader()
-        let report = try StatusReport.read(sale, on: context.redis(), beside: reader)
+        let stored = try context.existingReader()?.storedWithoutOrders(sale)
+        let report = try StatusReport.read(sale, on: context.redis(), stored: stored)
         if arguments.has("--json") { Output.line(report.json) } else { Output.print(report.lines) }
         return ExitCode.ok
     }

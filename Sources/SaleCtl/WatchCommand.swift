@@ -52,7 +52,7 @@ private struct Watch {
     mutating func refresh() throws -> Bool {
         do {
             let connection = try redis ?? context.redis()
-            let report = try StatusReport.read(sale, on: connection, beside: context.readerIfUsable)
+            let report = try StatusReport.read(sale, on: connection, stored: context.storedIfReadable(sale))
             let text = self.text(of: report)
             redis = connection
             last = report

@@ -33,6 +33,15 @@ import Testing
         #expect(try under.salectl(["set", "demo", "--title", "T"]).output.contains("dead_letters    1\n"))
     }
 
+    @Test func `a sale that was changed or is watched, also when SQLite can't be read`() throws {
+        let (under, _) = try system()
+        _ = try SQLiteShell.run(under.database, "ALTER TABLE sales RENAME TO gone")
+        let pause = try under.salectl(["pause", "demo"])
+        #expect(pause.code == ExitCode.ok, "\(pause.errors)")
+        #expect(try under.salectl(["watch", "demo", "--for", "1ms"]).code == ExitCode.ok)
+        #expect(try under.salectl(["show", "demo"]).code == ExitCode.unavailable)
+    }
+
     @Test func `a sale that an emptied Redis has lost`() throws {
         let (under, _) = try system()
         try under.redis.command(["FLUSHALL"])

@@ -43,7 +43,7 @@ extension Doctor {
             skew <= Self.clockSkewMaxMilliseconds ? .ok : .bad, "redis clock",
             "\(skew) ms from this machine's; Redis' opens and closes sales")
         // Those that SQLite has, too: an emptied Redis has none.
-        let stored = (try? context.readerIfUsable?.overviews()) ?? []
+        let stored = (try? context.existingReader()?.overviews()) ?? []
         let sales = try Set(redis.sales() + stored.filter { !$0.isArchived }.map(\.sale))
         for sale in sales.sorted(by: { $0.description < $1.description }) { try fence(sale, redis) }
     }
