@@ -96,7 +96,7 @@ private final class Prometheus {
             return try String(contentsOf: file, encoding: .utf8).replacing(#/- name: .*/#, with: "")
         }.joined()
         // With the first label that must have a certain value.
-        let series = Set(rules.matches(of: #/\bsale_[a-z_]+(?:\{[a-z]+="[^"]*")?/#).map(\.output))
+        let series = Set(rules.matches(of: #/\b(?:sale|process)_[a-z_]+(?:\{[a-z]+="[^"]*")?/#).map(\.output))
         #expect(series.count > 20)
         for one in series {
             let exists = lines.contains { $0.hasPrefix(one) && "{ ,}".contains($0.dropFirst(one.count).first ?? "_") }
