@@ -23,7 +23,7 @@ extension Command {
         switch arguments.words[1] {
         case "pause": change = .pause
         case "resume": change = .resume
-        case let text: change = .rate(try AdmissionArgument.rate(text))
+        case let text: change = .rate(try AdmissionArgument.rate("RATE", text))
         }
         let redis = try context.redis()
         let refusal = try context.change(sale) { () throws(RedisError) in try redis.admit(sale, change) }
@@ -45,8 +45,8 @@ enum AdmissionArgument {
     static let turnWindowMin = 10_000
 
     /// The turns a second of `2000/s`.
-    static func rate(_ text: String) throws(Arguments.UsageError) -> Int {
-        try Arguments.rate(text, upTo: Limits.admissionRateMax)
+    static func rate(_ name: String, _ text: String) throws(Arguments.UsageError) -> Int {
+        try Arguments.rate(name, text, upTo: Limits.admissionRateMax)
     }
 
     /// The waiting room that `--admit` and `--turn-window` ask for; nil if none.
@@ -60,7 +60,7 @@ enum AdmissionArgument {
         guard (turnWindowMin...WaitingRoom.turnWindowRange.upperBound).contains(milliseconds) else {
             throw Arguments.UsageError("--turn-window must be from 10s to 24h")
         }
-        return NewSale.Admission(rate: try rate(text), turnWindowMilliseconds: milliseconds)
+        return NewSale.Admission(rate: try rate("--admit", text), turnWindowMilliseconds: milliseconds)
     }
 }
 

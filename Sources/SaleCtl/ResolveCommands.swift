@@ -50,7 +50,7 @@ extension Command {
                 words: 1...Int.max)
             let sale = try Arguments.sale(arguments.words[0])
             let reason = try arguments.reason()
-            let rate = try arguments.value("--rate").map { try Arguments.rate($0, upTo: lettersPerSecondMax) }
+            let rate = try arguments.value("--rate").map { try Arguments.rate("--rate", $0, upTo: lettersPerSecondMax) }
             let letters = try chosen(arguments, sale, context)
             let performer = letters.isEmpty ? nil : try Performer(context)
             var results: [DeadLetterResult] = []

@@ -32,9 +32,9 @@ extension salectl {
     }
 
     @Test(arguments: [
-        (["admit", "demo", "fast"], ExitCode.usage, "is no rate"),
-        (["admit", "demo", "0/s"], ExitCode.usage, "is no rate"),
-        (["admit", "demo", "100"], ExitCode.usage, "is no rate"),
+        (["admit", "demo", "fast"], ExitCode.usage, "RATE is \"fast\"; it must be a rate like 50/s"),
+        (["admit", "demo", "0/s"], ExitCode.usage, "RATE is \"0/s\"; it must be a rate like 50/s"),
+        (["admit", "demo", "100"], ExitCode.usage, "RATE is \"100\"; it must be a rate like 50/s"),
         (["admit", "demo", "5/s"], ExitCode.cantCreate, "has no waiting room"),
         (["admit", "ghost", "5/s"], ExitCode.noInput, "no sale ghost"),
         (["create", "x", "--title", "T", "--stock", "1", "--turn-window", "1m"], ExitCode.usage, "--admit"),
