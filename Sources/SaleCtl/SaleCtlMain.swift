@@ -32,7 +32,8 @@ enum SaleCtlMain {
         do {
             exit(try command.run(rest, Context(environment: Environment(Program.environment()))))
         } catch let error as Arguments.UsageError {
-            fail("\(command.name): \(error); see salectl \(command.name) --help", ExitCode.usage)
+            let problem = error.missingWord.map { "\(command.argument($0)) is missing" } ?? error.description
+            fail("\(command.name): \(problem); see salectl \(command.name) --help", ExitCode.usage)
         } catch {
             let failure = CommandFailure(error)
             fail("\(command.name): \(failure.message)", failure.code)
@@ -85,4 +86,7 @@ enum SaleCtlMain {
 
 extension Command {
     fileprivate var words: Int { name.split(separator: " ").count }
+
+    /// What the synopsis calls an argument that a command requires: these come first in it.
+    fileprivate func argument(_ index: Int) -> Substring { synopsis.split(separator: " ")[index] }
 }

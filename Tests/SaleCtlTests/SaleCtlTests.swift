@@ -70,6 +70,17 @@ import Testing
         if code == 0 { #expect(!result.output.isEmpty) } else { #expect(!result.errors.isEmpty) }
     }
 
+    @Test(arguments: [
+        ("show", [], "ID"), ("backup", [], "FILE"), ("keys init", [], "DIR"), ("fairness", [], "LOG"),
+        ("admit", ["demo"], "RATE"), ("erase", ["demo", "--reason", "r"], "BUYER"), ("restock", ["demo"], "N"),
+        ("dlq show", ["demo"], "STREAM_ID"), ("dlq redrive", ["--all", "--reason", "r"], "ID"),
+    ])
+    func `names the argument that is missing`(_ command: String, _ rest: [String], _ name: String) throws {
+        let result = try Operator().run(command.split(separator: " ").map(String.init) + rest)
+        #expect(result.code == ExitCode.usage)
+        #expect(result.errors == "salectl: \(command): \(name) is missing; see salectl \(command) --help\n")
+    }
+
     @Test func `has help for itself and each of its commands, in lines that fit a terminal`() throws {
         let operate = try Operator()
         let help = try operate.run(["--help"]).output

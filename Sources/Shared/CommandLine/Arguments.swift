@@ -4,8 +4,13 @@ package struct Arguments: Sendable {
     /// What is wrong with a command line, in one sentence. Programs print it and exit with `ExitCode.usage`.
     package struct UsageError: Error, Equatable, CustomStringConvertible {
         package let description: String
+        /// The index of the word that is missing, if one is: only the command knows what it calls it.
+        package let missingWord: Int?
 
-        package init(_ description: String) { self.description = description }
+        package init(_ description: String, missingWord: Int? = nil) {
+            self.description = description
+            self.missingWord = missingWord
+        }
     }
 
     /// The arguments that are not options, in order.
@@ -48,7 +53,9 @@ package struct Arguments: Sendable {
         guard rest.count <= words.upperBound else {
             throw UsageError("unexpected argument \"\(rest[words.upperBound])\"")
         }
-        guard rest.count >= words.lowerBound else { throw UsageError("an argument is missing") }
+        guard rest.count >= words.lowerBound else {
+            throw UsageError("an argument is missing", missingWord: rest.count)
+        }
         self.words = rest
     }
 
