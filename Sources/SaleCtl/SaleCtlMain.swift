@@ -8,7 +8,8 @@ enum SaleCtlMain {
     static func main() {
         Program.holdStandardDescriptors()
         ignoreBrokenPipes()
-        let line = Array(CommandLine.arguments.dropFirst())
+        var line = Array(CommandLine.arguments.dropFirst())
+        if line.first == "help", line.count > 1 { line = line.dropFirst() + ["--help"] }
         switch line.first {
         case nil:
             Output.error(help)
@@ -20,7 +21,7 @@ enum SaleCtlMain {
         guard let command = find(line) else {
             let family = Command.all.filter { $0.name.hasPrefix("\(line[0]) ") }
             if let first = family.first {
-                if line.contains("--help") || line.contains("-h") { return show(lines(of: family)) }
+                if ["--help", "-h"].contains(line.dropFirst().first) { return show(lines(of: family)) }
                 let names = family.map { $0.name.dropFirst(line[0].count + 1) }.joined(separator: ", ")
                 fail("\(line[0]) needs one of \(names); see salectl \(first.name) --help", ExitCode.usage)
             }
@@ -57,6 +58,7 @@ enum SaleCtlMain {
         salectl: the operator's command line.
 
         usage: salectl COMMAND … [--help | --version]
+               salectl help COMMAND
 
         \(lines(of: Command.all))
 

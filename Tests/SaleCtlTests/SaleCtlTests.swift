@@ -94,6 +94,24 @@ import Testing
         }
     }
 
+    @Test(arguments: [["create"], ["keys", "init"], ["keys"], ["--help"]])
+    func `has the same help after the word help`(_ command: [String]) throws {
+        let operate = try Operator()
+        let (asked, known) = (try operate.run(["help"] + command), try operate.run(command + ["--help"]))
+        #expect(asked.code == 0)
+        #expect(asked.output == known.output)
+    }
+
+    @Test(arguments: [["frobnicate"], ["keys", "frobnicate"]])
+    func `has no help for a command that it doesn't know`(_ command: [String]) throws {
+        for line in [["help"] + command, command + ["--help"]] {
+            let result = try Operator().run(line)
+            #expect(result.code == ExitCode.usage)
+            #expect(result.output.isEmpty)
+            #expect(result.errors.contains(command[0]), "\(result.errors)")
+        }
+    }
+
     @Test func `has the same exit codes in its help and in docs/operations.md`() throws {
         let page = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .appendingPathComponent("../../docs/operations.md")
