@@ -38,7 +38,7 @@ struct Erasure {
         for entry in entries {
             try redis.replace(entry.id, of: entry.stream, by: entry.replacement.words)
         }
-        return json(erased.name, counts)
+        return ErasureResult(name: erased.name, orders: counts.orders, letters: counts.letters).json
     }
 
     /// Until the sale has ended, the buyer's field answers retries, and counts towards the limit of units for a buyer.
@@ -105,14 +105,6 @@ struct Erasure {
             buyer, of: sale, as: erased.name, replacing: wins, by: replaced.joined(separator: ";"))
         guard isDone else {
             throw RedisError(.unexpectedReply, "erase.lua", "the buyer's wins have changed meanwhile; run it again")
-        }
-    }
-
-    private func json(_ name: String, _ counts: (orders: Int, letters: Int)) -> String {
-        ByteBuffer.json { text in
-            text.appendMember("erased", name)
-            text.appendMember("orders", counts.orders)
-            text.appendMember("dead_letters", counts.letters)
         }
     }
 }

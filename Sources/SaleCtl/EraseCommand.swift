@@ -23,7 +23,14 @@ extension Command {
         let operation = Operation.erase(sale: sale, buyer: buyer, reason: try arguments.reason())
         let result = try Performer(context).perform(operation)
         try context.confirm(context.redis())
-        Output.line(arguments.has("--json") ? result : "\(sale) has forgotten this buyer: \(result)")
+        guard !arguments.has("--json") else {
+            Output.line(result)
+            return ExitCode.ok
+        }
+        guard let erasure = result.withBytes({ ErasureResult(parsing: $0) }) else {
+            throw CommandFailure("the worker's answer can't be read: \(result)", ExitCode.unavailable)
+        }
+        Output.print([("sale", "\(sale)")] + erasure.figures.lines)
         return ExitCode.ok
     }
 }
