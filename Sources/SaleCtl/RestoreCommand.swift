@@ -45,14 +45,21 @@ extension Command {
             guard digest.finish() == checksum else {
                 throw CommandFailure("\(file) changed while it was read", ExitCode.data)
             }
+            try copy.sync()
+            // A database and its log can't be exchanged for another in one step: if salectl is killed from here on,
+            // there may be no database of this name. So the line that says what to do comes first.
             if !there.isEmpty {
-                let now = UnixMilliseconds.now.rfc3339.split(separator: ":").joined()
-                try DatabaseFiles.setAside(path, as: "\(path).before-\(now)")
-                before = "\(path).before-\(now)"
-                Output.error("salectl: what was there is \(path).before-\(now)")
+                let aside = "\(path).before-\(UnixMilliseconds.now.rfc3339.split(separator: ":").joined())"
+                Output.error("salectl: if this is interrupted, run it again; what was there is \(aside)")
+                before = aside
+                try DatabaseFiles.setAside(path, as: aside)
             }
             try copy.finish()
         } catch let error as FileError {
+            // Impossible if the copy has that name already.
+            if let before, (try? DatabaseFiles.setAside(before, as: path)) != nil {
+                Output.error("salectl: what was there has its name back")
+            }
             throw CommandFailure(unwritable: path, error)
         }
         report(try StoreReader(path: path).contents(), redis, before: before, json: arguments.has("--json"))

@@ -46,9 +46,14 @@ package final class PartialFile {
 
     package func append(_ bytes: Span<UInt8>) throws(FileError) { try File.write(bytes, to: descriptor) }
 
+    /// Syncs what was written, for whoever makes room for the file: `finish` then has little left that can fail.
+    package func sync() throws(FileError) {
+        guard fsync(descriptor) == 0 else { throw FileError() }
+    }
+
     /// Syncs the file and moves it to its place, where it replaces an earlier one.
     package func finish() throws(FileError) {
-        guard fsync(descriptor) == 0 else { throw FileError() }
+        try sync()
         guard rename(partialPath, path) == 0 else { throw FileError() }
         close(descriptor)
         descriptor = -1

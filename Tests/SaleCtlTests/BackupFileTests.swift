@@ -82,6 +82,44 @@ import Testing
         #expect(try FileManager.default.contentsOfDirectory(atPath: disk.url.path) == [])
     }
 
+    /// Restores a backup by force while `file` is mounted where the copy is written.
+    private func restore(through file: String) throws -> (code: Int32, output: String, errors: String) {
+        try store()
+        let (backup, partial) = (directory.path("b.db"), "\(database).partial")
+        #expect(try salectl(["backup", backup]).code == 0)
+        _ = FileManager.default.createFile(atPath: partial, contents: nil)
+        defer { _ = try? ChildProcess.run(URL(fileURLWithPath: "/bin/umount"), ["-l", partial]) }
+        let program = ChildProcess.product("salectl").path
+        return try ChildProcess.run(
+            URL(fileURLWithPath: "/bin/bash"),
+            ["-c", "mount --bind \(file) \(partial) && exec \(program) restore \(backup) --force"],
+            environment: ["SALE_DATABASE": database])
+    }
+
+    /// A process may write anything into its own name, which can't be synced (EINVAL).
+    @Test(.enabled(if: getuid() == 0, "mounting a file needs root"))
+    func `whose copy can't be synced leaves the database where it is`() throws {
+        let result = try restore(through: "/proc/$$/comm")
+        #expect(result.code == ExitCode.cantCreate)
+        #expect(result.errors == "salectl: restore: \(database) can't be written: Invalid argument\n")
+        #expect(try StoreReader(path: database).stored(Self.sale) != nil)
+        let files = try FileManager.default.contentsOfDirectory(atPath: directory.url.path)
+        #expect(files.filter { $0.contains(".before-") } == [])
+    }
+
+    /// A mount point can't be renamed (EBUSY).
+    @Test(.enabled(if: getuid() == 0, "mounting a file needs root"))
+    func `whose copy can't be renamed gives the database its name back`() throws {
+        let other = directory.path("other")
+        _ = FileManager.default.createFile(atPath: other, contents: nil)
+        let result = try restore(through: other)
+        #expect(result.code == ExitCode.cantCreate)
+        #expect(result.errors.hasPrefix("salectl: if this is interrupted, run it again; "))
+        let sentence = "salectl: restore: \(database) can't be written: Device or resource busy"
+        #expect(result.errors.hasSuffix("\nsalectl: what was there has its name back\n\(sentence)\n"))
+        #expect(try StoreReader(path: database).stored(Self.sale) != nil)
+    }
+
     @Test func `that is restored lacks a sale that was archived since`() throws {
         let server = try RedisServer()
         try store()
