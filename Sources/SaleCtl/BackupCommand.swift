@@ -16,6 +16,7 @@ extension Command {
     ) { line, context in
         let arguments = try Arguments(line, options: [], flags: ["--json"], words: 1...1)
         let file = arguments.words[0]
+        try context.spare(file, Checksum.path(of: file))
         let reader = try context.reader()
         umask(0o077)
         let partial: PartialFile

@@ -44,6 +44,16 @@ struct Context: Sendable {
         return CommandFailure("there is no database \(path) (\(Setting.database.name))", ExitCode.noInput)
     }
 
+    /// Ends the command if a file that it is about to write, or its `.partial`, is one of the database's.
+    func spare(_ files: String...) throws {
+        let path = try environment.required(.database)
+        for file in files.flatMap({ [$0, PartialFile.partialPath(of: $0)] }) {
+            guard let own = DatabaseFiles.own(path, named: file) else { continue }
+            throw CommandFailure(
+                "\(file) is the database's own file \(own), and is left as it is", ExitCode.cantCreate)
+        }
+    }
+
     /// The lock of the database at `path`; nil if a worker holds it.
     func lock(_ path: String) throws -> StoreLock? {
         do throws(FileError) {

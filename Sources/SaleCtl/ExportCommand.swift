@@ -31,13 +31,14 @@ extension Command {
         }
         let after = try arguments.integer("--after", in: 0...Int.max) ?? 0
         let limit = try arguments.integer("--limit", in: 1...Int.max) ?? .max
+        let output = try arguments.value("--output")
+        if let output { try context.spare(output) }
         let reader = try context.reader()
         guard let persisted = try reader.persistedPosition(of: sale) else {
             throw CommandFailure("SQLite has no sale \(sale)", ExitCode.noInput)
         }
         // Read before the orders: a letter that is redriven meanwhile may become an order below the current position.
         var awaited = Set(try reader.omissions(of: sale, after: after, through: persisted).open)
-        let output = try arguments.value("--output")
         do {
             let file = try output.map { try PartialFile($0) }
             var text = ByteBuffer(capacity: 262_144)

@@ -22,6 +22,8 @@ extension Command {
         // Redis is asked last, but its settings are read first, so that a wrong one is reported before anything is
         // changed.
         let redis = try RedisEndpoint(context.environment)
+        // It would be overwritten before it has been read, or be there without its log.
+        try context.spare(file)
         let checksum = try proven(file)
         guard let lock = try context.lock(path) else {
             throw CommandFailure(

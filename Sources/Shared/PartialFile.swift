@@ -14,9 +14,11 @@ package final class PartialFile {
     /// writing it.
     package init(_ path: String) throws(FileError) {
         self.path = path
-        partialPath = "\(path).partial"
+        partialPath = Self.partialPath(of: path)
         descriptor = try Self.open(partialPath)
     }
+
+    package static func partialPath(of path: String) -> String { "\(path).partial" }
 
     private static func open(_ path: String) throws(FileError) -> Int32 {
         while true {

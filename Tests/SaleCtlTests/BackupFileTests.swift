@@ -38,6 +38,54 @@ import Testing
         #expect(result.errors == "salectl: backup: /nowhere/b.db can't be written: No such file or directory\n")
     }
 
+    /// What the database's files contain, by name.
+    private func files() throws -> [String: Data] {
+        let names = try FileManager.default.contentsOfDirectory(atPath: directory.url.path)
+        return try names.reduce(into: [:]) { files, name in
+            guard name.hasPrefix("sale.db") else { return }
+            files[name] = try Data(contentsOf: directory.url.appendingPathComponent(name))
+        }
+    }
+
+    @Test(arguments: [
+        ("sale.db", "sale.db"), ("other", "sale.db"), ("folder/sale.db", "sale.db"), ("sale.db-wal", "sale.db-wal"),
+        ("sale.db-shm", "sale.db-shm"), ("folder/sale.db-wal", "sale.db-wal"), ("sale.db.lock", "sale.db.lock"),
+        ("sale.db.partial", "sale.db.partial"),
+    ])
+    func `or an export is never written where the database has a file, by whatever name`(
+        _ name: String, _ own: String
+    ) throws {
+        try store()
+        #expect(link(database, directory.path("other")) == 0)
+        #expect(symlink(".", directory.path("folder")) == 0)
+        let before = try files()
+        let named = directory.path(name)
+        for command in [["export", "demo", "--output"], ["backup"], ["restore", "--force"]] {
+            let result = try salectl(command + [named])
+            #expect(result.code == ExitCode.cantCreate)
+            let sentence = "\(named) is the database's own file \(directory.path(own)), and is left as it is"
+            #expect(result.errors == "salectl: \(command[0]): \(sentence)\n")
+            #expect(try files() == before)
+        }
+    }
+
+    @Test func `is not written through a partial file that is the database`() throws {
+        try store()
+        let partial = directory.path("b.db.partial")
+        #expect(link(database, partial) == 0)
+        #expect(try salectl(["backup", directory.path("b.db")]).code == ExitCode.cantCreate)
+        #expect(try salectl(["export", "demo", "--output", directory.path("b.db")]).code == ExitCode.cantCreate)
+        #expect(try StoreReader(path: database).stored(Self.sale) != nil)
+    }
+
+    @Test func `is known as the database's log beside the file that a link leads to`() throws {
+        try store()
+        let linked = directory.path("linked.db")
+        #expect(symlink(database, linked) == 0)
+        let result = try salectl(["backup", "\(database)-wal"], ["SALE_DATABASE": linked])
+        #expect(result.errors.contains("is the database's own file \(database)-wal"), "\(result.errors)")
+    }
+
     @Test func `that another program is writing is left to it`() throws {
         try store()
         let backup = directory.path("b.db")
