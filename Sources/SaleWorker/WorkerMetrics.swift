@@ -29,6 +29,8 @@ final class WorkerMetrics {
     var oldestMilliseconds: [SaleID: Int] = [:]
     /// Connections made to Redis.
     var connects = 0
+    /// Requests to the operators' listener without the right token.
+    var refusals = 0
 
     /// Appends all metrics in Prometheus' text format.
     ///
@@ -65,6 +67,8 @@ final class WorkerMetrics {
             "sale_worker_oldest_open_seconds", "Age of the oldest stream entry that is not stored; 0 without one.",
             label: "sale", milliseconds: Self.lines(oldestMilliseconds))
         text.counter("sale_worker_redis_connects_total", "Connections made to Redis.", connects)
+        text.counter(
+            "sale_worker_operator_refused_total", "Requests of operators without the right token.", refusals)
         text.counter(
             "sale_oversells_prevented_total", "Orders refused by the guard of the stock in SQLite.",
             oversellsPrevented)

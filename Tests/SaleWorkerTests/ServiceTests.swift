@@ -97,6 +97,8 @@ import Testing
         #expect(limited.status == 429)
         #expect((1...AttemptWindow.seconds).contains(Int(limited["Retry-After"] ?? "") ?? 0))
         #expect(try get(socket, "/v1/sales", token: Self.token).status == 200)
+        let refused = "\nsale_worker_operator_refused_total \(AttemptWindow.failuresMax + 1)\n"
+        #expect(try get(socket, "/metrics").body.contains(refused))
     }
 
     @Test func `show the process' own figures even if the database can't be read`() throws {

@@ -41,7 +41,9 @@ final class OperatorService: HTTPHandler {
     func handle(_ request: borrowing Request, _ exchange: Exchange) {
         guard let route = OperatorRoute(path: request.path) else { return server.respond(exchange, .notFound) }
         if route.needsToken {
-            switch gate.admit(request.bearerToken, now: loop.now) {
+            let verdict = gate.admit(request.bearerToken, now: loop.now)
+            if verdict != .admitted { metrics.refusals += 1 }
+            switch verdict {
             case .admitted: break
             case .refused:
                 return server.respond(
