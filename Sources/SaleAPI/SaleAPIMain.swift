@@ -84,6 +84,7 @@ enum SaleAPIMain {
                 $0.appendMember("descriptors", room)
             }
         }
+        log.report(unreadIn: environment)
         log.report(plantedBug: configuration.plantedBug)
         api.start(listener)
         try withExtendedLifetime(signals) { () throws(SystemError) in try loop.run() }

@@ -35,9 +35,10 @@ enum SaleWorkerMain {
         }
         let variables = Program.environment()
         do throws(ConfigurationError) {
-            let configuration = try WorkerConfiguration(Environment(variables))
+            let environment = Environment(variables)
+            let configuration = try WorkerConfiguration(environment)
             do throws(SystemError) {
-                try run(configuration, ServiceManager(variables))
+                try run(configuration, environment, ServiceManager(variables))
             } catch {
                 fail(error.description, ExitCode.osError)
             }
@@ -47,7 +48,7 @@ enum SaleWorkerMain {
     }
 
     private static func run(
-        _ configuration: WorkerConfiguration, _ manager: ServiceManager
+        _ configuration: WorkerConfiguration, _ environment: Environment, _ manager: ServiceManager
     ) throws(SystemError) {
         ignoreBrokenPipes()
         let log = Log(program: "sale-worker", level: configuration.logLevel)
@@ -61,6 +62,7 @@ enum SaleWorkerMain {
                 $0.appendMember("redis", "\(configuration.redis.location)")
                 $0.appendMember("worker", configuration.name)
             }
+            log.report(unreadIn: environment)
             log.report(plantedBug: configuration.plantedBug)
             log.flush()
             guard let lock = try takeLock(configuration, manager, log, loop, until: { stopping }) else { return }

@@ -24,6 +24,13 @@ import Testing
         #expect(try figure("process_start_time_seconds") == start)
     }
 
+    @Test func `logs at the start which variables nobody reads`() throws {
+        let api = try APIUnderTest(["SALE_RATE_LIMITS": "5/10s", "SALE_LISTENER": "unix:/x", "SALE_HEALTH_PORT": "1"])
+        let line = #""event":"settings_unread","variables":["SALE_LISTENER","SALE_RATE_LIMITS"]}"#
+        #expect(eventually { api.process.errors.contains(line) }, "\(api.process.errors)")
+        #expect(try APIUnderTest().process.errors.contains("settings_unread") == false)
+    }
+
     @Test func `serves /livez, /readyz and /metrics`() throws {
         let api = try APIUnderTest()
         let live = try api.ask("GET", "/livez")

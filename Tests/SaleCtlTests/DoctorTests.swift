@@ -13,6 +13,17 @@ extension salectl {
         #expect(report.code == 0, "\(report.output)")
     }
 
+    @Test func `the doctor warns of each variable that no program reads`() throws {
+        let operate = try Operator()
+        let misspelt = ["SALE_REDIS_URLS": "redis://127.0.0.1", "SALE_OPS": "x", "SALE_HEALTH_PORT": "1"]
+        let findings = try operate.json(["doctor"], misspelt)["findings"] as? [[String: String]] ?? []
+        let warnings = findings.filter { $0["subject"] == "setting" && $0["verdict"] == "warn" }
+        #expect(
+            warnings.map { $0["detail"] } == [
+                "no program reads SALE_OPS: is it misspelt?", "no program reads SALE_REDIS_URLS: is it misspelt?",
+            ])
+    }
+
     @Test func `the doctor warns of a Redis that may rewrite its file in the middle of a sale`() throws {
         let operate = try Operator(["--auto-aof-rewrite-percentage", "100"])
         _ = try operate.run(["keys", "init", operate.server.directory.path("keys")])

@@ -25,6 +25,13 @@ import Testing
         #expect(try under.redis.status(first)?.persistedPosition == 3000)
     }
 
+    @Test func `logs at the start which variables nobody reads`() throws {
+        let under = try WorkerUnderTest()
+        let worker = try under.start(["SALE_OPS_LISTENER": "unix:/x", "SALE_TEST_SEED": "1"])
+        let line = #""event":"settings_unread","variables":["SALE_OPS_LISTENER"]}"#
+        #expect(eventually { worker.errors.contains(line) }, "\(worker.errors)")
+    }
+
     @Test(arguments: Failpoint.Step.allCases, [1, 2])
     func `may be killed with -9 at any step, and loses and doubles nothing`(_ step: Failpoint.Step, _ nth: Int) throws {
         let under = try WorkerUnderTest()

@@ -61,6 +61,18 @@ import Testing
         #expect(problem(read) == "SALE_JWT_JWKS_FILE names \(path), which can't be read: File too large")
     }
 
+    @Test func `are all known, and no other variable that is named like one`() throws {
+        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .appendingPathComponent("../../Sources/Shared/Configuration/Setting.swift")
+        let names = try String(contentsOf: file, encoding: .utf8).matches(of: #/(?m)^ +"(SALE_[A-Z_]+)", default/#)
+            .map { String($0.output.1) }
+        #expect(names.count > 20)
+        let others = ["SALE_TEST_SEED", "SALE_FUZZ", "SALE_HEALTH_PORT", "PATH", "WHOLESALE_X"]
+        let misspelt = ["SALE_OP_LISTEN", "SALE_REDIS_URLS"]
+        let values = (names + others + misspelt).map { ($0, "") }
+        #expect(Environment(Dictionary(uniqueKeysWithValues: values)).unread == misspelt)
+    }
+
     @Test func `each is in the help with its default`() {
         let table = Setting.table([.listen, .jwksFile])
         #expect(table.contains("SALE_LISTEN  (default 127.0.0.1:8101)"))

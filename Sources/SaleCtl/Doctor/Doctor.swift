@@ -23,6 +23,9 @@ struct Doctor {
     var isHealthy: Bool { !findings.contains { $0.verdict == .bad } }
 
     mutating func examine() {
+        for name in context.environment.unread {
+            add(.warning, "setting", "no program reads \(name): is it misspelt?")
+        }
         do {
             try examineRedis()
         } catch {

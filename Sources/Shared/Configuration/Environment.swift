@@ -14,6 +14,9 @@ package struct Environment: Sendable {
     /// Whether the variable is there, whatever the default value is.
     package func isSet(_ setting: Setting) -> Bool { values[setting.name]?.isEmpty == false }
 
+    /// The variables that are named like settings and that no program reads, most likely because they are misspelt.
+    package var unread: [String] { values.keys.filter { Setting.isUnread($0) }.sorted() }
+
     /// A setting that must be set or have a default value.
     package func required(_ setting: Setting) throws(ConfigurationError) -> String {
         guard let value = self[setting] else { throw ConfigurationError(setting, "is not set: \(setting.meaning)") }
@@ -100,5 +103,14 @@ package struct Environment: Sendable {
         } catch {
             throw ConfigurationError(setting, "names \(path), which can't be read: \(error)")
         }
+    }
+}
+
+extension Log {
+    /// Logs at the start which variables should have been settings.
+    package func report(unreadIn environment: Environment) {
+        let names = environment.unread
+        guard !names.isEmpty else { return }
+        write(.warning, "settings_unread") { $0.appendMember("variables", names) }
     }
 }

@@ -81,6 +81,29 @@ package struct Setting: Sendable {
         "on: answer purchases of a sold-out sale from memory; off: always ask Redis")
     package static let logLevel = Setting("SALE_LOG_LEVEL", default: .value("info"), "debug, info, warning or error")
 
+    /// The settings of all programs.
+    private static let all: [Setting] = {
+        let settings = [
+            redisURL, redisPasswordFile, redisReplicas, durability, listen, jwksFile, jwtAudience, jwtIssuer,
+            receiptKeyFile, rateLimit, deadline, drain, maxConnections, batchMax, database, opsListen, opsTokenFile,
+            ledgerListen, workerName, edgeCache, logLevel,
+        ]
+        #if DEBUG
+            return settings + [failpoint, plantedBug]
+        #else
+            return settings
+        #endif
+    }()
+
+    /// What tests (SALE_TEST_SEED), script/fuzz and the containers' health check read.
+    private static let namesOfOthers = ["SALE_TEST_", "SALE_FUZZ", "SALE_HEALTH_"]
+
+    /// Whether a variable is named like a setting, and nobody reads it.
+    static func isUnread(_ name: String) -> Bool {
+        name.hasPrefix("SALE_") && !all.contains { $0.name == name }
+            && !namesOfOthers.contains { name.hasPrefix($0) }
+    }
+
     #if DEBUG
         // For tests only; not in a release build.
         package static let failpoint = Setting(
