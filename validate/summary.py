@@ -42,6 +42,8 @@ def read(path):
     with open(path, encoding="ascii") as log:
         for line in log:
             entry = json.loads(line)
+            if entry.get("kind") == "end":
+                continue
             yield (entry["due_ns"], entry["resp_ns"], entry["buyer"], entry["status"], entry["problem"])
 
 

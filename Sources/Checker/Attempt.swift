@@ -53,33 +53,9 @@ package struct Attempt: Equatable, Sendable {
         "sale-not-open", "sale-paused", "turn-not-yet", "turn-missed", "ticket-required", "ticket-outdated",
     ]
 
-    /// Why a line is not an attempt.
-    package struct Malformed: Error, CustomStringConvertible {
-        package let line: Int
-
-        package var description: String { "line \(line) is not an attempt as stampede --log writes it" }
-    }
-
-    /// Reads a log, line by line. `number` tells several logs apart.
-    package static func parse(_ log: Span<UInt8>, number: Int = 0) throws(Malformed) -> [Attempt] {
-        var attempts: [Attempt] = []
-        var start = 0
-        var line = 0
-        while start < log.count {
-            line += 1
-            let end = log.firstIndex(of: UInt8(ascii: "\n"), from: start) ?? log.count
-            do throws(JSONReader.Failure) {
-                attempts.append(try parse(log.extracting(start..<end), log: number, line: line))
-            } catch {
-                throw Malformed(line: line)
-            }
-            start = end + 1
-        }
-        return attempts
-    }
-
-    private static func parse(_ text: Span<UInt8>, log: Int, line: Int) throws(JSONReader.Failure) -> Attempt {
-        var attempt = Attempt(log: log, line: line, invoked: -1, responded: nil, buyer: "", key: "", status: -1)
+    /// Reads a line of a log.
+    init(_ text: Span<UInt8>, log: Int, line: Int) throws(JSONReader.Failure) {
+        self.init(log: log, line: line, invoked: -1, responded: nil, buyer: "", key: "", status: -1)
         var reader = JSONReader(text)
         try reader.beginObject()
         while let name = try reader.member() {
@@ -89,32 +65,31 @@ package struct Attempt: Equatable, Sendable {
             } else if name.equals("kind") {
                 let value = try reader.string()
                 guard text.extracting(value.range).equals("join") else { throw .malformed }
-                attempt.isJoin = true
+                isJoin = true
             } else if name.equals("inv_ns") {
-                attempt.invoked = try reader.naturalNumber()
+                invoked = try reader.naturalNumber()
             } else if name.equals("resp_ns") {
-                attempt.responded = try reader.naturalNumber()
+                responded = try reader.naturalNumber()
             } else if name.equals("status") {
-                attempt.status = try reader.naturalNumber()
+                status = try reader.naturalNumber()
             } else if name.equals("position") {
-                attempt.position = try reader.naturalNumber()
+                position = try reader.naturalNumber()
             } else if name.equals("buyer") {
                 let value = try reader.string()
-                attempt.buyer = text.extracting(value.range).string
+                buyer = text.extracting(value.range).string
             } else if name.equals("key") {
                 let value = try reader.string()
-                attempt.key = text.extracting(value.range).string
+                key = text.extracting(value.range).string
             } else if name.equals("problem") {
                 let value = try reader.string()
-                attempt.problem = text.extracting(value.range).string
+                problem = text.extracting(value.range).string
             } else {
                 try reader.skip()
             }
         }
         try reader.end()
-        guard attempt.invoked >= 0, attempt.status >= 0, !attempt.buyer.isEmpty, !attempt.key.isEmpty,
-            attempt.won || attempt.position == nil
+        guard invoked >= 0, status >= 0, !buyer.isEmpty, !key.isEmpty, won || position == nil,
+            responded.map({ $0 >= invoked && status > 0 }) ?? (status == 0)
         else { throw .malformed }
-        return attempt
     }
 }

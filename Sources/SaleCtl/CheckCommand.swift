@@ -20,7 +20,8 @@ extension Command {
             \("Checks: \(Invariant.allCases.map(\.rawValue).joined(separator: ", ")).".wrapped(indent: 0))
             Run it once the worker has caught up. Exit code 0: all hold; 1: one does not, and its lines are named; 65:
             the run is invalid, because it did not meet a fault that it should have, or because no buyer was answered
-            that it has won, or that the sale is sold out.
+            that it has won, or that the sale is sold out; or the log proves nothing, because it is empty, of another
+            sale, or lacks lines, such as the last one, which says how many attempts there were.
             """
     ) { line, context in
         let arguments = try Arguments(line, options: ["--log", "--stock", "--met"], flags: ["--json"], words: 1...1)
@@ -28,7 +29,12 @@ extension Command {
         let stock = try arguments.integer("--stock", in: 1...Limits.stockMax)
         let faults = try faults(arguments.value("--met") ?? "")
         // A position in a waiting room is none in the sale: `fairness` looks at both, this only at what was sold.
-        let attempts = try attempts(arguments.required("--log")).filter { !$0.isJoin }
+        let path = try arguments.required("--log")
+        let log = try runLog(path)
+        if let other = log.sales.first(where: { $0 != "\(sale)" }) {
+            throw CommandFailure("\(path) is of the sale \(other)", ExitCode.data)
+        }
+        let attempts = log.attempts.filter { !$0.isJoin }
         guard !attempts.isEmpty else { throw CommandFailure("the log is empty: it proves nothing", ExitCode.data) }
         let found = try context.reader().stored(sale)
         let redis = try context.redis()
@@ -71,13 +77,13 @@ extension Command {
         }
     }
 
-    static func attempts(_ path: String, number: Int = 0) throws -> [Attempt] {
+    static func runLog(_ path: String, number: Int = 0) throws -> RunLog {
         do {
             let bytes = try File.read(path, limit: logBytesMax)
-            return try Attempt.parse(bytes.span, number: number)
+            return try RunLog(bytes.span, number: number)
         } catch let error as FileError {
             throw CommandFailure("\(path) can't be read: \(error)", ExitCode.noInput)
-        } catch let error as Attempt.Malformed {
+        } catch let error as RunLog.Malformed {
             throw CommandFailure("\(path): \(error)", ExitCode.data)
         }
     }

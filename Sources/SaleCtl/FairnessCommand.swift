@@ -24,7 +24,12 @@ extension Command {
     ) { line, _ in
         let arguments = try Arguments(line, options: [], flags: ["--json"], words: 1...logsMax)
         let logs = arguments.words
-        let attempts = try logs.enumerated().flatMap { try Command.attempts($1, number: $0) }
+        let runs = try logs.enumerated().map { try Command.runLog($1, number: $0) }
+        let sales = runs.reduce(into: Set<String>()) { $0.formUnion($1.sales) }.sorted()
+        guard sales.count <= 1 else {
+            throw CommandFailure("the logs are of several sales: \(sales.joined(separator: ", "))", ExitCode.data)
+        }
+        let attempts = runs.flatMap(\.attempts)
         guard !attempts.isEmpty else { throw CommandFailure("the log is empty: it proves nothing", ExitCode.data) }
         let fairness = Fairness(attempts)
         if arguments.has("--json") { Output.line(fairness.json(logs)) } else { show(fairness, logs) }

@@ -6,12 +6,14 @@ import Shared
 ///
 /// An attempt without an answer has `resp_ns` null and status 0: whether it was decided is not known. `due_ns` is when
 /// it should have been sent; if all connections were busy then, `inv_ns` is later. An attempt to join a waiting room
-/// begins with `"kind":"join"`, and its position is that of the ticket.
+/// begins with `"kind":"join"`, and its position is that of the ticket. The last line has `"kind":"end"`, the sale, and
+/// how many attempts there were: without it the log is not whole.
 struct AttemptLog: ~Copyable {
     private static let chunkBytes = 1 << 20
 
     private let descriptor: Int32
     private var pending = ByteBuffer(capacity: 2 << 20)
+    private var attempts = 0
     private(set) var failure: FileError?
 
     /// Opens the file, and leaves what is in it until the run begins.
@@ -32,6 +34,7 @@ struct AttemptLog: ~Copyable {
         _ buyer: Int, isJoin: Bool, due: Instant, invoked: Instant, responded: Instant?, _ answer: Answer,
         problem: Span<UInt8>
     ) {
+        attempts += 1
         pending.append(isJoin ? "{\"kind\":\"join\",\"due_ns\":" : "{\"due_ns\":")
         pending.append(decimal: Int(due.nanoseconds))
         pending.appendMember("inv_ns", Int(invoked.nanoseconds))
@@ -53,7 +56,16 @@ struct AttemptLog: ~Copyable {
         if pending.count >= Self.chunkBytes { flush() }
     }
 
-    mutating func flush() {
+    /// Nobody presses any more.
+    mutating func end(_ sale: SaleID) {
+        pending.append("{\"kind\":\"end\"")
+        pending.appendMember("sale", sale)
+        pending.appendMember("attempts", attempts)
+        pending.append("}\n")
+        flush()
+    }
+
+    private mutating func flush() {
         while !pending.isEmpty, failure == nil {
             let written = pending.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
             if written < 0 {

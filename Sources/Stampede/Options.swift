@@ -71,7 +71,8 @@ struct Options {
           --sources N         connect from N client addresses, 127.1.0.1 …, so that limits per address apply
           --log FILE          write every attempt as a JSON line: due_ns (inv_ns is later if all connections
                               were busy), inv_ns, resp_ns, buyer, key, status, problem, position; a join starts
-                              with "kind":"join"; an earlier FILE is replaced when the first buyer presses
+                              with "kind":"join"; the last line, with "kind":"end", says how many there were;
+                              an earlier FILE is replaced when the first buyer presses
           --json              print the report as JSON
 
         A buyer who is told to come back (202, 429, 503, not open, paused) or who hears nothing for 3 s presses

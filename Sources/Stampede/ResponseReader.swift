@@ -11,7 +11,9 @@ enum ResponseReader {
 
     static func read(_ bytes: Span<UInt8>) -> Outcome {
         guard bytes.count >= 12 else { return .incomplete }
-        guard bytes.starts(with: "HTTP/1."), let status = bytes.extracting(9..<12).decimal else { return .malformed }
+        guard bytes.starts(with: "HTTP/1."), let status = bytes.extracting(9..<12).decimal, status >= 100 else {
+            return .malformed
+        }
         var answer = Answer()
         answer.status = status
         var contentLength: Int?

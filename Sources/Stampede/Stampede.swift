@@ -91,7 +91,7 @@ final class Stampede {
         // The first pass would wait for an event.
         press()
         try loop.run()
-        log?.flush()
+        log?.end(options.sale)
         cpuMicroseconds = Self.cpuMicroseconds() - cpuBefore
     }
 

@@ -447,25 +447,4 @@ private struct History {
         #expect(!Fault.slow.isMet(in: attempts))
         #expect(Fault.slow.isMet(in: [History.attempt(1, at: 0, 100_000_000, 201, 1)]))
     }
-
-    @Test func `reads a log as the load client writes it, and names the line that is not an attempt`() throws {
-        let good = """
-            {"inv_ns":1,"resp_ns":2,"buyer":"b","key":"k","status":201,"problem":null,"position":7}
-            {"inv_ns":3,"resp_ns":null,"buyer":"b","key":"k","status":0,"problem":null,"position":null}
-            {"inv_ns":5,"resp_ns":6,"buyer":"c","key":"l","status":409,"problem":"sold-out","position":null}
-
-            """
-        let attempts = try good.withBytes { try Attempt.parse($0) }
-        #expect(attempts.map(\.line) == [1, 2, 3])
-        #expect(attempts[0].position == 7)
-        #expect(attempts[1].isUnknown)
-        #expect(attempts[2].isSoldOut)
-        let won = #"{"inv_ns":1,"resp_ns":2,"buyer":"b","key":"k","status":201,"problem":null,"position":null}"#
-        #expect(try won.withBytes { try Attempt.parse($0) }[0].won)
-        #expect {
-            _ = try (good + "{\"inv_ns\":1}\n").withBytes { try Attempt.parse($0) }
-        } throws: {
-            "\($0)".hasPrefix("line 4 ")
-        }
-    }
 }

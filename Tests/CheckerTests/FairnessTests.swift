@@ -1,5 +1,4 @@
 import Checker
-import Shared
 import TestSupport
 import Testing
 
@@ -114,20 +113,6 @@ import Testing
             }
             #expect(Set(fairness.units.inversions.map(\.position)) == inverted, "seed \(random.seed)")
             #expect(fairness.units.largestLead == lead, "seed \(random.seed)")
-        }
-    }
-
-    @Test func `reads joins from a log`() throws {
-        let log = #"""
-            {"kind":"join","inv_ns":1,"resp_ns":2,"buyer":"b","key":"k","status":201,"problem":null,"position":7}
-            {"inv_ns":3,"resp_ns":4,"buyer":"b","key":"k","status":409,"problem":"turn-not-yet","position":null}
-            """#
-        let attempts = try log.withBytes { try Attempt.parse($0) }
-        #expect(attempts.map(\.isJoin) == [true, false])
-        #expect(attempts[0].position == 7)
-        #expect(throws: Attempt.Malformed.self) {
-            try #"{"kind":"other","inv_ns":1,"resp_ns":2,"buyer":"b","key":"k","status":500,"position":null}"#
-                .withBytes { try Attempt.parse($0) }
         }
     }
 }

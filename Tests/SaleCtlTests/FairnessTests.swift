@@ -6,11 +6,14 @@ import Testing
 extension salectl {
     @Test func `names the log, among several, that shows an inversion`() throws {
         let directory = try TemporaryDirectory()
-        func write(_ name: String, _ buyer: String, _ invoked: Int, _ position: Int) throws -> String {
+        func write(
+            _ name: String, _ buyer: String, _ invoked: Int, _ position: Int, of sale: String = "demo"
+        ) throws -> String {
             let path = directory.path(name)
             try """
             {"inv_ns":\(invoked),"resp_ns":\(invoked + 1),"buyer":"\(buyer)","key":"k-\(buyer)","status":201,\
             "problem":null,"position":\(position)}
+            {"kind":"end","sale":"\(sale)","attempts":1}
 
             """.write(toFile: path, atomically: true, encoding: .utf8)
             return path
@@ -22,5 +25,9 @@ extension salectl {
         #expect(result.output.hasSuffix("  position 1, asked for when 2 was known (line 1 of \(logs[1]))\n"))
         let json = try ChildProcess.run(salectl, ["fairness", "--json"] + logs)
         #expect(json.output.contains(#""inversions":[{"log":"\#(logs[1])","line":1,"position":1,"answered":2}]"#))
+        let other = try ChildProcess.run(
+            salectl, ["fairness", logs[0], try write("two.jsonl", "b", 5, 3, of: "other")])
+        #expect(other.code == ExitCode.data)
+        #expect(other.errors.contains("the logs are of several sales: demo, other"))
     }
 }

@@ -4,14 +4,15 @@ import TestSupport
 import Testing
 
 @Suite struct `salectl check` {
-    private func check(_ log: String, _ options: [String] = []) throws -> (code: Int32, output: String, errors: String)
-    {
+    private func check(
+        _ log: String, _ options: [String] = [], end: String = #"{"kind":"end","sale":"demo","attempts":1}"#
+    ) throws -> (code: Int32, output: String, errors: String) {
         let under = try WorkerUnderTest()
         let sale = try TestSale.create(under.redis, stock: 3)
         try under.start()
         #expect(under.drained(sale))
         let path = under.server.directory.path("attempts.jsonl")
-        try log.write(toFile: path, atomically: true, encoding: .utf8)
+        try (log + end).write(toFile: path, atomically: true, encoding: .utf8)
         return try under.salectl(["check", "demo", "--log", path] + options)
     }
 
@@ -44,6 +45,18 @@ import Testing
         #expect(result.code == ExitCode.negative)
         #expect(result.output.contains("sold_out_when_true: 5 units were never sold"))
         #expect(result.output.contains("conservation: 2 units are gone from Redis"))
+    }
+
+    @Test(arguments: [
+        (#"{"kind":"end","sale":"other","attempts":1}"#, "is of the sale other"),
+        (#"{"kind":"end","sale":"demo","attempts":2}"#, "line 2 ends a run of 2 attempts, and 1 are before it"),
+        ("", "line 1 is not the end of a run: the log was cut off after it"),
+    ])
+    func `proves nothing from the log of another sale, or from a part of one`(_ end: String, _ reason: String) throws {
+        let result = try check(refusal(409, "sold-out"), end: end)
+        #expect(result.code == ExitCode.data)
+        #expect(result.errors.contains(reason), "\(result.errors)")
+        #expect(result.output.isEmpty)
     }
 
     @Test func `is red, and no error, if a win has no position`() throws {

@@ -8,6 +8,8 @@ import Testing
         var report: [String: Double]
         /// Every attempt.
         var log: [[String: Any]]
+        /// The last line of the log.
+        var end: [String: Any]
 
         func nanoseconds(_ name: String) -> [Int] { log.map { $0[name] as? Int ?? -1 } }
     }
@@ -30,9 +32,10 @@ import Testing
                     + ["--log", directory.path("log")] + options,
                 environment: settings(directory))
             let report = try JSONDecoder().decode([String: Double].self, from: Data(result.output.utf8))
-            let log = try String(contentsOfFile: directory.path("log"), encoding: .utf8).split(separator: "\n")
+            var log = try String(contentsOfFile: directory.path("log"), encoding: .utf8).split(separator: "\n")
                 .map { try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any] ?? [:] }
-            return Run(code: result.code, report: report, log: log)
+            let end = log.removeLast()
+            return Run(code: result.code, report: report, log: log, end: end)
         }
     }
 
@@ -98,14 +101,18 @@ import Testing
         #expect(run.report["errors"] == 0 && run.report["lost"] == 1 && run.report["attempts"] == 21)
         #expect(run.code == 0)
         #expect(run.log.filter { $0["resp_ns"] is NSNull }.count == 1)
+        #expect(run.log.count == 21 && run.log.allSatisfy { $0["kind"] == nil })
+        #expect(run.end["kind"] as? String == "end" && run.end["sale"] as? String == "demo")
+        #expect(run.end["attempts"] as? Int == 21)
     }
 
-    @Test(arguments: ["two answers in one piece", "not HTTP", "no length"])
+    @Test(arguments: ["two answers in one piece", "not HTTP", "no length", "no status"])
     func `fails after a malformed answer`(_ what: String) throws {
         let run = try run(["--buyers", "20", "--connections", "4"]) { number in
             guard number == 5 else { return StubServer.soldOut }
             return switch what {
             case "not HTTP": "220 mail.example.com ESMTP\r\n"
+            case "no status": "HTTP/1.1 000 OK\r\nContent-Length: 0\r\n\r\n"
             case "no length": "HTTP/1.1 200 OK\r\n\r\n"
             default: StubServer.soldOut + StubServer.soldOut
             }

@@ -54,7 +54,7 @@ import Testing
 
     private func told(_ run: SaleSystem.Run) throws -> [Attempt] {
         let log = try Data(contentsOf: URL(fileURLWithPath: run.log))
-        return try Attempt.parse(Array(log).span).filter(\.won)
+        return try RunLog(Array(log).span).attempts.filter(\.won)
     }
 
     @Test(arguments: Recovery.allCases)

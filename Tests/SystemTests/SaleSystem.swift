@@ -159,7 +159,7 @@ final class SaleSystem {
         return Run(report: report, log: log)
     }
 
-    /// Presses for one unit by hand, and adds the attempt to the log of a run that has ended.
+    /// Presses for one unit by hand, and adds the attempt to the log of a run that has ended, as another run.
     func press(_ sale: SaleID, _ buyer: String, key: String, _ run: Run) throws {
         let token = try salectl(["token", "--subject", buyer]).output.trimmingCharacters(in: .newlines)
         let invoked = DispatchTime.now().uptimeNanoseconds
@@ -173,7 +173,7 @@ final class SaleSystem {
         ])
         let log = try FileHandle(forUpdating: URL(fileURLWithPath: run.log))
         try log.seekToEnd()
-        try log.write(contentsOf: line + Data("\n".utf8))
+        try log.write(contentsOf: line + Data("\n{\"kind\":\"end\",\"sale\":\"\(sale)\",\"attempts\":1}\n".utf8))
     }
 
     /// Waits until more than `count` units are sold: the stampede has begun, and a larger stock is not gone yet.

@@ -54,7 +54,7 @@ import Testing
         let log =
             attempt(1, 1000, 1010, 201) + attempt(2, 1100, 1120, 503, "unavailable") + attempt(3, 1500, nil, 0)
             + attempt(2, 2200, 2230, 409, "sold-out") + attempt(3, 2500, 6000, 202) + attempt(3, 7000, 7100, 201)
-            + attempt(1, 7200, 7250, 200)
+            + attempt(1, 7200, 7250, 200) + #"{"kind":"end","sale":"demo","attempts":7}"# + "\n"
         let summary = try summarise(log, ["--fault", "1900000000", "2300000000"])
         let slo = summary["slo"] as? [String: Double] ?? [:]
         #expect(slo["buyers"] == 3 && slo["buyers_told"] == 3)

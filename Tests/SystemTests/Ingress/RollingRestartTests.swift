@@ -32,7 +32,7 @@ import Testing
         #expect(run.report["errors"] == 0)
         let log = try Data(contentsOf: URL(fileURLWithPath: run.log))
         let statuses = try Dictionary(
-            Attempt.parse(Array(log).span).map { ($0.status, 1) }, uniquingKeysWith: +)
+            RunLog(Array(log).span).attempts.map { ($0.status, 1) }, uniquingKeysWith: +)
         #expect(Set(statuses.keys) == [200, 201, 409], "\(statuses)")
         // Both were restarted while buyers pressed, and both took requests before and after.
         for unit in units { #expect(unit.lives.allSatisfy { $0 > 0 } && unit.lives.count == 2, "\(unit.lives)") }
