@@ -190,9 +190,7 @@ package struct Checker {
 
     private mutating func checkSoldOut() {
         let refused = attempts.filter(\.isSoldOut)
-        guard let first = refused.min(by: { ($0.responded ?? .max) < ($1.responded ?? .max) }),
-            let answered = first.responded
-        else { return }
+        guard let (first, answered) = Self.first(of: refused) else { return }
         if accountedUnits < total - returnedUnits {
             violate(
                 .soldOutWhenTrue, line: first.line, "\(total - returnedUnits - accountedUnits) units were never sold")
@@ -217,10 +215,18 @@ package struct Checker {
         for (line, message) in late.dropFirst(returnedUnits) { violate(.soldOutWhenTrue, line: line, message) }
     }
 
+    /// The attempt that was answered first, and when.
+    private static func first(of attempts: [Attempt]) -> (Attempt, answered: Int)? {
+        attempts.compactMap { attempt in attempt.responded.map { (attempt, $0) } }.min { $0.answered < $1.answered }
+    }
+
     /// Whether it was refused for good, for a reason that is true; of "sold out" the whole history decides that.
     private func isRightlyRefused(_ attempt: Attempt) -> Bool {
-        switch attempt.problem {
-        case "sale-ended": stored.record.settings.closesAt != nil
+        // A key that has won is answered so, and after either reason it can't win any more, not even by an earlier
+        // attempt that was still on its way: no sale is opened again, and no limit raised.
+        guard orders[attempt.purchase] == nil else { return false }
+        return switch attempt.problem {
+        case "sale-ended": stored.record.settings.closesAt.map { $0 <= rest.now } ?? false
         case "purchase-limit": chances.others(before: attempt) >= stored.record.maxPerBuyer
         default: false
         }
@@ -229,6 +235,12 @@ package struct Checker {
     private mutating func checkRefused() {
         for attempt in attempts where attempt.isRefused && !attempt.isSoldOut && !isRightlyRefused(attempt) {
             violate(.refusedWhenTrue, line: attempt.line, "\(attempt.buyer) was answered \(attempt.refusal)")
+        }
+        guard let (ended, answered) = Self.first(of: attempts.filter { $0.problem == "sale-ended" }) else { return }
+        for order in stored.orders where asked(for: order) ?? .min > answered {
+            violate(
+                .refusedWhenTrue, line: ended.line,
+                "position \(order.id.position) was asked for only after the first \"sale-ended\"")
         }
     }
 

@@ -17,7 +17,8 @@ package enum Invariant: String, CaseIterable, Sendable {
     case firstComeFirstServed = "first_come_first_served"
     /// "Sold out" is answered only when it is true.
     case soldOutWhenTrue = "sold_out_when_true"
-    /// A refusal for good has a reason, and the reason is true: the sale was closed, or the buyer had all it may have.
+    /// A refusal for good has a reason, and the reason is true: the sale had ended, or the buyer had all it may have.
+    /// Neither can change, so the purchase has no order; and nobody who asks after the first "ended" gets a unit.
     case refusedWhenTrue = "refused_when_true"
     /// Positions have no gap, except those recorded as lost.
     case noGaps = "no_gaps"

@@ -1,3 +1,5 @@
+package import Shared
+
 /// Redis at rest: after every fault is over and the worker has caught up.
 package struct RedisRest: Equatable, Sendable {
     /// Units left.
@@ -7,9 +9,13 @@ package struct RedisRest: Equatable, Sendable {
     /// What the comparison with SQLite found, one sentence each.
     package var differences: [String]
 
-    package init(remaining: Int, pending: Int, differences: [String]) {
+    /// Its time then.
+    package var now: UnixMilliseconds
+
+    package init(remaining: Int, pending: Int, differences: [String], now: UnixMilliseconds) {
         self.remaining = remaining
         self.pending = pending
         self.differences = differences
+        self.now = now
     }
 }

@@ -46,7 +46,8 @@ extension Command {
         let stored = found ?? StoredSale(nothingOf: live.status)
         let rest = RedisRest(
             remaining: live.status.remaining, pending: try redis.unacknowledged(sale),
-            differences: Comparison(sale, redis: live, sqlite: found).differences.map(\.description))
+            differences: Comparison(sale, redis: live, sqlite: found).differences.map(\.description),
+            now: try redis.time())
         let violations = Checker(attempts: attempts, stored: stored, rest: rest, stock: stock).violations
         var missed = faults.filter { !$0.isMet(in: attempts) }.map(\.rawValue)
         if !attempts.contains(where: { $0.won || $0.isSoldOut }) { missed.append("decision") }

@@ -8,7 +8,7 @@ import Testing
 private struct History {
     var attempts: [Attempt]
     var stored: StoredSale
-    var rest = RedisRest(remaining: 0, pending: 0, differences: [])
+    var rest = RedisRest(remaining: 0, pending: 0, differences: [], now: UnixMilliseconds(10))
     /// The units that the test knows of; nil if SQLite's word counts.
     var stock: Int?
 
@@ -318,6 +318,50 @@ private struct History {
             $0.rest.remaining = 1
         }
         #expect(closed == [])
+    }
+
+    @Test func `sees an "ended" of a sale whose end has not come, or that sells on`() {
+        func found(closesAt: Int, _ change: (inout History) -> Void) -> Set<Invariant> {
+            violated {
+                $0.stored.record.settings.closesAt = UnixMilliseconds(closesAt)
+                change(&$0)
+            }
+        }
+        // Everybody but the first two is told so, and a unit is left.
+        let early: (inout History) -> Void = {
+            $0.stored.orders.removeLast()
+            $0.attempts[2...6] = [
+                History.attempt(3, at: 40, 50, 409, nil, "sale-ended"),
+                History.attempt(4, at: 60, 90, 409, nil, "sale-ended"),
+            ]
+            $0.rest.remaining = 1
+        }
+        #expect(found(closesAt: 10, early) == [])
+        #expect(found(closesAt: 11, early) == [.neverUndersold, .refusedWhenTrue])
+        // Buyer 5 is told so, and buyer 3, who asks only then, gets a unit.
+        let open: (inout History) -> Void = {
+            $0.attempts[6] = History.attempt(5, at: 31, 39, 409, nil, "sale-ended")
+        }
+        #expect(found(closesAt: 10, open) == [.refusedWhenTrue])
+        // They were under way at once.
+        let together = found(closesAt: 10) {
+            open(&$0)
+            $0.attempts[6].responded = 41
+        }
+        #expect(together == [])
+    }
+
+    @Test(arguments: ["sale-ended", "purchase-limit"])
+    func `sees a buyer who was refused, and has the unit`(_ problem: String) {
+        // Buyer 3 has won by the attempt that got no answer. It presses again with that key, and is refused.
+        let found = violated {
+            $0.stored.record.settings.closesAt = UnixMilliseconds(2)
+            $0.attempts[4] = History.attempt(3, at: 70, 80, 409, nil, problem)
+            // The answer to another key of the same buyer is not known either.
+            $0.attempts.append(History.attempt(3, at: 41, nil, 0))
+            $0.attempts[8].key = "second"
+        }
+        #expect(found == [.refusedWhenTrue])
     }
 
     @Test func `accepts "limit" of a buyer who had won, or may have`() {

@@ -59,6 +59,25 @@ import Testing
         #expect(result.output.isEmpty)
     }
 
+    @Test func `takes the time of Redis for whether a sale has ended`() throws {
+        func check(closesAt: String) throws -> String {
+            let under = try WorkerUnderTest()
+            let sale = try TestSale.create(under.redis, stock: 3)
+            try under.start()
+            #expect(under.drained(sale))
+            let closed = try under.salectl(
+                closesAt == "now" ? ["close", "demo"] : ["set", "demo", "--closes-at", closesAt])
+            #expect(closed.code == 0, "\(closed.errors)")
+            #expect(under.drained(sale))
+            let path = under.server.directory.path("attempts.jsonl")
+            try (refusal(409, "sale-ended") + #"{"kind":"end","sale":"demo","attempts":1}"#)
+                .write(toFile: path, atomically: true, encoding: .utf8)
+            return try under.salectl(["check", "demo", "--log", path]).output
+        }
+        #expect(try !check(closesAt: "now").contains("refused_when_true"))
+        #expect(try check(closesAt: "+1h").contains("refused_when_true: b was answered sale-ended (line 1)"))
+    }
+
     @Test func `is red, and no error, if a win has no position`() throws {
         let result = try check(
             #"{"inv_ns":1,"resp_ns":2,"buyer":"b","key":"k","status":201,"problem":null,"position":null}"# + "\n")
