@@ -17,14 +17,31 @@ package struct Fairness: Equatable, Sendable {
         }
     }
 
+    /// A position that was another buyer's already. There must be none.
+    package struct Duplicate: Equatable, Sendable {
+        /// As those of an inversion.
+        package var log: Int
+        package var line: Int
+        package var position: Int
+
+        package init(log: Int, line: Int, position: Int) {
+            self.log = log
+            self.line = line
+            self.position = position
+        }
+    }
+
     /// Those who were given positions one after the other: of tickets, or of units.
     package struct Queue: Equatable, Sendable {
         package fileprivate(set) var count = 0
         package fileprivate(set) var inversions: [Inversion] = []
+        package fileprivate(set) var duplicates: [Duplicate] = []
         /// How many have a higher position than somebody who asked later: both were under way at once.
         package fileprivate(set) var overtaken = 0
         /// The largest head start: how much later than somebody with a higher position a buyer asked. Nanoseconds.
         package fileprivate(set) var largestLead = 0
+
+        package var isFair: Bool { inversions.isEmpty && duplicates.isEmpty }
     }
 
     /// What happened between the last unit and the first "sold out".
@@ -75,6 +92,10 @@ package struct Fairness: Equatable, Sendable {
                 queue.largestLead = max(queue.largestLead, latest - confirmation.asked)
             }
             latest = max(latest, confirmation.asked)
+        }
+        for (one, other) in zip(confirmations, confirmations.dropFirst())
+        where one.position == other.position && one.purchase.buyer != other.purchase.buyer {
+            queue.duplicates.append(Duplicate(log: other.log, line: other.line, position: other.position))
         }
         let known = KnownPositions(confirmations)
         for confirmation in confirmations {

@@ -12,6 +12,7 @@ extension Command {
 
             For tickets (if buyers joined a waiting room) and for units:
               inversions    a buyer was answered before another asked, and yet got a higher position: there must be none
+              duplicates    a buyer was answered with a position that another had been answered: there must be none
               overtaken     a buyer got a higher position than one who asked later, while both were under way
               largest_lead  how much later, at most, the buyer with the lower position had asked
             At the cut: the time from the press that won the last unit to the first "sold out"; the buyers who pressed
@@ -19,7 +20,8 @@ extension Command {
             "sold out" (0, unless there was a restock). busiest_second is the highest number of purchases sent within
             one second.
 
-            Exit code: 0, or 1 if there is an inversion.
+            Exit code: 0; 1 if there is an inversion or a duplicate; 65 if a log is empty or lacks lines, or if they are
+            of several sales.
             """
     ) { line, _ in
         let arguments = try Arguments(line, options: [], flags: ["--json"], words: 1...logsMax)
@@ -33,8 +35,8 @@ extension Command {
         guard !attempts.isEmpty else { throw CommandFailure("the log is empty: it proves nothing", ExitCode.data) }
         let fairness = Fairness(attempts)
         if arguments.has("--json") { Output.line(fairness.json(logs)) } else { show(fairness, logs) }
-        let inversions = fairness.units.inversions.count + (fairness.tickets?.inversions.count ?? 0)
-        return inversions == 0 ? ExitCode.ok : ExitCode.negative
+        let isFair = [fairness.units, fairness.tickets].allSatisfy { $0?.isFair ?? true }
+        return isFair ? ExitCode.ok : ExitCode.negative
     }
 
     private static func show(_ fairness: Fairness, _ logs: [String]) {
@@ -51,11 +53,14 @@ extension Command {
         lines.append(("busiest_second", "\(fairness.busiestSecond)"))
         Output.print(lines)
         let inversions = (fairness.tickets?.inversions ?? []) + fairness.units.inversions
+        let duplicates = (fairness.tickets?.duplicates ?? []) + fairness.units.duplicates
+        func place(_ log: Int, _ line: Int) -> String { "line \(line) of \(logs[log])" }
         Output.list(
-            inversions.map { inversion in
-                let place = "line \(inversion.line) of \(logs[inversion.log])"
-                return "position \(inversion.position), asked for when \(inversion.answered) was known (\(place))"
-            })
+            inversions.map {
+                let place = place($0.log, $0.line)
+                return "position \($0.position), asked for when \($0.answered) was known (\(place))"
+            }
+                + duplicates.map { "position \($0.position) was another buyer's (\(place($0.log, $0.line)))" })
     }
 
     fileprivate static func milliseconds(_ nanoseconds: Int) -> String {
@@ -67,7 +72,8 @@ extension Command {
 extension Fairness.Queue {
     fileprivate func lines(_ name: String) -> [(name: String, value: String)] {
         [
-            (name, "\(count)"), ("\(name)_inversions", "\(inversions.count)"), ("\(name)_overtaken", "\(overtaken)"),
+            (name, "\(count)"), ("\(name)_inversions", "\(inversions.count)"),
+            ("\(name)_duplicates", "\(duplicates.count)"), ("\(name)_overtaken", "\(overtaken)"),
             ("\(name)_largest_lead", Command.milliseconds(largestLead)),
         ]
     }
@@ -80,6 +86,11 @@ extension Fairness.Queue {
             text.appendMember("line", inversion.line)
             text.appendMember("position", inversion.position)
             text.appendMember("answered", inversion.answered)
+        }
+        text.appendMember("duplicates", objects: duplicates) { text, duplicate in
+            text.appendMember("log", logs[duplicate.log])
+            text.appendMember("line", duplicate.line)
+            text.appendMember("position", duplicate.position)
         }
         text.appendMember("overtaken", overtaken)
         text.appendMember("largest_lead_ns", largestLead)

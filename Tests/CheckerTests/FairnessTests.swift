@@ -69,6 +69,24 @@ import Testing
         #expect(fairness.units.count == 1)
     }
 
+    @Test func `finds a position that two buyers were answered`() {
+        // Also if neither was answered before the other asked.
+        for asked in [1, 5] {
+            let fairness = Fairness([
+                attempt("a", 0, 2, 201, position: 1, isJoin: true),
+                attempt("b", asked, 6, 201, position: 1, isJoin: true), won("a", 7, 8, 1), won("b", asked + 6, 12, 1),
+            ])
+            #expect(fairness.tickets?.duplicates == [.init(log: 0, line: asked, position: 1)])
+            #expect(fairness.units.duplicates == [.init(log: 0, line: asked + 6, position: 1)])
+            #expect(fairness.tickets?.isFair == false && !fairness.units.isFair)
+        }
+        // One buyer asks from two devices.
+        var second = attempt("a", 5, 6, 200, position: 1, isJoin: true)
+        second.key = "other"
+        let devices = Fairness([attempt("a", 0, 2, 201, position: 1, isJoin: true), second])
+        #expect(devices.tickets?.duplicates == [])
+    }
+
     @Test func `says what happened between the last unit and the first "sold out"`() {
         let fairness = Fairness([
             won("a", 0, 10, 1), won("b", 6, 12, 2), attempt("c", 4, 14, 409, problem: "sold-out"),
