@@ -166,7 +166,9 @@ package struct Checker {
                     "position \(position) was confirmed to \(other.buyer) and to \(attempt.buyer)")
             }
         }
-        for attempt in attempts where (400..<500).contains(attempt.status) && attempt.status != 429 {
+        // A win is repeated as 200: 201 would be another one.
+        for attempt in attempts
+        where attempt.status == 201 || (400..<500).contains(attempt.status) && attempt.status != 429 {
             if let known = knownAt[attempt.purchase], known < attempt.invoked {
                 violate(
                     .sameAnswerForEver, line: attempt.line,

@@ -68,6 +68,12 @@ private struct History {
             $0.attempts[5] = History.attempt(4, at: 60, 90, 201, 4)
         }
         #expect(found.contains(.neverOversold))
+        // Also if its buyer never learns of it.
+        let unknown = violated {
+            $0.stored.orders.append(History.order(4, buyer: 6))
+            $0.attempts.append(History.attempt(6, at: 41, nil, 0))
+        }
+        #expect(unknown == [.neverOversold, .conservation])
     }
 
     @Test func `sees a unit that was promised to two buyers, though it is stored once`() {
@@ -193,9 +199,17 @@ private struct History {
 
     @Test func `sees an answer that changes`() {
         #expect(violated { $0.attempts[7].position = 1 }.contains(.sameAnswerForEver))
+        #expect(violated { $0.attempts[7].position = 9 }.contains(.sameAnswerForEver))
         let refused = violated { $0.attempts[7] = History.attempt(1, at: 97, 98, 409, nil, "sold-out") }
         #expect(refused == [.sameAnswerForEver])
         #expect(violated { $0.attempts[7] = History.attempt(9, at: 97, 98, 201, 2) }.contains(.sameAnswerForEver))
+        // It wins once more, and gets the same position.
+        let again = violated { $0.attempts[7] = History.attempt(3, at: 97, 98, 201, 3) }
+        #expect(again == [.sameAnswerForEver, .firstComeFirstServed, .soldOutWhenTrue])
+        // Nothing was decided.
+        for (status, problem) in [(429, "rate-limited"), (503, "unavailable"), (202, nil)] {
+            #expect(violated { $0.attempts[7] = History.attempt(1, at: 97, 98, status, nil, problem) } == [])
+        }
     }
 
     @Test func `sees a later buyer before an earlier one`() {
@@ -213,7 +227,7 @@ private struct History {
         #expect(found == [.firstComeFirstServed])
     }
 
-    @Test(arguments: [nil, (6, 202), (6, 504)] as [(Int, Int)?])
+    @Test(arguments: [nil, (6, 202), (6, 500), (6, 502), (6, 504)] as [(Int, Int)?])
     func `takes an attempt with an unknown outcome for the one that won, unless a later one says that it won itself`(
         _ answer: (Int, Int)?
     ) {
@@ -259,6 +273,12 @@ private struct History {
             $0.attempts[3] = History.attempt(3, at: 45, 50, 409, nil, "sold-out")
         }
         #expect(late == [.soldOutWhenTrue])
+        // Also if a line further up in the log has a later one.
+        let repeated = violated {
+            $0.attempts[3] = History.attempt(3, at: 45, 50, 409, nil, "sold-out")
+            $0.attempts.insert(History.attempt(3, at: 97, 98, 409, nil, "sold-out"), at: 0)
+        }
+        #expect(repeated == [.sameAnswerForEver, .soldOutWhenTrue])
     }
 
     @Test func `accepts as many wins after sold out as units came back`() {
@@ -280,6 +300,13 @@ private struct History {
         #expect(found(restocked: 1, released: 1) == [])
         #expect(found(restocked: 2, released: 0) == [])
         #expect(found(restocked: 1, released: 0) == [.soldOutWhenTrue])
+        // Nobody comes for the unit that came back.
+        let left = violated {
+            $0.stored.record.stockTotal = 4
+            $0.stored.restocked = 1
+            $0.rest.remaining = 1
+        }
+        #expect(left == [])
         #expect(found(restocked: 0, released: 1) == [.soldOutWhenTrue])
     }
 
@@ -294,7 +321,9 @@ private struct History {
         #expect(found(409, "sale-ended") == [.refusedWhenTrue])
         #expect(found(409, "purchase-limit") == [.refusedWhenTrue])
         // These ask the buyer to come back.
-        for problem in ["sale-not-open", "sale-paused", "turn-not-yet", "turn-missed", "ticket-outdated"] {
+        for problem in [
+            "sale-not-open", "sale-paused", "turn-not-yet", "turn-missed", "ticket-required", "ticket-outdated",
+        ] {
             #expect(found(409, problem) == [])
         }
         #expect(found(429, "rate-limited") == [])
@@ -377,6 +406,12 @@ private struct History {
         #expect(found(at: 50) == [])
         #expect(found(at: 30) == [.refusedWhenTrue])
         #expect(found(at: 50, maxPerBuyer: 2) == [.refusedWhenTrue])
+        // Buyer 6 has one key. Whatever became of its first attempt does not count against it.
+        let sameKey = violated {
+            $0.attempts.append(History.attempt(6, at: 41, nil, 0))
+            $0.attempts.append(History.attempt(6, at: 50, 55, 409, nil, "purchase-limit"))
+        }
+        #expect(sameKey == [.refusedWhenTrue])
     }
 
     @Test(arguments: [(404, "not-found"), (401, "unauthorized"), (409, "sale-ended"), (409, "purchase-limit")])
@@ -408,6 +443,12 @@ private struct History {
             $0.attempts[3].key = "second"
         }
         #expect(limited == [])
+        // One of four has no final answer.
+        let refused = found {
+            $0.attempts.append(History.attempt(3, at: 40, 80, 404, nil, "not-found"))
+            $0.attempts.append(History.attempt(4, at: 40, nil, 0))
+        }
+        #expect(refused == [.refusedWhenTrue])
     }
 
     @Test func `sees a withheld unit, or a dead letter, that no buyer can have been told of`() {
@@ -462,6 +503,12 @@ private struct History {
             $0.stored.losses = [.init(positions: 3...4, units: 0, isReleased: false)]
         }
         #expect(recorded == [])
+        let rejected = violated {
+            gap(&$0)
+            // What they ask for can't be read.
+            $0.stored.rejectedOrders = [.init(position: 3, quantity: 0), .init(position: 4, quantity: 0)]
+        }
+        #expect(rejected == [])
     }
 
     @Test func `sees units that are gone from Redis and sold to nobody`() {
@@ -480,6 +527,13 @@ private struct History {
         #expect(times.slowestAnswer == 30)
         #expect(times.longestSilence == 50)
         #expect(AnswerTimes([]).longestSilence == 0)
+        // Nobody got one before 300, and after 310 nobody either, until the last answer at 900.
+        let silent = AnswerTimes([
+            History.attempt(1, at: 0, 5, 503, nil, "unavailable"), History.attempt(1, at: 290, 300, 201, 1),
+            History.attempt(2, at: 305, 310, 409, nil, "sold-out"), History.attempt(3, at: 320, nil, 0),
+            History.attempt(3, at: 890, 900, 503, nil, "unavailable"),
+        ])
+        #expect(silent.longestSilence == 590)
     }
 
     @Test func `knows whether a run has met its fault`() {

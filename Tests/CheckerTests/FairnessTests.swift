@@ -37,6 +37,7 @@ import Testing
         let fairness = Fairness([won("a", 0, 10, 3), won("b", 4, 11, 2), won("c", 7, 12, 1)])
         #expect(fairness.units.inversions.isEmpty)
         #expect(fairness.units.overtaken == 2)
+        #expect(Fairness([won("a", 0, 10, 2), won("b", 0, 11, 1)]).units.overtaken == 0)
         #expect(fairness.units.largestLead == 7)
     }
 
@@ -55,6 +56,19 @@ import Testing
             attempt("a", 40, 41, 201, position: 1),
         ])
         #expect(later.units.inversions.count == 1)
+    }
+
+    @Test func `takes the attempt that was answered 201 for the winner, and the first answer for when it was known`() {
+        // a presses on two devices, and the second wins.
+        let fairness = Fairness([
+            attempt("a", 20, 50, 200, position: 1), won("a", 30, 35, 1), won("b", 21, 28, 2),
+        ])
+        #expect(fairness.units.inversions == [.init(log: 0, line: 30, position: 1, answered: 2)])
+        // c asks when the second has its answer, and the first not yet.
+        let known = Fairness([attempt("a", 20, 50, 200, position: 2), won("a", 30, 35, 2), won("c", 40, 45, 1)])
+        #expect(known.units.inversions == [.init(log: 0, line: 40, position: 1, answered: 2)])
+        // A position is no inversion of itself.
+        #expect(Fairness([won("a", 0, 1, 1), won("a", 2, 3, 1)]).units.isFair)
     }
 
     @Test func `counts tickets separately from units, and a buyer's second ticket as one more`() {
@@ -109,6 +123,8 @@ import Testing
             [0, second - 1, second, second + 1, 3 * second].map { won("b\($0)", $0, $0 + 1, $0 + 1) }
                 + [attempt("j", second, second + 1, 201, position: 1, isJoin: true)])
         #expect(fairness.busiestSecond == 3)
+        let edge = [0, 0, second - 1, second].enumerated().map { won("b\($0)", $1, $1 + 1, $0 + 1) }
+        #expect(Fairness(edge).busiestSecond == 3)
     }
 
     @Test func `finds in thousands of random runs what comparing all pairs finds`() {
