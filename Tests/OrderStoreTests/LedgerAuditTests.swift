@@ -70,6 +70,34 @@ import Testing
         #expect(forged.fault?.message.contains("another history") == true)
     }
 
+    @Test func `notices the end of another history of the same length`() {
+        let text = Self.lines.prefix(2) + [LedgerHeadLine.text(LedgerChain(seq: 2, hash: Self.head(1).hash))]
+        let audit = text.joined(separator: "\n").withBytes { LedgerAudit($0) }
+        #expect(audit.fault?.message == "the ledger has another end: this is another history")
+    }
+
+    @Test func `notices a position that is given twice, and a beginning that creates no sale, though the hashes fit`() {
+        func fault(_ entries: [String]) -> String? {
+            var chain = LedgerChain()
+            var lines: [String] = []
+            for entry in entries {
+                entry.withBytes { chain.extend(by: $0) }
+                var hash = ByteBuffer(capacity: 64)
+                hash.append(hex: chain.hash.span)
+                lines.append(#"\#(entry.dropLast()),"hash":"\#(hash.string)"}"#)
+            }
+            lines.append(LedgerHeadLine.text(chain))
+            return lines.joined(separator: "\n").withBytes { LedgerAudit($0) }.fault?.message
+        }
+        func create(_ kind: String) -> String { #"{"seq":1,"kind":"\#(kind)","sale":"demo","uuid":"u"}"# }
+        func order(_ seq: Int) -> String {
+            #"{"seq":\#(seq),"kind":"order","position":1,"buyer":"b","quantity":1,"secured_at_ms":1,"epoch":1}"#
+        }
+        #expect(fault([create("create"), order(2)]) == nil)
+        #expect(fault([create("create"), order(2), order(3)]) == "position 1 was given before")
+        #expect(fault([create("set"), order(2)]) == "a ledger begins with the sale's creation")
+    }
+
     /// The head that the ledger had after its first `seq` entries.
     private static func head(_ seq: Int) -> LedgerChain {
         let prefix = lines.prefix(seq).joined(separator: "\n").withBytes { LedgerAudit($0) }
