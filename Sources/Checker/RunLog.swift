@@ -2,7 +2,8 @@ import Shared
 
 /// What `stampede --log` has written in one run, or in several that follow each other in one file. Each run's last line
 /// says how many attempts it has, so that a log that was cut off, or that has lost or repeated lines, can be told from
-/// a whole one: it would hide broken promises, or show some that nobody broke.
+/// a whole one: it would hide broken promises, or show some that nobody broke. The log of another client may have
+/// attempts alone; whether it is whole, its client has to know.
 package struct RunLog: Sendable {
     package private(set) var attempts: [Attempt] = []
     /// The sales that buyers pressed for.
@@ -22,6 +23,7 @@ package struct RunLog: Sendable {
         var line = 0
         // Attempts of the runs that have ended.
         var ended = 0
+        var mustEnd = false
         while start < text.count {
             line += 1
             let stop = text.firstIndex(of: UInt8(ascii: "\n"), from: start) ?? text.count
@@ -31,6 +33,7 @@ package struct RunLog: Sendable {
             do throws(JSONReader.Failure) {
                 guard entry.starts(with: "{\"kind\":\"end\"") else {
                     attempts.append(try Attempt(entry, log: number, line: line))
+                    mustEnd = mustEnd || Self.isStampedes(entry)
                     continue
                 }
                 end = try End(entry)
@@ -44,10 +47,16 @@ package struct RunLog: Sendable {
             }
             sales.insert(end.sale)
             ended = attempts.count
+            mustEnd = true
         }
-        guard ended == attempts.count else {
+        guard ended == attempts.count || !mustEnd else {
             throw Malformed(line: line, message: "is not the end of a run: the log was cut off after it")
         }
+    }
+
+    /// Whether stampede has written an attempt's line: only it says when the attempt was due.
+    private static func isStampedes(_ entry: Span<UInt8>) -> Bool {
+        entry.starts(with: "{\"due_ns\":") || entry.starts(with: "{\"kind\":\"join\",\"due_ns\":")
     }
 }
 

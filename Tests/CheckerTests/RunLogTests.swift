@@ -1,4 +1,5 @@
 import Checker
+import Foundation
 import Shared
 import TestSupport
 import Testing
@@ -57,9 +58,19 @@ import Testing
 
     @Test func `is refused if it was cut off, or if lines are missing or repeated`() throws {
         #expect(try fault(Self.won, Self.lost, end(2)) == nil)
-        #expect(try fault(Self.won, Self.lost) == "line 2 is not the end of a run: the log was cut off after it")
+        for line in [Self.lost, Self.join] {
+            let stampedes = line.replacingOccurrences(of: #""inv_ns""#, with: #""due_ns":1,"inv_ns""#)
+            let fault = try fault(Self.won, stampedes)
+            #expect(fault == "line 2 is not the end of a run: the log was cut off after it")
+        }
         #expect(try fault(Self.won, end(2)) == "line 2 ends a run of 2 attempts, and 1 are before it")
         #expect(try fault(Self.won, Self.won, end(1)) == "line 3 ends a run of 1 attempts, and 2 are before it")
+    }
+
+    @Test func `of another client may have attempts alone`() throws {
+        let log = try read(Self.won, Self.lost)
+        #expect(log.attempts.count == 2)
+        #expect(log.sales == [])
     }
 
     @Test func `may be followed by another, each with its end`() throws {

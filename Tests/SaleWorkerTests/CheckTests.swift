@@ -18,7 +18,7 @@ import Testing
 
     private func refusal(_ status: Int, _ problem: String) -> String {
         """
-        {"inv_ns":1,"resp_ns":2,"buyer":"b","key":"k","status":\(status),"problem":"\(problem)","position":null}
+        {"due_ns":1,"inv_ns":1,"resp_ns":2,"buyer":"b","key":"k","status":\(status),"problem":"\(problem)","position":null}
 
         """
     }
