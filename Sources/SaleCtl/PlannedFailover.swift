@@ -8,11 +8,14 @@ struct PlannedFailover {
     private static let pauseMilliseconds = 60_000
     private static let catchUpMilliseconds = 5000
     private static let takeOverMilliseconds = 20_000
+    /// A Sentinel makes a stray primary follow once it has heard from it for 8 s (four publish periods) that it is one,
+    /// and asks it every 10 s. It may have thought it down meanwhile, and then begins to count anew.
+    private static let followMilliseconds = 45_000
     /// Held by whoever fails over, so that only one does: each of two would have another Sentinel promote another
-    /// replica. If its holder dies, it expires: later than the pause does, and than the longest failover, which waits
-    /// 5 s for the replicas and three times 20 s for roles to change.
+    /// replica. If its holder dies, it expires: later than the pause does, and than the longest failover.
     private static let lockKey: RedisArgument = "sale:failover"
-    private static let lockMilliseconds = pauseMilliseconds + 2 * takeOverMilliseconds
+    private static let lockMilliseconds =
+        pauseMilliseconds + catchUpMilliseconds + 2 * takeOverMilliseconds + followMilliseconds
 
     let name: String
     let sentinels: [SocketAddress]
@@ -60,7 +63,8 @@ struct PlannedFailover {
                 return try replication(redis).isLeft
             }
             letWrite(old.address, unless: "it follows \(new) some time later", progress)
-            try wait(Self.takeOverMilliseconds, for: "the old primary to follow") {
+            progress("waiting for the Sentinels to make \(old.address) follow \(new)")
+            try wait(Self.followMilliseconds, for: "the old primary to follow") {
                 // The Sentinels close every connection of a server whose role they change.
                 guard let redis = try? connect(old.address) else { return false }
                 return try replication(redis).isReplica
