@@ -1,13 +1,14 @@
-// Presses "Buy now" with and without TLS, on connections that are kept, new for each press, or left idle, for
-// script/bench ingress: stampede has no TLS, openssl's s_time can't press, and wrk comes from one address, which nginx
-// would limit.
+// Presses "Buy now" with and without TLS, on connections that are kept, new for each press, or left idle, or looks at
+// the sale's page on kept ones, for script/bench ingress: stampede has no TLS, openssl's s_time can't press, and wrk
+// comes from one address, which nginx would limit.
 //
-// usage: ingress-client plain|tls|h2 keep|new|idle PORT PRESSES CONNECTIONS SALE NAME TOKEN-HEADER KEY-FILE
+// usage: ingress-client plain|tls|h2 keep|new|idle|look PORT REQUESTS CONNECTIONS SALE NAME TOKEN-HEADER KEY-FILE
 //
-// Sends PRESSES presses of distinct buyers NAME-1, NAME-2, … to 127.0.0.1:PORT, CONNECTIONS at a time: one after the
+// Sends REQUESTS presses of distinct buyers NAME-1, NAME-2, … to 127.0.0.1:PORT, CONNECTIONS at a time: one after the
 // other on a connection (keep), or each on its own, which is then closed (new) or stays open until the client is killed
-// (idle). h2 is HTTP/2 on TLS, one stream at a time. Tokens are signed with the bytes of KEY-FILE as they are sent. The
-// report is a line of JSON.
+// (idle). look gets the sale's page instead, one look after the other on a connection. h2 is HTTP/2 on TLS, one stream
+// at a time. Tokens are signed with the bytes of KEY-FILE as they are sent. The report is a line of JSON: `expected`
+// counts the presses that were answered "sold out", or the looks that were shown the sale.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -36,24 +37,24 @@ enum {
 };
 
 enum protocol { PLAIN, TLS, H2 };
-enum after { KEEP, NEW, IDLE };
+enum mode { KEEP, NEW, IDLE, LOOK };
 
 struct connection {
     int fd;
     SSL *ssl;  // NULL without TLS
     int is_open;
-    long buyer;       // whose press is in flight
+    long buyer;       // whose request is in flight
     uint32_t stream;  // the last one opened, with HTTP/2
-    int status_is_409, says_sold_out, closes;
+    int has_status, has_words, closes;
     size_t received;
     char answer[ANSWER_MAX + 1];
 };
 
 static struct {
     enum protocol protocol;
-    enum after after;
+    enum mode mode;
     int port;
-    long presses, connections;
+    long requests, connections;
     const char *sale, *name, *token_header;
     unsigned char key[256];
     int key_bytes;
@@ -61,7 +62,9 @@ static struct {
 
 static SSL_CTX *tls;
 static int epoll;
-static long begun, answered, sold_out, opened, handshakes, resumed;
+static long begun, answered, expected, opened, handshakes, resumed;
+// What the answers must have: the status as HTTP/1.1 and as HPACK write it, and words in the body.
+static const char *status_line = "HTTP/1.1 409 ", *status_field = "409", *words = "/problems/sold-out";
 
 static void stop(const char *what) {
     fprintf(stderr, "ingress-client: %s: %s\n", what, errno ? strerror(errno) : "unexpected");
@@ -117,22 +120,25 @@ static char *append_string(char *out, const char *string) {
     return stpcpy(out, string);
 }
 
-// A HEADERS frame that ends its stream. Names in the static table are referenced, and nothing is indexed.
+// A HEADERS frame that ends its stream: a press, or without `authorization` a look. Names in the static table are
+// referenced, and nothing is indexed.
 static size_t write_headers_frame(
     char *frame, uint32_t stream, const char *path, const char *authorization, const char *key) {
     char *at = frame + 9;
-    *at++ = (char)0x83;  // :method POST
+    *at++ = (char)(authorization ? 0x83 : 0x82);  // :method POST, GET
     *at++ = (char)0x87;  // :scheme https
     *at++ = 4;
     at = append_string(at, path);
     *at++ = 1;
     at = append_string(at, "sale.example.com");
-    *at++ = 15;
-    *at++ = 23 - 15;
-    at = append_string(at, authorization);
-    *at++ = 0;
-    at = append_string(at, "idempotency-key");
-    at = append_string(at, key);
+    if (authorization != NULL) {
+        *at++ = 15;
+        *at++ = 23 - 15;
+        at = append_string(at, authorization);
+        *at++ = 0;
+        at = append_string(at, "idempotency-key");
+        at = append_string(at, key);
+    }
     size_t bytes = (size_t)(at - frame) - 9;
     stream = htonl(stream);
     enum { HEADERS = 1, END_STREAM = 1, END_HEADERS = 4 };
@@ -141,7 +147,19 @@ static size_t write_headers_frame(
     return bytes + 9;
 }
 
-static void press(struct connection *connection) {
+static void request_look(struct connection *connection) {
+    char request[REQUEST_MAX], path[256];
+    size_t bytes;
+    snprintf(path, sizeof path, "/v1/sales/%.200s", asked.sale);
+    if (asked.protocol == H2) {
+        bytes = write_headers_frame(request, connection->stream, path, NULL, NULL);
+    } else {
+        bytes = (size_t)snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: sale.example.com\r\n\r\n", path);
+    }
+    send_all(connection, request, bytes);
+}
+
+static void request_press(struct connection *connection) {
     char request[REQUEST_MAX], token[1024], authorization[1040], path[256], key[32];
     size_t bytes;
     write_token(token, sizeof token, connection->buyer);
@@ -149,7 +167,6 @@ static void press(struct connection *connection) {
     snprintf(path, sizeof path, "/v1/sales/%.200s/purchases", asked.sale);
     snprintf(key, sizeof key, "press-%ld", connection->buyer);
     if (asked.protocol == H2) {
-        connection->stream += connection->stream == 0 ? 1 : 2;
         bytes = write_headers_frame(request, connection->stream, path, authorization, key);
     } else {
         bytes = (size_t)snprintf(
@@ -158,13 +175,19 @@ static void press(struct connection *connection) {
             "Idempotency-Key: %s\r\n\r\n",
             path, authorization, key);
     }
-    connection->status_is_409 = connection->says_sold_out = 0;
     send_all(connection, request, bytes);
+}
+
+static void ask(struct connection *connection) {
+    connection->stream += connection->stream == 0 ? 1 : 2;
+    connection->has_status = connection->has_words = 0;
+    if (asked.mode == LOOK) return request_look(connection);
+    request_press(connection);
 }
 
 // What a client sends first: the preface, default settings, and a window that is never used up.
 static void greet(struct connection *connection) {
-    static const char words[] =
+    static const char greeting[] =
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
         "\0\0\0\4\0\0\0\0\0"
         "\0\0\4\10\0\0\0\0\0\77\0\0\0";
@@ -172,7 +195,7 @@ static void greet(struct connection *connection) {
     unsigned length;
     SSL_get0_alpn_selected(connection->ssl, &chosen, &length);
     if (length != 2 || memcmp(chosen, "h2", 2) != 0) give_up("the server chose another protocol than h2");
-    send_all(connection, words, sizeof words - 1);
+    send_all(connection, greeting, sizeof greeting - 1);
 }
 
 static void shake_hands(struct connection *connection) {
@@ -183,7 +206,7 @@ static void shake_hands(struct connection *connection) {
     resumed += SSL_session_reused(connection->ssl);
     connection->is_open = 1;
     if (asked.protocol == H2) greet(connection);
-    press(connection);
+    ask(connection);
 }
 
 static void begin(struct connection *connection) {
@@ -203,7 +226,7 @@ static void begin(struct connection *connection) {
     if (connect(fd, (struct sockaddr *)&to, sizeof to) < 0) stop("connect");
     if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) < 0) stop("epoll");
     *connection = (struct connection){.fd = fd, .is_open = tls == NULL, .buyer = ++begun};
-    if (tls == NULL) return press(connection);
+    if (tls == NULL) return ask(connection);
     connection->ssl = SSL_new(tls);
     SSL_set_fd(connection->ssl, fd);
     SSL_set_connect_state(connection->ssl);
@@ -249,14 +272,14 @@ static int read_answer(struct connection *connection) {
     if (length == NULL || length > end) give_up("an answer without a length");
     size_t bytes = (size_t)(end + 4 - answer) + strtoul(length + 18, NULL, 10);
     if (bytes > connection->received) return 0;
-    connection->status_is_409 = strncmp(answer, "HTTP/1.1 409 ", 13) == 0;
-    connection->says_sold_out = has(end, bytes - (size_t)(end - answer), "/problems/sold-out");
+    connection->has_status = strncmp(answer, status_line, strlen(status_line)) == 0;
+    connection->has_words = has(end, bytes - (size_t)(end - answer), words);
     connection->closes = strcasestr(answer, "\r\nconnection: close\r\n") != NULL;
     drop(connection, bytes);
     return 1;
 }
 
-// The same for frames. nginx writes a status that is not in the static table as three digits.
+// The same for frames. nginx writes 200 as the static table's entry, and a status that is not there as three digits.
 static int read_frames(struct connection *connection) {
     enum { DATA, HEADERS, RST_STREAM = 3, SETTINGS, GOAWAY = 7 };
     while (connection->received >= 9) {
@@ -268,8 +291,8 @@ static int read_frames(struct connection *connection) {
         if (type == RST_STREAM) give_up("a stream was reset");
         if (type == GOAWAY) connection->closes = 1;
         if (type == SETTINGS && !flag) send_all(connection, "\0\0\0\4\1\0\0\0\0", 9);
-        if (type == HEADERS) connection->status_is_409 = has(payload, bytes, "409");
-        if (type == DATA) connection->says_sold_out = has(payload, bytes, "/problems/sold-out");
+        if (type == HEADERS) connection->has_status = has(payload, bytes, status_field);
+        if (type == DATA) connection->has_words |= has(payload, bytes, words);
         drop(connection, 9 + bytes);
         if (type <= HEADERS && flag) return 1;
     }
@@ -285,26 +308,26 @@ static void serve(struct connection *connection) {
         return;
     }
     answered++;
-    sold_out += connection->status_is_409 && connection->says_sold_out;
-    int more = begun < asked.presses;
-    if (asked.after == IDLE) {
+    expected += connection->has_status && connection->has_words;
+    int more = begun < asked.requests;
+    if (asked.mode == IDLE) {
         // No more events are expected.
         epoll_ctl(epoll, EPOLL_CTL_DEL, connection->fd, NULL);
         if (more) begin(calloc(1, sizeof *connection));
-    } else if (asked.after == NEW || connection->closes) {
+    } else if (asked.mode == NEW || connection->closes) {
         // nginx closes a connection after `keepalive_requests`.
         end(connection);
         if (more) begin(connection);
     } else if (more) {
         connection->buyer = ++begun;
-        press(connection);
+        ask(connection);
     }
 }
 
 static void read_arguments(int count, char **arguments) {
     if (count != 10) {
         fputs(
-            "usage: ingress-client plain|tls|h2 keep|new|idle PORT PRESSES CONNECTIONS SALE NAME TOKEN-HEADER "
+            "usage: ingress-client plain|tls|h2 keep|new|idle|look PORT REQUESTS CONNECTIONS SALE NAME TOKEN-HEADER "
             "KEY-FILE\n",
             stderr);
         exit(64);
@@ -316,9 +339,14 @@ static void read_arguments(int count, char **arguments) {
         SSL_CTX_set_mode(tls, SSL_MODE_RELEASE_BUFFERS);
         if (asked.protocol == H2) SSL_CTX_set_alpn_protos(tls, (const unsigned char *)"\2h2", 3);
     }
-    asked.after = arguments[2][0] == 'k' ? KEEP : arguments[2][0] == 'n' ? NEW : IDLE;
+    asked.mode = arguments[2][0] == 'k' ? KEEP : arguments[2][0] == 'n' ? NEW : arguments[2][0] == 'i' ? IDLE : LOOK;
+    if (asked.mode == LOOK) {
+        status_line = "HTTP/1.1 200 ";
+        status_field = "\x88";
+        words = "\"state\":\"sold_out\"";
+    }
     asked.port = atoi(arguments[3]);
-    asked.presses = atol(arguments[4]);
+    asked.requests = atol(arguments[4]);
     asked.connections = atol(arguments[5]);
     asked.sale = arguments[6];
     asked.name = arguments[7];
@@ -338,8 +366,8 @@ int main(int count, char **arguments) {
     if (epoll < 0) stop("epoll");
     struct timespec first, last;
     clock_gettime(CLOCK_MONOTONIC, &first);
-    for (long i = 0; i < asked.connections && i < asked.presses; i++) begin(calloc(1, sizeof(struct connection)));
-    while (answered < asked.presses) {
+    for (long i = 0; i < asked.connections && i < asked.requests; i++) begin(calloc(1, sizeof(struct connection)));
+    while (answered < asked.requests) {
         struct epoll_event events[EVENTS];
         int ready = epoll_wait(epoll, events, EVENTS, 10000);
         if (ready == 0) give_up("no event for ten seconds");
@@ -348,10 +376,10 @@ int main(int count, char **arguments) {
     clock_gettime(CLOCK_MONOTONIC, &last);
     double seconds = (double)(last.tv_sec - first.tv_sec) + (double)(last.tv_nsec - first.tv_nsec) / 1e9;
     printf(
-        "{\"presses\":%ld,\"sold_out\":%ld,\"connections\":%ld,\"handshakes\":%ld,\"resumed\":%ld,", answered,
-        sold_out, opened, handshakes, resumed);
+        "{\"requests\":%ld,\"expected\":%ld,\"connections\":%ld,\"handshakes\":%ld,\"resumed\":%ld,", answered,
+        expected, opened, handshakes, resumed);
     printf("\"requests_per_second\":%.0f}\n", (double)answered / seconds);
     fflush(stdout);
-    while (asked.after == IDLE) pause();
+    while (asked.mode == IDLE) pause();
     return 0;
 }

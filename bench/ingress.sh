@@ -7,7 +7,8 @@
 # connection minus that of one on a kept connection: accepting and closing are included.
 #
 # No session is resumed: every handshake is a full one with P-256, as for a new buyer. h2 is HTTP/2 on TLS, which
-# browsers choose, with one press at a time on a connection.
+# browsers choose, with one request at a time on a connection. A look is a request for the sale's page, which nginx
+# answers from its cache; once a second, it asks sale-api.
 
 : "${buyers:=200000}" "${connections:=128}"
 handshakes=$((buyers / 10 + 1)) idle=10000
@@ -43,7 +44,7 @@ proportional_kib() {
     for id in "${nginx[@]}"; do cat "/proc/$id/smaps_rollup"; done | awk '$1 == "Pss:" { sum += $2 } END { print sum }'
 }
 
-# client plain|tls|h2 keep|new|idle PRESSES: puts the load client's command in $client; it prints a report.
+# client plain|tls|h2 keep|new|idle|look REQUESTS: puts the load client's command in $client; it prints a report.
 client() {
     local port=$tls_port
     if [ "$1" = plain ]; then port=$plain_port; fi
@@ -51,22 +52,22 @@ client() {
         "$dir/key")
 }
 
-# load plain|tls|h2 keep|new PRESSES: runs the load client to its end; the report is in report.json.
+# load plain|tls|h2 keep|new|look REQUESTS: runs the load client to its end; the report is in report.json.
 load() {
     client "$@"
     "${client[@]}" >"$dir/report.json" 2>>"$dir/client.log" 9>&- || give_up 'the load client has failed'
-    expect '.sold_out == .presses and .resumed == 0'
+    expect '.expected == .requests and .resumed == 0'
 }
 
-# press_through NAME plain|tls|h2 keep|new PRESSES: runs a load, and adds its row.
-press_through() {
+# send_through NAME plain|tls|h2 keep|new|look REQUESTS: runs a load, and adds its row.
+send_through() {
     local name=$1 before after
     before=("$(ticks "${nginx[@]}")" "$(ticks "$api")")
     load "$2" "$3" "$4"
     after=("$(ticks "${nginx[@]}")" "$(ticks "$api")")
     reported --arg name "$name" --argjson round "$round" --argjson nginx "$((after[0] - before[0]))" \
-        --argjson api "$((after[1] - before[1]))" '{name: $name, round: $round, presses, connections, handshakes,
-            nginx_us: ($nginx * 10000 / .presses), api_us: ($api * 10000 / .presses), requests_per_second}' |
+        --argjson api "$((after[1] - before[1]))" '{name: $name, round: $round, requests, connections, handshakes,
+            nginx_us: ($nginx * 10000 / .requests), api_us: ($api * 10000 / .requests), requests_per_second}' |
         add_row
 }
 
@@ -84,7 +85,7 @@ hold_idle() {
         sleep 0.05
     done
     cp "$report" "$dir/report.json"
-    expect '.sold_out == .presses and .connections == .presses and .resumed == 0'
+    expect '.expected == .requests and .connections == .requests and .resumed == 0'
     after=$(proportional_kib)
     stop "$started"
     jq -nc --arg name "$1" --argjson round "$round" --argjson idle "$idle" --argjson kib "$((after - before))" \
@@ -99,10 +100,11 @@ for round in $(seq "$rounds"); do
         stop "${nginx[0]}"
     done
     start_ingress
-    press_through 'plain, kept' plain keep "$buyers"
-    press_through 'tls, kept' tls keep "$buyers"
-    press_through 'h2, kept' h2 keep "$buyers"
-    press_through 'tls, new' tls new "$handshakes"
+    send_through 'plain, kept' plain keep "$buyers"
+    send_through 'tls, kept' tls keep "$buyers"
+    send_through 'h2, kept' h2 keep "$buyers"
+    send_through 'h2, look' h2 look "$buyers"
+    send_through 'tls, new' tls new "$handshakes"
     stop "${nginx[0]}"
 done
 
@@ -110,7 +112,7 @@ summarize 'def each(figure): [group_by(.round)[] | figure] | median | rounded;
     {rows: medians, figures: {
         plain_us: each(row("plain, kept").nginx_us), tls_us: each(row("tls, kept").nginx_us),
         handshake_us: each(row("tls, new").nginx_us - row("tls, kept").nginx_us),
-        h2_us: each(row("h2, kept").nginx_us), idle_bytes: each(row("idle, tls").bytes),
-        idle_h2_bytes: each(row("idle, h2").bytes),
+        h2_us: each(row("h2, kept").nginx_us), look_us: each(row("h2, look").nginx_us),
+        idle_bytes: each(row("idle, tls").bytes), idle_h2_bytes: each(row("idle, h2").bytes),
         tls_over_plain: each(row("tls, kept").nginx_us / row("plain, kept").nginx_us),
         plain_over_api: each(row("plain, kept") | .nginx_us / .api_us)}}'

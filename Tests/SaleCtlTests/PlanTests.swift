@@ -13,6 +13,7 @@ import Testing
         costs.redisWin = 10
         costs.nginxRequest = 20
         costs.nginxHandshake = 100
+        costs.nginxLook = 30
         costs.workerOrder = 50
         costs.redisOrder = 512
         costs.nginxConnection = 1 << 14
@@ -44,6 +45,18 @@ import Testing
         #expect(figures["stored_after_milliseconds"] == 500)
     }
 
+    @Test func `counts the looks of open pages, which a waiting room makes more frequent`() {
+        let without = figures()
+        #expect(without["page_looks_per_second"] == 22_223)
+        #expect(without["nginx_cores_for_looks"] == 2)
+        let long = figures { $0.turnSeconds = 120 }
+        #expect(long["page_looks_per_second"] == 66_667, "the sale and the queue, every 30 s")
+        let short = figures { $0.turnSeconds = 10 }
+        #expect(short["page_looks_per_second"] == 177_778, "both every 11.25 s, however short a turn is")
+        #expect(short["nginx_cores_for_looks"] == 11)
+        #expect(figures { $0.turnSeconds = 3600 }["page_looks_per_second"] == 44_445, "both every 45 s at most")
+    }
+
     @Test func `rounds up, and never plans for less than one process and two hosts`() {
         let figures = figures {
             $0.buyers = 10
@@ -61,6 +74,11 @@ import Testing
         }
         #expect(figures["selling_milliseconds"] == 5000)
         #expect(figures["redis_busy_selling_percent"] == 1000)
+        var slower = costs
+        slower.redisWin = 12
+        let demand = CapacityPlan.Demand(buyers: 1_000_000, seconds: 1, stock: 100_000)
+        let exact = CapacityPlan(demand: demand, costs: slower)
+        #expect(exact.figures.first { "\($0.name)" == "selling_milliseconds" }?.value == 1200, "not a millisecond more")
         let plan = CapacityPlan(
             demand: CapacityPlan.Demand(buyers: 1_000_000, seconds: 1, stock: 500_000), costs: costs)
         #expect(plan.bottleneck.hasPrefix("Redis' one core"))
@@ -106,6 +124,7 @@ import Testing
         ["--buyers", "1", "--over", "1", "--stock", "1"], ["--buyers", "1", "--over", "1s"],
         ["--buyers", "1", "--over", "1s", "--stock", "1", "--headroom", "nan"],
         ["--buyers", "1", "--over", "1s", "--stock", "1", "--presses", "0.5"],
+        ["--buyers", "1", "--over", "1s", "--stock", "1", "--turn-window", "10"],
     ])
     func `names the missing option`(_ options: [String]) throws {
         let result = try ChildProcess.run(ChildProcess.product("salectl"), ["plan"] + options)

@@ -10,6 +10,8 @@ struct CapacityPlan {
         var pressesEach = 1.2
         /// Seconds before the opening in which buyers open the page, and with it their connections.
         var arrivalSeconds = 300.0
+        /// Seconds that a turn lasts, if the sale has a waiting room.
+        var turnSeconds: Double?
         /// How many times what is needed to provide.
         var headroom = 2.5
     }
@@ -32,9 +34,18 @@ struct CapacityPlan {
 
     var requestsPerSecond: Double { Double(demand.buyers) * demand.pressesEach / demand.seconds }
     var handshakesPerSecond: Double { Double(demand.buyers) / demand.arrivalSeconds }
+    /// The mean time between two looks of an open page (`nextLookMs` in web/rules.js): at most a minute, three times in
+    /// as long as a turn lasts but at most every 15 s, and a quarter less because of the spread.
+    var secondsBetweenLooks: Double {
+        0.75 * min(60, demand.turnSeconds.map { max($0 / 3, 15) } ?? .infinity)
+    }
+    /// Pages that a look fetches: the sale, and the queue for whoever has a place in it.
+    var pagesOfALook: Int { demand.turnSeconds == nil ? 1 : 2 }
+    /// Before the opening, and while buyers wait for their turns.
+    var looksPerSecond: Double { Double(demand.buyers * pagesOfALook) / secondsBetweenLooks }
     /// While units are left, each purchase wins.
     var sellingSeconds: Double {
-        Double(min(demand.stock, demand.buyers)) / min(requestsPerSecond, 1e6 / costs.redisWin)
+        max(Double(orders) / requestsPerSecond, Double(orders) * costs.redisWin / 1e6)
     }
     /// The busy share of Redis' one core while units are being sold, and once none are left.
     var redisSelling: Double { requestsPerSecond * costs.redisWin / 1e6 }
@@ -75,6 +86,10 @@ struct CapacityPlan {
             api,
             cores("nginx_cores_for_requests", requestsPerSecond, costs.nginxRequest),
             cores("nginx_cores_for_handshakes", handshakesPerSecond, costs.nginxHandshake),
+            Figure(
+                name: "page_looks_per_second", value: Int(looksPerSecond.rounded(.up)),
+                arithmetic: "\(demand.buyers) open pages × \(pagesOfALook) / \(secondsBetweenLooks) s"),
+            cores("nginx_cores_for_looks", looksPerSecond, costs.nginxLook),
             Figure(
                 name: "nginx_hosts",
                 value: (demand.buyers + Self.connectionsPerHost - 1) / Self.connectionsPerHost + 1,

@@ -5,17 +5,19 @@ struct MeasuredCosts: Sendable {
 
     /// sale-api, for a decision behind nginx, whose many connections bring a few requests at a time
     /// (`script/bench ingress`, `api_us` with kept connections).
-    var apiDecision = 10.5
+    var apiDecision = 11.0
     /// Redis, for a decision that the sale is sold out, or a buyer over its limit (`script/bench edge`, decided by
     /// Redis).
-    var redisRefusal = 2.0
+    var redisRefusal = 2.2
     /// Redis, for a win: the buyer's field, the stream entry, its share of an fsync (`script/bench decide`, winning).
-    var redisWin = 10.0
+    var redisWin = 12.0
     /// nginx, for forwarding a request and its answer, over HTTP/2 on TLS, as from browsers (`script/bench ingress`,
     /// `h2_us`).
-    var nginxRequest = 32.0
+    var nginxRequest = 37.0
+    /// nginx, for a page from its cache, likewise (`script/bench ingress`, `look_us`).
+    var nginxLook = 27.0
     /// nginx, for a connection with a TLS handshake: P-256, not resumed (`script/bench ingress`, `handshake_us`).
-    var nginxHandshake = 390.0
+    var nginxHandshake = 420.0
     /// The worker, for an order from the stream into SQLite and its ledger: elapsed time, fsyncs included
     /// (`script/bench worker`, a backlog of a million).
     var workerOrder = 37.0

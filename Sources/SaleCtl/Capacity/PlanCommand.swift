@@ -2,12 +2,16 @@ import Shared
 
 extension Command {
     static let plan = Command(
-        "plan", "--buyers N --over DURATION --stock N [--presses X] [--arrival DURATION] [--headroom X] [--json]",
+        "plan",
+        "--buyers N --over DURATION --stock N [--turn-window DURATION] [--presses X] [--arrival DURATION] "
+            + "[--headroom X] [--json]",
         "Says how many processes and how much memory a sale needs, with the arithmetic.",
         details: """
               --buyers N          how many buyers press
               --over DURATION     the time in which all of them press, as in 10s
               --stock N           units on sale
+              --turn-window DURATION
+                                  the sale has a waiting room with turns of this length: pages are looked at more often
               --presses X         presses of each buyer, retries included (default 1.2)
               --arrival DURATION  how long before the opening buyers begin to open the page (default 5m): TLS handshakes
               --headroom X        how many times what is needed to provide (default 2.5)
@@ -18,7 +22,9 @@ extension Command {
             """
     ) { line, _ in
         let arguments = try Arguments(
-            line, options: ["--buyers", "--over", "--stock", "--presses", "--arrival", "--headroom"], flags: ["--json"])
+            line,
+            options: ["--buyers", "--over", "--stock", "--turn-window", "--presses", "--arrival", "--headroom"],
+            flags: ["--json"])
         guard let buyers = try arguments.integer("--buyers", in: 1...1_000_000_000) else {
             throw Arguments.UsageError("--buyers is missing")
         }
@@ -29,6 +35,7 @@ extension Command {
             throw Arguments.UsageError("--stock is missing")
         }
         var demand = CapacityPlan.Demand(buyers: buyers, seconds: Double(milliseconds) / 1000, stock: stock)
+        if let turn = try arguments.duration("--turn-window") { demand.turnSeconds = Double(turn) / 1000 }
         if let presses = try arguments.factor("--presses", in: 1...100) { demand.pressesEach = presses }
         if let arrival = try arguments.duration("--arrival") { demand.arrivalSeconds = Double(arrival) / 1000 }
         if let headroom = try arguments.factor("--headroom", in: 1...100) { demand.headroom = headroom }
