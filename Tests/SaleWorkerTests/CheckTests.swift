@@ -18,7 +18,8 @@ import Testing
 
     private func refusal(_ status: Int, _ problem: String) -> String {
         """
-        {"due_ns":1,"inv_ns":1,"resp_ns":2,"buyer":"b","key":"k","status":\(status),"problem":"\(problem)","position":null}
+        {"due_ns":1,"inv_ns":1,"resp_ns":2,"buyer":"b","key":"k","status":\(status),"problem":"\(problem)",\
+        "position":null}
 
         """
     }
