@@ -59,7 +59,9 @@ extension Command {
             try copy.finish()
         } catch let error as FileError {
             // Impossible if the copy has that name already.
-            if let before, (try? DatabaseFiles.setAside(before, as: path)) != nil {
+            if let before, !DatabaseFiles.existing(before).isEmpty,
+                (try? DatabaseFiles.setAside(before, as: path)) != nil
+            {
                 Output.error("salectl: what was there has its name back")
             }
             throw CommandFailure(unwritable: path, error)

@@ -54,7 +54,7 @@ struct CapacityPlan {
 
     /// Whole cores for work that comes `perSecond` times, with the headroom.
     private func cores(_ perSecond: Double, _ microseconds: Double) -> Int {
-        max(1, Int((perSecond * microseconds * demand.headroom / 1e6).rounded(.up)))
+        max(1, ceiling(perSecond * microseconds * demand.headroom / 1e6))
     }
 
     private func cores(_ name: StaticString, _ perSecond: Double, _ microseconds: Double) -> Figure {
@@ -73,7 +73,7 @@ struct CapacityPlan {
         _ name: StaticString, _ share: Double, _ microseconds: Double, _ condition: String = ""
     ) -> Figure {
         Figure(
-            name: name, value: Int((share * 100).rounded(.up)),
+            name: name, value: ceiling(share * 100),
             arithmetic: "\(Int(requestsPerSecond))/s × \(microseconds) µs, of one core\(condition)")
     }
 
@@ -81,13 +81,13 @@ struct CapacityPlan {
         let api = cores("api_processes", requestsPerSecond, costs.apiDecision)
         return [
             Figure(
-                name: "requests_per_second", value: Int(requestsPerSecond.rounded(.up)),
+                name: "requests_per_second", value: ceiling(requestsPerSecond),
                 arithmetic: "\(demand.buyers) buyers × \(demand.pressesEach) / \(demand.seconds) s"),
             api,
             cores("nginx_cores_for_requests", requestsPerSecond, costs.nginxRequest),
             cores("nginx_cores_for_handshakes", handshakesPerSecond, costs.nginxHandshake),
             Figure(
-                name: "page_looks_per_second", value: Int(looksPerSecond.rounded(.up)),
+                name: "page_looks_per_second", value: ceiling(looksPerSecond),
                 arithmetic: "\(demand.buyers) open pages × \(pagesOfALook) / \(secondsBetweenLooks) s"),
             cores("nginx_cores_for_looks", looksPerSecond, costs.nginxLook),
             Figure(
@@ -100,7 +100,7 @@ struct CapacityPlan {
                 "redis_busy_sold_out_percent", redisRefusing, costs.redisRefusal,
                 " with SALE_EDGE_CACHE=off; else hardly any"),
             Figure(
-                name: "selling_milliseconds", value: Int((sellingSeconds * 1000).rounded(.up)),
+                name: "selling_milliseconds", value: ceiling(sellingSeconds * 1000),
                 arithmetic:
                     "\(orders) orders at the smaller of \(Int(requestsPerSecond))/s and 1 s / \(costs.redisWin) µs"),
             mebibytes("redis_memory_mib", orders, costs.redisOrder * 2, "orders, twice for a rewrite of the file,"),
@@ -108,7 +108,7 @@ struct CapacityPlan {
             mebibytes("sqlite_disk_mib", orders, costs.sqliteOrder, "orders"),
             Figure(
                 name: "stored_after_milliseconds",
-                value: Int((Double(orders) * costs.workerOrder / 1000).rounded(.up)),
+                value: ceiling(Double(orders) * costs.workerOrder / 1000),
                 arithmetic: "\(orders) orders × \(costs.workerOrder) µs, at most: it stores while they are sold"),
             mebibytes("api_memory_mib", api.value, costs.apiProcess, "processes"),
         ]
@@ -121,7 +121,7 @@ struct CapacityPlan {
             return
                 "nginx: it spends \(costs.nginxRequest) µs on a request where sale-api spends "
                 + "\(costs.apiDecision); both grow by adding hosts, "
-                + "and Redis is \(Int((redisSelling * 100).rounded(.up))) % busy while it sells"
+                + "and Redis is \(ceiling(redisSelling * 100)) % busy while it sells"
         }
         let wait = sellingSeconds * max(0, 1 - 1 / redisSelling)
         return
@@ -131,5 +131,8 @@ struct CapacityPlan {
             + (wait > Self.shedAfterSeconds ? ", so some are shed" : "")
     }
 
-    private func milliseconds(_ seconds: Double) -> Int { Int((seconds * 1000).rounded(.up)) }
+    private func milliseconds(_ seconds: Double) -> Int { ceiling(seconds * 1000) }
 }
+
+/// Rounds up. What comes out even may be a hair more in binary: 400000 × 2.2 / 10000 is 88.00000000000001.
+private func ceiling(_ number: Double) -> Int { Int((number - 1e-9).rounded(.up)) }
