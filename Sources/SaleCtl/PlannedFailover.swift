@@ -9,7 +9,7 @@ struct PlannedFailover {
     private static let catchUpMilliseconds = 5000
     private static let takeOverMilliseconds = 20_000
     /// A Sentinel makes a stray primary follow once it has heard from it for 8 s (four publish periods) that it is one,
-    /// and asks it every 10 s. It may have thought it down meanwhile, and then begins to count anew.
+    /// and asks it every 10 s. It may have thought it down meanwhile, and then begins to count anew: 21 s were seen.
     private static let followMilliseconds = 45_000
     /// Held by whoever fails over, so that only one does: each of two would have another Sentinel promote another
     /// replica. If its holder dies, it expires: later than the pause does, and than the longest failover.
@@ -59,15 +59,12 @@ struct PlannedFailover {
             // The pause holds up the Sentinels' own PUBLISH, and with it the commands that make the old primary a
             // replica. It can end once nobody follows the old primary: then nothing that it writes can be confirmed.
             try wait(Self.takeOverMilliseconds, for: "the replicas to leave the old primary") {
-                guard let redis = try? connect(old.address) else { return false }
-                return try replication(redis).isLeft
+                replicationIfAnswered(old.address)?.isLeft ?? false
             }
             letWrite(old.address, unless: "it follows \(new) some time later", progress)
             progress("waiting for the Sentinels to make \(old.address) follow \(new)")
             try wait(Self.followMilliseconds, for: "the old primary to follow") {
-                // The Sentinels close every connection of a server whose role they change.
-                guard let redis = try? connect(old.address) else { return false }
-                return try replication(redis).isReplica
+                replicationIfAnswered(old.address)?.isReplica ?? false
             }
         } catch {
             throw CommandFailure(
@@ -152,6 +149,13 @@ struct PlannedFailover {
 
         var isLeft: Bool { isReplica || connected == 0 }
         var isLevel: Bool { !replicas.isEmpty && replicas.allSatisfy { $0 >= offset } }
+    }
+
+    /// nil if no answer comes: the Sentinels close every connection of a server whose role they change, and may do so
+    /// between our question and its answer.
+    private func replicationIfAnswered(_ address: SocketAddress) -> Replication? {
+        guard let redis = try? connect(address) else { return nil }
+        return try? replication(redis)
     }
 
     private func replication(_ redis: BlockingRedis) throws(RedisError) -> Replication {
