@@ -3,7 +3,7 @@
 -- lost their newest part, this is how the loss is noticed.
 --
 -- KEYS   1 witnesses (hash: process -> "uuid position units_left")  2 archived sales (set)
--- ARGV   1 process  2 uuid of the sale  3 position  4 units left after it  5 the sale's name
+-- ARGV   1 process  2 uuid of the sale  3 position  4 units left then  5 the sale's name
 -- Reply  1; 0 nothing done, because the sale is archived: SQLite has all of it
 
 local witnesses_key, archived_key = unpack(KEYS)

@@ -1,4 +1,4 @@
-/// The last position that an API process has confirmed to a buyer, and the units left after it.
+/// The last position that an API process has confirmed to a buyer, and the units left then.
 package struct Witness: Equatable, Sendable {
     package var position: Int
     package var remaining: Int

@@ -31,7 +31,7 @@ final class Witnesses {
     }
 
     /// A buyer is being answered that it has `position` in the sale with this uuid; `remaining` units were left after
-    /// it.
+    /// it, or when it was looked up.
     func recordWin(_ sale: SaleID, uuid: String, position: Int, remaining: Int) {
         if let last = highest[sale], last.uuid == uuid, last.position >= position { return }
         highest[sale] = HighestWin(uuid: uuid, position: position, remaining: remaining)

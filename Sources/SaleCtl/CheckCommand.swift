@@ -21,7 +21,7 @@ extension Command {
             Run it once the worker has caught up. Exit code 0: all hold; 1: one does not, and its lines are named; 65:
             the run is invalid, because it did not meet a fault that it should have, or because no buyer was answered
             that it has won, or that the sale is sold out; or the log proves nothing, because it is empty, of another
-            sale, or lacks lines, such as the last one, which says how many attempts there were.
+            sale, or lacks lines, such as stampede's last one, which says how many attempts there were.
             """
     ) { line, context in
         let arguments = try Arguments(line, options: ["--log", "--stock", "--met"], flags: ["--json"], words: 1...1)

@@ -13,8 +13,8 @@ extension Command {
               --log FILE   a log of nginx, sale-api or sale-worker, as JSON lines; "-" is standard input
               --json       as JSON
 
-            A request that won nothing leaves a trace only in logs. Exit code: 0 found, 1 not
-            found, 69 not found where it could look: Redis can't be asked.
+            A request that won nothing leaves a trace only in logs. Exit code: 0 found, 1 not found, 69 not
+            found where it could look: Redis can't be asked.
             """
     ) { line, context in
         let arguments = try Arguments(line, options: ["--log"], flags: ["--json"], words: 1...1)
