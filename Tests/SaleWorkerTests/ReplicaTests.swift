@@ -16,7 +16,7 @@ import Testing
         #expect(under.drained(sale))
         replica.pause()
         try under.sell(sale, to: 3..<6)
-        #expect(eventually { worker.errors.contains("0 of 1 replicas acknowledge") })
+        #expect(eventually { worker.errors.contains("0 of 1 replicas acknowledge") }, "\(worker.errors)")
         #expect(try under.stored(sale)?.sold == 3)
         replica.resume()
         #expect(under.drained(sale))
