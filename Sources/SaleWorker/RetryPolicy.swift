@@ -19,13 +19,14 @@ struct RetryPolicy {
     static let deliveriesMax = 5
 
     /// What has failed.
-    enum Kind {
-        case redis, store, other
+    enum Kind: Hashable {
+        case redis(RedisError.Code)
+        case store, other
 
         fileprivate init(of error: any Error) {
             self =
                 switch error {
-                case is RedisError: .redis
+                case let error as RedisError: .redis(error.code)
                 case is StoreError: .store
                 default: .other
                 }
@@ -42,11 +43,11 @@ struct RetryPolicy {
     }
 
     /// Failures in a row.
-    struct Outage: Equatable {
-        /// Of the last one.
-        let kind: Kind
+    struct Outage {
         let since: Instant
-        var failures = 1
+        fileprivate(set) var failures = 0
+        /// What has failed so far, each logged once: what begins as silence may go on because replicas are missing.
+        fileprivate var kinds: Set<Kind> = []
     }
 
     /// What to do now.
@@ -62,13 +63,11 @@ struct RetryPolicy {
     /// Something failed, and will be tried again.
     mutating func failed(_ error: any Error, now: Instant, using random: inout some RandomNumberGenerator) -> Verdict {
         let kind = Kind(of: error)
-        let wait = backoff.next(using: &random)
-        if outage?.kind == kind {
-            outage?.failures += 1
-            return Verdict(waitMilliseconds: wait, event: nil)
-        }
-        outage = Outage(kind: kind, since: outage?.since ?? now, failures: (outage?.failures ?? 0) + 1)
-        return Verdict(waitMilliseconds: wait, event: kind.event)
+        var outage = self.outage ?? Outage(since: now)
+        outage.failures += 1
+        let isNew = outage.kinds.insert(kind).inserted
+        self.outage = outage
+        return Verdict(waitMilliseconds: backoff.next(using: &random), event: isNew ? kind.event : nil)
     }
 
     /// Everything worked. Returns the outage that this ends.

@@ -185,7 +185,7 @@ import Testing
         kill(under)
         let unbegun = try under.salectl(["archive", "demo"], replicas)
         #expect(unbegun.code == ExitCode.temporaryFailure)
-        #expect(unbegun.errors.contains("begun, but WAIT: 0 of 1"), "\(unbegun.errors)")
+        #expect(unbegun.errors.contains("begun, but WAIT: "), "\(unbegun.errors)")
         #expect(try under.salectl(["show", "demo"]).code == 0)
 
         let replica = try under.server.replica()
@@ -197,12 +197,12 @@ import Testing
         replica.pause()
         try under.start()
         #expect(waiting.wait() == ExitCode.temporaryFailure)
-        #expect(waiting.errors.contains("done, but WAIT: 0 of 1"), "\(waiting.errors)")
+        #expect(waiting.errors.contains("done, but WAIT: "), "\(waiting.errors)")
         #expect(try keys(under) == [SaleKeys.archived])
 
         let again = try under.salectl(["archive", "demo"], replicas)
         #expect(again.code == ExitCode.temporaryFailure)
-        #expect(again.errors.contains("done, but WAIT: 0 of 1"), "\(again.errors)")
+        #expect(again.errors.contains("done, but WAIT: "), "\(again.errors)")
         replica.resume()
         let done = try under.salectl(["archive", "demo"], replicas)
         #expect(done.code == 0, "\(done.errors)")

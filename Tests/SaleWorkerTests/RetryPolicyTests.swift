@@ -22,7 +22,7 @@ import Testing
         #expect((1...50).contains(policy.failed(diskFull, now: start, using: &random).waitMilliseconds))
     }
 
-    @Test func `reports an outage once when it begins, and once when it ends`() {
+    @Test func `reports each trouble of an outage once, and once that it ends`() {
         var random = SystemRandomNumberGenerator()
         var policy = RetryPolicy()
         func event(_ error: any Error) -> String? {
@@ -32,10 +32,14 @@ import Testing
         #expect(event(StoreError(code: 5, operation: "BEGIN", message: "database is locked")) == nil)
         #expect(event(redisAway) == "redis_failed")
         #expect(event(redisAway) == nil)
+        #expect(event(RedisError(.unconfirmed, "WAIT", "0 of 1 replicas acknowledge")) == "redis_failed")
+        #expect(event(redisAway) == nil)
+        #expect(event(diskFull) == nil)
         let outage = policy.succeeded()
-        #expect(outage?.failures == 4)
+        #expect(outage?.failures == 7)
         #expect(outage?.since == start.advanced(milliseconds: 7))
         #expect(policy.succeeded() == nil)
+        #expect(event(diskFull) == "store_failed")
     }
 
     @Test(arguments: [
