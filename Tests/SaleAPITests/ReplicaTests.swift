@@ -43,6 +43,19 @@ import Testing
         #expect(try api.buy("demo", "c", "key-1").status == 201)
     }
 
+    @Test func `a purchase that is turned away is refused even if the replica is silent: nothing was done`() throws {
+        let (api, replica) = try start()
+        #expect(try api.awaitReady())
+        let redis = try api.redis.connect()
+        let sale = try TestSale.create(redis)
+        replica.pause()
+        try redis.command(["HSET", "\(SaleKeys(sale).sale)", "serving_run_id", "another"])
+        #expect(try api.buy("demo", "a", "key-1").status == 503)
+        #expect(try api.ask("GET", "/readyz").body.contains("0 of 1 replicas acknowledge"))
+        #expect(try api.metric("sale_pending_total") == 0)
+        replica.resume()
+    }
+
     @Test func `nobody whose win is unconfirmed is told from memory that the sale is sold out`() throws {
         let (api, replica) = try start()
         #expect(try api.awaitReady())

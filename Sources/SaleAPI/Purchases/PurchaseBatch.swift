@@ -39,6 +39,8 @@ final class PurchaseBatch: Batch {
     var stage = Stage.unsent
     /// It was sent and the answer was lost: it may have been decided, and only a decision can tell.
     var mayHaveRun = false
+    /// Redis turned it away when it was sent last: nothing was done.
+    var turnedAway = false
     private(set) var purchases: [Purchase] = []
     /// Redis' decision on each purchase, kept until it is confirmed.
     var decisions: [Decision] = []
@@ -60,6 +62,7 @@ final class PurchaseBatch: Batch {
         decisions.removeAll(keepingCapacity: true)
         expired = 0
         mayHaveRun = false
+        turnedAway = false
     }
 
     /// - Parameter ticket: what `Tickets` made of the purchase's ticket; empty if there was none.

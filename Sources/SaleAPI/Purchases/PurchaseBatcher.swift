@@ -138,7 +138,8 @@ final class PurchaseBatcher {
         guard reply.begin(value, count: batch.count) else {
             return undecided(lane, batch, "purchase.lua's reply does not have the promised form")
         }
-        if reply.turnedAway {
+        batch.turnedAway = reply.turnedAway
+        if batch.turnedAway {
             // Turned away this time. But if it was sent before and the answer was lost, it may have been decided then.
             if batch.mayHaveRun {
                 batch.stage = .lost
@@ -172,6 +173,7 @@ final class PurchaseBatcher {
         case .confirmed:
             answer(lane.sale, batch)
             lanes.finish(lane)
+        case .missed where batch.turnedAway, .lost where batch.turnedAway: refuse(lane, batch)
         case .missed: leavePending(lane, batch, "batch_unconfirmed")
         case .lost:
             // It was decided, but whether that survives is unknown. The same call, sent again, returns what does.
@@ -192,9 +194,14 @@ final class PurchaseBatcher {
             batch.stage = .lost
         } else {
             logBatch("batch_refused", lane, batch, error.description)
-            for index in batch.waiting { refuse(batch.purchases[index]) }
-            lanes.finish(lane)
+            refuse(lane, batch)
         }
+    }
+
+    /// Nothing was done.
+    private func refuse(_ lane: Lane<PurchaseBatch>, _ batch: PurchaseBatch) {
+        for index in batch.waiting { refuse(batch.purchases[index]) }
+        lanes.finish(lane)
     }
 
     /// Redis' answer means neither yes nor no: no buyer is refused.
