@@ -23,14 +23,16 @@ package final class BlockingRedis {
 
     /// Connects, authenticates and asks the server who it is. If Sentinels name the primary, they are asked before and
     /// after.
-    package convenience init(_ endpoint: RedisEndpoint, name: String) throws(RedisError) {
+    package convenience init(
+        _ endpoint: RedisEndpoint, name: String, timeoutMilliseconds: Int = defaultTimeoutMilliseconds
+    ) throws(RedisError) {
         switch endpoint.location {
         case .server(let address):
-            try self.init(connectingTo: address, timeoutMilliseconds: Self.defaultTimeoutMilliseconds)
+            try self.init(connectingTo: address, timeoutMilliseconds: timeoutMilliseconds)
             try shakeHands(endpoint, name: name)
         case .primary(let primary, let sentinels):
             let finder = try PrimaryFinder(name: primary, sentinels: sentinels)
-            try self.init(connectingTo: finder.find(), timeoutMilliseconds: Self.defaultTimeoutMilliseconds)
+            try self.init(connectingTo: finder.find(), timeoutMilliseconds: timeoutMilliseconds)
             try shakeHands(endpoint, name: name)
             // Just after a failover the Sentinels may still name the old primary.
             guard facts.role == "master" else {

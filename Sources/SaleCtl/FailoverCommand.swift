@@ -13,8 +13,8 @@ extension Command {
             503 for some seconds.
 
             Exit code 0: there is a new primary, and the old one follows it; 75: it failed, and the message says why;
-            69: Redis or the Sentinels could not be asked, and nothing was begun. The stop ends by itself after a minute
-            at most.
+            69: Redis or the Sentinels could not be asked, and nothing was begun. The stop ends by itself after 75
+            seconds at most.
             """
     ) { line, context in
         let arguments = try Arguments(line, options: [], flags: ["--json"])

@@ -4,10 +4,13 @@ import Shared
 
 /// A failover during which nothing is confirmed between the promotion of the new primary and the end of the old one.
 struct PlannedFailover {
-    /// How long the old primary's writes are stopped at most: if we die in between, it goes on by itself.
-    private static let pauseMilliseconds = 60_000
+    /// How long the old primary's writes are stopped at most: until it has been left, and 5 s for asking the Sentinels.
+    /// If we die in between, it goes on by itself.
+    private static let pauseMilliseconds = catchUpMilliseconds + 5000 + takeOverMilliseconds + leaveMilliseconds
     private static let catchUpMilliseconds = 5000
-    private static let takeOverMilliseconds = 20_000
+    /// Some seconds as a rule. A Sentinel that stands still for two seconds after it was asked goes on 30 s later.
+    private static let takeOverMilliseconds = 45_000
+    private static let leaveMilliseconds = 20_000
     /// A Sentinel makes a stray primary follow once it has heard from it for 8 s (four publish periods) that it is one,
     /// and asks it every 10 s. It may have thought it down meanwhile, and then begins to count anew: 21 s were seen.
     private static let followMilliseconds = 45_000
@@ -15,7 +18,7 @@ struct PlannedFailover {
     /// replica. If its holder dies, it expires: later than the pause does, and than the longest failover.
     private static let lockKey: RedisArgument = "sale:failover"
     private static let lockMilliseconds =
-        pauseMilliseconds + catchUpMilliseconds + 2 * takeOverMilliseconds + followMilliseconds
+        pauseMilliseconds + catchUpMilliseconds + followMilliseconds
 
     let name: String
     let sentinels: [SocketAddress]
@@ -58,7 +61,7 @@ struct PlannedFailover {
         do {
             // The pause holds up the Sentinels' own PUBLISH, and with it the commands that make the old primary a
             // replica. It can end once nobody follows the old primary: then nothing that it writes can be confirmed.
-            try wait(Self.takeOverMilliseconds, for: "the replicas to leave the old primary") {
+            try wait(Self.leaveMilliseconds, for: "the replicas to leave the old primary") {
                 replicationIfAnswered(old.address)?.isLeft ?? false
             }
             letWrite(old.address, unless: "it follows \(new) some time later", progress)
@@ -104,19 +107,34 @@ struct PlannedFailover {
     /// next one is asked only if the first can't be reached, or refuses; if an answer is lost, a failover may have
     /// begun. Throws if none has.
     private func promote() throws {
-        var refusal = "none is named"
+        var refusals: [String] = []
         for sentinel in sentinels.shuffled() {
+            var isAsked = false
             do throws(RedisError) {
+                // It would accept the command, and begin when that is over (redis 7.0.15: sentinel.c,
+                // sentinelHandleRedisInstance).
+                guard try !isInTilt(sentinel) else {
+                    refusals.append("\(sentinel) is in TILT (it stood still, or its clock jumped) for up to 30 s")
+                    continue
+                }
+                isAsked = true
                 return try BlockingRedis.askSentinels(
                     [sentinel], ["SENTINEL", "FAILOVER", "\(name)"]
                 ) { _ in }
             } catch {
-                let mayHaveBegun = error.code == .timedOut || error.code == .connectionLost
+                let mayHaveBegun = isAsked && (error.code == .timedOut || error.code == .connectionLost)
                 guard !mayHaveBegun, !error.message.hasPrefix("INPROG") else { return }
-                refusal = error.description
+                refusals.append("\(sentinel): \(error)")
             }
         }
-        throw CommandFailure("no Sentinel begins a failover: \(refusal)", ExitCode.temporaryFailure)
+        let reasons = refusals.joined(separator: "; ")
+        throw CommandFailure("no Sentinel begins a failover: \(reasons)", ExitCode.temporaryFailure)
+    }
+
+    private func isInTilt(_ sentinel: SocketAddress) throws(RedisError) -> Bool {
+        try BlockingRedis.askSentinels([sentinel], ["INFO", "sentinel"]) {
+            $0.string?.contains("sentinel_tilt:1") ?? false
+        }
     }
 
     private func connect(_ address: SocketAddress) throws(RedisError) -> BlockingRedis {

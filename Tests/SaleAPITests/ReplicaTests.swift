@@ -12,11 +12,17 @@ import Testing
         return (api, try api.redis.replica())
     }
 
+    /// Buys as a client does: again with the same key, as long as the answer is not final. On a machine that stands
+    /// still for a quarter of a second the replica is late.
+    private func secures(_ api: APIUnderTest, _ buyer: String) throws -> Bool {
+        try eventually { [200, 201].contains(try api.buy("demo", buyer, "key-1").status) }
+    }
+
     @Test func `a win is answered only once the replica has it`() throws {
         let (api, replica) = try start()
         #expect(try api.awaitReady())
         try TestSale.create(api.redis.connect())
-        #expect(try api.buy("demo", "a", "key-1").status == 201)
+        #expect(try secures(api, "a"))
         let wins = try replica.connect().command(["HGET", "\(SaleKeys(SaleID("demo")!).buyers)", "a"])
         #expect(wins.string?.hasPrefix("key-1 1 1 ") == true, "\(wins.string ?? "nothing")")
     }
@@ -26,7 +32,7 @@ import Testing
         let (api, replica) = try start()
         #expect(try api.awaitReady())
         try TestSale.create(api.redis.connect())
-        #expect(try api.buy("demo", "a", "key-1").status == 201)
+        #expect(try secures(api, "a"))
         replica.pause()
         let pending = try api.buy("demo", "b", "key-1")
         #expect(pending.status == 202)
@@ -40,7 +46,7 @@ import Testing
         let resolved = try api.buy("demo", "b", "key-1")
         #expect(resolved.status == 200)
         #expect(resolved.json["position"] as? Int == 2)
-        #expect(try api.buy("demo", "c", "key-1").status == 201)
+        #expect(try secures(api, "c"))
     }
 
     @Test func `a purchase that is turned away is refused even if the replica is silent: nothing was done`() throws {
@@ -61,7 +67,7 @@ import Testing
         #expect(try api.awaitReady())
         let redis = try api.redis.connect()
         let sale = try TestSale.create(redis, stock: 1)
-        #expect(try api.buy("demo", "a", "key-1").status == 201)
+        #expect(try secures(api, "a"))
         #expect(
             try eventually {
                 _ = try api.buy("demo", "loser", "key-1")

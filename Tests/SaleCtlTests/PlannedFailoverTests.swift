@@ -30,6 +30,27 @@ import Testing
         #expect(fleet.primary() !== fleet.servers[0])
     }
 
+    @Test func `asks a Sentinel that acts at once`() throws {
+        let fleet = try RedisFleet()
+        #expect(fleet.tiltSentinels(0...1))
+        // On a machine that really stood still, it is, too.
+        #expect(eventually { fleet.isInTilt(2) == false })
+        // In random order: nearly always one that is in TILT comes first.
+        try failOver(fleet, asking: Array(repeating: 0, count: 9) + Array(repeating: 1, count: 9) + [2]) {}
+        #expect(fleet.primary() !== fleet.servers[0])
+    }
+
+    @Test func `lets the primary write again if no Sentinel acts at once`() throws {
+        let fleet = try RedisFleet()
+        #expect(fleet.tiltSentinels(0...2))
+        #expect {
+            try failOver(fleet) {}
+        } throws: {
+            ($0 as? CommandFailure)?.message.contains(" is in TILT ") == true
+        }
+        try fleet.servers[0].connect().command(["SET", "written", "1"])
+    }
+
     @Test func `lets the primary write again if no Sentinel can be reached`() throws {
         let fleet = try RedisFleet()
         #expect(throws: CommandFailure.self) {

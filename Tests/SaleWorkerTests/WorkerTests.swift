@@ -103,9 +103,8 @@ import Testing
         try under.redis.command(["RPUSH", position, "no number"])
         try under.add(sale, ["rubbish", "1"])
         #expect(eventually { worker.errors.contains("sale_set_aside") })
-        let ops = try UnixHTTPClient(under.opsSocket)
         func shows(_ line: Regex<Substring>) -> Bool {
-            (try? ops.ask("GET", "/metrics").body.contains(line)) == true
+            (try? UnixHTTPClient(under.opsSocket).ask("GET", "/metrics").body.contains(line)) == true
         }
         #expect(eventually { shows(#/sale_worker_stream_entries_open{sale="demo"} 1\n/#) })
         #expect(eventually { shows(#/sale_worker_oldest_open_seconds{sale="demo"} [1-9]/#) })

@@ -89,8 +89,9 @@ package final class ChildProcess: @unchecked Sendable {
 package let patience = ProcessInfo.processInfo.environment["SALE_TEST_PATIENCE"].flatMap { Int($0) } ?? 1
 
 /// Polls until `condition` holds; false after `seconds`. For what another process does in its own time: the bound only
-/// keeps a broken test from hanging, and says nothing about speed.
-package func eventually(seconds: Double = 20, _ condition: () throws -> Bool) rethrows -> Bool {
+/// keeps a broken test from hanging, and says nothing about speed. A Sentinel on a machine that stood still for two
+/// seconds does nothing for 30 (TILT).
+package func eventually(seconds: Double = 60, _ condition: () throws -> Bool) rethrows -> Bool {
     let end = Date(timeIntervalSinceNow: seconds * Double(patience))
     while Date() < end {
         if try condition() { return true }

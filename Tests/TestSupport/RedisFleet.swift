@@ -85,6 +85,20 @@ package final class RedisFleet: @unchecked Sendable {
     package func pauseSentinel(_ index: Int) { sentinels[index].signal(SIGSTOP) }
     package func resumeSentinel(_ index: Int) { sentinels[index].signal(SIGCONT) }
 
+    /// Makes Sentinels believe that their clocks jumped: for 30 seconds they do nothing.
+    package func tiltSentinels(_ indices: ClosedRange<Int>) -> Bool {
+        for index in indices { pauseSentinel(index) }
+        // More than two seconds (redis 7.0.15: SENTINEL_TILT_TRIGGER).
+        sleep(3)
+        for index in indices { resumeSentinel(index) }
+        return eventually { indices.allSatisfy { isInTilt($0) == true } }
+    }
+
+    /// nil if that Sentinel does not answer.
+    package func isInTilt(_ index: Int) -> Bool? {
+        try? Self.cli(ports[index], ["INFO", "sentinel"]).contains("sentinel_tilt:1")
+    }
+
     /// Keeps everybody from hearing what these Sentinels announce.
     package func muteSentinels(_ indices: ClosedRange<Int> = 0...2) throws {
         for port in ports[indices] {

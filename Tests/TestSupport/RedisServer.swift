@@ -103,11 +103,11 @@ package final class RedisServer: @unchecked Sendable {
     package var url: String { "unix://\(socket)" }
     package var id: Int32 { process.id }
 
-    /// Makes a blocking connection.
+    /// Makes a blocking connection. It is patient, because a machine may stand still for seconds.
     package func connect() throws -> BlockingRedis {
         var endpoint = try RedisEndpoint(url: url)
         (endpoint.user, endpoint.password) = (login, login)
-        return try BlockingRedis(endpoint, name: "test")
+        return try BlockingRedis(endpoint, name: "test", timeoutMilliseconds: 10_000)
     }
 
     /// Kills the server, and waits for its end.
