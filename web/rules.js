@@ -71,7 +71,7 @@ export function judgeReceipts(answers) {
 }
 
 /** Whether a refusal says nothing about the attempt itself: what was sent earlier may have won, so its key is kept. */
-export const leavesOpen = (reason) => ['login', 'trouble', 'bad-ticket'].includes(reason);
+export const leavesOpen = (reason) => ['login', 'trouble', 'bad-ticket', 'unknown'].includes(reason);
 
 /** Whether a refusal ends a wish for another unit. Others lead to a view where it can be asked for again. */
 export const endsWish = (reason) => ['sold-out', 'ended', 'limit', 'unknown'].includes(reason);

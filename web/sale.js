@@ -155,6 +155,7 @@ async function untilAnswered(what, send) {
 async function buy(quantity) {
     if (!mayAsk()) return;
     const attempt = (kept.attempt ??= { key: newKey(), quantity, at: Date.now() });
+    const shown = page.orders;
     Object.assign(page, { openQuantity: attempt.quantity, lookedFor: null, buysAnother: page.orders.length > 0 });
     let ticket;
     const result = await untilAnswered('buy', (tries) => {
@@ -171,7 +172,10 @@ async function buy(quantity) {
         page.openQuantity = kept.attempt?.quantity;
     }
     if (result.kind === 'refused') return refuse({ ...result, ticket });
-    Object.assign(page, { orders: kept.orders, receipts: null, buysAnother: false });
+    // Whoever pressed may have seen the order that an old attempt had won: the wish for another is still open.
+    const isOld = quantity !== undefined && shown.some(({ order }) => order === result.body.order);
+    const notice = isOld ? 'old-order' : null;
+    Object.assign(page, { orders: kept.orders, receipts: null, buysAnother: isOld, notice });
     draw();
 }
 
@@ -226,8 +230,10 @@ const views = ['login', 'unknown', 'sold-out', 'ended', 'insufficient', 'trouble
 function refuse(result) {
     const { reason, trace, again } = result;
     if (views.includes(reason)) page.refusal = { reason, trace, again, at: performance.now() };
-    // While the attempt is open, nobody knows.
-    if (page.buysAnother && !page.openQuantity && rules.endsWish(reason)) {
+    if (page.openQuantity) {
+        // Nobody knows, and of a sale that is gone, this page will not learn it.
+        if (reason === 'unknown') page.buysAnother = false;
+    } else if (page.buysAnother && rules.endsWish(reason)) {
         Object.assign(page, { buysAnother: false, notice: 'no-other' });
     }
     consequences[reason]?.(result);

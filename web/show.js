@@ -83,7 +83,7 @@ function offer(most, openQuantity) {
 
 /** What holds of the elements that are shown only with something. */
 function conditions({ name, turn }, page, most, now) {
-    const { sales, sale, login, orders, receipts, asking, reason, refusal, notice } = page;
+    const { sales, sale, login, orders, receipts, asking, reason, refusal, notice, openQuantity } = page;
     const opens = sale?.opens_at ? Date.parse(sale.opens_at) : 0;
     const isIn = isValid(login, now);
     const areSeen = receipts?.asked === orders.length && (!receipts.missing || receipts.missing === 'none');
@@ -97,7 +97,7 @@ function conditions({ name, turn }, page, most, now) {
         'another': sale && isIn && !refusal && mayBuyAnother(sale, orders, now),
         'turn': turn && turn.begins !== null, 'no-turn': turn && turn.begins === null,
         'receipt': receipts?.texts.length, 'receipt-unseen': !areSeen,
-        'trace': refusal?.trace,
+        'trace': refusal?.trace, 'untold': refusal?.reason === 'unknown' && openQuantity,
         [`again-${reason}`]: true, [`notice-${notice}`]: true, [`receipt-${receipts?.missing}`]: true,
     };
 }

@@ -512,6 +512,35 @@ import Testing
         #expect(try scene.isVisible("[data-with=another]") == false)
     }
 
+    @Test(arguments: [false, true])
+    func `says of a purchase that may have won that only the shop can tell, once the sale is gone`(
+        hasOrder: Bool
+    ) throws {
+        let scene = try Scene()
+        try scene.salectl("create", "demo", "--title", "Lamps", "--stock", "9", "--max-per-buyer", "3")
+        try scene.open()
+        #expect(try scene.shows("buy"))
+        if hasOrder {
+            try scene.press("buy")
+            #expect(try scene.shows("secured"))
+            try scene.press("another")
+            #expect(try scene.shows("buy"))
+            #expect(scene.system.drained(SaleID("demo")!))
+        }
+        try scene.answer((202, "none"), (400, "malformed-body"))
+        try scene.press("buy")
+        #expect(try scene.shows("trouble"))
+        try scene.salectl("close", "demo")
+        #expect(try eventually { try scene.system.salectl(["archive", "demo"]).code == 0 })
+        #expect(try scene.showsAfterALook(hasOrder ? "secured" : "unknown"))
+        #expect(try scene.isVisible("[data-with=untold]"))
+        #expect(try scene.isVisible("[data-with=notice-no-other]") == false)
+        try scene.browser.reload()
+        #expect(try scene.shows(hasOrder ? "secured" : "unknown"))
+        #expect(try eventually { try scene.isVisible("[data-with=untold]") })
+        #expect(try scene.isVisible("[data-with=notice-no-other]") == false)
+    }
+
     @Test func `shows what was bought on another device`() throws {
         let scene = try Scene()
         try scene.salectl("create", "demo", "--title", "A lamp", "--stock", "3")
@@ -545,6 +574,25 @@ import Testing
         try scene.open()
         #expect(try scene.shows("secured"))
         #expect(try scene.text("orders").hasPrefix("Order demo-1: number 1, "))
+    }
+
+    @Test func `takes an old purchase whose order is shown for no other unit`() throws {
+        let scene = try Scene()
+        try scene.salectl("create", "demo", "--title", "Lamps", "--stock", "1", "--max-per-buyer", "2")
+        #expect(try scene.buy(as: "me") == 201)
+        try scene.keepOldAttempt()
+        try scene.open()
+        #expect(try scene.shows("secured"))
+        try scene.salectl("restock", "demo", "1")
+        #expect(try eventually { try scene.showsAfterALook("secured") && scene.isVisible("[data-with=another]") })
+        try scene.press("another")
+        #expect(try scene.shows("buy"))
+        try scene.press("buy")
+        #expect(try eventually { try scene.isVisible("[data-with=notice-old-order]") })
+        #expect(try scene.requests("POST", "/purchases") == 1)
+        try scene.press("buy")
+        #expect(try eventually { try scene.text("orders").contains("Order demo-2") })
+        #expect(try scene.requests("POST", "/purchases") == 2)
     }
 
     @Test func `sends no old purchase by itself while the sale is only sold out`() throws {
