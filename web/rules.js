@@ -95,6 +95,12 @@ export function turnOf(position, schedule) {
     return Date.parse(segment.from) + Math.ceil(((position - segment.after) * 1000) / segment.rate);
 }
 
+/**
+ * Whether an answer from a server's time so much later than another's is the one to believe. No answer is half a minute
+ * old when it arrives: one that seems to be comes from a clock that was set back.
+ */
+export const isLater = (ms) => ms >= 0 || ms < -30_000;
+
 const isNewer = (one, other) => Date.parse(one.server_time) > Date.parse(other.server_time);
 
 /**

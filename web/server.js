@@ -1,4 +1,5 @@
 // The sale's API. Every outcome is a value, a network that fails included.
+import { isLater } from './rules.js';
 
 /** How long a request may take; the server answers within 3 s. Each further try has longer, for a slow network. */
 const timeoutMs = (tries) => Math.min(5000 * 2 ** tries, 20_000);
@@ -19,7 +20,7 @@ export class ServerClock {
 
     hears(serverTime) {
         const offset = Date.parse(serverTime) - performance.now();
-        if (this.#isGuess || offset > this.#offset) this.#offset = offset;
+        if (this.#isGuess || isLater(offset - this.#offset)) this.#offset = offset;
         this.#isGuess = false;
     }
 

@@ -185,6 +185,24 @@ import Testing
         }
     }
 
+    /// Each row is what the server says, in milliseconds from now, and what the page makes of it, in seconds.
+    @Test func `believes the latest time that it hears, and a clock that was set back`() throws {
+        let table = [
+            ("[0]", 0), ("[0, -20_000]", 0), ("[0, 9000]", 9), ("[3_600_000, 0]", 0), ("[0, -3_600_000]", -3600),
+        ]
+        for (heard, expected) in table {
+            let seconds = try browser.value(
+                """
+                import('/server.js').then(({ ServerClock }) => {
+                    const clock = new ServerClock(), now = Date.now();
+                    for (const ms of \(heard)) clock.hears(new Date(now + ms).toISOString());
+                    return Math.round((clock.now - now) / 1000);
+                })
+                """)
+            #expect(seconds == "\(expected)", "\(heard)")
+        }
+    }
+
     /// `AbortSignal.timeout` is not there in Safari before 16 and Chrome before 103.
     @Test func `gives up a request that takes too long, in older browsers too`() throws {
         let status = try browser.value(
