@@ -27,6 +27,21 @@ import Testing
         for _ in 0..<20 { #expect(try api.buy("demo", "b1", "k").status == 200) }
     }
 
+    @Test func `may do so, too, once the sale is sold out and answered from memory`() throws {
+        let api = try APIUnderTest(["SALE_RATE_LIMIT": "3/1h"])
+        try TestSale.create(api.redis.connect(), "demo", stock: 1)
+        #expect(try api.buy("demo", "b1", "k").status == 201)
+        var others = 0
+        let isHeld = try eventually {
+            others += 1
+            _ = try api.buy("demo", "other-\(others)", "k")
+            return try api.metric("sale_edge_cache_sales") == 1
+        }
+        #expect(isHeld)
+        for _ in 0..<20 { #expect(try api.buy("demo", "b1", "k").status == 200) }
+        #expect(try api.buy("demo", "b1", "k2").problem == "purchase-limit")
+    }
+
     @Test func `may come back free of charge when an answer has asked for it`() throws {
         let api = try APIUnderTest(["SALE_RATE_LIMIT": "1/1h"])
         let redis = try api.redis.connect()

@@ -78,6 +78,20 @@ import Testing
         }
     }
 
+    @Test func `gives nothing back for a return that was free`() {
+        let strict = RateLimiter(RateLimit("1/60s")!)
+        func ask(at milliseconds: Int) -> RateLimiter.Charge? {
+            let now = start.advanced(milliseconds: milliseconds)
+            guard case .admitted(let charge) = "a".withBytes({ strict.admit($0, now: now) }) else { return nil }
+            return charge
+        }
+        guard let first = ask(at: 0) else { return #expect(Bool(false), "refused at once") }
+        strict.expectReturn(first, afterSeconds: 1, now: start)
+        guard let free = ask(at: 1000) else { return #expect(Bool(false), "refused though it was asked for") }
+        strict.refund(free)
+        #expect(ask(at: 1000) == nil)
+    }
+
     @Test func `counts returns that come too early`() {
         var admitted = 0
         for _ in 0..<100 {

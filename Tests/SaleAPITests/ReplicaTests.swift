@@ -85,6 +85,20 @@ import Testing
         #expect(try api.buy("demo", "b", "key-1").json["position"] as? Int == 2)
     }
 
+    @Test func `a buyer is shown no order that the replica may lack`() throws {
+        let (api, replica) = try start()
+        #expect(try api.awaitReady())
+        let redis = try api.redis.connect()
+        let sale = try TestSale.create(redis)
+        replica.pause()
+        // Another API process has decided, and it is not known yet whether that survives.
+        _ = try TestSale.purchase(redis, sale, [.init(buyer: "a", key: "k")])
+        #expect(try api.ask("GET", "/v1/sales/demo/orders/demo-1", [api.bearer("a")]).status == 503)
+        replica.resume()
+        #expect(
+            try eventually { try api.ask("GET", "/v1/sales/demo/orders/demo-1", [api.bearer("a")]).status == 200 })
+    }
+
     @Test func `the sale's page shows nothing that the replica may lack`() throws {
         let (api, replica) = try start()
         #expect(try api.awaitReady())

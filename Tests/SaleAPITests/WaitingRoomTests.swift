@@ -4,6 +4,8 @@ import Shared
 import TestSupport
 import Testing
 
+@testable import SaleAPI
+
 /// A sale with a waiting room, and its API.
 private struct RoomScene {
     let api: APIUnderTest
@@ -192,6 +194,10 @@ private struct RoomScene {
             "POST", "/v1/sales/demo/purchases",
             scene.api.headers("a", "k", quantity: nil) + [("Sale-Ticket", ticket), ("Sale-Ticket", ticket)])
         expect(twice, 403, "ticket-forged")
+        // The page of a place wants the same.
+        expect(try scene.place(foreign), 403, "ticket-foreign")
+        let fields = [("Sale-Ticket", ticket), ("Sale-Ticket", ticket)]
+        expect(try scene.api.ask("GET", "/v1/sales/demo/queue", fields), 403, "ticket-forged")
         // A ticket is no token.
         let token = try scene.api.ask(
             "POST", "/v1/sales/demo/purchases",
@@ -202,7 +208,33 @@ private struct RoomScene {
         try scene.redis.command(["DEL", "\(SaleKeys(scene.sale).tickets)"])
         expect(try scene.api.buy("demo", "a", "k", ticket: ticket), 409, "ticket-outdated")
         expect(try scene.place(ticket), 409, "ticket-outdated")
+        // A ticket of another sale that had this name.
+        var mint = TicketMint(keys: try scene.api.keys())
+        var former = ByteBuffer()
+        "a".withBytes { mint.append(sale: scene.sale, uuid: "former", epoch: 2, buyer: $0, position: 1, to: &former) }
+        expect(try scene.api.buy("demo", "a", "k", ticket: former.string), 409, "ticket-outdated")
+        expect(try scene.place(former.string), 409, "ticket-outdated")
         #expect(try scene.redis.status(scene.sale)?.remaining == 100)
+    }
+
+    @Test func `signs tickets with the keys that it has read on SIGHUP, and takes no others`() throws {
+        let scene = try RoomScene(opensIn: 60_000)
+        let before = try scene.ticket("a")
+        #expect(try scene.place(before).status == 200)
+        let set = APIUnderTest.keySet([("k2", Crypto.randomBytes(32))])
+        try set.write(toFile: scene.api.keyFile, atomically: true, encoding: .utf8)
+        scene.api.process.signal(SIGHUP)
+        #expect(eventually { scene.api.process.errors.contains("\"keys_reloaded\"") })
+        #expect(try scene.place(before).problem == "ticket-forged")
+        let keys = try set.withBytes { try KeySet(json: $0) }
+        var mint = TokenMint(keys: keys)
+        let now = UnixMilliseconds.now.value / 1000
+        let token = mint.token(subject: "a", issuedAt: now, expiresAt: now + 3600)
+        let again = try scene.api.ask("POST", "/v1/sales/demo/queue", [("Authorization", "Bearer \(token)")])
+        #expect(again.status == 200, "the position stays")
+        let ticket = again.json["ticket"] as? String ?? ""
+        #expect(try ticket.withBytes { try TicketVerifier(keys: keys).ticket($0) }.position == 1)
+        #expect(try scene.place(ticket).status == 200)
     }
 
     @Test func `accepts tickets of the previous epoch if their positions have survived`() throws {
@@ -399,7 +431,7 @@ private struct RoomScene {
     }
 
     @Test func `does not count a second look at a place that could not be shown`() throws {
-        let scene = try RoomScene(["SALE_RATE_LIMIT": "2/1h"], opensIn: 60_000)
+        let scene = try RoomScene(["SALE_RATE_LIMIT": "1/1h"], opensIn: 60_000)
         let ticket = try scene.ticket("a")
         scene.api.redis.crash()
         #expect(try eventually { try scene.api.ask("GET", "/readyz").status == 503 })
@@ -422,6 +454,16 @@ private struct RoomScene {
         #expect(try scene.api.buy("demo", "a", "k", ticket: ticket).status == 503)
     }
 
+    @Test func `is unavailable, not unknown, if Redis has lost the sale`() throws {
+        let scene = try RoomScene(opensIn: 60_000)
+        let ticket = try scene.ticket("a")
+        #expect(try scene.place(ticket).status == 200)
+        try scene.redis.command(["FLUSHALL"])
+        #expect(try scene.api.join("demo", "b").status == 503)
+        #expect(try eventually { try scene.place(ticket).status == 503 })
+        #expect(try scene.api.ask("GET", "/v1/sales/demo/queue").status == 503)
+    }
+
     @Test func `answers 202 if a join was sent, 503 if not, and the same position later`() throws {
         let scene = try RoomScene(["SALE_DEADLINE_MS": "300"], opensIn: 60_000)
         _ = try scene.ticket("a")
@@ -441,13 +483,32 @@ private struct RoomScene {
         #expect(try scene.api.join("demo", "c").json["position"] as? Int == 3)
     }
 
-    @Test func `reveals a position only once the replica has it`() throws {
+    @Test func `answers 202 if the answer to a join was lost: it may have been done`() throws {
+        let api = try APIUnderTest(throughProxy: true)
+        let scene = try RoomScene(opensIn: 60_000, api: api)
+        // The first call teaches Redis the script.
+        _ = try scene.ticket("a")
+        api.proxy!.loseNextReply()
+        #expect(try api.join("demo", "b").status == 202)
+        #expect(api.proxy!.lost == 1)
+        #expect(try api.awaitReady())
+        let again = try api.join("demo", "b")
+        #expect(again.status == 200)
+        #expect(again.json["position"] as? Int == 2)
+    }
+
+    /// A waiting room whose positions a replica must have.
+    private func startWithReplica() throws -> (scene: RoomScene, replica: RedisServer) {
         let api = try APIUnderTest(
             redisSettings: RedisServer.followed() + ["--min-replicas-to-write", "1"], ["SALE_REDIS_REPLICAS": "1"],
             ready: false)
         let replica = try api.redis.replica()
         #expect(try api.awaitReady())
-        let scene = try RoomScene(opensIn: 60_000, api: api)
+        return (try RoomScene(opensIn: 60_000, api: api), replica)
+    }
+
+    @Test func `reveals a position only once the replica has it`() throws {
+        let (scene, replica) = try startWithReplica()
         // On a slow machine the replica may take too long the first time.
         #expect(try eventually { try [200, 201].contains(scene.api.join("demo", "a").status) })
         let tickets = try replica.connect().command(["HGETALL", "\(SaleKeys(scene.sale).tickets)"])
@@ -460,5 +521,62 @@ private struct RoomScene {
         replica.resume()
         #expect(try scene.api.awaitReady())
         #expect(try scene.api.join("demo", "b").json["position"] as? Int == 2)
+    }
+
+    @Test func `shows nothing that the replica may lack`() throws {
+        let (scene, replica) = try startWithReplica()
+        let page = { try scene.api.ask("GET", "/v1/sales/demo/queue") }
+        #expect(try eventually { try page().status == 200 })
+        replica.pause()
+        // Another API process has given a position, and it is not known yet whether that survives.
+        try scene.redis.command(["HSET", "\(SaleKeys(scene.sale).tickets)", "a", "1"])
+        let refused = try eventually {
+            let answer = try page()
+            if answer.status == 200 { #expect(answer.json["joined"] as? Int == 0) }
+            return answer.status == 503
+        }
+        #expect(refused)
+        replica.resume()
+        #expect(try eventually { try page().json["joined"] as? Int == 1 })
+    }
+}
+
+@Suite struct `A place in a waiting room` {
+    /// What the holder of a ticket sees of a sale that closes at 200,000 and whose turns last a second.
+    private func place(
+        _ position: Int, at now: Int, _ admission: String = "100000 0 10", turnsSince: Int = 0
+    ) throws -> [String: Any] {
+        let sale = SaleID("demo")!
+        let room = try #require(WaitingRoom(admission: admission, turnWindow: 1000))
+        let status = QueueStatus(
+            sale: sale, uuid: "u", epoch: 1, room: room, turnsSince: UnixMilliseconds(turnsSince), lastPosition: 100,
+            joined: 100, stockTotal: 5, remaining: 5, closesAt: UnixMilliseconds(200_000), pseudonymKey: "",
+            readAt: UnixMilliseconds(now))
+        var text = ByteBuffer()
+        text.append(
+            status, Ticket(sale: sale, uuid: "u", epoch: 1, buyer: "a", position: position), at: UnixMilliseconds(now))
+        text.append("}")
+        return try #require(try JSONSerialization.jsonObject(with: Data(text.string.utf8)) as? [String: Any])
+    }
+
+    @Test func `is admitted from its turn on, and to the last millisecond, as purchase.lua judges`() throws {
+        for (now, state) in [(100_999, "waiting"), (101_000, "admitted"), (102_000, "admitted"), (102_001, "missed")] {
+            #expect(try place(10, at: now)["state"] as? String == state, "\(now)")
+        }
+        for (now, state) in [(151_000, "admitted"), (151_001, "missed")] {
+            #expect(try place(10, at: now, turnsSince: 150_000)["state"] as? String == state, "\(now)")
+        }
+    }
+
+    @Test func `waits while nobody is admitted, and is missed if the schedule no longer has it`() throws {
+        #expect(try place(10, at: 150_000, "100000 0 10 paused")["state"] as? String == "waiting")
+        let forgotten = try place(10, at: 150_000, "100000 20 10")
+        #expect(forgotten["state"] as? String == "missed")
+        #expect(forgotten["turn_at"] is NSNull)
+    }
+
+    @Test func `is told that the sale has ended from its last moment on`() throws {
+        #expect(try place(10, at: 199_999)["ended"] as? Bool == false)
+        #expect(try place(10, at: 200_000)["ended"] as? Bool == true)
     }
 }
