@@ -44,6 +44,30 @@ import Testing
         }
     }
 
+    @Test func `lets no other origin frame a page, run a script in it, or read an answer`() throws {
+        let system = try begin()
+        let ingress = try system.ingress(["sale-web.conf": Browser.pageRoot])
+        try ingress.start()
+        let origin = [("Origin", "https://elsewhere.example")]
+        let fields = [
+            "content-security-policy":
+                "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+            "x-content-type-options": "nosniff", "referrer-policy": "no-referrer",
+            "strict-transport-security": "max-age=31536000; includeSubDomains",
+        ]
+        // The page, the API's answers, a kept one, and nginx' own, of which some add a field.
+        for (method, path, status) in [
+            ("GET", "/", 200), ("GET", "/sale.js", 200), ("GET", "/v1/sales/demo", 200), ("GET", "/v1/sales/demo", 200),
+            ("POST", "/v1/sales/demo", 405), ("OPTIONS", "/v1/sales/demo/purchases", 200), ("GET", "/nothing", 404),
+            ("PUT", "/", 405),
+        ] {
+            let answer = try ingress.ask(method, path, headers: origin)
+            #expect(answer.status == status, "\(method) \(path)")
+            for (name, value) in fields { #expect(answer[name] == value, "\(method) \(path)") }
+            #expect(answer["access-control-allow-origin"] == nil, "\(method) \(path)")
+        }
+    }
+
     @Test func `limits a token, and its neighbours not`() throws {
         let system = try begin()
         let ingress = try system.ingress([
