@@ -35,7 +35,7 @@ import Testing
         let first = try get(socket, "/v1/sales/demo/ledger?limit=3")
         #expect(first.status == 200)
         #expect(first["Content-Type"] == "application/jsonl")
-        #expect(first["Link"] == #"</v1/sales/demo/ledger?after=3>; rel="next""#)
+        #expect(first["Link"] == #"</v1/sales/demo/ledger?after=3&limit=3>; rel="next""#)
         let second = try get(socket, "/v1/sales/demo/ledger?after=3")
         #expect(second["Link"] == nil)
         let head = try get(socket, "/v1/sales/demo/ledger/head")
@@ -45,6 +45,20 @@ import Testing
         #expect(audit.fault == nil)
         #expect(audit.orders.count == 3)
         #expect(!first.body.contains("buyer-1"))
+    }
+
+    /// Until the next entry comes, nothing tells it from the end, however full it is.
+    @Test func `serve a ledger's last page as one that may change, even if it is full`() throws {
+        let under = try working()
+        let (whole, fresh) = ("public, max-age=3600", "public, max-age=1")
+        for (query, next, age) in [
+            ("?limit=2", "after=2&limit=2", whole), ("?after=2&limit=2", nil, fresh), ("?after=1", nil, fresh),
+            ("?after=9", nil, fresh),
+        ] {
+            let page = try get(under.ledgerSocket, "/v1/sales/demo/ledger\(query)")
+            #expect(page["Link"] == next.map { "</v1/sales/demo/ledger?\($0)>; rel=\"next\"" }, "\(query)")
+            #expect(page["Cache-Control"] == age, "\(query)")
+        }
     }
 
     @Test func `refuse what the ledger's listener has not`() throws {

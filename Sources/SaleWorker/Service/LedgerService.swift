@@ -81,17 +81,21 @@ final class LedgerService: HTTPHandler {
             last = $0.seq
         }
         let next = last
-        // A full page never changes. A page at the end may grow at any moment.
-        let isWhole = next - first == count
+        // A page that others follow never changes. The last one may grow, or get a next one, at any moment.
+        let isLast = next >= head.seq
         server.respond(
             exchange, .ok, .jsonLines,
             headers: { headers in
-                headers.appendHeader("Cache-Control", isWhole ? "public, max-age=3600" : "public, max-age=1")
-                guard next < head.seq else { return }
+                headers.appendHeader("Cache-Control", isLast ? "public, max-age=1" : "public, max-age=3600")
+                guard !isLast else { return }
                 headers.append("Link: </v1/sales/")
                 headers.append(sale)
                 headers.append("/ledger?after=")
                 headers.append(decimal: next)
+                if case .number = limit {
+                    headers.append("&limit=")
+                    headers.append(decimal: count)
+                }
                 headers.append(">; rel=\"next\"\r\n")
             },
             body: { body in lines.withBytes { body.append($0) } })
