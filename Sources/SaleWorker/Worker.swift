@@ -87,7 +87,7 @@ final class Worker {
             let isIdle = busy.isEmpty && reader.sales.allSatisfy(reader.isCaughtUp)
             return isIdle ? Self.idleMilliseconds : 0
         } catch {
-            return failed(error, now: now)
+            return forgetFreed(after: error) ? 0 : failed(error, now: now)
         }
     }
 
@@ -169,6 +169,17 @@ final class Worker {
         try reader.begin(sale, after: store.lastStreamID(sale) ?? "0-0", on: redis)
         guard asideUntil[sale] == nil else { return }
         log.write(.info, "sale_found") { $0.appendMember("sale", sale) }
+    }
+
+    /// Whether a pass failed only because Redis has freed a sale, as archiving does, since it was asked for its sales.
+    /// Its stream is read no more.
+    private func forgetFreed(after error: any Error) -> Bool {
+        guard let redis, (error as? RedisError)?.code == .noGroup else { return false }
+        let freed = reader.sales.filter { (try? redis.hasStream($0)) == false }
+        for sale in freed { reader.end(sale) }
+        reader.restart()
+        nextDiscovery = Instant(nanoseconds: 0)
+        return !freed.isEmpty
     }
 
     /// Works on one sale so that its trouble stays its own, such as a key of another type: that sets the sale aside for

@@ -59,6 +59,9 @@ import Testing
         #expect(try under.redis.sales() == [other])
         #expect(try keys(under).filter { $0.contains("{demo}") }.isEmpty)
         #expect(try under.stored(Self.sale)?.orders.count == 4)
+        try under.sell(other, to: 0..<1)
+        #expect(under.drained(other))
+        #expect(under.worker?.errors.contains("NOGROUP") == false, "that its stream is gone is no failure")
         #expect(
             try SQLiteShell.run(under.database, "SELECT entry FROM ledger ORDER BY seq DESC LIMIT 1")[0]
                 .contains(#""kind":"archive""#))
