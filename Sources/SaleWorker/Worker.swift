@@ -276,9 +276,10 @@ final class Worker {
                 // Read after that: no position is confirmed before it is given.
                 let status = try redis.status(sale, allowingGaps: true)
                 try fence.watch(sale, status, confirmed: confirmed, on: redis)
-                recover(sale, now: now)
             }
         }
+        // Also those that are not read: a sale without its stream is worked on, too.
+        for sale in asideUntil.keys { recover(sale, now: now) }
     }
 
     /// Includes the sales that are not read: the backlog of one that is set aside grows, and one without its stream

@@ -113,6 +113,28 @@ import Testing
         #expect(eventually { shows(#/sale_set_aside{sale="demo"} 0\n/#) })
     }
 
+    @Test func `shows a sale that was set aside as recovered, also if it has lost its stream since`() throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis)
+        try under.sell(sale, to: 0..<1)
+        let worker = try under.start()
+        #expect(under.drained(sale))
+        let keys = SaleKeys(sale)
+        let position = RedisArgument(keys.position)
+        try under.redis.command(["DEL", position])
+        try under.redis.command(["RPUSH", position, "no number"])
+        try under.add(sale, ["rubbish", "1"])
+        #expect(eventually { worker.errors.contains("sale_set_aside") })
+        // A contradiction, which nothing completes, and so no stream.
+        try under.redis.command(["HSET", "\(keys.buyers)", "buyer-0", "another-key 1 1 1 1"])
+        try under.redis.command(["DEL", "\(keys.orders)"])
+        try under.redis.command(["SET", position, "1"])
+        #expect(eventually { worker.errors.contains("sale_recovered") }, "\(worker.errors)")
+        let metrics = try UnixHTTPClient(under.opsSocket).ask("GET", "/metrics").body
+        #expect(metrics.contains("sale_fenced{sale=\"demo\"} 1\n"))
+        #expect(try under.redis.hasStream(sale) == false)
+    }
+
     @Test func `logs once that a sale is set aside, and once that it has recovered`() throws {
         let under = try WorkerUnderTest()
         let sale = try TestSale.create(under.redis)
