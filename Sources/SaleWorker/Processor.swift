@@ -20,6 +20,8 @@ final class Processor {
     private var failpoint: Failpoint?
     /// Entries that this worker has failed to finish and has survived: at most as many as are pending.
     private var survived: [SaleID: Set<String>] = [:]
+    /// Entries that Redis has not taken as dead letters: they are pending, and tried again every second.
+    private var stuck: [SaleID: Set<String>] = [:]
 
     init(
         store: OrderStore, worker: String, replicas: Int, metrics: WorkerMetrics, log: Log, failpoint: Failpoint?
@@ -48,24 +50,25 @@ final class Processor {
     func process(_ sale: SaleID, _ pending: StreamReader.Pending, on redis: BlockingRedis) throws -> String? {
         let entries = pending.entries
         let deliveries = try StreamReader.deliveries(sale, pending, on: redis)
-        let parts = Suspicion.parts(entries.map(\.id), deliveries: deliveries, survived: survived[sale] ?? [])
+        let innocent = survived[sale, default: []].union(stuck[sale, default: []])
+        let parts = Suspicion.parts(entries.map(\.id), deliveries: deliveries, survived: innocent)
         var tried = 0
-        var stuck: String?
+        var last: String?
         for part in parts {
             switch part {
-            case .together(let range): stuck = try process(sale, Array(entries[range]), on: redis) ?? stuck
+            case .together(let range): last = try process(sale, Array(entries[range]), on: redis) ?? last
             case .alone(let index, let deliveries):
                 // Each one costs a commit. The rest is read again, after the other sales.
-                guard tried < Self.aloneMax else { return stuck }
+                guard tried < Self.aloneMax else { return last }
                 tried += 1
                 let entry = entries[index]
-                stuck =
+                last =
                     try finishing(sale, [entry], on: redis) {
                         try store.tryAlone(sale, entry, deliveries: deliveries) { written([entry], $0) }
-                    } ?? stuck
+                    } ?? last
             }
         }
-        return stuck
+        return last
     }
 
     /// Takes entries through all steps, and remembers them as survived if a step fails. Returns the last one that can't
@@ -77,7 +80,7 @@ final class Processor {
         do {
             try prepare(sale, entries, on: redis)
             finished = try finish(sale, entries, store(), on: redis)
-            survived[sale]?.subtract(Set(entries.map(\.id)).subtracting(finished.stuck))
+            survived[sale]?.subtract(entries.map(\.id))
         } catch {
             survived[sale, default: []].formUnion(entries.map(\.id))
             throw error
@@ -173,7 +176,8 @@ final class Processor {
         _ sale: SaleID, _ entry: StreamEntry, _ rejection: Rejection, on redis: BlockingRedis
     ) throws -> Bool {
         failpoint?.reached(.beforeDeadLetter)
-        if rejection.reason == .contradiction {
+        // Once: an operator may have resumed the sale, and each pause is one more entry on the stream.
+        if rejection.reason == .contradiction, stuck[sale]?.contains(entry.id) != true {
             // Refused only if the sale is being archived, so has ended, or has no stream, so sells nothing.
             let pauses = try redis.control(sale, .pause, evenIfFenced: true) == nil
             log.write(.error, "contradiction") {
@@ -191,9 +195,10 @@ final class Processor {
         } catch {
             // Such as a dlq key that is no stream. SQLite has the dead letter, so the sale's other entries can go on.
             guard error.code == .other else { throw error }
-            logStuck(sale, entry.id, error)
+            if stuck[sale, default: []].insert(entry.id).inserted { logStuck(sale, entry.id, error) }
             return false
         }
+        stuck[sale]?.remove(entry.id)
         failpoint?.reached(.afterDeadLetter)
         metrics.deadLetters += 1
         if rejection.isOversell { metrics.oversellsPrevented += 1 }
@@ -208,9 +213,7 @@ final class Processor {
         return true
     }
 
-    /// Logs once that an entry can't be moved to the dlq stream, and doesn't suspect it for being delivered again.
     private func logStuck(_ sale: SaleID, _ id: String, _ error: RedisError) {
-        guard survived[sale, default: []].insert(id).inserted else { return }
         log.write(.error, "dead_letter_stuck") {
             $0.appendMember("sale", sale)
             $0.appendMember("entry", id)

@@ -99,6 +99,24 @@ import Testing
         #expect(try under.deadLetters(sale).map { $0.last?.value } == [[0x31], [0x32]])
     }
 
+    @Test func `of a contradiction that Redis does not take pauses the sale once, and it can be resumed`() throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 10)
+        try under.sell(sale, to: 0..<1)
+        try under.redis.command(["SET", "\(SaleKeys(sale).deadLetters)", "not a stream"])
+        try addImpostor(under, sale)
+        let worker = try under.start()
+        #expect(eventually { worker.errors.contains("dead_letter_stuck") }, "\(worker.errors)")
+        #expect(try under.redis.control(sale, .resume) == nil)
+        let attempts = { try SQLiteShell.run(under.database, "SELECT attempts FROM dead_letters").first ?? "" }
+        let before = try attempts()
+        #expect(try eventually { try attempts() != before })
+        let again = try attempts()
+        #expect(try eventually { try attempts() != again }, "a try that began before the resumption is over")
+        #expect(try under.redis.status(sale)?.paused == false)
+        #expect(worker.errors.components(separatedBy: "dead_letter_stuck").count - 1 == 1)
+    }
+
     @Test func `of a contradiction does not pause a sale that is being archived`() throws {
         let under = try WorkerUnderTest()
         let sale = try TestSale.create(under.redis, stock: 10)
