@@ -32,7 +32,6 @@ extension OrderStore {
     package func erase(
         _ erased: ErasedBuyer, of sale: SaleID, reason: String, unless isGone: Bool
     ) throws(StoreError) -> (orders: Int, letters: Int)? {
-        try database.execute("PRAGMA secure_delete = ON")
         let counts: (Int, Int)? = try transaction { () throws(StoreError) in
             let orders = try database.run(
                 "UPDATE orders SET buyer = ?3, key = 'erased-' || position, trace = ?4 WHERE sale = ?1 AND buyer = ?2",
