@@ -23,8 +23,8 @@ extension StoreReader {
         ) { row in
             TraceRecord(
                 place: .order, sale: row.text(0), at: row.time(5), streamID: row.text(7),
-                detail: "order \(row.text(1)), buyer \(row.text(2)), \(row.integer(3)) units, key \(row.text(4)), "
-                    + "epoch \(row.integer(6))")
+                detail: "order \(row.text(1)), buyer \(row.text(2)), \(counted(row.integer(3), "unit")), "
+                    + "key \(row.text(4)), epoch \(row.integer(6))")
         }
         // The fields are kept byte for byte, so they contain the id as it is.
         try database.query(

@@ -14,7 +14,7 @@ extension Command {
               --json       as JSON
 
             A request that won nothing leaves a trace only in logs. Exit code: 0 found, 1 not found, 69 not
-            found where it could look: Redis can't be asked.
+            found where it could look: there is no database, or Redis can't be asked.
             """
     ) { line, context in
         let arguments = try Arguments(line, options: ["--log"], flags: ["--json"], words: 1...1)
@@ -24,7 +24,8 @@ extension Command {
         }
         var findings: [TraceFinding] = []
         for file in arguments.all("--log") { findings += try TraceFinding.inLog(file, trace) }
-        findings += try context.existingReader()?.records(of: trace).map(TraceFinding.init) ?? []
+        let stored = try context.existingReader()?.records(of: trace).map(TraceFinding.init)
+        findings += stored ?? []
         do throws(RedisError) {
             findings += try TraceFinding.onRedis(BlockingRedis(endpoint(context), name: "salectl"), trace)
         } catch {
@@ -32,6 +33,11 @@ extension Command {
                 throw CommandFailure("nothing is found, but Redis can't be asked: \(error)", ExitCode.unavailable)
             }
             Output.error("salectl: Redis can't be asked: \(error)")
+        }
+        guard stored != nil || !findings.isEmpty else {
+            let path = try context.environment.required(.database)
+            throw CommandFailure(
+                "nothing is found, but there is no database \(path) (\(Setting.database.name))", ExitCode.unavailable)
         }
         if arguments.has("--json") {
             Output.json { text in

@@ -1,4 +1,5 @@
 import Foundation
+import OrderStore
 import RedisClient
 import Shared
 import TestSupport
@@ -87,6 +88,11 @@ extension salectl {
     @Test func `does not say that nothing is found before it has looked everywhere`() throws {
         let operate = try Operator()
         let trace = ["trace", String(repeating: "a", count: 32)]
+        let path = operate.server.directory.path("sale.db")
+        let without = try operate.run(trace)
+        #expect(without.code == ExitCode.unavailable)
+        #expect(without.errors.contains("nothing is found, but there is no database \(path)"))
+        _ = try OrderStore(path: path)
         #expect(try operate.run(trace).code == ExitCode.negative)
         let result = try operate.run(trace + ["--json"], ["SALE_REDIS_URL": "unix:///nowhere/redis.sock"])
         #expect(result.code == ExitCode.unavailable)
