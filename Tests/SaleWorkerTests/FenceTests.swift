@@ -190,6 +190,7 @@ import Testing
         let uuid = try under.redis.status(Self.sale)?.uuid ?? ""
         let told = RedisArgument(SaleKeys(Self.sale).witnesses)
         try under.redis.command(["HSET", told, "an-api", "\(uuid) 4 6"])
+        try under.redis.command(["HSET", told, "a-mad-one", "\(uuid) 9223372036854775807 0"])
         try under.redis.command(["HSET", told, "a-late-one", "\(uuid) 7 3"])
         #expect(eventually { worker.errors.contains("told_beyond") }, "\(worker.errors)")
         #expect(eventually { worker.errors.contains("orders_lost") && worker.errors.contains("fence_lifted") })
