@@ -179,6 +179,36 @@ import Testing
         #expect(try store.apply(sale, [TestEvents.order(2, id: "10-0")]).outcomes == [.stored])
     }
 
+    /// A store with dead letters of two restocks, of one unit and of two, which it would take now.
+    private func storeWithRestocks() throws -> (store: OrderStore, restocks: [StreamEntry]) {
+        let restocks = [("9-0", 1), ("30-0", 2)].map { id, units in
+            TestEvents.entry(id, [("v", "1"), ("kind", "restock"), ("units", "\(units)"), ("at_ms", "7")])
+        }
+        let store = try OrderStore(path: path)
+        _ = try store.apply(sale, [TestEvents.create()])
+        _ = try shell("CREATE TRIGGER refuse BEFORE INSERT ON restocks BEGIN SELECT zeroblob(2000000000); END")
+        _ = try store.apply(sale, restocks, isolated: true)
+        _ = try shell("DROP TRIGGER refuse")
+        #expect(try store.stored(sale)?.undecidedRestock == 3)
+        return (store, restocks)
+    }
+
+    @Test func `is not needed for a restock that the stream brings again`() throws {
+        let (store, restocks) = try storeWithRestocks()
+        #expect(try store.apply(sale, [restocks[0]]).outcomes == [.stored])
+        #expect(try shell("SELECT stream_id FROM dead_letters WHERE resolution = 'redriven'") == ["9-0"])
+        #expect(try store.stored(sale)?.undecidedRestock == 2)
+    }
+
+    @Test func `is not needed for a restock that the total of a later epoch has, only for one after it`() throws {
+        let (store, _) = try storeWithRestocks()
+        #expect(try store.apply(sale, [TestEvents.create("20-0", stock: 11, epoch: 2)]).outcomes == [.stored])
+        let stored = try #require(try store.stored(sale))
+        #expect(stored.record.stockTotal == 11)
+        #expect(stored.undecidedRestock == 2)
+        #expect(try shell("SELECT stream_id FROM dead_letters WHERE resolution = 'redriven'") == ["9-0"])
+    }
+
     @Test func `finds it whole, and in the order of the stream`() throws {
         let store = try OrderStore(path: path, worker: "w1")
         let fields: StreamFields = [[0xFF, 0x00], [0x0D, 0x0A], [0x76]]

@@ -73,13 +73,18 @@ import Testing
             #expect(marked == ["2-0"])
             // As a worker leaves it that dies at that point.
             _ = try SQLiteShell.run(
-                path, "DELETE FROM orders; INSERT INTO trials VALUES ('demo', '2-0', 'an earlier one', 1)")
+                path,
+                """
+                DELETE FROM orders; UPDATE sales SET last_stream_id = '1-0';
+                INSERT INTO trials VALUES ('demo', '2-0', 'an earlier one', 1)
+                """)
         }
         for _ in 0..<2 {
             let store = try OrderStore(path: path)
             let applied = try store.tryAlone(sale, TestEvents.order(1), deliveries: 6)
             #expect(applied.outcomes.map(\.reason) == [.crashesWorker])
             #expect(applied.persistedPosition == 1)
+            #expect(try store.lastStreamID(sale) == "2-0")
             #expect(try store.apply(sale, [TestEvents.order(1)]).outcomes.map(\.reason) == [.crashesWorker])
         }
     }
@@ -95,5 +100,22 @@ import Testing
         }
         let store = try OrderStore(path: path)
         #expect(try store.tryAlone(sale, TestEvents.order(1), deliveries: 6).outcomes == [.stored])
+    }
+
+    @Test func `is not suspected of deaths because one worker can't store it, nor delete the mark`() throws {
+        let store = try OrderStore(path: path)
+        _ = try store.apply(sale, [TestEvents.create()])
+        _ = try SQLiteShell.run(
+            path,
+            """
+            CREATE TRIGGER keep BEFORE DELETE ON trials BEGIN SELECT RAISE(ABORT, 'no'); END;
+            ALTER TABLE ledger RENAME TO away
+            """)
+        for _ in 0..<3 {
+            #expect(throws: StoreError.self) { _ = try store.tryAlone(sale, TestEvents.order(1), deliveries: 5) }
+        }
+        #expect(try marks() == ["2-0"])
+        _ = try SQLiteShell.run(path, "DROP TRIGGER keep; ALTER TABLE away RENAME TO ledger")
+        #expect(try store.tryAlone(sale, TestEvents.order(1), deliveries: 5).outcomes == [.stored])
     }
 }
