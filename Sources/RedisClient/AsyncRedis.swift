@@ -308,8 +308,7 @@ package final class AsyncRedis {
         switch stage {
         case .new, .waiting, .searching, .greeting, .vouching: break
         case .probing(let session, _), .ready(let session):
-            let latest = session.link.lastProgress.advanced(milliseconds: Self.silenceMilliseconds)
-            if session.link.unanswered > 0, loop.now > latest {
+            if session.link.lookForSilence() > Self.silenceMilliseconds / Self.watchdogMilliseconds {
                 fail("no answer within \(Self.silenceMilliseconds) ms")
             }
         }

@@ -58,8 +58,8 @@ final class RedisLink: EventHandler {
     var isEnding: Bool { phase == .ending || phase == .closed }
     /// Calls handed over and not answered yet.
     private(set) var unanswered = 0
-    /// When Redis last answered, or the first of the unanswered calls was handed over.
-    private(set) var lastProgress: Instant
+    /// Looks that have found calls unanswered since Redis last answered.
+    private var silentLooks = 0
 
     /// Starts to connect. `connectEnded` is called with nil, or with the reason for a failure; `disconnected` is called
     /// when the connection ends later, after every unanswered call has been completed with a failure. Neither is called
@@ -72,7 +72,6 @@ final class RedisLink: EventHandler {
         self.loop = loop
         self.connectEnded = connectEnded
         self.disconnected = disconnected
-        lastProgress = loop.now
         let made: UnsafeMutablePointer<redisAsyncContext>?
         switch address {
         case .tcp(let host, let port): made = redisAsyncConnect(host, Int32(port))
@@ -151,7 +150,6 @@ final class RedisLink: EventHandler {
     /// nextArgument), so a NUL must follow.
     func send(_ command: inout ByteBuffer, _ operation: StaticString, _ completion: @escaping Completion) {
         guard let context, !isEnding else { preconditionFailure("a command was sent on a link that is ending") }
-        if unanswered == 0 { lastProgress = loop.now }
         unanswered += 1
         let call = Unmanaged.passRetained(Call(operation, completion)).toOpaque()
         command.terminate()
@@ -172,7 +170,7 @@ final class RedisLink: EventHandler {
         let call = Unmanaged<Call>.fromOpaque(data!).takeRetainedValue()
         let link = from(context?.pointee.data)
         link.unanswered -= 1
-        link.lastProgress = link.loop.now
+        link.silentLooks = 0
         link.answering = true
         defer { link.answering = false }
         guard let reply else {
@@ -222,6 +220,15 @@ final class RedisLink: EventHandler {
         flushing = true
         redisAsyncHandleWrite(context)
         flushing = false
+    }
+
+    /// Counts a look at this link, and returns how many in a row have found calls unanswered and no answer in between.
+    ///
+    /// Silence is counted in looks, at most one in a pass of the loop, and not measured by a clock: after a standstill
+    /// of this process, or of its whole machine, the answers may be here and not read yet.
+    func lookForSilence() -> Int {
+        if unanswered > 0 { silentLooks += 1 }
+        return silentLooks
     }
 
     /// Ends the connection. Unanswered calls fail as `connectionLost` before this returns, and what Redis has not

@@ -1,3 +1,4 @@
+import EventLoop
 import Foundation
 import HTTPEdge
 import TestSupport
@@ -54,6 +55,21 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         edge.server.drain {}
         #expect(try client.closes())
         #expect(client.responses.map { $0.fields["connection"] } == [nil, "close"])
+        #expect(!client.wasReset)
+    }
+
+    @Test func `answers a request that arrives in the very pass that closes the idle connections`() throws {
+        let edge = try EdgeUnderTest()
+        let client = try edge.connect()
+        try edge.settle()
+        var isSent = false
+        edge.loop.onEachPass(.received) {
+            if !isSent { client.send(get) }
+            isSent = true
+        }
+        edge.server.drain {}
+        #expect(try client.closes())
+        #expect(client.responses.map { $0.fields["connection"] } == ["close"])
         #expect(!client.wasReset)
     }
 

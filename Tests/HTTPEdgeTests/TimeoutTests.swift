@@ -42,21 +42,25 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         }
     }
 
-    /// Sends a byte a second, and returns how many were sent before the server closed.
-    private func trickle(_ bytes: [UInt8], to client: EdgeClient, _ edge: EdgeUnderTest) throws -> Int {
-        for (sent, byte) in bytes.enumerated() {
-            client.send([byte])
+    /// Sends a piece a second, and returns how many were sent before the server closed.
+    private func trickle(_ pieces: [String], to client: EdgeClient, _ edge: EdgeUnderTest) throws -> Int {
+        for (sent, piece) in pieces.enumerated() {
+            client.send(piece)
             try edge.settle()
             try edge.advance(milliseconds: 1000)
             client.receive()
             if client.isClosed { return sent + 1 }
         }
-        return bytes.count
+        return pieces.count
     }
 
-    @Test func `is no longer with a head that trickles in`() throws {
+    @Test(arguments: [
+        ("by bytes", get.map { "\($0)" }),
+        ("by lines", ["GET / HTTP/1.1\r\n", "Host: h\r\n"] + (0..<20).map { "X-\($0): x\r\n" }),
+    ])
+    func `is no longer with a head that trickles in`(_ how: String, _ pieces: [String]) throws {
         let edge = try EdgeUnderTest()
-        let sent = try trickle(Array(get.utf8), to: edge.connect(), edge)
+        let sent = try trickle(pieces, to: edge.connect(), edge)
         #expect(sent == 10)
         #expect(edge.handled.isEmpty)
     }
@@ -69,7 +73,7 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
             "POST / HTTP/1.1\r\nHost: h\r\nX: \(String(repeating: "x", count: padding))\r\nContent-Length: 1000\r\n\r\n"
         )
         try edge.settle()
-        let sent = try trickle(Array(repeating: UInt8(ascii: "x"), count: 100), to: client, edge)
+        let sent = try trickle(Array(repeating: "x", count: 100), to: client, edge)
         #expect(sent == 10)
         #expect(edge.handled.isEmpty)
     }
