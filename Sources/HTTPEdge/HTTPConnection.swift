@@ -31,8 +31,6 @@ final class HTTPConnection: EventHandler {
         var messageBytes = 0
         /// The decoder of a chunked body; `input` then holds the head and what has been decoded.
         var chunks: ChunkedBody?
-        /// Whether a 100 (Continue) has been sent.
-        var continueSent = false
     }
 
     /// The request that is being handled: what its answer depends on.

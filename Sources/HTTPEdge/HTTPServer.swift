@@ -171,9 +171,7 @@ package final class HTTPServer {
             if head.isChunked { return takeChunked(connection, head, raw) }
             guard head.messageBytes <= raw.count else {
                 connection.arriving.messageBytes = head.messageBytes
-                if head.expectsContinue, !connection.arriving.continueSent, raw.count == head.bytes {
-                    sendContinue(connection)
-                }
+                if head.expectsContinue, raw.count == head.bytes { sendContinue(connection) }
                 return 0
             }
             counters.requests += 1
@@ -184,7 +182,6 @@ package final class HTTPServer {
 
     /// Sends 100 (Continue) to a client that waits for it before it sends the body (RFC 9110 section 10.1.1).
     func sendContinue(_ connection: HTTPConnection) {
-        connection.arriving.continueSent = true
         let sent = send(connection.descriptor, continueLine.utf8Start, continueLine.utf8CodeUnitCount, noSignal)
         // If it can't be sent, we do without: the client sends its body after a while anyway. Half of it ends the
         // connection, because the rest would have to be sent before the next answer.
