@@ -42,6 +42,18 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         }
     }
 
+    @Test func `ends with a client that has its answer and asks nothing more`() throws {
+        let edge = try EdgeUnderTest()
+        let client = try edge.connect()
+        client.send(get)
+        #expect(try client.responses(1).count == 1)
+        try edge.advance(milliseconds: 75_000 - 1)
+        #expect(edge.server.counters.open == 1)
+        try edge.advance(milliseconds: Self.sweep)
+        #expect(edge.server.counters.open == 0)
+        #expect(edge.server.counters.timedOut == 0)
+    }
+
     /// Sends a piece a second, and returns how many were sent before the server closed.
     private func trickle(_ pieces: [String], to client: EdgeClient, _ edge: EdgeUnderTest) throws -> Int {
         for (sent, piece) in pieces.enumerated() {

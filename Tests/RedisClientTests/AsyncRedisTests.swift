@@ -1,4 +1,5 @@
 import EventLoop
+import LuaScripts
 import Shared
 import TestSupport
 import Testing
@@ -121,15 +122,17 @@ private final class Client {
         #expect(try client.runLoop { client.redis.isReady })
         let before = client.redis.runID
         var code: RedisError.Code?
+        var couldSend = true
         server.pause()
         client.redis.send(["INCR", "n"], "INCR") { answer in
             if case .failure(let error) = answer { code = error.code }
+            couldSend = client.redis.isReady
         }
         try client.loop.pass(waitMilliseconds: 0)
         server.crash()
         #expect(try client.runLoop { code != nil })
         #expect(code == .connectionLost)
-        #expect(!client.redis.isReady)
+        #expect(!couldSend && !client.redis.isReady)
         try server.restart()
         #expect(try client.runLoop { client.redis.isReady })
         #expect(client.redis.runID != before)
@@ -170,6 +173,17 @@ private final class Client {
         #expect(try client.runLoop { failed })
         server.resume()
         #expect(try client.runLoop { client.redis.isReady })
+    }
+
+    @Test func `gives up a Redis that doesn't say what it is, and tries again`() throws {
+        let server = try RedisServer()
+        server.pause()
+        let client = try Client(server)
+        try client.runLoop(milliseconds: 1200)
+        #expect(client.reasons.last == "no answer to the handshake within 1000 ms")
+        server.resume()
+        #expect(try client.runLoop { client.redis.isReady })
+        #expect(client.redis.losses == 0)
     }
 
     @Test func `keeps a Redis that has nothing to answer`() throws {
@@ -259,13 +273,18 @@ private final class Client {
         #expect(client.redis.losses == 0)
     }
 
-    @Test func `looks for the primary again as soon as any answer says that this server is none`() throws {
+    @Test(arguments: [false, true])
+    func `looks for the primary again as soon as any answer says that this server is none`(_ byScript: Bool) throws {
         let server = try RedisServer()
         let client = try Client(server)
         #expect(try client.runLoop { client.redis.isReady })
         try server.connect().command(["REPLICAOF", "127.0.0.1", "1"])
-        client.redis.send(["SET", "k", "v"], "SET") { _ in }
-        #expect(try client.runLoop { client.reason.hasPrefix("SET: READONLY") })
+        if byScript {
+            client.redis.run(ScriptCall(.lease, keys: ["k"], ["database", "name", "1"])) { _ in }
+        } else {
+            client.redis.send(["SET", "k", "v"], "SET") { _ in }
+        }
+        #expect(try client.runLoop { client.reason.contains(": READONLY") })
         #expect(try client.runLoop { client.reason.hasSuffix("is a replica, not the primary") })
     }
 

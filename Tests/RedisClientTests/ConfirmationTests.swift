@@ -107,6 +107,19 @@ private final class ConfirmingClient {
         withExtendedLifetime(primary) {}
     }
 
+    @Test func `is missed: after that not even the text of a script that Redis lacks is sent`() throws {
+        let (primary, replica, client) = try behind()
+        client.call()
+        client.redis.flush()
+        // Redis executes these once the WAIT of the first call is over.
+        var code: RedisError.Code?
+        client.redis.send(["SCRIPT", "FLUSH"], "SCRIPT") { _ in }
+        client.redis.run(.status(of: SaleID("x")!)) { if case .failure(let error) = $0 { code = error.code } }
+        #expect(try client.runLoop { code != nil })
+        #expect(code == .noScript)
+        withExtendedLifetime((primary, replica)) {}
+    }
+
     @Test func `is asked for once for all calls of a pass`() throws {
         let primary = try RedisServer(RedisServer.followed())
         let replica = try primary.replica()
