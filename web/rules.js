@@ -96,10 +96,13 @@ export function turnOf(position, schedule) {
 }
 
 /**
- * Whether an answer from a server's time so much later than another's is the one to believe. No answer is half a minute
- * old when it arrives: one that seems to be comes from a clock that was set back.
+ * Whether a server's time so much later than another means a clock that was set back in between: hardly any answer is
+ * half a minute old when it arrives.
  */
-export const isLater = (ms) => ms >= 0 || ms < -30_000;
+const isSetBack = (ms) => ms < -30_000;
+
+/** Whether an answer from a server's time so much later than another's is the one to believe. */
+export const isLater = (ms) => ms >= 0 || isSetBack(ms);
 
 const isNewer = (one, other) => Date.parse(one.server_time) > Date.parse(other.server_time);
 
@@ -131,6 +134,9 @@ function aheadOf(position, begins, queue, now) {
 export const isGone = (place, queue) =>
     isNewer(queue, place) && queue.admitted_through + queue.waiting < place.position;
 
+/** Whether a place comes from a clock that was ahead: no page of the queue would count as newer for as long. */
+export const isAhead = (place, queue) => isSetBack(Date.parse(queue.server_time) - Date.parse(place.server_time));
+
 /** Whether nobody gets anything any more. */
 export const hasEnded = (sale, now) => sale.state === 'ended' || (sale.closes_at && Date.parse(sale.closes_at) <= now);
 
@@ -152,8 +158,8 @@ export function mayStillBuy(sale, orders) {
 export const mayBuyAnother = (sale, orders, now) => !isOver(sale, now) && mayStillBuy(sale, orders) > 0;
 
 /** Whether a buyer who has an order sees something else: they want another unit, and it may be had or be theirs. */
-const seeksAnother = ({ sale, orders, buysAnother, openQuantity }, now) =>
-    buysAnother && (openQuantity || !sale || mayBuyAnother(sale, orders, now));
+const seeksAnother = ({ sale, orders, buysAnother, openQuantity, refusal }, now) =>
+    buysAnother && refusal?.reason !== 'unknown' && (openQuantity || !sale || mayBuyAnother(sale, orders, now));
 
 /** Whether the server will take a login, as far as is known. */
 export const isValid = (login, now) => Boolean(login) && login.endsAt > now;

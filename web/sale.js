@@ -111,7 +111,8 @@ async function lookAtQueue() {
     const answer = await ask(clock, `${path}/queue`);
     if (answer.status !== 200) return;
     page.queue = answer.body;
-    if (page.place && rules.isGone(page.place, page.queue)) await lookAtPlace();
+    const { place } = page;
+    if (place && (rules.isGone(place, page.queue) || rules.isAhead(place, page.queue))) await lookAtPlace();
 }
 
 async function lookAtPlace() {
@@ -230,10 +231,8 @@ const views = ['login', 'unknown', 'sold-out', 'ended', 'insufficient', 'trouble
 function refuse(result) {
     const { reason, trace, again } = result;
     if (views.includes(reason)) page.refusal = { reason, trace, again, at: performance.now() };
-    if (page.openQuantity) {
-        // Nobody knows, and of a sale that is gone, this page will not learn it.
-        if (reason === 'unknown') page.buysAnother = false;
-    } else if (page.buysAnother && rules.endsWish(reason)) {
+    // While the attempt is open, nobody knows.
+    if (page.buysAnother && !page.openQuantity && rules.endsWish(reason)) {
         Object.assign(page, { buysAnother: false, notice: 'no-other' });
     }
     consequences[reason]?.(result);

@@ -841,6 +841,28 @@ import Testing
         #expect(position == "7")
     }
 
+    @Test func `asks for a place again that a server gave whose clock was an hour ahead`() throws {
+        let scene = try Scene()
+        try scene.salectl(
+            "create", "demo", "--title", "A lamp", "--stock", "3", "--opens-at", "+50m", "--admit", "1/s")
+        try scene.open()
+        #expect(try scene.shows("join"))
+        try scene.press("join")
+        #expect(try scene.shows("waiting"))
+        _ = try scene.browser.value(
+            """
+            (() => {
+                const kept = JSON.parse(localStorage['sale/demo/me1']);
+                kept.place.server_time = new Date(Date.now() + 3_600_000).toISOString();
+                localStorage['sale/demo/me1'] = JSON.stringify(kept);
+                dispatchEvent(new Event('storage'));
+            })()
+            """)
+        let isRight = "Date.parse(JSON.parse(localStorage['sale/demo/me1']).place.server_time) < Date.now() + 1_800_000"
+        #expect(try scene.browser.value(isRight) == "false")
+        #expect(try eventually { try scene.showsAfterALook("waiting") && scene.browser.value(isRight) == "true" })
+    }
+
     @Test func `joins again by itself if the queue has been lost`() throws {
         let scene = try Scene()
         try scene.salectl(

@@ -43,6 +43,7 @@ import Testing
             ("{ orders: [order, order], buysAnother: true }", "secured"),
             ("{ orders: [order], buysAnother: true, openQuantity: 1, refusal: { reason: 'login' } }", "login"),
             ("{ orders: [order], buysAnother: true, openQuantity: 1, refusal: { reason: 'trouble' } }", "trouble"),
+            ("{ orders: [order], buysAnother: true, openQuantity: 1, refusal: { reason: 'unknown' } }", "secured"),
             ("{ asking: 'buy', refusal: { reason: 'sold-out' } }", "asking"),
             ("{ asking: 'join' }", "joining"),
             ("{ asking: 'orders' }", "looking"),
