@@ -78,16 +78,16 @@ import Testing
         }
     }
 
-    @Test func `gives nothing back for a return that was free`() {
+    @Test func `gives nothing back for a return that was free`() throws {
         let strict = RateLimiter(RateLimit("1/60s")!)
         func ask(at milliseconds: Int) -> RateLimiter.Charge? {
             let now = start.advanced(milliseconds: milliseconds)
             guard case .admitted(let charge) = "a".withBytes({ strict.admit($0, now: now) }) else { return nil }
             return charge
         }
-        guard let first = ask(at: 0) else { return #expect(Bool(false), "refused at once") }
+        let first = try #require(ask(at: 0))
         strict.expectReturn(first, afterSeconds: 1, now: start)
-        guard let free = ask(at: 1000) else { return #expect(Bool(false), "refused though it was asked for") }
+        let free = try #require(ask(at: 1000))
         strict.refund(free)
         #expect(ask(at: 1000) == nil)
     }

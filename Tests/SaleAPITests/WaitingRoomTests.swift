@@ -523,6 +523,16 @@ private struct RoomScene {
         #expect(try scene.api.join("demo", "b").json["position"] as? Int == 2)
     }
 
+    @Test func `refuses a join that is turned away even if the replica is silent: nothing was done`() throws {
+        let (scene, replica) = try startWithReplica()
+        replica.pause()
+        try scene.redis.command(["HSET", "\(SaleKeys(scene.sale).sale)", "serving_run_id", "another"])
+        #expect(try scene.api.join("demo", "a").status == 503)
+        #expect(try scene.api.ask("GET", "/readyz").body.contains("0 of 1 replicas acknowledge"))
+        #expect(try scene.api.metric(#"sale_joins_total{outcome="pending"}"#) == 0)
+        replica.resume()
+    }
+
     @Test func `shows nothing that the replica may lack`() throws {
         let (scene, replica) = try startWithReplica()
         let page = { try scene.api.ask("GET", "/v1/sales/demo/queue") }

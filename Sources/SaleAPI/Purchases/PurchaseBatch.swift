@@ -39,7 +39,7 @@ final class PurchaseBatch: Batch {
     var stage = Stage.unsent
     /// It was sent and the answer was lost: it may have been decided, and only a decision can tell.
     var mayHaveRun = false
-    /// Redis turned it away when it was sent last: nothing was done.
+    /// Redis turned it away the first time that it was sent: nothing was done.
     var turnedAway = false
     private(set) var purchases: [Purchase] = []
     /// Redis' decision on each purchase, kept until it is confirmed.

@@ -138,13 +138,13 @@ final class PurchaseBatcher {
         guard reply.begin(value, count: batch.count) else {
             return undecided(lane, batch, "purchase.lua's reply does not have the promised form")
         }
-        batch.turnedAway = reply.turnedAway
-        if batch.turnedAway {
+        if reply.turnedAway {
             // Turned away this time. But if it was sent before and the answer was lost, it may have been decided then.
             if batch.mayHaveRun {
                 batch.stage = .lost
                 return
             }
+            batch.turnedAway = true
         } else if seenSales.recordBatch(of: lane.sale, epoch: reply.epoch) {
             metrics.epochChanges += 1
         }
@@ -276,7 +276,9 @@ final class PurchaseBatcher {
 
     /// Answers purchases whose time is up, and sends lost batches again.
     private func tick() {
-        lanes.expire(loop.now, sent: { leavePending($0.purchases[$1]) }, unsent: { refuse($0.purchases[$1]) })
+        lanes.expire(
+            loop.now, sent: { $0.turnedAway ? refuse($0.purchases[$1]) : leavePending($0.purchases[$1]) },
+            unsent: { refuse($0.purchases[$1]) })
         lanes.forEachInFlight { lane, batch in
             if batch.stage == .lost, batch.waiting.isEmpty { lanes.finish(lane) }
         }

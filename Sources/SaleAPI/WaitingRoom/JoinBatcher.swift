@@ -82,7 +82,8 @@ final class JoinBatcher {
                 // A batch with an unusable reply has been finished already.
                 guard let self, lane.inFlight === batch, let reply = batch.reply else { return }
                 guard confirmation == .confirmed else {
-                    return fail(lane, batch, "the replicas have not acknowledged", nothingRan: false)
+                    return fail(
+                        lane, batch, "the replicas have not acknowledged", nothingRan: reply.verdict.isTurnedAway)
                 }
                 lane.recordRoundTrip(until: loop.now)
                 answer(lane.sale, batch, reply)
@@ -93,10 +94,7 @@ final class JoinBatcher {
     // MARK: Answering
 
     private func answer(_ sale: SaleID, _ batch: JoinBatch, _ reply: JoinReply) {
-        switch reply.verdict {
-        case .unknownSale, .fenced: break
-        default: seenSales.insert(sale)
-        }
+        if !reply.verdict.isTurnedAway { seenSales.insert(sale) }
         let mayBeBack = seenSales.contains(sale)
         for index in batch.waiting {
             let join = batch.joins[index]

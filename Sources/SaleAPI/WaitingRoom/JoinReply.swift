@@ -11,6 +11,14 @@ struct JoinReply {
         case noWaitingRoom
         case unknownSale
         case fenced
+
+        /// Whether the whole batch was turned away: nothing was done.
+        var isTurnedAway: Bool {
+            switch self {
+            case .unknownSale, .fenced: true
+            case .given, .ended, .soldOut, .noWaitingRoom: false
+            }
+        }
     }
 
     let verdict: Verdict
