@@ -22,13 +22,13 @@ extension BlockingRedis {
     }
 
     /// The highest position that any API process has confirmed to a buyer in the sale with this uuid; nil if there is
-    /// none. An API process that has outlived an earlier sale of this name still reports that one. A position that no
-    /// sale can give is not believed: once recorded as lost, it could not be taken back.
+    /// none. An API process that has outlived an earlier sale of this name still reports that one. Numbers that no
+    /// sale can have are not believed: what is once recorded as lost can't be taken back.
     package func witness(_ sale: SaleID, uuid: String) throws(RedisError) -> Witness? {
         try command(["HVALS", "\(SaleKeys(sale).witnesses)"]).strings.compactMap { text -> Witness? in
             let words = text.split(separator: " ")
             guard words.count == 3, words[0] == uuid, let position = Int(words[1]), let remaining = Int(words[2]),
-                position <= Limits.stockMax
+                (1...Limits.stockMax).contains(position), (0...Limits.stockMax).contains(remaining)
             else { return nil }
             return Witness(position: position, remaining: remaining)
         }.max { $0.position < $1.position }

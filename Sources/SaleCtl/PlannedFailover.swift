@@ -15,10 +15,10 @@ struct PlannedFailover {
     /// and asks it every 10 s. It may have thought it down meanwhile, and then begins to count anew: 21 s were seen.
     private static let followMilliseconds = 45_000
     /// Held by whoever fails over, so that only one does: each of two would have another Sentinel promote another
-    /// replica. If its holder dies, it expires: later than the pause does, and than the longest failover.
+    /// replica. If its holder dies, it expires: half a minute after the longest failover, because each wait may take
+    /// some seconds more for a server that does not answer.
     private static let lockKey: RedisArgument = "sale:failover"
-    private static let lockMilliseconds =
-        pauseMilliseconds + catchUpMilliseconds + followMilliseconds
+    private static let lockMilliseconds = pauseMilliseconds + followMilliseconds + catchUpMilliseconds + 30_000
 
     let name: String
     let sentinels: [SocketAddress]
@@ -104,8 +104,8 @@ struct PlannedFailover {
     }
 
     /// Makes one Sentinel begin, and no second one: it needs nobody's vote, so two would each promote a replica. The
-    /// next one is asked only if the first can't be reached, or refuses; if an answer is lost, a failover may have
-    /// begun. Throws if none has.
+    /// next one is asked only if the first can't be reached, stands aside (TILT), or refuses; if an answer is lost, a
+    /// failover may have begun. Throws if none has.
     private func promote() throws {
         var refusals: [String] = []
         for sentinel in sentinels.shuffled() {
