@@ -26,7 +26,7 @@ package final class OrderStore {
         try Schema.refuseForeign(database)
         // WAL with FULL syncs the log after each commit: what is committed survives a power cut
         // (sqlite.org/pragma.html). 16 MiB of cache hold the inner pages of a million orders' indexes. secure_delete
-        // from the first row on: splitting a page would else leave copies of rows that no erasure finds later.
+        // from the first row on: splitting a page would otherwise leave copies of rows that no erasure finds later.
         try database.execute(
             """
             PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;

@@ -51,8 +51,8 @@ package final class AsyncRedis {
 
     /// Milliseconds for a connection and its handshake.
     private static let connectMilliseconds = 1000
-    /// Milliseconds without any answer after which a connection counts as lost: well below the 2.5 s in which a
-    /// purchase is answered, so that its batch can be sent again on a new connection.
+    /// Milliseconds without any answer, counted in looks, after which a connection counts as lost: well below the 2.5 s
+    /// in which a purchase is answered, so that its batch can be sent again on a new connection.
     private static let silenceMilliseconds = 1000
     private static let watchdogMilliseconds = 100
     /// Milliseconds after which a shut gate makes us ask the Sentinels again.

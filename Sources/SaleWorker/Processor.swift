@@ -20,7 +20,8 @@ final class Processor {
     private var failpoint: Failpoint?
     /// Entries that this worker has failed to finish and has survived: at most as many as are pending.
     private var survived: [SaleID: Set<String>] = [:]
-    /// Entries that Redis has not taken as dead letters: they are pending, and tried again every second.
+    /// Entries that Redis has not taken as dead letters: they are pending, and tried again every second. Few: an entry
+    /// is refused by itself only if the sale's dlq key is damaged.
     private var stuck: [SaleID: Set<String>] = [:]
 
     init(

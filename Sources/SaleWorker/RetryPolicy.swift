@@ -21,13 +21,15 @@ struct RetryPolicy {
     /// What has failed.
     enum Kind: Hashable {
         case redis(RedisError.Code)
-        case store, other
+        /// By SQLite's primary result code (sqlite.org/rescode.html).
+        case store(Int32)
+        case other
 
         fileprivate init(of error: any Error) {
             self =
                 switch error {
                 case let error as RedisError: .redis(error.code)
-                case is StoreError: .store
+                case let error as StoreError: .store(error.code & 0xFF)
                 default: .other
                 }
         }

@@ -176,10 +176,11 @@ final class Worker {
     private func forgetFreed(after error: any Error) -> Bool {
         guard let redis, (error as? RedisError)?.code == .noGroup else { return false }
         let freed = reader.sales.filter { (try? redis.hasStream($0)) == false }
+        guard !freed.isEmpty else { return false }
         for sale in freed { reader.end(sale) }
         reader.restart()
         nextDiscovery = Instant(nanoseconds: 0)
-        return !freed.isEmpty
+        return true
     }
 
     /// Works on one sale so that its trouble stays its own, such as a key of another type: that sets the sale aside for

@@ -67,7 +67,7 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
     }
 
     @Test(arguments: [
-        ("by bytes", get.map { "\($0)" }),
+        ("by bytes", get.unicodeScalars.map { "\($0)" }),
         ("by lines", ["GET / HTTP/1.1\r\n", "Host: h\r\n"] + (0..<20).map { "X-\($0): x\r\n" }),
     ])
     func `is no longer with a head that trickles in`(_ how: String, _ pieces: [String]) throws {

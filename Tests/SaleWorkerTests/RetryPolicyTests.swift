@@ -28,8 +28,8 @@ import Testing
         func event(_ error: any Error) -> String? {
             policy.failed(error, now: start.advanced(milliseconds: 7), using: &random).event?.description
         }
+        #expect(event(StoreError(code: 5, operation: "BEGIN", message: "database is locked")) == "store_failed")
         #expect(event(diskFull) == "store_failed")
-        #expect(event(StoreError(code: 5, operation: "BEGIN", message: "database is locked")) == nil)
         #expect(event(redisAway) == "redis_failed")
         #expect(event(redisAway) == nil)
         #expect(event(RedisError(.unconfirmed, "WAIT", "0 of 1 replicas acknowledge")) == "redis_failed")
