@@ -104,7 +104,10 @@ const isSetBack = (ms) => ms < -30_000;
 /** Whether an answer from a server's time so much later than another's is the one to believe. */
 export const isLater = (ms) => ms >= 0 || isSetBack(ms);
 
-const isNewer = (one, other) => Date.parse(one.server_time) > Date.parse(other.server_time);
+/** Milliseconds by which one answer was composed later than another. */
+export const msAfter = (one, other) => Date.parse(one.server_time) - Date.parse(other.server_time);
+
+const isNewer = (one, other) => msAfter(one, other) > 0;
 
 /**
  * The turn of a place: when it begins and ends, and how many people are ahead at this moment. By the newer of the
@@ -135,7 +138,7 @@ export const isGone = (place, queue) =>
     isNewer(queue, place) && queue.admitted_through + queue.waiting < place.position;
 
 /** Whether a place comes from a clock that was ahead: no page of the queue would count as newer for as long. */
-export const isAhead = (place, queue) => isSetBack(Date.parse(queue.server_time) - Date.parse(place.server_time));
+export const isAhead = (place, queue) => isSetBack(msAfter(queue, place));
 
 /** Whether nobody gets anything any more. */
 export const hasEnded = (sale, now) => sale.state === 'ended' || (sale.closes_at && Date.parse(sale.closes_at) <= now);

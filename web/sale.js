@@ -84,7 +84,7 @@ async function lookAtPage() {
 }
 
 async function learnSale(sale) {
-    if (!page.sale || rules.isLater(Date.parse(sale.server_time) - Date.parse(page.sale.server_time))) page.sale = sale;
+    if (!page.sale || rules.isLater(rules.msAfter(sale, page.sale))) page.sale = sale;
     if (rules.isOver(page.sale, clock.now)) settle();
     if (rules.dependsOnQueue(page)) await lookAtQueue();
 }
