@@ -3,11 +3,11 @@ import RedisClient
 import Shared
 
 extension Operation.DeadLetters {
-    func redrive(_ store: OrderStore, _ redis: BlockingRedis) throws -> String {
+    func redrive(_ store: OrderStore, _ redis: BlockingRedis, _ lease: WorkerLease) throws -> String {
         store.noteGiven(try given(store, redis), of: sale)
         var (results, persisted) = try store.redrive(sale, ids, reason: reason, rehearsing: isRehearsal)
         if !isRehearsal {
-            try acknowledge(results, persisted, redis)
+            try acknowledge(results, persisted, redis, lease)
             try fence(where: \.isStored, &results, store, redis)
         }
         return DeadLetterResults(results).json
@@ -104,7 +104,9 @@ extension Operation.DeadLetters {
 
     /// Updates Redis: sets the persisted position, and acknowledges the entries that are stored. A dead letter that was
     /// redriven before is among them, in case Redis was away then; an entry on no pending list changes nothing.
-    private func acknowledge(_ results: [DeadLetterResult], _ persisted: Int, _ redis: BlockingRedis) throws {
-        try redis.acknowledge(results.filter(\.isStored).map(\.id), of: sale, persisted: persisted)
+    private func acknowledge(
+        _ results: [DeadLetterResult], _ persisted: Int, _ redis: BlockingRedis, _ lease: WorkerLease
+    ) throws {
+        try redis.acknowledge(results.filter(\.isStored).map(\.id), of: sale, persisted: persisted, under: lease)
     }
 }

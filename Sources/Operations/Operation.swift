@@ -45,10 +45,12 @@ package enum Operation: Equatable, Sendable {
 
     /// Runs the operation and returns its result as JSON. If it throws, it may be run again: what was done is not done
     /// twice. Throws `ForeignSale`, and has done nothing, if the two stores don't mean the same sale.
-    package func run(store: OrderStore, redis: BlockingRedis) throws -> String {
+    ///
+    /// - Parameter lease: the right to work on this Redis with this database; it is held.
+    package func run(store: OrderStore, redis: BlockingRedis, lease: WorkerLease) throws -> String {
         try ForeignSale.refuse(sale, store, on: redis)
         return switch self {
-        case .redrive(let letters): try letters.redrive(store, redis)
+        case .redrive(let letters): try letters.redrive(store, redis, lease)
         case .discard(let letters): try letters.discard(store, redis)
         case .erase(let sale, let buyer, let reason):
             try Erasure(sale: sale, buyer: buyer, reason: reason).run(store, redis)

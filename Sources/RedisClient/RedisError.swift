@@ -9,6 +9,8 @@ package struct RedisError: Error, CustomStringConvertible {
         case replaced
         // Error replies of the stream commands.
         case groupExists, noGroup, unblocked
+        /// acknowledge.lua, deadletter.lua: whoever asks has lost the right to work on this Redis (`WorkerLease`).
+        case noLease
         /// The connection was lost, or fell silent, after the command was handed over: it may have run.
         case connectionLost, timedOut
         /// It ran, and fewer replicas than required have acknowledged what it read or wrote: a failover may take it
@@ -56,6 +58,7 @@ package struct RedisError: Error, CustomStringConvertible {
         case "BUSYGROUP": code = .groupExists
         case "NOGROUP": code = .noGroup
         case "UNBLOCKED": code = .unblocked
+        case "NOLEASE": code = .noLease
         default: code = message.hasPrefix("ERR max number of clients") ? .cannotConnect : .other
         }
         self.init(code, operation, message)
@@ -64,7 +67,7 @@ package struct RedisError: Error, CustomStringConvertible {
     package var effect: Effect {
         switch code {
         case .noScript, .readOnly, .loading, .masterDown, .noReplicas, .outOfMemory, .misconfigured, .busy,
-            .notPermitted, .cannotConnect, .replaced, .groupExists, .noGroup:
+            .notPermitted, .cannotConnect, .replaced, .groupExists, .noGroup, .noLease:
             .nothingRan
         case .unblocked, .connectionLost, .timedOut, .unconfirmed, .other, .unexpectedReply: .unknown
         }

@@ -7,6 +7,9 @@ package import Shared
 ///
 /// A worker that takes over with the same database, whatever its name, need not wait until the lease expires: nobody
 /// else can hold that database's lock.
+///
+/// A worker that hangs for longer than the lease lasts may find that another has taken over. So what takes entries away
+/// from others asks for the lease in the same step (acknowledge.lua, deadletter.lua).
 package struct WorkerLease {
     /// How long a worker that has gone without giving the lease back keeps out one with another database. Comparing or
     /// erasing a sale of a million buyers takes a few seconds.
@@ -22,7 +25,8 @@ package struct WorkerLease {
         }
     }
 
-    private let database: String
+    /// The database as the lease names it: one word.
+    let database: String
     private let name: String
     private var nextRenewal = Instant(nanoseconds: 0)
 

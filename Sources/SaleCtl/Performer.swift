@@ -29,7 +29,7 @@ enum Performer {
         switch self {
         case .direct(let store, let redis, let lease):
             do {
-                return try lease.hold(on: redis) { try operation.run(store: store, redis: redis) }
+                return try lease.hold(on: redis) { try operation.run(store: store, redis: redis, lease: lease) }
             } catch let refused as OperationRefused {
                 let code = refused.kind == .notFound ? ExitCode.noInput : ExitCode.unavailable
                 throw CommandFailure(refused.description, code)

@@ -14,6 +14,7 @@ final class Processor {
 
     private let store: OrderStore
     private let worker: String
+    private let lease: WorkerLease
     private let replicas: Int
     private let metrics: WorkerMetrics
     private let log: Log
@@ -25,11 +26,13 @@ final class Processor {
     private var stuck: [SaleID: Set<String>] = [:]
 
     init(
-        store: OrderStore, worker: String, replicas: Int, metrics: WorkerMetrics, log: Log, failpoint: Failpoint?
+        store: OrderStore, worker: String, lease: WorkerLease, replicas: Int, metrics: WorkerMetrics, log: Log,
+        failpoint: Failpoint?
     ) {
         self.metrics = metrics
         self.store = store
         self.worker = worker
+        self.lease = lease
         self.replicas = replicas
         self.log = log
         self.failpoint = failpoint
@@ -99,7 +102,7 @@ final class Processor {
         try ForeignSale.refuse(sale, store, on: redis)
         store.noteGiven(try redis.lastPosition(of: sale), of: sale)
         if PlantedBug.acknowledgeBeforeCommit.isActive {
-            try redis.acknowledge(entries.map(\.id), of: sale, persisted: 0)
+            try redis.acknowledge(entries.map(\.id), of: sale, persisted: 0, under: lease)
         }
     }
 
@@ -155,7 +158,7 @@ final class Processor {
                 }
             }
         }
-        try redis.acknowledge(acknowledged, of: sale, persisted: applied.persistedPosition)
+        try redis.acknowledge(acknowledged, of: sale, persisted: applied.persistedPosition, under: lease)
         failpoint?.reached(.afterAcknowledge)
         metrics.stored += stored
         if stored > 0 {
@@ -192,7 +195,7 @@ final class Processor {
             entry: entry, rejection: rejection,
             attempts: try StreamReader.deliveries(sale, entry.id, on: redis), worker: worker, recordedAt: .now)
         do throws(RedisError) {
-            try redis.deadletter(entry.id, of: sale, dlqEntry.arguments)
+            try redis.deadletter(entry.id, of: sale, dlqEntry.arguments, under: lease)
         } catch {
             // Such as a dlq key that is no stream. SQLite has the dead letter, so the sale's other entries can go on.
             guard error.code == .other else { throw error }

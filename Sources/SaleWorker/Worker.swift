@@ -59,8 +59,8 @@ final class Worker {
         self.store = store
         self.log = log
         processor = Processor(
-            store: store, worker: configuration.name, replicas: configuration.replicas, metrics: metrics, log: log,
-            failpoint: configuration.failpoint)
+            store: store, worker: configuration.name, lease: lease, replicas: configuration.replicas, metrics: metrics,
+            log: log, failpoint: configuration.failpoint)
         fence = Fence(store: store, metrics: metrics, log: log)
         reader = StreamReader(consumer: configuration.name)
     }
@@ -77,9 +77,7 @@ final class Worker {
             let busy = try readNew(redis, now: now)
             // Sales whose stream has just been read to its end, however busy the others are.
             for sale in reader.sales where !busy.contains(sale) && reader.isCaughtUp(sale) {
-                // Comparing many sales may take longer than the lease lasts.
-                try lease.hold(on: redis, now: .now)
-                try containingFailures(of: sale, now: now) { try fence.check(sale, on: redis, now: now) }
+                try containingFailures(of: sale, on: redis, now: now) { try fence.check(sale, on: redis, now: now) }
             }
             try measure(redis, now: now)
             if let outage = retry.succeeded() { recovered(outage, now: now) }
@@ -95,7 +93,7 @@ final class Worker {
     func perform(_ operation: Operation) throws -> String {
         let redis = try connected()
         try lease.hold(on: redis, now: .now)
-        return try operation.run(store: store, redis: redis)
+        return try operation.run(store: store, redis: redis, lease: lease)
     }
 
     /// Gives the right to work on this Redis back.
@@ -135,7 +133,7 @@ final class Worker {
         present = Set(try redis.sales())
         for sale in reader.sales where !present.contains(sale) { reader.end(sale) }
         for sale in present where !reader.sales.contains(sale) {
-            try containingFailures(of: sale, now: now) { try begin(sale, redis, now: now) }
+            try containingFailures(of: sale, on: redis, now: now) { try begin(sale, redis, now: now) }
         }
         try restoreLost(redis, now: now)
         try noteArchived(redis, now: now)
@@ -185,8 +183,12 @@ final class Worker {
 
     /// Works on one sale so that its trouble stays its own, such as a key of another type: that sets the sale aside for
     /// a second, and the others go on. It is logged once, until the sale has recovered.
-    private func containingFailures(of sale: SaleID, now: Instant, _ work: () throws -> Void) throws {
+    private func containingFailures(
+        of sale: SaleID, on redis: BlockingRedis, now: Instant, _ work: () throws -> Void
+    ) throws {
         if let until = asideUntil[sale], now < until { return }
+        // All sales together may take longer than the lease lasts.
+        try lease.hold(on: redis, now: .now)
         do {
             try work()
         } catch let error where Self.concernsOneSale(error) {
@@ -229,7 +231,7 @@ final class Worker {
                     $0.appendMember("hint", "Redis has forgotten it; it is completed from SQLite")
                 }
             }
-            try containingFailures(of: sale, now: now) {
+            try containingFailures(of: sale, on: redis, now: now) {
                 // Perhaps only the list of all sales has forgotten it.
                 guard try !redis.relist(sale) else { return }
                 fence.invalidate(sale)
@@ -244,7 +246,7 @@ final class Worker {
     private func readPending(_ redis: BlockingRedis, now: Instant) throws {
         let behind = reader.sales.filter { !reader.isCaughtUp($0) }
         for sale in behind {
-            try containingFailures(of: sale, now: now) {
+            try containingFailures(of: sale, on: redis, now: now) {
                 if let pending = try reader.pending(sale, among: behind.count, on: redis) {
                     if let stuck = try processor.process(sale, pending, on: redis) { reader.leave(stuck, of: sale) }
                 } else {
@@ -258,7 +260,7 @@ final class Worker {
     private func readNew(_ redis: BlockingRedis, now: Instant) throws -> Set<SaleID> {
         let batches = try reader.new(on: redis)
         for (sale, entries) in batches {
-            try containingFailures(of: sale, now: now) { try processor.process(sale, entries, on: redis) }
+            try containingFailures(of: sale, on: redis, now: now) { try processor.process(sale, entries, on: redis) }
         }
         return Set(batches.map(\.sale))
     }
@@ -271,7 +273,7 @@ final class Worker {
         nextMeasurement = now.advanced(milliseconds: Self.measureMilliseconds)
         measureBacklog(redis)
         for sale in reader.sales {
-            try containingFailures(of: sale, now: now) {
+            try containingFailures(of: sale, on: redis, now: now) {
                 try ForeignSale.refuse(sale, store, on: redis)
                 let confirmed = try redis.witnessed(sale)
                 // Read after that: no position is confirmed before it is given.

@@ -1,3 +1,5 @@
+import EventLoop
+import Foundation
 import RedisClient
 import Shared
 import TestSupport
@@ -86,16 +88,26 @@ import Testing
         return (sale, read.value[0][1][0][0].string ?? "")
     }
 
+    /// The lease of a database that nobody else uses.
+    private func lease(on redis: BlockingRedis, _ server: RedisServer) throws -> WorkerLease {
+        let path = server.directory.path("sale.db.lock")
+        try Data().write(to: URL(fileURLWithPath: path))
+        var lease = try WorkerLease(name: "w", lock: #require(FileIdentity(path: path)))
+        try lease.hold(on: redis, now: .now)
+        return lease
+    }
+
     @Test func `an entry is acknowledged once, and persisted_position only grows`() throws {
         let server = try RedisServer()
         let redis = try server.connect()
         let (sale, id) = try saleWithPendingEntry(redis)
         let keys = SaleKeys(sale)
-        #expect(try redis.acknowledge([id], of: sale, persisted: 5) == 1)
-        #expect(try redis.acknowledge([id], of: sale, persisted: 3) == 0)
+        let lease = try lease(on: redis, server)
+        #expect(try redis.acknowledge([id], of: sale, persisted: 5, under: lease) == 1)
+        #expect(try redis.acknowledge([id], of: sale, persisted: 3, under: lease) == 0)
         #expect(try redis.status(sale)?.persistedPosition == 5)
         try redis.command(["DEL", "\(keys.sale)"])
-        try redis.acknowledge([id], of: sale, persisted: 9)
+        try redis.acknowledge([id], of: sale, persisted: 9, under: lease)
         #expect(try redis.command(["EXISTS", "\(keys.sale)"]).integer == 0)
     }
 
@@ -104,13 +116,35 @@ import Testing
         let redis = try server.connect()
         let (sale, id) = try saleWithPendingEntry(redis)
         let keys = SaleKeys(sale)
+        let lease = try lease(on: redis, server)
         for _ in 0..<2 {
             try redis.deadletter(
-                id, of: sale, ["dlq_reason", "malformed", "kind", RedisArgument([0xFF, 0x00, 0x0A] as [UInt8])])
+                id, of: sale, ["dlq_reason", "malformed", "kind", RedisArgument([0xFF, 0x00, 0x0A] as [UInt8])],
+                under: lease)
         }
         let letters = try redis.command(["XRANGE", "\(keys.deadLetters)", "-", "+"])
         #expect(letters.value.count == 1)
         #expect(letters.value[0][1][3].bytes == [0xFF, 0x00, 0x0A])
+    }
+
+    @Test(arguments: [nil, "another-database other"])
+    func `an entry stays pending if the lease has expired, or belongs to another database`(_ holder: String?) throws {
+        let server = try RedisServer()
+        let redis = try server.connect()
+        let (sale, id) = try saleWithPendingEntry(redis)
+        let lease = try lease(on: redis, server)
+        try redis.command(holder.map { ["SET", "sale:worker", "\($0)"] } ?? ["DEL", "sale:worker"])
+        #expect {
+            try redis.acknowledge([id], of: sale, persisted: 5, under: lease)
+        } throws: { ($0 as? RedisError)?.code == .noLease }
+        #expect {
+            try redis.deadletter(id, of: sale, ["dlq_reason", "malformed"], under: lease)
+        } throws: { ($0 as? RedisError)?.code == .noLease }
+        let keys = SaleKeys(sale)
+        let pending = try redis.command(["XPENDING", "\(keys.orders)", "\(SaleKeys.group)"])
+        #expect(pending.value[0].integer == 1)
+        #expect(try redis.command(["EXISTS", "\(keys.deadLetters)"]).integer == 0)
+        #expect(try redis.status(sale)?.persistedPosition == 0)
     }
 
     @Test func `a look-up tells a fenced sale from an unknown one, and says what a buyer has won`() throws {

@@ -60,6 +60,30 @@ import Testing
         #expect(result.code == 0, "\(result.output)")
     }
 
+    @Test func `is asked for once more before a worker that hung in the middle of a batch acknowledges it`() throws {
+        let worker = try under.start()
+        #expect(under.drained(sale))
+        let lock = try SQLiteLock(under.database)
+        try under.sell(sale, to: 0..<5)
+        func pending() throws -> Int? {
+            let reply = try under.redis.command(["XPENDING", "\(SaleKeys(sale).orders)", "\(SaleKeys.group)"])
+            return reply.value[0].integer
+        }
+        #expect(try eventually { try pending() == 5 })
+        // It waits for SQLite now. While it hangs, its lease expires, and a worker with another database takes over.
+        worker.signal(SIGSTOP)
+        try under.redis.command(["SET", "sale:worker", "another-database other"])
+        lock.release()
+        worker.signal(SIGCONT)
+        #expect(eventually { worker.errors.contains("other is storing these orders in another database") })
+        #expect(try pending() == 5)
+        #expect(try under.redis.status(sale)?.persistedPosition == 0)
+        try under.redis.command(["DEL", "sale:worker"])
+        #expect(under.drained(sale))
+        #expect(try under.redis.status(sale)?.persistedPosition == 5)
+        #expect(try under.stored(sale)?.sold == 5)
+    }
+
     @Test func `is given back by a worker that stops`() throws {
         let first = try under.start()
         #expect(under.drained(sale))
