@@ -84,7 +84,9 @@ private final class Memory {
     }
 
     func decide(_ sale: SaleID, _ buyer: String, _ key: String, quantity: Int = 1) -> Decision? {
-        buyer.withBytes { buyer in key.withBytes { cache.decide(sale, buyer, $0, quantity: quantity) } }
+        buyer.withBytes { buyer in
+            key.withBytes { cache.decide(sale, buyer, hash: buyer.buyerHash, $0, quantity: quantity) }
+        }
     }
 
     func set(_ sale: SaleID, _ field: String, _ value: String) throws {

@@ -22,7 +22,9 @@ import Testing
     }
 
     private func decide(_ sale: SoldOutSale, _ buyer: String, _ key: String) -> Decision {
-        buyer.withBytes { buyer in key.withBytes { sale.decide(buyer, $0, quantity: 1, maxPerBuyer: 1) } }
+        buyer.withBytes { buyer in
+            key.withBytes { sale.decide(buyer, hash: buyer.buyerHash, $0, quantity: 1, maxPerBuyer: 1) }
+        }
     }
 
     @Test func `are found among many, and nobody else is`() throws {

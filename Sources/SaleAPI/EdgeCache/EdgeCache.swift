@@ -52,7 +52,7 @@ final class EdgeCache {
 
         var soldOut: SoldOutSale? { if case .held(let soldOut, _) = state { soldOut } else { nil } }
         var isHeld: Bool { soldOut != nil }
-        func isDoubtful(_ buyer: Span<UInt8>) -> Bool { !doubtful.isEmpty && doubtful.contains(buyer.buyerHash) }
+        func isDoubtful(_ hash: UInt64) -> Bool { !doubtful.isEmpty && doubtful.contains(hash) }
     }
 
     /// What Redis said of a sale, confirmed by its replicas. A class, as a copy of the status, with its texts, is a
@@ -94,17 +94,21 @@ final class EdgeCache {
     // MARK: Answering
 
     /// What Redis would decide; nil if it must be asked.
-    func decide(_ sale: SaleID, _ buyer: Span<UInt8>, _ key: Span<UInt8>, quantity: Int) -> Decision? {
+    ///
+    /// - Parameter hash: the buyer's `buyerHash`.
+    func decide(
+        _ sale: SaleID, _ buyer: Span<UInt8>, hash: UInt64, _ key: Span<UInt8>, quantity: Int
+    ) -> Decision? {
         guard !entries.isEmpty, let entry = entries[sale], case .held(let soldOut, let confirmed) = entry.state,
             isOpen(confirmed)
         else { return nil }
         let use = use(entry, confirmed)
         guard use != .nothing else { return nil }
         let decision = soldOut.decide(
-            buyer, key, quantity: quantity, maxPerBuyer: confirmed.status.maxPerBuyer)
+            buyer, hash: hash, key, quantity: quantity, maxPerBuyer: confirmed.status.maxPerBuyer)
         switch decision {
         case .replayed, .keyReused: break
-        default: guard use == .everything, !entry.isDoubtful(buyer) else { return nil }
+        default: guard use == .everything, !entry.isDoubtful(hash) else { return nil }
         }
         hits += 1
         return decision

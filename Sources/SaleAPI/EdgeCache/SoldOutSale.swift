@@ -56,8 +56,10 @@ final class SoldOutSale {
     var bytes: Int { winners.bytes + seen.count }
 
     /// What purchase.lua would decide while the sale is open, in the order of its checks.
-    func decide(_ buyer: Span<UInt8>, _ key: Span<UInt8>, quantity: Int, maxPerBuyer: Int) -> Decision {
-        let wins = winners.wins(of: buyer)
+    ///
+    /// - Parameter hash: the buyer's `buyerHash`.
+    func decide(_ buyer: Span<UInt8>, hash: UInt64, _ key: Span<UInt8>, quantity: Int, maxPerBuyer: Int) -> Decision {
+        let wins = winners.wins(of: buyer, hash: hash)
         for win in wins where win.key.withBytes({ key.equals($0) }) {
             return win.quantity == quantity ? .replayed(position: win.position, at: win.securedAt) : .keyReused
         }

@@ -45,8 +45,8 @@ struct WinnerTable: ~Copyable {
     }
 
     /// The buyer's wins; empty for almost everybody.
-    func wins(of buyer: Span<UInt8>) -> [Win] {
-        let place = places[find(buyer.buyerHash, buyer)]
+    func wins(of buyer: Span<UInt8>, hash: UInt64) -> [Win] {
+        let place = places[find(hash, buyer)]
         guard place.hash != 0 else { return [] }
         let start = Int(place.start) + Int(place.buyerBytes)
         return text.withBytes { Win.parse($0.extracting(start..<start + Int(place.winsBytes))) } ?? []

@@ -12,7 +12,7 @@ final class OwnOrders {
     private let seenSales: SeenSales
     private let log: Log
     private let witnesses: Witnesses
-    private unowned let server: HTTPServer
+    private let server: HTTPServer
     private let signing: ReceiptSigning
     private var waiting = 0
 

@@ -6,7 +6,7 @@ final class ReceiptKeysPage {
     /// Seconds for which anyone may cache the set. A verifier that meets a key missing from its copy asks again.
     private static let maxAgeSeconds = 300
 
-    private unowned let server: HTTPServer
+    private let server: HTTPServer
     private var set = ByteBuffer(capacity: 512)
     private var tag = ""
 

@@ -41,7 +41,7 @@ final class SalePages {
     private let redis: AsyncRedis
     private let seenSales: SeenSales
     private let cache: EdgeCache
-    private unowned let server: HTTPServer
+    private let server: HTTPServer
     private var snapshot: Snapshot?
     private var waiting: [Waiting] = []
     private var lookUps: [(sale: SaleID, body: (Bool?) -> Void)] = []

@@ -3,7 +3,7 @@ import Shared
 
 /// Sends the answers to purchases.
 final class PurchaseAnswers {
-    private unowned let server: HTTPServer
+    private let server: HTTPServer
 
     init(server: HTTPServer) { self.server = server }
 

@@ -60,7 +60,7 @@ final class PurchaseBatcher {
         _ sale: SaleID, buyer: Span<UInt8>, key: Span<UInt8>, quantity: Int, ticket: Span<UInt8>,
         _ charge: RateLimiter.Charge, _ exchange: Exchange
     ) {
-        if let decision = cache.decide(sale, buyer, key, quantity: quantity) {
+        if let decision = cache.decide(sale, buyer, hash: charge.buyer, key, quantity: quantity) {
             return answerFromMemory(decision, sale, quantity: quantity, charge, exchange)
         }
         guard redis.isReady else { return send(.unavailable, charge, exchange) }

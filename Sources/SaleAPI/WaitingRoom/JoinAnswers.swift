@@ -13,7 +13,7 @@ final class JoinAnswers {
         case pending
     }
 
-    private unowned let server: HTTPServer
+    private let server: HTTPServer
     private let tickets: Tickets
     private var ticket = ByteBuffer(capacity: 512)
 

@@ -41,7 +41,7 @@ final class QueuePage {
     private let loop: EventLoop
     private let redis: AsyncRedis
     private let seenSales: SeenSales
-    private unowned let server: HTTPServer
+    private let server: HTTPServer
     private let limiter: RateLimiter
     private let pages: SalePages
     private let signing: ReceiptSigning

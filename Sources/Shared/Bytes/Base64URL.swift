@@ -10,43 +10,33 @@ package enum Base64URL {
         let remainder = count & 3
         if remainder == 1 { return false }
         var valid = true
-        output.append(upTo: count / 4 * 3 + 3) { room in
-            decodeTable.withUnsafeBufferPointer { table in
+        // Each group is stored as a whole word, whose last byte the next group overwrites.
+        output.append(upTo: count / 4 * 3 + 4) { room in
+            shifted.withUnsafeBufferPointer { shifted in
                 text.withUnsafeBufferPointer { text in
                     var read = 0
                     var wrote = 0
-                    // A value above 63 marks a character outside the alphabet. All values are combined, and checked
-                    // once at the end.
-                    var seen: UInt8 = 0
+                    // All groups are combined, and checked for strangers once at the end.
+                    var seen: UInt32 = 0
                     while read + 4 <= count {
-                        let a = table[Int(text[read])]
-                        let b = table[Int(text[read + 1])]
-                        let c = table[Int(text[read + 2])]
-                        let d = table[Int(text[read + 3])]
-                        seen |= a | b | c | d
-                        room[wrote] = a << 2 | b >> 4
-                        room[wrote + 1] = b << 4 | c >> 2
-                        room[wrote + 2] = c << 6 | d
+                        let group =
+                            shifted[Int(text[read])] | shifted[256 + Int(text[read + 1])]
+                            | shifted[512 + Int(text[read + 2])] | shifted[768 + Int(text[read + 3])]
+                        seen |= group
+                        room.storeBytes(of: group.bigEndian, toByteOffset: wrote, as: UInt32.self)
                         read += 4
                         wrote += 3
                     }
                     if remainder >= 2 {
-                        let a = table[Int(text[read])]
-                        let b = table[Int(text[read + 1])]
-                        seen |= a | b
-                        room[wrote] = a << 2 | b >> 4
-                        wrote += 1
-                        if remainder == 3 {
-                            let c = table[Int(text[read + 2])]
-                            seen |= c
-                            room[wrote] = b << 4 | c >> 2
-                            wrote += 1
-                            if c & 0b11 != 0 { seen = 0xFF }
-                        } else if b & 0b1111 != 0 {
-                            seen = 0xFF
-                        }
+                        var group = shifted[Int(text[read])] | shifted[256 + Int(text[read + 1])]
+                        if remainder == 3 { group |= shifted[512 + Int(text[read + 2])] }
+                        seen |= group
+                        room.storeBytes(of: group.bigEndian, toByteOffset: wrote, as: UInt32.self)
+                        wrote += remainder - 1
+                        // What the group holds beyond its bytes.
+                        if group << UInt32(8 * (remainder - 1)) & 0xFFFF_FF00 != 0 { seen = stranger }
                     }
-                    valid = seen < 64
+                    valid = seen & stranger == 0
                     return valid ? wrote : 0
                 }
             }
@@ -79,9 +69,18 @@ package enum Base64URL {
 
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
 
-    private static let decodeTable: [UInt8] = {
-        var table = [UInt8](repeating: 0xFF, count: 256)
-        for (value, character) in alphabet.enumerated() { table[Int(character)] = UInt8(value) }
+    /// In a decoded group: one of its characters is not in the alphabet.
+    private static let stranger: UInt32 = 1
+
+    /// By place in a group of four, and by character: its six bits, where they are in the group's three bytes, which
+    /// are the word's upper three; `stranger` if it is not in the alphabet.
+    private static let shifted: [UInt32] = {
+        var table = [UInt32](repeating: stranger, count: 4 * 256)
+        for place in 0..<4 {
+            for (value, character) in alphabet.enumerated() {
+                table[place * 256 + Int(character)] = UInt32(value) << UInt32(26 - 6 * place)
+            }
+        }
         return table
     }()
 }

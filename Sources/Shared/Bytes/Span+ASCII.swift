@@ -26,10 +26,12 @@ extension Span<UInt8> {
     }
 
     /// Whether both hold the same bytes.
-    @inlinable package func equals(_ other: Span<UInt8>) -> Bool {
+    package func equals(_ other: Span<UInt8>) -> Bool {
         guard count == other.count else { return false }
-        for index in 0..<count where self[unchecked: index] != other[unchecked: index] { return false }
-        return true
+        guard count > 0 else { return true }
+        return withUnsafeBytes { own in
+            other.withUnsafeBytes { memcmp(own.baseAddress!, $0.baseAddress!, own.count) == 0 }
+        }
     }
 
     /// The value of 1 to 18 decimal digits; nil for anything else. With that many it can't overflow.

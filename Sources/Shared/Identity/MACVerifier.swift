@@ -25,25 +25,25 @@ final class MACVerifier {
     ) throws(JWTRefusal) -> R {
         guard text.count <= Limits.tokenBytesMax, let parts = CompactJWS(text) else { throw .malformed }
 
-        let key = try key(for: text.extracting(parts.header))
+        let hmac = try hmac(for: text.extracting(parts.header))
         signature.removeAll()
         guard Base64URL.decode(text.extracting(parts.signature), into: &signature) else { throw .malformed }
-        guard key.hmac.isValid(signature.bytes, for: text.extracting(parts.signed)) else { throw .badSignature }
+        guard hmac.isValid(signature.bytes, for: text.extracting(parts.signed)) else { throw .badSignature }
 
         claims.removeAll()
         guard Base64URL.decode(text.extracting(parts.payload), into: &claims) else { throw .malformed }
         return try claims.withBytes(body)
     }
 
-    private func key(for headerText: Span<UInt8>) throws(JWTRefusal) -> KeySet.Key {
-        if let knownKey, knownHeader.bytes.equals(headerText) { return keys.keys[knownKey] }
+    private func hmac(for headerText: Span<UInt8>) throws(JWTRefusal) -> HMACSHA256 {
+        if let knownKey, knownHeader.bytes.equals(headerText) { return keys.keys[knownKey].hmac }
         header.removeAll()
         guard Base64URL.decode(headerText, into: &header) else { throw .malformed }
         let found = try header.withBytes { (header) throws(JWTRefusal) -> Int in try keyIndex(in: header) }
         knownHeader.removeAll()
         knownHeader.append(headerText)
         knownKey = found
-        return keys.keys[found]
+        return keys.keys[found].hmac
     }
 
     /// The key that the decoded header names.

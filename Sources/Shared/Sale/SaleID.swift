@@ -13,14 +13,8 @@ package struct SaleID: Hashable, Sendable, CustomStringConvertible {
             let allowed =
                 byte &- UInt8(ascii: "a") < 26 || byte &- UInt8(ascii: "0") < 10 || byte == UInt8(ascii: "-")
             guard allowed else { return nil }
-            let bits = UInt64(byte) << UInt64(index & 7 * 8)
-            switch index >> 3 {
-            case 0: words.0 |= bits
-            case 1: words.1 |= bits
-            case 2: words.2 |= bits
-            default: words.3 |= bits
-            }
         }
+        withUnsafeMutableBytes(of: &words) { words in text.withUnsafeBytes { words.copyMemory(from: $0) } }
     }
 
     /// nil if `text` is not a sale name.
