@@ -41,16 +41,13 @@ extension BlockingRedis {
         return try witness(sale, uuid: uuid)?.position ?? 0
     }
 
-    /// The units of all restocks that follow an entry on a sale's stream.
-    func restockedUnits(_ sale: SaleID, after id: StreamID) throws(RedisError) -> Int {
-        var units = 0
+    /// The events that follow an entry on a sale's stream, without entries that can't be read.
+    func events(of sale: SaleID, after id: StreamID) throws(RedisError) -> [OrderEvent] {
+        var events: [OrderEvent] = []
         try forEachEntry(of: SaleKeys(sale).orders, after: "\(id)") { _, entry in
-            let fields = entry.pairs
-            if fields.contains(where: { $0 == ("kind", "restock") }) {
-                units += fields.first { $0.name == "units" }.flatMap { Int($0.value) } ?? 0
-            }
+            if let event = try? OrderEvent(sale: sale, fields: entry.pairs) { events.append(event) }
         }
-        return units
+        return events
     }
 
     /// Carries a plan out, under a new epoch; false if Redis has begun to serve the sale, or has another one of its

@@ -19,7 +19,7 @@ package struct Comparison: Sendable {
         case title(redis: String, sqlite: String)
         /// Opening time, closing time, pause or admission.
         case settings(redis: SaleSettings, sqlite: SaleSettings)
-        /// A win that is not stored: the worker's backlog or, if there is none, a loss.
+        /// A win that is not stored: the worker's backlog or, if its event is gone from the stream, a loss.
         case orderNotInSQLite(position: Int)
         case orderNotInRedis(position: Int)
         /// Both have the position, with different content.
@@ -64,6 +64,8 @@ package struct Comparison: Sendable {
     }
 
     package let sale: SaleID
+    private let redis: RedisSale?
+    private let sqlite: StoredSale?
     /// Every position that either side has, in order.
     package private(set) var lines: [Line] = []
     package private(set) var differences: [Difference] = []
@@ -75,19 +77,18 @@ package struct Comparison: Sendable {
 
     package var isEqual: Bool { differences.isEmpty }
 
-    /// Whether the only difference is that the worker has not stored the latest wins and restocks yet.
+    /// Whether the two will be equal once the worker has stored its backlog.
     package var isOnlyBacklog: Bool {
-        !isEqual
-            && differences.allSatisfy {
-                switch $0 {
-                case .orderNotInSQLite, .restockNotInSQLite: true
-                default: false
-                }
-            }
+        guard !isEqual, var redis, let sqlite else { return false }
+        let later = sqlite.storing(redis.backlog)
+        redis.backlog = []
+        return Comparison(sale, redis: redis, sqlite: later).isEqual
     }
 
     package init(_ sale: SaleID, redis: RedisSale?, sqlite: StoredSale?) {
         self.sale = sale
+        self.redis = redis
+        self.sqlite = sqlite
         guard let sqlite else {
             if redis != nil { differences.append(.notInSQLite) }
             return
@@ -211,8 +212,11 @@ extension Comparison.Difference: CustomStringConvertible {
             "position \(position) is \"\(redis)\" in Redis, \"\(sqlite)\" in SQLite"
         case .gap(let first, let last): "positions \(first) to \(last) are in neither"
         case .unreadableBuyer(let buyer): "the wins of buyer \(buyer) in Redis can't be read, or repeat a position"
+        // What Redis lacks reads as -1.
+        case .unitsLeft(-1, let expected): "the sale's stock is gone from Redis; the orders leave \(expected)"
         case .unitsLeft(let redis, let expected): "Redis has \(redis) units left; the orders leave \(expected)"
         case .tooMany(let units): "orders and dead letters are \(units) units more than there are"
+        case .lastPosition(-1, let expected): "the sale's position is gone from Redis; the orders' last is \(expected)"
         case .lastPosition(let redis, let expected):
             "Redis' last position is \(redis); the orders' last is \(expected)"
         case .soldSum(let kept, let counted): "SQLite counts \(kept) units sold; its orders add up to \(counted)"

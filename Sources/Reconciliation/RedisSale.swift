@@ -11,8 +11,13 @@ package struct RedisSale: Equatable, Sendable {
     package var unreadableBuyers: [String]
     /// Whether its orders stream is there.
     package var hasStream: Bool
-    /// Units of the restocks that are on the stream and not in SQLite yet.
-    package var unstoredUnits = 0
+    /// The events that are on the stream and not in SQLite yet: the worker's backlog.
+    package var backlog: [OrderEvent] = []
+
+    /// Units of the restocks among them.
+    package var unstoredUnits: Int {
+        backlog.reduce(0) { if case .restock(let units, _) = $1 { $0 + units } else { $0 } }
+    }
 
     package struct BuyerWin: Equatable, Sendable {
         package var buyer: String
@@ -34,8 +39,8 @@ package struct RedisSale: Equatable, Sendable {
     /// Attempts to read a sale without a win in between.
     private static let attempts = 5
 
-    /// Reads a sale; nil if Redis has no such sale. `stored` is what SQLite had of it just before: if the stock
-    /// differs, the stream is searched for the restocks that would explain it.
+    /// Reads a sale; nil if Redis has no such sale. `stored` is what SQLite had of it just before: what follows on the
+    /// stream is the backlog.
     ///
     /// The wins are read a thousand buyers at a time. While the sale sells, a win may come between two pages. Then it
     /// is read again; after five attempts without success this throws `SaleIsMoving`.
@@ -50,13 +55,11 @@ package struct RedisSale: Equatable, Sendable {
                 guard seen.insert(buyer).inserted else { return }
                 result.add(buyer, text)
             }
-            if let stored, stored.totalOnRedis(unstored: 0) != before.stockTotal {
-                result.unstoredUnits = try redis.restockedUnits(sale, after: stored.lastStreamID)
-            }
-            guard let after = try redis.status(sale, allowingGaps: true) else { return nil }
-            if after.position == before.position, after.epoch == before.epoch, after.stockTotal == before.stockTotal {
-                return result
-            }
+            if let stored { result.backlog = try redis.events(of: sale, after: stored.lastStreamID) }
+            guard var after = try redis.status(sale, allowingGaps: true) else { return nil }
+            // These two move on in any sale.
+            (after.readAt, after.persistedPosition) = (before.readAt, before.persistedPosition)
+            if after == before { return result }
         }
         throw SaleIsMoving(sale: sale)
     }

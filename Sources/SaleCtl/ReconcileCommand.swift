@@ -8,8 +8,9 @@ extension Command {
         "reconcile", "ID [--json]", "Compares Redis and SQLite; changes nothing.",
         details: """
             Compares every order, the units left, the last position and the sale's identity. Exit code 0: they agree; 1:
-            they differ, and each difference is named. Orders that the worker has not stored yet are differences, too:
-            if the sale is selling, run it again a moment later. An archived sale is in SQLite alone, as it should be.
+            they differ, and each difference is named. What the worker has not stored yet differs, too; if it is all
+            that does, the last line says so: run it again a moment later. An archived sale is in SQLite alone, as it
+            should be.
 
               --json   as JSON, with `lines`: every position, as each side has it
             """
@@ -19,12 +20,7 @@ extension Command {
         let redis = try context.redis()
         // SQLite first: it follows Redis, so Redis must have had what SQLite has.
         let stored = try context.existingReader()?.stored(sale)
-        let live: RedisSale?
-        do {
-            live = try RedisSale.read(sale, from: redis, beside: stored)
-        } catch let error as SaleIsMoving {
-            throw CommandFailure(error.description, ExitCode.unavailable)
-        }
+        let live = try RedisSale.read(sale, from: redis, beside: stored)
         guard live != nil || stored != nil else {
             throw CommandFailure("neither Redis nor SQLite has a sale \(sale)", ExitCode.noInput)
         }
@@ -39,8 +35,7 @@ extension Command {
             if let archivedAt { Output.line("archived at \(archivedAt.rfc3339): only SQLite has it") }
             Output.list(comparison.differences.map(\.description))
             if comparison.isOnlyBacklog {
-                Output.line(
-                    "only the worker's backlog differs: run it again when `salectl show \(sale)` says backlog 0")
+                Output.line("only the worker's backlog differs: run it again once the worker has stored that")
             }
         }
         return comparison.isEqual ? ExitCode.ok : ExitCode.negative

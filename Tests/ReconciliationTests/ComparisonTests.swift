@@ -24,30 +24,58 @@ import Testing
         #expect(comparison.units == 3)
     }
 
-    @Test func `calls what the worker has not stored yet a backlog`() {
+    @Test func `calls what the worker has not stored yet a backlog, if it can still store it`() {
         var (redis, sqlite) = stores()
         sqlite.orders.removeLast()
         sqlite.sold = 2
+        redis.backlog = [.order(TestStores.order(3))]
         let comparison = Comparison(sale, redis: redis, sqlite: sqlite)
         #expect(comparison.differences == [.orderNotInSQLite(position: 3)])
         #expect(comparison.isOnlyBacklog)
+        redis.backlog = []
+        #expect(!Comparison(sale, redis: redis, sqlite: sqlite).isOnlyBacklog)
+        redis.backlog = [.order(TestStores.order(3))]
         redis.status.remaining = 8
         #expect(!Comparison(sale, redis: redis, sqlite: sqlite).isOnlyBacklog)
+    }
+
+    @Test func `counts an order once that the stream brings again`() {
+        var (redis, sqlite) = stores()
+        sqlite.orders.removeLast()
+        sqlite.sold = 2
+        redis.backlog = [.order(TestStores.order(2)), .order(TestStores.order(3))]
+        #expect(Comparison(sale, redis: redis, sqlite: sqlite).isOnlyBacklog)
     }
 
     @Test func `calls a restock a backlog while its event is on the stream, and no longer`() {
         var (redis, sqlite) = stores()
         redis.status.stockTotal = 15
         redis.status.remaining = 12
-        redis.unstoredUnits = 5
+        redis.backlog = [.restock(units: 5, at: UnixMilliseconds(1))]
         let comparison = Comparison(sale, redis: redis, sqlite: sqlite)
         #expect(comparison.differences == [.restockNotInSQLite(units: 5)])
         #expect(comparison.isOnlyBacklog)
-        redis.unstoredUnits = 0
+        redis.backlog = []
         #expect(
             Comparison(sale, redis: redis, sqlite: sqlite).differences == [.stockTotal(redis: 15, sqlite: 10)])
         sqlite.record.stockTotal = 15
         #expect(Comparison(sale, redis: redis, sqlite: sqlite).isEqual)
+    }
+
+    @Test func `calls a changed title or setting a backlog, and units that were released`() {
+        var (redis, sqlite) = stores()
+        redis.status.title = "x"
+        redis.status.paused = true
+        redis.status.position = 5
+        sqlite.losses = [.init(positions: 4...5, units: 2, isReleased: false)]
+        #expect(!Comparison(sale, redis: redis, sqlite: sqlite).isOnlyBacklog)
+        redis.backlog = [
+            .set(SettingsChange(title: "x")), .set(SettingsChange(paused: true)),
+            .release(units: 2, at: UnixMilliseconds(1)),
+        ]
+        let comparison = Comparison(sale, redis: redis, sqlite: sqlite)
+        #expect(comparison.differences.count == 3)
+        #expect(comparison.isOnlyBacklog)
     }
 
     @Test func `accounts for an order among the dead letters`() {
@@ -107,6 +135,12 @@ import Testing
         #expect(differences { redis, _ in redis.status.remaining = 8 } == [.unitsLeft(redis: 8, expected: 7)])
         #expect(differences { redis, _ in redis.status.position = 4 } == [.lastPosition(redis: 4, expected: 3)])
         #expect(differences { _, sqlite in sqlite.sold = 4 } == [.soldSum(kept: 4, counted: 3)])
+        let gone = differences { redis, _ in (redis.status.remaining, redis.status.position) = (-1, -1) }
+        #expect(
+            gone.map(\.description) == [
+                "the sale's stock is gone from Redis; the orders leave 7",
+                "the sale's position is gone from Redis; the orders' last is 3",
+            ])
     }
 
     @Test func `names orders that one of them lacks, or has with other content`() {

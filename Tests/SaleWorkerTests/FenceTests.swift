@@ -58,6 +58,27 @@ import Testing
         #expect(!worker.errors.contains("redis_completed"))
     }
 
+    @Test func `put up by hand has an order stored whose event was deleted before the worker read it`() throws {
+        let under = try WorkerUnderTest()
+        try TestSale.create(under.redis, stock: 10)
+        let first = try under.start()
+        #expect(under.drained(Self.sale))
+        first.signal(SIGKILL)
+        first.wait()
+        try under.sell(Self.sale, to: 0..<1)
+        let event = try #require(try under.redis.lastEntryID(of: Self.sale))
+        try under.redis.command(["XDEL", "\(SaleKeys(Self.sale).orders)", "\(event)"])
+        let found = try under.salectl(["reconcile", "demo"])
+        #expect(found.code == ExitCode.negative)
+        #expect(found.output.hasSuffix("\n  position 1 is in Redis and not in SQLite\n"), "this is no backlog")
+        let second = try under.start()
+        #expect(eventually { second.errors.contains("sale_found") })
+        try under.redis.command(["HSET", "\(SaleKeys(Self.sale).sale)", "serving_run_id", "-"])
+        #expect(eventually { second.errors.contains("fence_lifted") }, "\(second.errors)")
+        #expect(try under.reconciled(Self.sale))
+        #expect(try under.stored(Self.sale)?.orders.map(\.buyer) == ["buyer-0"])
+    }
+
     @Test(arguments: [
         ("a buyer was forgotten", ["HDEL", "buyers", "buyer-2"]), ("all buyers were", ["DEL", "buyers"]),
         ("units came back", ["INCRBY", "stock", "2"]), ("the position went back", ["SET", "position", "2"]),

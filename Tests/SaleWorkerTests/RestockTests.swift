@@ -39,16 +39,19 @@ import Testing
         #expect(ledger[0].contains(#""units":2"#))
     }
 
-    @Test func `has a backlog, and no damage, while its restock is on the stream`() throws {
+    @Test func `has a backlog, and no damage, while its changes are on the stream`() throws {
         let under = try begin()
         let worker = try under.start()
         #expect(under.drained(Self.sale))
         worker.signal(SIGKILL)
         worker.wait()
         #expect(try under.salectl(["restock", "demo", "4"]).code == 0)
+        #expect(try under.salectl(["set", "demo", "--title", "T2"]).code == 0)
+        #expect(try under.salectl(["pause", "demo"]).code == 0)
         let waiting = try under.salectl(["reconcile", "demo"])
         #expect(waiting.code == ExitCode.negative)
         #expect(waiting.output.contains("a restock of 4 units is on the stream"))
+        #expect(waiting.output.contains("it is paused in Redis, not paused in SQLite"))
         #expect(waiting.output.contains("only the worker's backlog differs"))
         #expect(!waiting.output.contains("stock_total"))
         try under.start()
