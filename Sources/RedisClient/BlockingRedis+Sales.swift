@@ -64,6 +64,12 @@ extension BlockingRedis {
         try command(["EXISTS", "\(SaleKeys(sale).orders)"]).integer == 1
     }
 
+    /// Whether this Redis sells a sale that has all that a status shows.
+    package func serves(_ status: SaleStatus) throws(RedisError) -> Bool {
+        guard status.servingRunID == facts.runID else { return false }
+        return try hasStream(status.sale)
+    }
+
     /// Redis' clock.
     package func time() throws(RedisError) -> UnixMilliseconds {
         let words = try command(["TIME"]).strings

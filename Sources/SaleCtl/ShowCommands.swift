@@ -14,7 +14,7 @@ extension StatusReport {
             return StatusReport(archived: stored)
         }
         return StatusReport(
-            status: status, served: status.servingRunID == redis.facts.runID,
+            status: status, served: try redis.serves(status),
             deadLetters: try stored?.openDeadLetters ?? redis.deadLetterCount(of: sale),
             queue: status.waitingRoom == nil ? nil : try redis.queue(sale), archivedAt: stored?.archivedAt,
             losses: stored?.losses ?? [])

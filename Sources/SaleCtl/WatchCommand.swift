@@ -60,7 +60,8 @@ private struct Watch {
             return show(asJSON ? report.json : text)
         } catch let error where last != nil {
             redis = nil
-            let text = "\(UnixMilliseconds.now.rfc3339)  nothing to see (\(error)); trying again"
+            let reason = CommandFailure(error).message
+            let text = "\(UnixMilliseconds.now.rfc3339)  nothing to see (\(reason)); trying again"
             defer { isLost = true }
             if redraws { return show(text) }
             if !isLost { Output.error(text) }

@@ -54,4 +54,28 @@ import Testing
         let doctor = try under.salectl(["doctor"]).output
         #expect(doctor.contains(#/(?m)^bad +sale demo +Redis has lost it/#), "\(doctor)")
     }
+
+    @Test func `a sale that sells nothing because its stream is gone as fenced`() throws {
+        let (under, _) = try system()
+        try under.redis.command(["DEL", "\(SaleKeys(SaleID("demo")!).orders)"])
+        #expect(try under.salectl(["show", "demo"]).output.contains("\nstate           fenced\n"))
+        let doctor = try under.salectl(["doctor"]).output
+        #expect(doctor.contains(#/(?m)^bad +sale demo +fenced/#), "\(doctor)")
+    }
+
+    @Test func `in a sentence that a sale which is watched is gone`() throws {
+        let (under, _) = try system()
+        let shown = under.server.directory.url.appendingPathComponent("shown")
+        _ = FileManager.default.createFile(atPath: shown.path, contents: nil)
+        let watch = try ChildProcess(
+            ChildProcess.product("salectl"), ["watch", "demo", "--every", "10ms"],
+            environment: ["SALE_REDIS_URL": under.server.url, "SALE_DATABASE": under.database],
+            errorLog: under.server.directory.url.appendingPathComponent("watch.log"),
+            output: FileHandle(forWritingTo: shown))
+        #expect(try eventually { try !Data(contentsOf: shown).isEmpty })
+        try under.redis.command(["FLUSHALL"])
+        #expect(
+            eventually { watch.errors.contains("nothing to see (Redis has lost demo; the worker brings it back)") },
+            "\(watch.errors)")
+    }
 }

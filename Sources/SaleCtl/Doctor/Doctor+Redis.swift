@@ -82,7 +82,7 @@ extension Doctor {
                 return add(
                     .bad, "sale \(sale)", "Redis has lost it: the worker brings it back, or logs why not (fence_kept)")
             }
-            let served = status.servingRunID == redis.facts.runID
+            let served = try redis.serves(status)
             let report = StatusReport(status: status, served: served, deadLetters: 0)
             add(
                 served ? .ok : .bad, "sale \(sale)",
