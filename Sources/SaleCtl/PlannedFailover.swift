@@ -78,18 +78,12 @@ struct PlannedFailover {
         return (old.address, new)
     }
 
-    /// Takes the lock on the primary; while its writes are stopped, reading still tells who has it.
+    /// Takes the lock on the primary; while its writes are stopped, reading still tells who has it. A primary without
+    /// memory refuses (OOM): nor could the Sentinels make it a replica, because it queues no command of their MULTI.
     private func takeLock(_ primary: BlockingRedis) throws {
-        let held = try primary.command(["EXISTS", Self.lockKey]).integer
-        if held == 0 {
-            do throws(RedisError) {
-                let reply = try primary.command(["SET", Self.lockKey, "1", "NX", "PX", "\(Self.lockMilliseconds)"])
-                if reply.string == "OK" { return }
-            } catch {
-                // A full primary can still hand over.
-                guard error.code == .outOfMemory else { throw error }
-                return
-            }
+        if try primary.command(["EXISTS", Self.lockKey]).integer == 0 {
+            let reply = try primary.command(["SET", Self.lockKey, "1", "NX", "PX", "\(Self.lockMilliseconds)"])
+            if reply.string == "OK" { return }
         }
         throw CommandFailure("another failover is under way: wait until it is over", ExitCode.temporaryFailure)
     }

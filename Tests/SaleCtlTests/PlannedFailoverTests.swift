@@ -72,6 +72,16 @@ import Testing
         #expect(try primary?.connect().command(["EXISTS", "sale:failover"]).integer == 0, "the next one may begin")
     }
 
+    @Test func `is refused by a primary without memory, which no Sentinel could make a replica`() throws {
+        let fleet = try RedisFleet(["--maxmemory", "1"])
+        #expect {
+            try failOver(fleet) {}
+        } throws: {
+            ($0 as? RedisError)?.code == .outOfMemory
+        }
+        #expect(fleet.primary() === fleet.servers[0])
+    }
+
     @Test func `lets the primary write again if no replica can be promoted`() throws {
         let fleet = try RedisFleet(["--replica-priority", "0"])
         #expect(try eventually { try fleet.sentinelsSay("slave-priority", "0") })
