@@ -50,7 +50,7 @@ extension Command {
         let beginning = { () throws(RedisError) in try archiver.redis.beginArchive(sale, uuid: status.uuid) }
         switch try context.change(sale, otherwise: "nothing is freed; run this again", beginning) {
         case .success(let begun): id = begun
-        case .failure(let refusal): return archiver.refuse([Archiver.sentence(refusal)])
+        case .failure(let refusal): return try archiver.refuse(refusal)
         }
         let (reasons, stored, bytes) = try context.afterwards("nothing is freed; run this again", "begun") {
             try archiver.redis.confirm(replicas: context.environment.redisReplicas())
@@ -61,7 +61,7 @@ extension Command {
         let refusal = try context.afterwards("it may be freed; run this again", "begun") {
             try archiver.redis.free(sale, uuid: status.uuid, archivedBy: id)
         }
-        if let refusal { return archiver.refuse([Archiver.sentence(refusal)]) }
+        if let refusal { return try archiver.refuse(refusal) }
         try context.confirm(archiver.redis)
         archiver.report(stored, freed: bytes)
         return ExitCode.ok
@@ -162,12 +162,18 @@ private struct Archiver {
         return ExitCode.negative
     }
 
-    static func sentence(_ refusal: BlockingRedis.ArchiveRefusal) -> String {
+    func refuse(_ refusal: BlockingRedis.ArchiveRefusal) throws -> Int32 {
         switch refusal {
-        case .unknownSale: "Redis no longer has this sale, or has another one of its name"
-        case .fenced: "it is fenced"
-        case .notEnded: "it has not ended, or an entry follows its last event; run this again"
-        case .pending: "a stream entry is unread or not acknowledged; run this again"
+        case .unknownSale:
+            // Another salectl was faster.
+            if try redis.status(sale) == nil {
+                report(try archived(), freed: 0)
+                return ExitCode.ok
+            }
+            return refuse(["Redis has another sale of this name"])
+        case .fenced: return refuse(["it is fenced"])
+        case .notEnded: return refuse(["it has not ended, or an entry follows its last event; run this again"])
+        case .pending: return refuse(["a stream entry is unread or not acknowledged; run this again"])
         }
     }
 }

@@ -104,6 +104,21 @@ import Testing
         #expect(shown.contains(#""sold":5,"remaining":5,"#), "\(shown)")
     }
 
+    @Test func `is done for each of two operators who ask for it at once`() throws {
+        let under = try ended()
+        kill(under)
+        let settings = ["SALE_REDIS_URL": under.server.url, "SALE_DATABASE": under.database]
+        let operators = try ["a", "b"].map { name in
+            let one = try ChildProcess(
+                ChildProcess.product("salectl"), ["archive", "demo"], environment: settings,
+                errorLog: under.server.directory.url.appendingPathComponent("operator-\(name).log"))
+            #expect(eventually { one.errors.contains("waiting for the worker") })
+            return one
+        }
+        try under.start()
+        for one in operators { #expect(one.wait() == ExitCode.ok, "\(one.errors)") }
+    }
+
     @Test func `is refused, with the reason, if something is not stored or not over`() throws {
         let under = try WorkerUnderTest()
         try TestSale.create(under.redis, stock: 10)
