@@ -127,6 +127,9 @@ private struct TraceFinding {
             let text = EscapedText.of(Array(String(cString: line).utf8.filter { $0 != 0x0A }))
             findings.append(TraceFinding(place: "log \(path)", sale: "", at: "", detail: text))
         }
+        guard ferror(file) == 0 else {
+            throw CommandFailure("\(path) can't be read: \(FileError())", ExitCode.noInput)
+        }
         return findings
     }
 }

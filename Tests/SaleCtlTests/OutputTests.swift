@@ -99,6 +99,12 @@ extension salectl {
         #expect(result.errors.contains("Redis can't be asked: connect to unix:/nowhere/redis.sock"))
     }
 
+    @Test func `does not take a log that it can't read for one without the trace`() throws {
+        let result = try Operator().run(["trace", String(repeating: "a", count: 32), "--log", "/"])
+        #expect(result.code == ExitCode.noInput)
+        #expect(result.errors == "salectl: trace: / can't be read: Is a directory\n")
+    }
+
     @Test func `tells a database that is not there from one that can't be reached`() throws {
         let operate = try Operator()
         let path = operate.server.directory.path("loop.db")
