@@ -101,14 +101,20 @@ enum TimeArgument: Equatable {
                 "\(option) is \"\(text)\"; it must be now, +30s or RFC 3339, as in 2026-11-26T20:00:00+01:00")
         }
         let now = UnixMilliseconds.now
-        guard time.resolved(now).value < now.value + Self.awayMax else {
+        let away = time.resolved(now).value - now.value
+        guard away < Self.awayMax else {
             throw Arguments.UsageError("\(option) is \"\(text)\", which is more than ten years away")
+        }
+        guard away > -Self.agoMax else {
+            throw Arguments.UsageError("\(option) is \"\(text)\", which is more than a minute ago")
         }
         self = time
     }
 
     /// Milliseconds: a time later than this is a mistyped year.
     private static let awayMax = 10 * 366 * 86_400_000
+    /// An earlier one, too, or yesterday's command: it would open a sale at once. The minute is for typing the present.
+    private static let agoMax = 60_000
 
     func resolved(_ now: UnixMilliseconds) -> UnixMilliseconds {
         switch self {

@@ -34,7 +34,9 @@ extension Command {
             return ExitCode.ok
         }
         let store = try OrderStore(path: path, lock: lock)
-        try requireAll(of: sale, storedUpTo: store.lastStreamID(sale).map { StreamID($0) }, redis)
+        let last = try store.lastStreamID(sale).map { StreamID($0) }
+        try requireAll(of: sale, storedUpTo: last, redis)
+        guard last != nil else { throw notStored(sale) }
         let lease = try context.lease(lock)
         let reconciler = Reconciler(redis: redis, store: store)
         Output.error("salectl: waiting until every sale-api can have said what it has confirmed")
@@ -70,10 +72,12 @@ extension Command {
         }
     }
 
+    private static func notStored(_ sale: SaleID) -> CommandFailure {
+        CommandFailure("SQLite has no sale \(sale)", ExitCode.noInput)
+    }
+
     private static func plan(_ sale: SaleID, _ context: Context, _ redis: BlockingRedis, json: Bool) throws -> Int32 {
-        guard let stored = try context.existingReader()?.stored(sale) else {
-            throw CommandFailure("SQLite has no sale \(sale)", ExitCode.noInput)
-        }
+        guard let stored = try context.existingReader()?.stored(sale) else { throw notStored(sale) }
         try requireAll(of: sale, storedUpTo: stored.lastStreamID, redis)
         let live = try RedisSale.read(sale, from: redis, beside: stored)
         if live == nil, let reason = try Reconciler.archived(stored, on: redis) {

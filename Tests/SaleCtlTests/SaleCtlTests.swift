@@ -1,5 +1,6 @@
 import Foundation
 import LuaScripts
+import OrderStore
 import RedisClient
 import Shared
 import TestSupport
@@ -47,6 +48,15 @@ import Testing
         #expect(result.output.contains("Redis has this sale, SQLite has not"))
     }
 
+    @Test(arguments: [[], ["--dry-run"]])
+    func `rebuild says that SQLite has no such sale`(_ options: [String]) throws {
+        let operate = try Operator()
+        _ = try OrderStore(path: operate.server.directory.path("sale.db"))
+        let result = try operate.run(["rebuild", "ghost"] + options)
+        #expect(result.code == ExitCode.noInput)
+        #expect(result.errors == "salectl: rebuild: SQLite has no sale ghost\n")
+    }
+
     @Test(arguments: [
         (["frobnicate"], ExitCode.usage), ([String](), ExitCode.usage), (["create", "x"], ExitCode.usage),
         (["create", "X", "--title", "T", "--stock", "1"], ExitCode.usage),
@@ -54,6 +64,7 @@ import Testing
         (["create", "x", "--title", "T", "--stock", "1", "--opens-at", "soon"], ExitCode.usage),
         (["create", "x", "--title", "T", "--stock", "1", "--closes-at", "2001-01-01T00:00:00Z"], ExitCode.usage),
         (["create", "x", "--title", "T", "--stock", "1", "--opens-at", "3026-01-01T00:00:00Z"], ExitCode.usage),
+        (["create", "x", "--title", "T", "--stock", "1", "--opens-at", "2026-01-01T00:00:00Z"], ExitCode.usage),
         (["show", "ghost"], ExitCode.noInput), (["pause", "ghost"], ExitCode.noInput),
         (["reconcile", "ghost"], ExitCode.noInput), (["show", "a", "b"], ExitCode.usage),
         (["restock", "x", "-9223372036854775808"], ExitCode.usage),
