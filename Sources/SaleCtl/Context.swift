@@ -6,7 +6,11 @@ import Shared
 struct Context: Sendable {
     let environment: Environment
 
-    func redis() throws -> BlockingRedis { try BlockingRedis(RedisEndpoint(environment), name: "salectl") }
+    func redis() throws -> BlockingRedis {
+        // Used after a change (`confirm`), and read before it: nothing is changed with a wrong setting.
+        _ = try environment.redisReplicas()
+        return try BlockingRedis(RedisEndpoint(environment), name: "salectl")
+    }
 
     /// The database's path; nil if there is no database.
     func existingDatabase() throws -> String? {

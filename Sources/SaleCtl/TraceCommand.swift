@@ -26,13 +26,14 @@ extension Command {
         for file in arguments.all("--log") { findings += try TraceFinding.inLog(file, trace) }
         let stored = try context.existingReader()?.records(of: trace).map(TraceFinding.init)
         findings += stored ?? []
-        do throws(RedisError) {
-            findings += try TraceFinding.onRedis(BlockingRedis(endpoint(context), name: "salectl"), trace)
+        do {
+            findings += try TraceFinding.onRedis(context.redis(), trace)
         } catch {
+            let failure = CommandFailure(error)
             guard !findings.isEmpty else {
-                throw CommandFailure("nothing is found, but Redis can't be asked: \(error)", ExitCode.unavailable)
+                throw CommandFailure("nothing is found, but Redis can't be asked: \(failure.message)", failure.code)
             }
-            Output.error("salectl: Redis can't be asked: \(error)")
+            Output.error("salectl: Redis can't be asked: \(failure.message)")
         }
         guard stored != nil || !findings.isEmpty else {
             let path = try context.environment.required(.database)
@@ -50,14 +51,6 @@ extension Command {
                 headings: ["WHERE", "SALE", "AT", "WHAT"])
         }
         return findings.isEmpty ? ExitCode.negative : ExitCode.ok
-    }
-
-    private static func endpoint(_ context: Context) throws(RedisError) -> RedisEndpoint {
-        do throws(ConfigurationError) {
-            return try RedisEndpoint(context.environment)
-        } catch {
-            throw RedisError(.other, "CONNECT", error.description)
-        }
     }
 }
 

@@ -21,6 +21,14 @@ extension salectl {
         #expect(try codes() == "E")
     }
 
+    @Test func `changes nothing with a wrong setting`() throws {
+        let operate = try Operator()
+        let sale = try TestSale.create(operate.redis, stock: 3)
+        let result = try operate.run(["restock", "demo", "5"], ["SALE_REDIS_REPLICAS": "two"])
+        #expect(result.code == ExitCode.config)
+        #expect(try operate.redis.status(sale)?.stockTotal == 3)
+    }
+
     /// Each change succeeds, and then Redis refuses what follows: WAIT, or reading the sale's dead letters.
     @Test(
         arguments: [

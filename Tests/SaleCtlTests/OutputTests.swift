@@ -97,6 +97,7 @@ extension salectl {
         let result = try operate.run(trace + ["--json"], ["SALE_REDIS_URL": "unix:///nowhere/redis.sock"])
         #expect(result.code == ExitCode.unavailable)
         #expect(result.errors.contains("Redis can't be asked: connect to unix:/nowhere/redis.sock"))
+        #expect(try operate.run(trace, ["SALE_REDIS_URL": "http://x"]).code == ExitCode.config)
     }
 
     @Test func `does not take a log that it can't read for one without the trace`() throws {
