@@ -45,6 +45,12 @@ enum Output {
     }
 
     static var isTerminal: Bool { isatty(1) == 1 }
+
+    /// How many characters fit in a row of the terminal; so many that a line never wraps, if it does not say.
+    static var columns: Int {
+        var size = winsize()
+        return ioctl(1, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : .max
+    }
 }
 
 extension String {

@@ -43,6 +43,8 @@ private struct Watch {
     var last: StatusReport?
     /// Whether the last read found nothing.
     var isLost = false
+    /// How many rows of the terminal the last line took besides its first.
+    var rowsBelow = 0
 
     /// Whether each line is drawn over the one before.
     var redraws: Bool { Output.isTerminal && !asJSON }
@@ -69,8 +71,11 @@ private struct Watch {
         }
     }
 
-    private func show(_ text: String) -> Bool {
-        redraws ? Output.write("\r\u{1B}[K\(text)") : Output.line(text)
+    private mutating func show(_ text: String) -> Bool {
+        guard redraws else { return Output.line(text) }
+        let up = rowsBelow > 0 ? "\u{1B}[\(rowsBelow)A" : ""
+        rowsBelow = (max(1, text.count) - 1) / Output.columns
+        return Output.write("\(up)\r\u{1B}[J\(text)")
     }
 
     private func text(of report: StatusReport) -> String {

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import RedisClient
 import Shared
 import TestSupport
@@ -34,6 +35,28 @@ extension salectl {
         let json = try operate.json(["ls"])
         #expect((json["sales"] as? [[String: Any]])?.compactMap { $0["sale"] as? String } == ["a"])
         #expect((json["unreadable"] as? [[String: String]])?.compactMap { $0["sale"] } == ["b", "c"])
+    }
+
+    @Test(arguments: [(UInt16(40), true), (200, false)])
+    func `draws a line over the one before, however many rows that takes`(_ columns: UInt16, _ wraps: Bool) throws {
+        let operate = try Operator()
+        try TestSale.create(operate.redis, "a")
+        var (ours, theirs): (Int32, Int32) = (-1, -1)
+        var size = winsize(ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0)
+        #expect(openpty(&ours, &theirs, nil, nil, &size) == 0)
+        let terminal = FileHandle(fileDescriptor: ours, closeOnDealloc: true)
+        let watch = try ChildProcess(
+            ChildProcess.product("salectl"), ["watch", "a", "--every", "10ms"],
+            environment: ["SALE_REDIS_URL": operate.server.url],
+            errorLog: operate.server.directory.url.appendingPathComponent("watch.log"),
+            output: FileHandle(fileDescriptor: theirs, closeOnDealloc: true))
+        var shown = ""
+        while shown.matches(of: #/sold 0/#).count < 3 {
+            shown += String(decoding: try #require(try terminal.read(upToCount: 4096)), as: UTF8.self)
+        }
+        watch.signal(SIGKILL)
+        // Between two lines: back to the first row of the earlier one, and clear from there on.
+        #expect(shown.contains("dead 0\(wraps ? "\u{1B}[2A" : "")\r\u{1B}[J"), "\(shown.debugDescription)")
     }
 
     @Test func `continues to watch after Redis has been away`() throws {
