@@ -27,7 +27,7 @@ extension Command {
         }
         let redis = try context.redis()
         let refusal = try context.change(sale) { () throws(RedisError) in try redis.admit(sale, change) }
-        if let refusal { throw CommandFailure(refusal, sale) }
+        if let refusal { throw context.failure(refusal, sale) }
         try context.confirm(redis)
         let report = try context.changed(sale, on: redis)
         if arguments.has("--json") {

@@ -127,9 +127,7 @@ private struct Archiver {
         guard let stored = try reader.stored(sale) else {
             throw CommandFailure("neither Redis nor SQLite has a sale \(sale)", ExitCode.noInput)
         }
-        guard stored.archivedAt != nil else {
-            throw CommandFailure("Redis has lost \(sale); the worker brings it back", ExitCode.unavailable)
-        }
+        guard stored.archivedAt != nil else { throw CommandFailure(lost: sale) }
         return stored
     }
 

@@ -25,7 +25,7 @@ extension Command {
         switch try context.change(sale, { () throws(RedisError) in try redis.restock(sale, units: units) }) {
         case .failure(.outOfRange):
             throw CommandFailure("a sale has at most \(Limits.stockMax) units", ExitCode.cantCreate)
-        case .failure(let refusal): throw CommandFailure(refusal, sale)
+        case .failure(let refusal): throw context.failure(refusal, sale)
         case .success((let total, let remaining)):
             try context.confirm(redis)
             if arguments.has("--json") {
@@ -65,7 +65,7 @@ extension Command {
         switch try context.change(sale, { () throws(RedisError) in try redis.set(sale, change) }) {
         case .outOfRange?:
             throw CommandFailure("\(sale) must close later than now, and than it opens", ExitCode.cantCreate)
-        case let refusal?: throw CommandFailure(refusal, sale)
+        case let refusal?: throw context.failure(refusal, sale)
         case nil:
             try context.confirm(redis)
             let report = try context.changed(sale, on: redis)

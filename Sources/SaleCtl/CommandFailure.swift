@@ -35,6 +35,11 @@ struct CommandFailure: Error {
     private static let loginHint =
         " (\(Setting.redisURL.name) names the user, \(Setting.redisPasswordFile.name) the file with its password)"
 
+    /// The sentence and code for a sale that only SQLite has, and that is not archived.
+    init(lost sale: SaleID) {
+        self.init("Redis has lost \(sale); the worker brings it back", ExitCode.unavailable)
+    }
+
     /// The sentence and code for a refused change of a sale.
     init(_ refusal: ChangeRefusal, _ sale: SaleID) {
         switch refusal {

@@ -1,3 +1,4 @@
+import OrderStore
 import RedisClient
 import Shared
 
@@ -14,6 +15,14 @@ extension Context {
             let advice = advice ?? "look at `salectl show \(sale)` before trying again"
             throw CommandFailure("\(error): it may have been done; \(advice)", ExitCode.temporaryFailure)
         }
+    }
+
+    /// Why a sale was not changed. If Redis does not have it, SQLite may know more.
+    func failure(_ refusal: ChangeRefusal, _ sale: SaleID) -> CommandFailure {
+        guard refusal == .unknownSale, let stored = storedIfReadable(sale) else {
+            return CommandFailure(refusal, sale)
+        }
+        return stored.archivedAt == nil ? CommandFailure(lost: sale) : CommandFailure(.archived, sale)
     }
 
     /// Waits until as many replicas as required have the change.

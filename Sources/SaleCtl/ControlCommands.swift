@@ -33,7 +33,7 @@ extension Command {
             let refusal = try whenCompared(sale) {
                 try context.change(sale) { () throws(RedisError) in try redis.control(sale, action) }
             }
-            if let refusal { throw CommandFailure(refusal, sale) }
+            if let refusal { throw context.failure(refusal, sale) }
             try context.confirm(redis)
             let report = try context.changed(sale, on: redis)
             Output.line(arguments.has("--json") ? report.json : "\(sale) is \(report.state)")

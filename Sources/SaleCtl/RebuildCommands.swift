@@ -27,7 +27,8 @@ extension Command {
         let path = try context.database()
         guard let lock = try context.lock(path) else {
             throw CommandFailure(
-                "a worker holds \(path).lock, and does this by itself; see its log", ExitCode.temporaryFailure)
+                "\(path).lock is held by a worker, which does this by itself (see its log), or by another salectl",
+                ExitCode.temporaryFailure)
         }
         if try redis.isServed(sale) {
             report(.served, json: arguments.has("--json"))
@@ -138,7 +139,7 @@ extension Command {
         let sale = try Arguments.sale(arguments.words[0])
         let redis = try context.redis()
         switch try context.change(sale, { () throws(RedisError) in try redis.release(sale) }) {
-        case .failure(.unknownSale): throw CommandFailure("Redis has no sale \(sale)", ExitCode.noInput)
+        case .failure(.unknownSale): throw context.failure(.unknownSale, sale)
         case .failure(.fencedOrArchived):
             throw CommandFailure("\(sale) is fenced, or being archived: nothing is released", ExitCode.unavailable)
         case .success(let units):

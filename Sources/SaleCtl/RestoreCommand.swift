@@ -27,7 +27,8 @@ extension Command {
         let checksum = try proven(file)
         guard let lock = try context.lock(path) else {
             throw CommandFailure(
-                "a worker holds \(path).lock: stop it, and any that stands by, first", ExitCode.temporaryFailure)
+                "\(path).lock is held by a worker, or by another salectl: stop every worker first",
+                ExitCode.temporaryFailure)
         }
         defer { withExtendedLifetime(lock) {} }
         let there = DatabaseFiles.existing(path)

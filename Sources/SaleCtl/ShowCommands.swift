@@ -8,9 +8,7 @@ extension StatusReport {
     static func read(_ sale: SaleID, on redis: BlockingRedis, stored: StoredSale?) throws -> StatusReport {
         guard let status = try redis.status(sale) else {
             guard let stored else { throw CommandFailure("Redis has no sale \(sale)", ExitCode.noInput) }
-            guard stored.archivedAt != nil else {
-                throw CommandFailure("Redis has lost \(sale); the worker brings it back", ExitCode.unavailable)
-            }
+            guard stored.archivedAt != nil else { throw CommandFailure(lost: sale) }
             return StatusReport(archived: stored)
         }
         return StatusReport(

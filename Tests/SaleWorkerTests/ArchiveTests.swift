@@ -82,6 +82,7 @@ import Testing
         #expect(try under.salectl(["create", "demo", "--title", "T", "--stock", "1"]).code == ExitCode.cantCreate)
         #expect(
             try under.redis.create(NewSale(sale: Self.sale, title: "T", stock: 1)) == false)
+        #expect(try under.salectl(["set", "demo", "--title", "T"]).errors == "salectl: set: demo is archived\n")
         // SQLite still shows and exports it.
         #expect(try under.salectl(["show", "demo"]).output.contains("archived"))
         #expect(try under.salectl(["ls"]).output.contains("demo   archived  10     4"))

@@ -51,6 +51,11 @@ import Testing
         let show = try under.salectl(["show", "demo"])
         #expect(show.code == ExitCode.unavailable)
         #expect(show.errors == "salectl: show: Redis has lost demo; the worker brings it back\n")
+        for line in [["pause", "demo"], ["restock", "demo", "1"], ["release", "demo"]] {
+            let change = try under.salectl(line)
+            #expect(change.code == ExitCode.unavailable)
+            #expect(change.errors == "salectl: \(line[0]): Redis has lost demo; the worker brings it back\n")
+        }
         let doctor = try under.salectl(["doctor"]).output
         #expect(doctor.contains(#/(?m)^bad +sale demo +Redis has lost it/#), "\(doctor)")
     }
