@@ -105,6 +105,19 @@ import Testing
         #expect(refused.errors.contains("or give --release NAME"), "\(refused.errors)")
     }
 
+    @Test func `keeps nginx' caches off the disk that its log may fill`() throws {
+        func delivered(_ name: String) throws -> String {
+            try String(contentsOf: Ingress.repository.appendingPathComponent("deploy/\(name)"), encoding: .utf8)
+        }
+        let unit = try delivered("systemd/ingress@.service")
+        let caches = try ["sale", "shop"].flatMap {
+            try delivered("nginx/\($0).conf").matches(of: /proxy_cache_path (\S+)/).map { String($0.1) }
+        }
+        #expect(caches.count == 3)
+        let inMemory = unit.split(separator: "\n").filter { $0.hasPrefix("TemporaryFileSystem=") }.joined()
+        for cache in caches { #expect(inMemory.contains("%S/ingress-%i/\(cache):"), "\(cache)") }
+    }
+
     @Test func `configures a Redis that forgets nothing, whatever its own file says`() throws {
         let directory = try TemporaryDirectory()
         let socket = directory.path("redis.sock")

@@ -181,6 +181,18 @@ sell() {
         /var/lib/ingress-sale/sale-access.log
     must 'the old one is beside it' test -s /var/lib/ingress-sale/sale-access.log.1
 
+    step "the ingress' disk is full"
+    must 'stop' systemctl stop ingress@sale
+    must 'a small disk' mount -t tmpfs -o size=1m disk /var/lib/ingress-sale
+    must 'start' systemctl start ingress@sale
+    ! dd if=/dev/zero of=/var/lib/ingress-sale/fill bs=1k status=none 2>/dev/null || fail 'it is not full'
+    equal "the sale's page" 200 "$(get --output /dev/null --write-out '%{http_code}' $site/v1/sales/thursday)"
+    equal 'its ledger' 200 "$(get --output /dev/null --write-out '%{http_code}' $site/v1/sales/thursday/ledger)"
+    equal 'a purchase' 200 "$(buy --output /dev/null --write-out '%{http_code}')"
+    must 'stop' systemctl stop ingress@sale
+    must 'the old disk' umount /var/lib/ingress-sale
+    must 'start' systemctl start ingress@sale
+
     step 'the journal'
     # More wins within seconds than journald takes of a unit (40,000 on a large disk).
     salectl create journal --title Journal --stock 60000 >/dev/null
