@@ -1,4 +1,5 @@
 import Foundation
+import RedisClient
 import Shared
 import TestSupport
 import Testing
@@ -80,6 +81,17 @@ import Testing
         for _ in 0..<300 { #expect(try ingress.ask("GET", "/v1/none").status == 404) }
         let found = try lines(ingress, token)
         #expect(found.count < 300)
+        withExtendedLifetime(system) {}
+    }
+
+    @Test func `has one in a hundred of those who are told to come back`() throws {
+        let (system, ingress, token) = try begin(["sale-limits.conf": Ingress.unlimited])
+        // Redis refuses every purchase.
+        try system.connect().command(["CONFIG", "SET", "maxmemory", "1"])
+        for buyer in try system.tokens("c", 300) {
+            #expect(try ingress.buy(SaleID("demo")!, token: buyer, key: "k").status == 503)
+        }
+        #expect(try lines(ingress, token).count < 30)
         withExtendedLifetime(system) {}
     }
 
