@@ -66,6 +66,37 @@ private let router = """
     exit 1
     """
 
+/// A machine with another firewall (`$2`) sends a page to a buyer, over a path with a smaller MTU.
+private let narrow = """
+    \(separate)
+    ip link set lo up
+    separate; router=$!
+    separate; buyer=$! server=
+    trap 'kill $router $buyer $server' EXIT
+    on() { nsenter --target "$1" --net "${@:2}"; }
+    ip link add here type veth peer name near
+    ip link set near netns $router
+    ip addr add 10.99.1.1/24 dev here
+    ip link set here up
+    ip route add default via 10.99.1.2
+    on $router ip link add far type veth peer name there
+    on $router ip link set there netns $buyer
+    on $router ip addr add 10.99.1.2/24 dev near
+    on $router ip addr add 10.99.2.1/24 dev far
+    on $router ip link set near up
+    on $router ip link set far mtu 1280 up
+    on $router sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
+    on $buyer ip addr add 10.99.2.2/24 dev there
+    on $buyer ip link set there up
+    on $buyer ip route add default via 10.99.2.1
+    nft --file "$1"
+    nft --file - <<<"$2"
+    redis-server --port 443 --bind 10.99.1.1 --protected-mode no --save '' >/dev/null & server=$!
+    until (exec 3<>/dev/tcp/10.99.1.1/443) 2>/dev/null; do sleep 0.05; done
+    redis-cli -h 10.99.1.1 -p 443 setrange page 9999 . >/dev/null
+    on $buyer timeout 5 redis-cli -h 10.99.1.1 -p 443 get page | wc -c
+    """
+
 @Suite(.enabled(if: getuid() == 0, "a network of one's own needs root"))
 struct `Connections of buyers, and of a machine with itself` {
     private func followed(with rules: [String]) throws -> String {
@@ -86,6 +117,29 @@ struct `Connections of buyers, and of a machine with itself` {
         let result = try ChildProcess.run(
             URL(fileURLWithPath: "/usr/bin/unshare"), ["--net", "/bin/bash", "-c", router, "router", rules.path])
         #expect(result.output == "PONG\n", "\(result.errors)")
+    }
+
+    @Test func `bring a page over a path with a smaller MTU, under the documented rules`() throws {
+        let untracked = Ingress.repository.appendingPathComponent("deploy/nftables/sale-untracked.nft")
+        let page = try String(
+            contentsOf: Ingress.repository.appendingPathComponent("docs/installation.md"), encoding: .utf8)
+        let rules = try #require(page.firstMatch(of: /```\n(iif lo accept\n[^`]*)```/)).1
+        func received(_ rules: some StringProtocol) throws -> String {
+            let firewall = """
+                table inet firewall { chain in {
+                    type filter hook input priority filter; policy drop;
+                    \(rules)
+                    ct state established,related accept
+                }; }
+                """
+            let result = try ChildProcess.run(
+                URL(fileURLWithPath: "/usr/bin/unshare"),
+                ["--net", "/bin/bash", "-c", narrow, "narrow", untracked.path, firewall])
+            return result.output.trimmingCharacters(in: .whitespacesAndNewlines)
+        }
+        #expect(try received(rules) == "10001")
+        // The MTU matters.
+        #expect(try received("iif lo accept\ntcp dport 443 accept") == "0")
     }
 
     @Test func `are not tracked under the delivered rules, and admitted anyway`() throws {
