@@ -61,7 +61,7 @@ buy() {
     get --request POST --data '' --header "Authorization: Bearer $(salectl token --subject somebody)" \
         --header 'Idempotency-Key: once-and-for-all' "$@" $site/v1/sales/thursday/purchases
 }
-rolling_restart() { for number in 1 2; do systemctl restart "sale-api@$number"; done; }
+rolling_restart() { for number in 1 2; do systemctl restart "sale-api@$number" || return 1; done; }
 
 # proven SALE REPORT ATTEMPTS [CHECK'S OPTIONS]: nobody was left without an answer, and every promise held.
 proven() {
@@ -222,6 +222,16 @@ sell() {
     proven drill /root/report.json /root/attempts.jsonl --met replayed
     must 'the watchdog has done it' grep -q 'sale-api@1.service: Watchdog timeout' \
         <(journalctl --boot --no-pager -u sale-api@1)
+
+    step 'a setting is wrong'
+    echo SALE_RATE_LIMIT=wrong >>/etc/sale/api.env
+    if rolling_restart 2>/dev/null; then fail 'the pool restarts with it'; fi
+    # So many that systemd closes the socket.
+    for _ in $(seq 30); do curl --silent --output /dev/null --max-time 1 $api/livez || true; done
+    must 'the other process goes on' ready http://127.0.0.1:8102
+    sed -i /SALE_RATE_LIMIT/d /etc/sale/api.env
+    must 'restart of the pool' rolling_restart
+    soon 'all of them are ready' all_ready
 
     step 'the worker is stopped'
     must 'stop' systemctl stop sale-worker
