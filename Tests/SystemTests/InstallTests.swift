@@ -118,6 +118,13 @@ import Testing
         for cache in caches { #expect(inMemory.contains("%S/ingress-%i/\(cache):"), "\(cache)") }
     }
 
+    @Test func `lets Redis load its file for as long as that takes`() throws {
+        let unit = try String(
+            contentsOf: Ingress.repository.appendingPathComponent("deploy/systemd/redis-server.service.d/sale.conf"),
+            encoding: .utf8)
+        #expect(unit.contains("\nTimeoutStartSec=infinity\n"))
+    }
+
     @Test func `configures a Redis that forgets nothing, whatever its own file says`() throws {
         let directory = try TemporaryDirectory()
         let socket = directory.path("redis.sock")

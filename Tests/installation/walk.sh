@@ -102,6 +102,7 @@ install_it() {
     equal 'net.core.somaxconn' 4096 "$(sysctl --values net.core.somaxconn)"
     must 'redis-server is enabled' systemctl enable redis-server
     must 'redis-server' systemctl restart redis-server
+    equal 'its time to load' infinity "$(systemctl show --property TimeoutStartUSec --value redis-server)"
     must 'worker and API' systemctl enable --now sale-worker sale-api@1.socket sale-api@1 sale-api@2.socket sale-api@2
     must 'ingress' systemctl enable --now ingress@sale
     soon 'all of them are ready' all_ready
