@@ -78,6 +78,7 @@ install_it() {
         [ ! -e "/lib/systemd/system/$service.service" ] ||
             equal "$service after script/bootstrap" disabled "$(systemctl is-enabled $service 2>/dev/null || true)"
     done
+    must 'certificates can be verified' test -s /etc/ssl/certs/ca-certificates.crt
     local from=()
     [ ! -d /root/binaries ] || from=(--binaries /root/binaries)
     must 'it installs' nice script/install "${from[@]}" --release one
