@@ -74,7 +74,10 @@ package struct Checker {
     // MARK: Invariants
 
     private mutating func checkStock() {
-        if storedUnits > total { violate(.neverOversold, "\(storedUnits) units are stored of \(total)") }
+        // SQLite takes no order beyond its own stock: that one is a dead letter.
+        if accountedUnits > total {
+            violate(.neverOversold, "\(accountedUnits) units are sold, withheld or dead letters of \(total)")
+        }
         // Each confirmed purchase is a promised unit, also if one position was confirmed to two of them.
         if confirmationOf.count > total {
             violate(.neverOversold, "\(confirmationOf.count) orders were confirmed of \(total) units")

@@ -1,6 +1,6 @@
 /// What must hold of every sale, whatever went wrong meanwhile.
 package enum Invariant: String, CaseIterable, Sendable {
-    /// No more units are sold than there are.
+    /// No more units are sold than there are, including those that are withheld or among the dead letters.
     case neverOversold = "never_oversold"
     /// With enough demand every unit is sold. One that is withheld, or among the dead letters, was sold as well: to a
     /// buyer who may have been told.

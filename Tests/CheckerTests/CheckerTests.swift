@@ -74,6 +74,13 @@ private struct History {
             $0.attempts.append(History.attempt(6, at: 41, nil, 0))
         }
         #expect(unknown == [.neverOversold, .conservation])
+        // Also if SQLite could not store it: Redis has then sold more than it had.
+        let rejected = violated {
+            $0.stored.rejectedOrders = [.init(position: 4, quantity: 1)]
+            $0.attempts.append(History.attempt(6, at: 41, nil, 0))
+            $0.rest.remaining = -1
+        }
+        #expect(rejected == [.neverOversold])
     }
 
     @Test func `sees a unit that was promised to two buyers, though it is stored once`() {
@@ -164,6 +171,9 @@ private struct History {
         }
         #expect(found(maxPerBuyer: 2) == [])
         #expect(found(maxPerBuyer: 1) == [.limitPerBuyer])
+        // One of them is confirmed, and not stored.
+        let promised = violated { $0.attempts[7] = History.attempt(1, at: 97, 98, 201, 4) }
+        #expect(promised.contains(.limitPerBuyer))
     }
 
     @Test func `does not trust SQLite about the stock if it is given`() {
@@ -210,6 +220,8 @@ private struct History {
         for (status, problem) in [(429, "rate-limited"), (503, "unavailable"), (202, nil)] {
             #expect(violated { $0.attempts[7] = History.attempt(1, at: 97, 98, status, nil, problem) } == [])
         }
+        // It was decided before the win, and came after it.
+        #expect(violated { $0.attempts[7] = History.attempt(1, at: 5, 40, 409, nil, "sale-paused") } == [])
     }
 
     @Test func `sees a later buyer before an earlier one`() {
@@ -273,16 +285,18 @@ private struct History {
             $0.attempts[3] = History.attempt(3, at: 45, 50, 409, nil, "sold-out")
         }
         #expect(late == [.soldOutWhenTrue])
-        // Also if a line further up in the log has a later one.
-        let repeated = violated {
-            $0.attempts[3] = History.attempt(3, at: 45, 50, 409, nil, "sold-out")
-            $0.attempts.insert(History.attempt(3, at: 97, 98, 409, nil, "sold-out"), at: 0)
+        // Also if the log has a later one, in whatever line.
+        for index in [0, 8] {
+            let repeated = violated {
+                $0.attempts[3] = History.attempt(3, at: 45, 50, 409, nil, "sold-out")
+                $0.attempts.insert(History.attempt(3, at: 97, 98, 409, nil, "sold-out"), at: index)
+            }
+            #expect(repeated == [.sameAnswerForEver, .soldOutWhenTrue])
         }
-        #expect(repeated == [.sameAnswerForEver, .soldOutWhenTrue])
     }
 
     @Test func `accepts as many wins after sold out as units came back`() {
-        func found(restocked: Int, released: Int) -> Set<Invariant> {
+        func found(restocked: Int, released: Int, isReleased: Bool = true) -> Set<Invariant> {
             violated {
                 // Buyer 3 is answered "sold out" and presses again; buyer 6 comes even later.
                 $0.attempts[2...4] = [
@@ -293,7 +307,7 @@ private struct History {
                 $0.stored.orders.append(History.order(4, buyer: 6))
                 $0.stored.restocked = restocked
                 if released > 0 {
-                    $0.stored.losses = [.init(positions: 5...5, units: released, isReleased: true)]
+                    $0.stored.losses = [.init(positions: 5...5, units: released, isReleased: isReleased)]
                 }
             }
         }
@@ -308,6 +322,7 @@ private struct History {
         }
         #expect(left == [])
         #expect(found(restocked: 0, released: 1) == [.soldOutWhenTrue])
+        #expect(found(restocked: 1, released: 1, isReleased: false).contains(.soldOutWhenTrue))
     }
 
     @Test func `sees a refusal without a reason, or for a wrong one`() {
