@@ -222,12 +222,12 @@ struct RequestParser {
         }
     }
 
-    /// Whether it is a list of codings in which chunked is only the last. Empty elements are allowed by the standard,
-    /// but only a client that wants two servers to disagree sends one.
+    /// Whether it is a list of codings of which the last is chunked, and no other. Empty elements are allowed by the
+    /// standard, but only a client that wants two servers to disagree sends one.
     private func isCodingList(_ value: Span<UInt8>) -> Bool {
         var isList = true
         Self.forEachElement(of: value) { coding, isLast in
-            if coding.isEmpty || (!isLast && coding.equalsIgnoringCase("chunked")) { isList = false }
+            if coding.isEmpty || coding.equalsIgnoringCase("chunked") != isLast { isList = false }
             for index in coding.indices where !isToken(coding[index]) { isList = false }
         }
         return isList
@@ -266,7 +266,7 @@ struct RequestParser {
             guard seen.lengths == 0, seen.codings == 1, !head.isHTTP10, !seen.codingIsMalformed else {
                 throw .refused(.badRequest)
             }
-            // We can't decode any other coding, so we can't find the end of the body (section 6.1).
+            // We can't decode any other coding, in whatever place (section 6.1).
             guard seen.codingIsChunked else { throw .refused(.notImplemented) }
             head.isChunked = true
         }

@@ -8,10 +8,10 @@ extension RequestCase {
         RequestCase(400, "two codings", post("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n")),
         RequestCase(
             400, "a coding hidden behind another", post("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n")),
-        RequestCase(501, "a coding that is not known", post("Transfer-Encoding: gzip\r\n")),
+        RequestCase(400, "a coding that is not known, and no chunked (6.3)", post("Transfer-Encoding: gzip\r\n")),
         RequestCase(501, "a list of codings", post("Transfer-Encoding: gzip, chunked\r\n")),
         RequestCase(400, "chunked with a parameter", post("Transfer-Encoding: chunked;q=1\r\n")),
-        RequestCase(501, "almost chunked", post("Transfer-Encoding: xchunked\r\n")),
+        RequestCase(400, "almost chunked", post("Transfer-Encoding: xchunked\r\n")),
         RequestCase(501, "a list of codings without white space", post("Transfer-Encoding: gzip,chunked\r\n")),
         RequestCase(400, "chunked, and then another coding (6.3)", post("Transfer-Encoding: chunked, gzip\r\n")),
         RequestCase(

@@ -24,7 +24,7 @@ extension RequestCase {
         RequestCase(400, "a coding before a comma", post("Transfer-Encoding: chunked,\r\n", "0\r\n\r\n")),
         RequestCase(400, "the same coding twice in a list", post("Transfer-Encoding: chunked, chunked\r\n")),
         RequestCase(400, "chunked, and then identity", post("Transfer-Encoding: chunked, identity\r\n")),
-        RequestCase(501, "identity", post("Transfer-Encoding: identity\r\n")),
+        RequestCase(400, "identity", post("Transfer-Encoding: identity\r\n")),
         RequestCase(400, "a coding in quotes", post("Transfer-Encoding: \"chunked\"\r\n", "0\r\n\r\n")),
         RequestCase(400, "a coding with a byte above ASCII", post("Transfer-Encoding: \u{E9}chunked\r\n", "0\r\n\r\n")),
         RequestCase(
