@@ -27,8 +27,10 @@ import Testing
         return (file, heads)
     }
 
-    private func verify(_ file: String, _ heads: [String]) throws -> (code: Int32, output: String, errors: String) {
-        let line = ["ledger", "verify", file] + heads.flatMap { ["--head", $0] }
+    private func verify(
+        _ file: String, _ heads: [String], _ options: [String] = []
+    ) throws -> (code: Int32, output: String, errors: String) {
+        let line = ["ledger", "verify", file] + heads.flatMap { ["--head", $0] } + options
         return try ChildProcess.run(ChildProcess.product("salectl"), line)
     }
 
@@ -50,6 +52,35 @@ import Testing
         let result = try verify(file, ["4:\(heads[0].dropFirst(2))"])
         #expect(result.code == ExitCode.negative)
         #expect(result.output.contains("ends with entry 3, and once had entry 4"), "\(result.output)")
+    }
+
+    @Test func `takes receipts as they are or from files, and says whether their signatures were checked`() throws {
+        let keys = try Ed25519PrivateKey().pem.withBytes { try ReceiptKeys(pem: $0) }
+        var set = ByteBuffer()
+        set.append(jwks: keys)
+        var receipt = ByteBuffer()
+        keys.signer.append(
+            Receipt(
+                order: OrderID(sale: SaleID("demo")!, position: 7), uuid: "u", epoch: 1, quantity: 1,
+                buyer: String(repeating: "0", count: 32), securedAt: .now), to: &receipt)
+        let (jwks, saved) = (directory.path("jwks.json"), directory.path("receipt.jwt"))
+        try set.string.write(toFile: jwks, atomically: true, encoding: .utf8)
+        try "\(receipt.string)\n".write(toFile: saved, atomically: true, encoding: .utf8)
+        let file = try ledger().file
+        let unknown = "position 7: a receipt has it, and this ledger does not"
+        for given in [receipt.string, saved] {
+            let result = try verify(file, [], ["--receipt", given, "--jwks", jwks])
+            #expect(result.code == ExitCode.negative)
+            #expect(result.output.contains(unknown) && result.output.contains("broken"), "\(result.output)")
+            #expect(!result.output.contains("signatures were not checked"))
+        }
+        let unchecked = try verify(file, [], ["--receipt", saved])
+        #expect(unchecked.code == ExitCode.negative)
+        #expect(unchecked.output.contains("signatures were not checked: give --jwks"), "\(unchecked.output)")
+        let json = try verify(file, [], ["--receipt", saved, "--json"])
+        #expect(json.output.contains(#""receipts":1,"#) && json.output.contains(#""faults":["\#(unknown)"]"#))
+        try "[]".write(toFile: jwks, atomically: true, encoding: .utf8)
+        #expect(try verify(file, [], ["--receipt", saved, "--jwks", jwks]).code == ExitCode.data)
     }
 
     @Test(arguments: ["0:00", "0:\(String(repeating: "0", count: 64))", "one"])

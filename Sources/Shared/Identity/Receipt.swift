@@ -27,7 +27,7 @@ package struct Receipt: Equatable, Sendable {
     }
 
     /// Why a text is not accepted as a receipt.
-    package enum Refusal: Error, Equatable, Sendable {
+    package enum Refusal: Error, Equatable, Sendable, CustomStringConvertible {
         /// Not three strict base64url parts, or a header or claims in another form.
         case malformed
         /// The algorithm is not EdDSA, or none at all.
@@ -38,6 +38,16 @@ package struct Receipt: Equatable, Sendable {
         case unknownKey
         /// The signature doesn't match the text.
         case badSignature
+
+        package var description: String {
+            switch self {
+            case .malformed: "it is not in the form of a receipt"
+            case .wrongAlgorithm: "it is not signed with EdDSA"
+            case .wrongType: "it is a signed statement of another kind"
+            case .unknownKey: "the key that it names is not among those given"
+            case .badSignature: "its signature does not match what it says"
+            }
+        }
     }
 
     /// Reads a receipt without verifying its signature, which `ReceiptVerifier` does.
