@@ -81,6 +81,12 @@ import Testing
         #expect(fairness.tickets?.inversions == [])
         #expect(fairness.tickets?.largestLead == 0)
         #expect(fairness.units.count == 1)
+        // An attempt without an answer may have won the first ticket, and not the second.
+        let lost = Fairness([
+            attempt("a", 0, nil, 0, isJoin: true), attempt("a", 2, 3, 200, position: 1, isJoin: true),
+            attempt("b", 4, 5, 201, position: 2, isJoin: true), attempt("a", 8, 9, 200, position: 3, isJoin: true),
+        ])
+        #expect(lost.tickets?.overtaken == 0)
     }
 
     @Test func `finds a position that two buyers were answered`() {

@@ -137,6 +137,9 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         gone.disconnect()
         #expect(try edge.run { edge.server.counters.open == 0 })
         let other = try edge.connect()
+        #expect(try edge.run { edge.server.counters.open == 1 })
+        // Before the other asks for anything, and while it waits for its own answer.
+        edge.answer(edge.deferred[0], "for the one that has gone")
         other.send(get)
         #expect(try edge.run { edge.deferred.count == 2 })
         edge.answer(edge.deferred[0], "for the one that has gone")

@@ -36,6 +36,24 @@ private func sockets() throws -> Int {
         }
     }
 
+    @Test func `bring nobody the answer to a client that had the same one in the same pass`() async {
+        await #expect(processExitsWith: .success) {
+            let edge = try EdgeUnderTest(over: .tcp)
+            edge.defers = true
+            let gone = try edge.connect()
+            gone.send(get)
+            #expect(try edge.run { edge.deferred.count == 1 })
+            // It is sent at the end of the next pass. Before that, its client goes and another one comes.
+            edge.answer(edge.deferred[0], "for the one that has gone")
+            gone.reset()
+            let other = try edge.connect()
+            try edge.settle()
+            other.receive()
+            #expect(edge.server.counters.accepted == 2 && edge.server.counters.open == 1)
+            #expect(other.text.isEmpty)
+        }
+    }
+
     @Test func `may run out, and who had to wait is served when some are free again`() async {
         await #expect(processExitsWith: .success) {
             let edge = try EdgeUnderTest(clockAheadMilliseconds: 3_600_000)

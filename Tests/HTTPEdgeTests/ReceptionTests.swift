@@ -64,6 +64,24 @@ import Testing
         #expect(edge.bodies == ["", "safe"])
     }
 
+    /// Otherwise a client with a full buffer would wake the loop in every pass.
+    @Test func `is not more than one piece behind a request that is being handled`() throws {
+        let edge = try EdgeUnderTest()
+        edge.defers = true
+        let client = try edge.connect()
+        let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+        for _ in 0..<3 {
+            client.send(get)
+            try edge.settle()
+        }
+        #expect(edge.deferred.count == 1)
+        #expect(unreadBytes(of: client) > 0)
+        edge.defers = false
+        edge.answer(edge.deferred[0], "1")
+        #expect(try client.responses(3).count == 3)
+        #expect(unreadBytes(of: client) == 0)
+    }
+
     /// How many bytes sent by a client the server has not read.
     private func unreadBytes(of client: EdgeClient) -> Int32 {
         var count: Int32 = -1

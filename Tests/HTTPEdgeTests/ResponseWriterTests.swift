@@ -1,5 +1,6 @@
 import Foundation
 import Shared
+import TestSupport
 import Testing
 
 @testable import HTTPEdge
@@ -41,6 +42,12 @@ private final class Writer {
                 """)
         #expect(
             date.wholeMatch(of: /(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT/) != nil)
+    }
+
+    @Test func `has the date of its own second`() throws {
+        func date() -> Substring? { writer.compose().firstMatch(of: /Date: ([^\r]*)\r\n/)?.1 }
+        let first = try #require(date())
+        #expect(eventually { date() != first })
     }
 
     @Test func `has nothing of the answer before it`() {

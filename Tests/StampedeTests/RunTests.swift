@@ -106,6 +106,18 @@ import Testing
         #expect(run.end["attempts"] as? Int == 21)
     }
 
+    @Test func `presses again for a buyer who hears nothing for three seconds`() throws {
+        let run = try run(["--buyers", "2", "--connections", "2"]) { number in
+            if number == 1 { Thread.sleep(forTimeInterval: 60) }
+            return StubServer.soldOut
+        }
+        #expect(run.report["sold_out"] == 2 && run.report["lost"] == 1 && run.report["attempts"] == 3)
+        let silent = try #require(run.log.first { $0["resp_ns"] is NSNull })
+        let again = try #require(run.log.last { $0["buyer"] as? String == silent["buyer"] as? String })
+        let waited = try #require(again["inv_ns"] as? Int) - #require(silent["inv_ns"] as? Int)
+        #expect(waited >= 3_000_000_000)
+    }
+
     @Test(arguments: ["two answers in one piece", "not HTTP", "no length", "no status"])
     func `fails after a malformed answer`(_ what: String) throws {
         let run = try run(["--buyers", "20", "--connections", "4"]) { number in
