@@ -42,7 +42,7 @@ persisted() { sqlite3 -readonly "$SALE_DATABASE" "SELECT persisted_position FROM
 stored() { [ "$(persisted)" = "$winners" ]; }
 wait_for 'the last winner in SQLite' stored
 green=1
-"$bin/salectl" check proven --log "$dir/attempts.jsonl" --json >"$dir/check.json" || green=0
+"$bin/salectl" check proven --log "$dir/attempts.jsonl" --stock "$stock" --json >"$dir/check.json" || green=0
 say "salectl check: $(cat "$dir/check.json")"
 [ "$green" = 1 ] || wrong 'the checker is red'
 rm -f "$dir/attempts.jsonl"

@@ -121,6 +121,7 @@ package struct Comparison: Sendable {
         if redis.unstoredUnits != 0 { differences.append(.restockNotInSQLite(units: redis.unstoredUnits)) }
         let total = sqlite.totalOnRedis(unstored: redis.unstoredUnits)
         if status.stockTotal != total { differences.append(.stockTotal(redis: status.stockTotal, sqlite: total)) }
+        if units + withheld > total { differences.append(.tooMany(units: units + withheld - total)) }
         if status.title != sqlite.record.title {
             differences.append(.title(redis: status.title, sqlite: sqlite.record.title))
         }

@@ -94,6 +94,15 @@ import Testing
         #expect(lost == [.orderNotInRedis(position: 3)])
     }
 
+    @Test func `tells of more units than there are, also if both stores agree about them`() {
+        let found = differences { redis, sqlite in
+            redis.status.position = 4
+            redis.status.remaining = -1
+            sqlite.rejectedOrders = [.init(position: 4, quantity: 8)]
+        }
+        #expect(found == [.tooMany(units: 1)])
+    }
+
     @Test func `expects of Redis the units of restocks that are dead letters`() {
         let found = differences { redis, sqlite in
             sqlite.undecidedRestock = 5
