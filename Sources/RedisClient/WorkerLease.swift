@@ -8,9 +8,9 @@ package import Shared
 /// A worker that takes over with the same database, whatever its name, need not wait until the lease expires: nobody
 /// else can hold that database's lock.
 ///
-/// A worker that hangs for longer than the lease lasts may find that another has taken over. So what takes entries away
-/// from others asks for the lease in the same step (acknowledge.lua, deadletter.lua).
-package struct WorkerLease {
+/// A worker that hangs for longer than the lease lasts may find that another has taken over. So what takes entries off
+/// the pending list asks for the lease in the same step (acknowledge.lua, deadletter.lua).
+package final class WorkerLease {
     /// How long a worker that has gone without giving the lease back keeps out one with another database. Comparing or
     /// erasing a sale of a million buyers takes a few seconds.
     private static let milliseconds = 10_000
@@ -42,15 +42,14 @@ package struct WorkerLease {
 
     /// Holds the lease for work that is done before it expires, and gives it back; throws `HeldElsewhere`.
     package func hold<Result>(on redis: BlockingRedis, during work: () throws -> Result) throws -> Result {
-        var held = self
-        try held.hold(on: redis, now: .now)
+        try hold(on: redis, now: .now)
         // If this fails, it expires.
         defer { try? giveBack(on: redis) }
         return try work()
     }
 
     /// Takes the lease, or renews it once a second; throws `HeldElsewhere`.
-    package mutating func hold(on redis: BlockingRedis, now: Instant) throws {
+    package func hold(on redis: BlockingRedis, now: Instant) throws {
         guard now >= nextRenewal else { return }
         if let holder = try redis.lease(for: database, name: name, milliseconds: Self.milliseconds) {
             throw HeldElsewhere(holder: holder)
@@ -59,10 +58,11 @@ package struct WorkerLease {
     }
 
     /// Asks again before anything else: a new connection may lead to another Redis.
-    package mutating func restart() { nextRenewal = Instant(nanoseconds: 0) }
+    package func restart() { nextRenewal = Instant(nanoseconds: 0) }
 
     /// Gives the lease back, so that nobody waits for it to expire.
     package func giveBack(on redis: BlockingRedis) throws {
+        restart()
         _ = try redis.lease(for: database, name: name, milliseconds: 0)
     }
 }

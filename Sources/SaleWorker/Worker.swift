@@ -31,7 +31,7 @@ final class Worker {
     private let log: Log
     private let processor: Processor
     private let fence: Fence
-    private var lease: WorkerLease
+    private let lease: WorkerLease
     private let metrics: WorkerMetrics
 
     private var redis: BlockingRedis?

@@ -92,7 +92,7 @@ import Testing
     private func lease(on redis: BlockingRedis, _ server: RedisServer) throws -> WorkerLease {
         let path = server.directory.path("sale.db.lock")
         try Data().write(to: URL(fileURLWithPath: path))
-        var lease = try WorkerLease(name: "w", lock: #require(FileIdentity(path: path)))
+        let lease = try WorkerLease(name: "w", lock: #require(FileIdentity(path: path)))
         try lease.hold(on: redis, now: .now)
         return lease
     }

@@ -11,16 +11,6 @@ import Testing
 @testable import SaleWorker
 
 @Suite struct `A dead letter` {
-    /// Adds an order by another buyer at position 1.
-    private func addImpostor(_ under: WorkerUnderTest, _ sale: SaleID) throws {
-        try under.add(
-            sale,
-            [
-                "v", "1", "kind", "order", "order", "demo-1", "position", "1", "buyer", "an-impostor", "quantity", "1",
-                "key", "k", "trace", RedisArgument(String(repeating: "b", count: 32)), "at_ms", "1", "epoch", "1",
-            ])
-    }
-
     @Test func `is a poison entry with its own fields, byte for byte, and its neighbours are stored`() throws {
         let under = try WorkerUnderTest()
         let sale = try TestSale.create(under.redis, stock: 10)
@@ -65,7 +55,7 @@ import Testing
         try under.sell(sale, to: 0..<1)
         let worker = try under.start()
         #expect(under.drained(sale))
-        try addImpostor(under, sale)
+        try under.addImpostor(sale)
         #expect(under.drained(sale))
         #expect(try under.redis.status(sale)?.paused == true)
         #expect(try under.stored(sale)?.orders.map(\.buyer) == ["buyer-0"])
@@ -104,7 +94,7 @@ import Testing
         let sale = try TestSale.create(under.redis, stock: 10)
         try under.sell(sale, to: 0..<1)
         try under.redis.command(["SET", "\(SaleKeys(sale).deadLetters)", "not a stream"])
-        try addImpostor(under, sale)
+        try under.addImpostor(sale)
         let worker = try under.start()
         #expect(eventually { worker.errors.contains("dead_letter_stuck") }, "\(worker.errors)")
         #expect(try under.redis.control(sale, .resume) == nil)
@@ -126,7 +116,7 @@ import Testing
         let uuid = try #require(try under.redis.status(sale)?.uuid)
         _ = try under.redis.beginArchive(sale, uuid: uuid)
         #expect(under.drained(sale))
-        try addImpostor(under, sale)
+        try under.addImpostor(sale)
         #expect(under.drained(sale), "\(worker.errors)")
         #expect(try under.deadLetters(sale).count == 1)
         #expect(eventually { worker.errors.contains(#""sale_paused":false"#) })
@@ -138,7 +128,7 @@ import Testing
         let under = try WorkerUnderTest()
         let sale = try TestSale.create(under.redis, stock: 10)
         try under.sell(sale, to: 0..<1)
-        try addImpostor(under, sale)
+        try under.addImpostor(sale)
         let killed = try under.start(["SALE_WORKER_FAILPOINT": "after_dead_letter"])
         #expect(killed.wait() == -SIGKILL)
         try under.start()

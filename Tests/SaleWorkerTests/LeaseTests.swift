@@ -60,28 +60,49 @@ import Testing
         #expect(result.code == 0, "\(result.output)")
     }
 
-    @Test func `is asked for once more before a worker that hung in the middle of a batch acknowledges it`() throws {
-        let worker = try under.start()
-        #expect(under.drained(sale))
+    /// Entries that were delivered and not acknowledged.
+    private func pending() throws -> Int? {
+        let reply = try under.redis.command(["XPENDING", "\(SaleKeys(sale).orders)", "\(SaleKeys.group)"])
+        return reply.value[0].integer
+    }
+
+    /// Has the worker hang in the middle of its next batch, which `add` adds, for as long as `meanwhile` takes: its
+    /// lease expires then, and a worker with another database takes over.
+    private func hang(_ worker: ChildProcess, after add: () throws -> Void, meanwhile: () -> Void = {}) throws {
         let lock = try SQLiteLock(under.database)
-        try under.sell(sale, to: 0..<5)
-        func pending() throws -> Int? {
-            let reply = try under.redis.command(["XPENDING", "\(SaleKeys(sale).orders)", "\(SaleKeys.group)"])
-            return reply.value[0].integer
-        }
-        #expect(try eventually { try pending() == 5 })
-        // It waits for SQLite now. While it hangs, its lease expires, and a worker with another database takes over.
+        try add()
+        // It waits for SQLite now.
+        #expect(try eventually { try (pending() ?? 0) > 0 })
         worker.signal(SIGSTOP)
+        meanwhile()
         try under.redis.command(["SET", "sale:worker", "another-database other"])
         lock.release()
         worker.signal(SIGCONT)
         #expect(eventually { worker.errors.contains("other is storing these orders in another database") })
+    }
+
+    @Test func `is looked for in the step that acknowledges, if a worker hung in the middle of a batch`() throws {
+        let worker = try under.start()
+        #expect(under.drained(sale))
+        try hang(worker, after: { try under.sell(sale, to: 0..<5) })
         #expect(try pending() == 5)
         #expect(try under.redis.status(sale)?.persistedPosition == 0)
         try under.redis.command(["DEL", "sale:worker"])
         #expect(under.drained(sale))
         #expect(try under.redis.status(sale)?.persistedPosition == 5)
         #expect(try under.stored(sale)?.sold == 5)
+    }
+
+    @Test func `is asked for once more before a worker that hung pauses a sale`() throws {
+        let worker = try under.start()
+        try under.sell(sale, to: 0..<1)
+        #expect(under.drained(sale))
+        // Longer than until it is renewed.
+        try hang(worker, after: { try under.addImpostor(sale) }, meanwhile: { usleep(1_100_000) })
+        #expect(try pending() == 1)
+        #expect(try under.redis.status(sale)?.paused == false)
+        try under.redis.command(["DEL", "sale:worker"])
+        #expect(try eventually { try under.redis.status(sale)?.paused == true })
     }
 
     @Test func `is given back by a worker that stops`() throws {

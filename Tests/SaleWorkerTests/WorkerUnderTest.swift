@@ -74,6 +74,16 @@ final class WorkerUnderTest {
         }
     }
 
+    /// Adds an order by another buyer at position 1.
+    func addImpostor(_ sale: SaleID) throws {
+        try add(
+            sale,
+            [
+                "v", "1", "kind", "order", "order", "demo-1", "position", "1", "buyer", "an-impostor", "quantity", "1",
+                "key", "k", "trace", RedisArgument(String(repeating: "b", count: 32)), "at_ms", "1", "epoch", "1",
+            ])
+    }
+
     func stored(_ sale: SaleID) throws -> StoredSale? { try StoreReader(path: database).stored(sale) }
 
     /// The entries of the sale's dlq stream, each as names and values.

@@ -60,6 +60,7 @@ final class PurchaseBatcher {
         _ sale: SaleID, buyer: Span<UInt8>, key: Span<UInt8>, quantity: Int, ticket: Span<UInt8>,
         _ charge: RateLimiter.Charge, _ exchange: Exchange
     ) {
+        assert(charge.buyer == buyer.buyerHash, "charged to somebody else")
         if let decision = cache.decide(sale, buyer, hash: charge.buyer, key, quantity: quantity) {
             return answerFromMemory(decision, sale, quantity: quantity, charge, exchange)
         }
