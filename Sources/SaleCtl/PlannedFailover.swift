@@ -4,21 +4,24 @@ import Shared
 
 /// A failover during which nothing is confirmed between the promotion of the new primary and the end of the old one.
 struct PlannedFailover {
-    /// How long the old primary's writes are stopped at most: until it has been left, and 5 s for asking the Sentinels.
+    /// How long the old primary's writes are stopped at most: until it has been left, and 8 s for asking the Sentinels.
     /// If we die in between, it goes on by itself.
-    private static let pauseMilliseconds = catchUpMilliseconds + 5000 + takeOverMilliseconds + leaveMilliseconds
-    private static let catchUpMilliseconds = 5000
+    private static let pauseMilliseconds = catchUpMilliseconds + 8000 + takeOverMilliseconds + leaveMilliseconds
+    /// Replicas say once a second what they have. No longer than `down-after-milliseconds`: the stop holds up the
+    /// Sentinels' PUBLISH and every PING behind it, so they soon think the primary down, and replace it unasked.
+    static let catchUpMilliseconds = 2000
     /// Some seconds as a rule. A Sentinel that stands still for two seconds after it was asked goes on 30 s later.
     private static let takeOverMilliseconds = 45_000
     private static let leaveMilliseconds = 20_000
     /// A Sentinel makes a stray primary follow once it has heard from it for 8 s (four publish periods) that it is one,
     /// and asks it every 10 s. It may have thought it down meanwhile, and then begins to count anew: 21 s were seen.
     private static let followMilliseconds = 45_000
+    private static let releaseMilliseconds = 5000
     /// Held by whoever fails over, so that only one does: each of two would have another Sentinel promote another
     /// replica. If its holder dies, it expires: half a minute after the longest failover, because each wait may take
     /// some seconds more for a server that does not answer.
     private static let lockKey: RedisArgument = "sale:failover"
-    private static let lockMilliseconds = pauseMilliseconds + followMilliseconds + catchUpMilliseconds + 30_000
+    private static let lockMilliseconds = pauseMilliseconds + followMilliseconds + releaseMilliseconds + 30_000
 
     let name: String
     let sentinels: [SocketAddress]
@@ -40,7 +43,9 @@ struct PlannedFailover {
         do {
             try old.command(["CLIENT", "PAUSE", "\(Self.pauseMilliseconds)", "WRITE"])
             // All of them, because the Sentinels choose which one to promote.
-            try wait(Self.catchUpMilliseconds, for: "its replicas to catch up") { try replication(old).isLevel }
+            try wait(Self.catchUpMilliseconds, for: "its replicas to catch up") {
+                try replication(old).isLevel(known)
+            }
             progress("asking a Sentinel for a failover")
             try promote()
         } catch {
@@ -91,7 +96,7 @@ struct PlannedFailover {
     /// Lets the next failover begin. A new primary may have to wait for its replica before it takes a write
     /// (min-replicas-to-write).
     private func releaseLock(_ address: SocketAddress) {
-        try? wait(Self.catchUpMilliseconds, for: "the lock to go") {
+        try? wait(Self.releaseMilliseconds, for: "the lock to go") {
             guard let redis = try? connect(address) else { return false }
             return (try? redis.command(["DEL", Self.lockKey])) != nil
         }
@@ -160,7 +165,9 @@ struct PlannedFailover {
         var connected: Int
 
         var isLeft: Bool { isReplica || connected == 0 }
-        var isLevel: Bool { !replicas.isEmpty && replicas.allSatisfy { $0 >= offset } }
+        /// Whether this many replicas follow, and all of them have everything. One that lost its connection while it
+        /// caught up may be promoted, too: Sentinels go by offsets that are up to ten seconds old.
+        func isLevel(_ count: Int) -> Bool { replicas.count == count && replicas.allSatisfy { $0 >= offset } }
     }
 
     /// nil if no answer comes: the Sentinels close every connection of a server whose role they change, and may do so
