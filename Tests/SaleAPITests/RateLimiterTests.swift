@@ -9,12 +9,17 @@ import Testing
     private let limiter = RateLimiter(RateLimit("20/10s")!)
     private let start = Instant(nanoseconds: 5_000_000_000)
 
-    private func ask(_ buyer: String, at milliseconds: Int) -> RateLimiter.Verdict {
-        buyer.withBytes { limiter.admit($0, now: start.advanced(milliseconds: milliseconds)) }
+    private func ask(_ buyer: String, at milliseconds: Int, of other: RateLimiter? = nil) -> RateLimiter.Verdict {
+        buyer.withBytes { (other ?? limiter).admit($0, now: start.advanced(milliseconds: milliseconds)) }
     }
 
-    private func isAdmitted(_ buyer: String, at milliseconds: Int) -> Bool {
-        if case .admitted = ask(buyer, at: milliseconds) { true } else { false }
+    /// nil if the request is refused.
+    private func charge(_ buyer: String, at milliseconds: Int, by other: RateLimiter? = nil) -> RateLimiter.Charge? {
+        if case .admitted(let charge) = ask(buyer, at: milliseconds, of: other) { charge } else { nil }
+    }
+
+    private func isAdmitted(_ buyer: String, at milliseconds: Int, by other: RateLimiter? = nil) -> Bool {
+        charge(buyer, at: milliseconds, by: other) != nil
     }
 
     @Test func `lets twenty through at once, and then two a second`() {
@@ -78,36 +83,39 @@ import Testing
         }
     }
 
+    @Test func `gives back what a replay cost, and no more`() throws {
+        for _ in 0..<19 { #expect(isAdmitted("a", at: 0)) }
+        limiter.refund(try #require(charge("a", at: 0)))
+        #expect(isAdmitted("a", at: 0))
+        #expect(!isAdmitted("a", at: 0))
+    }
+
     @Test func `gives nothing back for a return that was free`() throws {
         let strict = RateLimiter(RateLimit("1/60s")!)
-        func ask(at milliseconds: Int) -> RateLimiter.Charge? {
-            let now = start.advanced(milliseconds: milliseconds)
-            guard case .admitted(let charge) = "a".withBytes({ strict.admit($0, now: now) }) else { return nil }
-            return charge
-        }
-        let first = try #require(ask(at: 0))
-        strict.expectReturn(first, afterSeconds: 1, now: start)
-        let free = try #require(ask(at: 1000))
-        strict.refund(free)
-        #expect(ask(at: 1000) == nil)
+        strict.expectReturn(try #require(charge("a", at: 0, by: strict)), afterSeconds: 1, now: start)
+        strict.refund(try #require(charge("a", at: 1000, by: strict)))
+        #expect(!isAdmitted("a", at: 1000, by: strict))
     }
 
-    @Test func `counts returns that come too early`() {
-        var admitted = 0
-        for _ in 0..<100 {
-            guard case .admitted(let charge) = ask("a", at: 0) else { continue }
-            limiter.expectReturn(charge, afterSeconds: 1, now: start)
-            admitted += 1
-        }
-        #expect(admitted == 20)
+    @Test func `counts returns that come too early`() throws {
+        let strict = RateLimiter(RateLimit("1/60s")!)
+        strict.expectReturn(try #require(charge("a", at: 0, by: strict)), afterSeconds: 10, now: start)
+        for milliseconds in [0, 1000, 9999] { #expect(!isAdmitted("a", at: milliseconds, by: strict)) }
+        #expect(isAdmitted("a", at: 10_000, by: strict))
     }
 
-    @Test func `holds for those who press on while a million others come and go`() {
+    @Test func `holds for those who press on while hundreds of thousands of others come and go`() {
         for _ in 0..<20 { _ = ask("impatient", at: 0) }
         // 80,000 buyers a second, each pressing once.
-        for index in 0..<1_000_000 { _ = ask("b\(index)", at: index / 80) }
-        for _ in 0..<20 { _ = ask("impatient", at: 12_500) }
-        #expect(!isAdmitted("impatient", at: 12_500))
+        for index in 0..<400_000 { _ = ask("b\(index)", at: index / 80) }
+        for _ in 0..<10 { #expect(isAdmitted("impatient", at: 5000)) }
+        #expect(!isAdmitted("impatient", at: 5000))
+    }
+
+    @Test func `is that of a newcomer for whoever takes the place of another`() {
+        // More buyers at once than there are places, and no request is left to any of them.
+        let strict = RateLimiter(RateLimit("1/60s")!)
+        #expect((0..<200_000).allSatisfy { isAdmitted("b\($0)", at: 0, by: strict) })
     }
 
     @Test(arguments: ["", "20", "20/", "/10s", "0/10s", "20/10", "20/10s/1", "20/500ms", "10001/1s", "x/1s"])
