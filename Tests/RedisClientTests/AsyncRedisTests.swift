@@ -97,7 +97,8 @@ private final class Client {
         #expect(isHeld && client.redis.isReady)
         try client.runLoop(milliseconds: 1200)
         #expect(client.reasons.last == "no answer within 1000 ms")
-        #expect(try unsentBytes(to: server.port) == 0)
+        // Until it is rid of what it has inherited, a child that is just being started holds the connection, too.
+        #expect(try eventually { try unsentBytes(to: server.port) == 0 })
         server.resume()
     }
 

@@ -1,4 +1,5 @@
 import EventLoop
+import Foundation
 import Shared
 import TestSupport
 import Testing
@@ -118,6 +119,28 @@ private final class ConfirmingClient {
         #expect(try client.runLoop { code != nil })
         #expect(code == .noScript)
         withExtendedLifetime((primary, replica)) {}
+    }
+
+    @Test func `is missed if one of two required replicas is stopped, by either client`() throws {
+        let primary = try RedisServer(RedisServer.followed())
+        let replicas = [try primary.replica(), try primary.replica()]
+        let (client, redis) = (try ConfirmingClient(primary, replicas: 2), try primary.connect())
+        #expect(try client.isConfirmed())
+        replicas[1].pause()
+        try redis.command(["SET", "written", "while it stands still"])
+        #expect(try client.confirm() == .missed)
+        let tooFew = AsyncRedis.Status.down("1 of 2 replicas acknowledge")
+        #expect(client.redis.status == tooFew)
+        let next = try ConfirmingClient(primary, replicas: 2)
+        #expect(try next.runLoop { next.redis.status == tooFew })
+        #expect {
+            try redis.confirm(replicas: 2)
+        } throws: {
+            ($0 as? RedisError)?.description == "WAIT: 1 of 2 replicas acknowledge"
+        }
+        replicas[1].resume()
+        #expect(try client.isConfirmed())
+        #expect(eventually { (try? redis.confirm(replicas: 2)) != nil })
     }
 
     @Test func `is asked for once for all calls of a pass`() throws {
@@ -252,6 +275,26 @@ private final class ConfirmingClient {
         }
         // The replica is stopped and can't have the entry. Without PING, Redis 7.0.15 may say that it does.
         #expect(try acknowledged() == 0)
+        replica.resume()
+    }
+
+    @Test func `is not assumed by the blocking client either when a read has woken it`() throws {
+        let primary = try RedisServer(RedisServer.followed())
+        let replica = try primary.replica()
+        let redis = try primary.connect()
+        replica.pause()
+        Thread.detachNewThread {
+            guard let other = try? primary.connect() else { return }
+            _ = eventually { (try? other.command(["CLIENT", "LIST"]).string?.contains("flags=b")) == true }
+            _ = try? other.command(["XADD", "s", "*", "a", "b"])
+        }
+        let read = try redis.command(["XREAD", "BLOCK", "9000", "STREAMS", "s", "$"])
+        #expect(read.value.count == 1)
+        #expect {
+            try redis.confirm(replicas: 1)
+        } throws: {
+            ($0 as? RedisError)?.code == .unconfirmed
+        }
         replica.resume()
     }
 }

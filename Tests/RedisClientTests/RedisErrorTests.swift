@@ -1,3 +1,4 @@
+import LuaScripts
 import RedisClient
 import Shared
 import TestSupport
@@ -23,6 +24,17 @@ import Testing
     ])
     func `after any other error it is unknown what ran`(_ text: String) {
         #expect(RedisError(reply: text, to: "EVALSHA").effect == .unknown)
+    }
+
+    @Test func `a script that has failed is not run again with its text`() throws {
+        let server = try RedisServer()
+        let redis = try server.connect()
+        try redis.command(["LPUSH", "k", "no lease"])
+        let call = ScriptCall(.lease, keys: ["k"], ["database", "name", "1"])
+        for _ in 0..<2 { #expect(throws: RedisError.self) { try redis.run(call) } }
+        let reply = try redis.command(["INFO", "commandstats"])
+        // The first time, Redis did not know it.
+        #expect(reply.string?.contains("cmdstat_eval:calls=1,") == true, "\(reply.string ?? "")")
     }
 
     @Test func `a server that can't be reached is named`() {

@@ -126,6 +126,39 @@ import Testing
         #expect(verdict?.message == "\(new!) is the primary now, and not \(redis.address)")
     }
 
+    @Test func `leaves its server while a Sentinel is about to promote another`() throws {
+        // Only a question makes a Sentinel act here.
+        let fleet = try RedisFleet(downAfterMilliseconds: 600_000)
+        let redis = try fleet.connect()
+        // The one that is chosen does not become a primary before the Sentinel gives up.
+        for replica in fleet.servers[1...] { replica.pause() }
+        var verdict: RedisError?
+        #expect(
+            eventually {
+                // Refused as long as the last one is under way.
+                try? fleet.failOver()
+                verdict = refusal(redis.checkPrimary)
+                return verdict != nil
+            })
+        #expect(verdict?.description == "SENTINEL: \(redis.address) is being replaced")
+    }
+
+    @Test func `does not use a server that the Sentinels name and that follows another`() throws {
+        let fleet = try RedisFleet(downAfterMilliseconds: 600_000)
+        try fleet.servers[0].connect().command(["REPLICAOF", "127.0.0.1", "\(fleet.servers[1].port)"])
+        let refusal = refusal { _ = try fleet.connect() }
+        #expect(refusal?.code == .readOnly)
+        #expect(refusal?.message == "127.0.0.1:\(fleet.servers[0].port) is no primary any more")
+    }
+
+    @Test func `asks one Sentinel after the other`() throws {
+        let server = try RedisServer(RedisServer.followed())
+        let live = SocketAddress.tcp(host: "127.0.0.1", port: UInt16(server.port) ?? 0)
+        // They are asked in random order: nearly always one of the dead before it.
+        let dead = (0..<9).map { _ in SocketAddress.tcp(host: "127.0.0.1", port: RedisServer.freePort()) }
+        #expect(try BlockingRedis.askSentinels(dead + [live], ["PING"]) { $0.string } == "PONG")
+    }
+
     @Test func `does not use a server that answers while it is being replaced`() throws {
         // Only a question makes a Sentinel act here.
         let fleet = try RedisFleet(downAfterMilliseconds: 600_000)
