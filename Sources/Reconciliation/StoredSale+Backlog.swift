@@ -17,6 +17,14 @@ extension StoredSale {
                 stored.record.settings.apply(change)
             case .restock(let units, _): stored.record.stockTotal += units
             case .release: for index in stored.losses.indices { stored.losses[index].isReleased = true }
+            // The first event of a stream that was begun again, which this database is too old to know: it holds the
+            // result of all changes before it, restocks included.
+            case .create(let record) where record.epoch > stored.record.epoch:
+                stored.record.title = record.title
+                stored.record.settings = record.settings
+                stored.record.stockTotal = record.stockTotal
+                stored.record.epoch = record.epoch
+                stored.undecidedRestock = 0
             // Neither changes anything that is compared.
             case .create, .archive: break
             }

@@ -78,6 +78,26 @@ import Testing
         #expect(comparison.isOnlyBacklog)
     }
 
+    @Test func `calls a stream that was begun again a backlog of a database that is older than it`() {
+        var (redis, sqlite) = stores()
+        sqlite.undecidedRestock = 5
+        redis.status.title = "x"
+        redis.status.paused = true
+        redis.status.stockTotal = 12
+        redis.status.remaining = 9
+        var record = sqlite.record
+        (record.title, record.settings.paused, record.stockTotal) = ("x", true, 12)
+        redis.backlog = [.create(record)]
+        #expect(!Comparison(sale, redis: redis, sqlite: sqlite).isOnlyBacklog, "it knows this one")
+        record.epoch = 2
+        redis.backlog = [.restock(units: 2, at: UnixMilliseconds(1)), .create(record)]
+        #expect(Comparison(sale, redis: redis, sqlite: sqlite).isOnlyBacklog)
+        // The worker takes the first one of an epoch.
+        record.stockTotal = 11
+        redis.backlog.append(.create(record))
+        #expect(Comparison(sale, redis: redis, sqlite: sqlite).isOnlyBacklog)
+    }
+
     @Test func `accounts for an order among the dead letters`() {
         let found = differences { _, sqlite in
             sqlite.orders.removeLast()
