@@ -26,9 +26,9 @@ extension Context {
     }
 
     /// Waits until as many replicas as required have the change.
-    func confirm(_ redis: @autoclosure () throws -> BlockingRedis) throws {
+    func confirm(_ redis: BlockingRedis) throws {
         try afterwards("a failover could take it back; look again") {
-            try redis().confirm(replicas: environment.redisReplicas())
+            try redis.confirm(replicas: environment.redisReplicas())
         }
     }
 

@@ -21,8 +21,10 @@ extension Command {
             throw Arguments.UsageError("BUYER must be printable ASCII without space, 1 to 128 bytes")
         }
         let operation = Operation.erase(sale: sale, buyer: buyer, reason: try arguments.reason())
+        // Before the worker changes anything: a wrong setting ends the command here.
+        let redis = try context.redis()
         let result = try Performer(context).perform(operation)
-        try context.confirm(context.redis())
+        try context.confirm(redis)
         guard !arguments.has("--json") else {
             Output.line(result)
             return ExitCode.ok

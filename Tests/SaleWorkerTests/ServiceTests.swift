@@ -214,4 +214,23 @@ import Testing
         let unlet = try under.salectl(["dlq", "redrive", "demo", id, "--reason", "x"])
         #expect(unlet.code == ExitCode.config, "\(unlet.errors)")
     }
+
+    @Test(arguments: [["SALE_REDIS_REPLICAS": "two"], ["SALE_REDIS_URL": "nowhere"]])
+    func `is not sent to it with a wrong setting`(_ wrong: [String: String]) throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 10)
+        let path = under.server.directory.path("ops.token")
+        try String(repeating: "t", count: 43).write(toFile: path, atomically: true, encoding: .utf8)
+        try under.start(["SALE_OPS_TOKEN_FILE": path])
+        try under.sell(sale, to: 0..<1)
+        #expect(try under.redis.control(sale, .close) == nil)
+        #expect(under.drained(sale))
+        let settings = ["SALE_OPS_LISTEN": "unix:\(under.opsSocket)", "SALE_OPS_TOKEN_FILE": path]
+        let line = ["erase", "demo", "buyer-0", "--reason", "asked"]
+        let refused = try under.salectl(line, settings.merging(wrong) { $1 })
+        #expect(refused.code == ExitCode.config, "\(refused.errors)")
+        #expect(try under.stored(sale)?.orders.map(\.buyer) == ["buyer-0"])
+        let done = try under.salectl(line, settings)
+        #expect(done.code == 0, "\(done.errors)")
+    }
 }
