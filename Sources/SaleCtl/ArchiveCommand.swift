@@ -25,11 +25,9 @@ extension Command {
         let patience = try arguments.duration("--for") ?? 60_000
         let reader = try context.reader()
         let archiver = Archiver(
-            sale: sale, redis: try context.redis(), reader: reader, isJSON: arguments.has("--json"))
+            sale: sale, context: context, redis: try context.redis(), reader: reader, isJSON: arguments.has("--json"))
         guard let status = try archiver.redis.status(sale) else {
-            let stored = try archiver.archived()
-            try context.confirm(archiver.redis)
-            archiver.report(stored, freed: 0)
+            try archiver.reportFreed()
             return ExitCode.ok
         }
         let event = try archiver.redis.archiveEvent(of: sale)
@@ -71,6 +69,7 @@ extension Command {
 /// The steps of archiving one sale.
 private struct Archiver {
     let sale: SaleID
+    let context: Context
     let redis: BlockingRedis
     let reader: StoreReader
     /// Whether it reports to a program.
@@ -131,6 +130,13 @@ private struct Archiver {
         return stored
     }
 
+    /// Reports a sale that Redis does not have, if it is archived.
+    func reportFreed() throws {
+        let stored = try archived()
+        try context.confirm(redis)
+        report(stored, freed: 0)
+    }
+
     func report(_ stored: StoredSale, freed bytes: Int) {
         guard isJSON else {
             let orders = counted(stored.orders.count, "order")
@@ -163,9 +169,9 @@ private struct Archiver {
     func refuse(_ refusal: BlockingRedis.ArchiveRefusal) throws -> Int32 {
         switch refusal {
         case .unknownSale:
-            // Another salectl was faster.
+            // Another salectl was faster, or Redis was emptied.
             if try redis.status(sale) == nil {
-                report(try archived(), freed: 0)
+                try reportFreed()
                 return ExitCode.ok
             }
             return refuse(["Redis has another sale of this name"])

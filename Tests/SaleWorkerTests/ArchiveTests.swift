@@ -1,4 +1,5 @@
 import Foundation
+import LuaScripts
 import OrderStore
 import RedisClient
 import Shared
@@ -225,6 +226,29 @@ import Testing
         replica.resume()
         let done = try under.salectl(["archive", "demo"], replicas)
         #expect(done.code == 0, "\(done.errors)")
+    }
+
+    @Test func `is not done before the replicas know, also if somebody else has freed the sale`() throws {
+        let under = try ended(redisSettings: RedisServer.followed())
+        let replica = try under.server.replica()
+        // Just before it is freed, another salectl frees it, and the replica stops.
+        let (free, socket) = (Data(Script.free.sha.utf8), under.server.socket)
+        let path = under.server.directory.path("relay.sock")
+        let relay = try Relay(.unix(path: path), to: .unix(path: socket)) { direction, piece in
+            if direction == .toServer, Data(piece).range(of: free) != nil {
+                replica.pause()
+                let shell = URL(fileURLWithPath: "/usr/bin/redis-cli")
+                _ = try? ChildProcess.run(shell, ["-s", socket, "DEL", SaleKeys(Self.sale).sale])
+            }
+            return true
+        }
+        try withExtendedLifetime(relay) {
+            let settings = ["SALE_REDIS_URL": "unix://\(path)", "SALE_REDIS_REPLICAS": "1"]
+            let early = try under.salectl(["archive", "demo"], settings)
+            #expect(early.code == ExitCode.temporaryFailure)
+            #expect(early.errors.contains("done, but WAIT: "), "\(early.errors)")
+            replica.resume()
+        }
     }
 
     @Test func `waits for what came after its event, and stores it`() throws {
