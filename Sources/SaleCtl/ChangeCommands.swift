@@ -47,15 +47,15 @@ extension Command {
               --stock N          units in all, only before the sale has opened; afterwards there is `salectl restock`
               --json             print the sale as JSON
 
-            Times are written as for `salectl create`. All changes are made in one step, or none.
+            Times are written as for `salectl create`, with the same bounds. All changes are made in one step, or none.
             """
     ) { line, context in
         let arguments = try Arguments(
             line, options: ["--title", "--opens-at", "--closes-at", "--stock"], flags: ["--json"], words: 1...1)
         let sale = try Arguments.sale(arguments.words[0])
         let title = try arguments.title()
-        let opensAt = try TimeArgument(arguments, "--opens-at")
-        let closesAt = try TimeArgument(arguments, "--closes-at")
+        let opensAt = try TimeArgument(arguments, "--opens-at", now: .now)
+        let closesAt = try TimeArgument(arguments, "--closes-at", now: .now)
         let stock = try arguments.integer("--stock", in: 1...Limits.stockMax)
         let redis = try context.redis()
         let now = try redis.time()

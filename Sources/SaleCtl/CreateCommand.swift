@@ -18,7 +18,8 @@ extension Command {
               --turn-window D     how long each buyer's turn lasts, at least 10s (default 2m)
               --json              print the sale as JSON
 
-            Times that are not RFC 3339 count from Redis' clock, which also opens and closes the sale.
+            Times that are not RFC 3339 count from Redis' clock, which also opens and closes the sale. An opening time
+            may be up to a minute ago, and no time more than ten years away.
             """
     ) { line, context in
         let arguments = try Arguments(
@@ -32,8 +33,8 @@ extension Command {
             throw Arguments.UsageError("--stock is missing")
         }
         let maxPerBuyer = try arguments.integer("--max-per-buyer", in: 1...Limits.quantityMax) ?? 1
-        let opensAt = try TimeArgument(arguments, "--opens-at")
-        let closesAt = try TimeArgument(arguments, "--closes-at")
+        let opensAt = try TimeArgument(arguments, "--opens-at", now: .now)
+        let closesAt = try TimeArgument(arguments, "--closes-at", now: .now)
         let admission = try AdmissionArgument.admission(arguments)
 
         if let mark = try context.existingReader()?.archiveMark(of: sale) {
@@ -94,18 +95,18 @@ enum TimeArgument: Equatable {
         }
     }
 
-    init?(_ arguments: Arguments, _ option: String) throws(Arguments.UsageError) {
+    /// Reads an option; nil if it isn't given.
+    init?(_ arguments: Arguments, _ option: String, now: UnixMilliseconds) throws(Arguments.UsageError) {
         guard let text = try arguments.value(option) else { return nil }
         guard let time = TimeArgument(text) else {
             throw Arguments.UsageError(
                 "\(option) is \"\(text)\"; it must be now, +30s or RFC 3339, as in 2026-11-26T20:00:00+01:00")
         }
-        let now = UnixMilliseconds.now
         let away = time.resolved(now).value - now.value
-        guard away < Self.awayMax else {
+        guard away <= Self.awayMax else {
             throw Arguments.UsageError("\(option) is \"\(text)\", which is more than ten years away")
         }
-        guard away > -Self.agoMax else {
+        guard away >= -Self.agoMax else {
             throw Arguments.UsageError("\(option) is \"\(text)\", which is more than a minute ago")
         }
         self = time
@@ -113,7 +114,8 @@ enum TimeArgument: Equatable {
 
     /// Milliseconds: a time later than this is a mistyped year.
     private static let awayMax = 10 * 366 * 86_400_000
-    /// An earlier one, too, or yesterday's command: it would open a sale at once. The minute is for typing the present.
+    /// An earlier time is a mistyped year or yesterday's command, and would open a sale at once. A minute's grace:
+    /// whoever types the present is late.
     private static let agoMax = 60_000
 
     func resolved(_ now: UnixMilliseconds) -> UnixMilliseconds {

@@ -4,6 +4,8 @@ import Shared
 import TestSupport
 import Testing
 
+@testable import SaleCtl
+
 extension salectl {
     @Test func `creates a sale that can be bought at once`() throws {
         let operate = try Operator()
@@ -27,6 +29,28 @@ extension salectl {
         ])
         #expect(made["state"] as? String == "scheduled")
         #expect(made["closes_at"] as? String == UnixMilliseconds(inAYear.value - 3_600_000).rfc3339)
+    }
+
+    @Test(arguments: [(-61, false), (-60, true), (-59, true), (59, true), (10 * 366 * 86_400 + 1, false)])
+    func `takes a time of up to a minute ago, and of the next ten years`(_ seconds: Int, _ isTaken: Bool) throws {
+        let now = UnixMilliseconds.now
+        let time = UnixMilliseconds(now.value + seconds * 1000)
+        let arguments = try Arguments(["--opens-at", time.rfc3339], options: ["--opens-at"], flags: [], words: 0...0)
+        #expect((try? TimeArgument(arguments, "--opens-at", now: now)) == (isTaken ? .at(time) : nil))
+    }
+
+    @Test func `does not open a sale long ago that has not opened`() throws {
+        let operate = try Operator()
+        let made = try operate.run(["create", "demo", "--title", "T", "--stock", "1", "--opens-at", "+1h"])
+        #expect(made.code == ExitCode.ok)
+        func opening(_ secondsAgo: Int) throws -> Int32 {
+            let time = UnixMilliseconds(UnixMilliseconds.now.value - secondsAgo * 1000)
+            return try operate.run(["set", "demo", "--opens-at", time.rfc3339]).code
+        }
+        #expect(try opening(120) == ExitCode.usage)
+        #expect(try operate.json(["show", "demo"])["state"] as? String == "scheduled")
+        #expect(try opening(1) == ExitCode.ok)
+        #expect(try operate.json(["show", "demo"])["state"] as? String == "open")
     }
 
     @Test func `creates a sale while a worker is about to create the database`() throws {
