@@ -39,7 +39,9 @@ extension Command {
         let found = try context.reader().stored(sale)
         let redis = try context.redis()
         guard let live = try RedisSale.read(sale, from: redis, beside: found) else {
-            throw CommandFailure("Redis has no sale \(sale)", ExitCode.noInput)
+            guard let found else { throw CommandFailure(.unknownSale, sale) }
+            guard found.archivedAt != nil else { throw CommandFailure(lost: sale) }
+            throw CommandFailure("\(sale) is archived: Redis has nothing of it to compare", ExitCode.noInput)
         }
         // If SQLite has never heard of the sale, whatever was confirmed is not stored: the verdict is red, not an
         // error.

@@ -58,7 +58,7 @@ struct Context: Sendable {
         }
     }
 
-    /// The lock of the database at `path`; nil if a worker holds it.
+    /// The lock of the database at `path`; nil if a worker or another salectl holds it.
     func lock(_ path: String) throws -> StoreLock? {
         do throws(FileError) {
             return try StoreLock.take(for: path)

@@ -17,7 +17,8 @@ enum Performer {
         }
         guard let token = try context.environment.operatorToken() else {
             throw CommandFailure(
-                "a worker holds \(path).lock, so it must do this: set \(Setting.opsTokenFile.name)", ExitCode.config)
+                "\(path).lock is held by a worker, which must do this (set \(Setting.opsTokenFile.name)), "
+                    + "or by another salectl (try again)", ExitCode.config)
         }
         self = .worker(
             OperatorClient(

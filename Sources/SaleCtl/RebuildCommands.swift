@@ -14,8 +14,8 @@ extension Command {
             The worker does this by itself; this command is for when none runs, because it needs the database's lock.
             It takes three seconds: the API processes say first up to which position they have confirmed orders, in case
             neither store has them. The orders are the union of both stores, never fewer. If the two contradict each
-            other, the sale stays fenced (exit code 1). Exit code 75: a worker holds the lock, or stores these orders in
-            another database, or the stream has entries that are not stored yet.
+            other, the sale stays fenced (exit code 1). Exit code 75: a worker or another salectl holds the lock, or a
+            worker stores these orders in another database, or the stream has entries that are not stored yet.
             """
     ) { line, context in
         let arguments = try Arguments(line, options: [], flags: ["--dry-run", "--json"], words: 1...1)

@@ -1,4 +1,5 @@
 import Foundation
+import RedisClient
 import Shared
 import TestSupport
 import Testing
@@ -77,6 +78,29 @@ import Testing
         }
         #expect(try !check(closesAt: "now").contains("refused_when_true"))
         #expect(try check(closesAt: "+1h").contains("refused_when_true: b was answered sale-ended (line 1)"))
+    }
+
+    @Test(arguments: [
+        (true, ExitCode.noInput, "demo is archived"), (false, ExitCode.unavailable, "Redis has lost demo"),
+    ])
+    func `says of a sale that Redis lacks what SQLite knows`(
+        _ isArchived: Bool, _ code: Int32, _ reason: String
+    ) throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 3)
+        let worker = try under.start()
+        #expect(try under.redis.control(sale, .close) == nil)
+        #expect(under.drained(sale))
+        if isArchived { #expect(try under.salectl(["archive", "demo"]).code == 0) }
+        worker.signal()
+        worker.wait()
+        try under.redis.command(["DEL", "\(SaleKeys(sale).sale)"])
+        let path = under.server.directory.path("attempts.jsonl")
+        try (refusal(409, "sale-ended") + #"{"kind":"end","sale":"demo","attempts":1}"#)
+            .write(toFile: path, atomically: true, encoding: .utf8)
+        let result = try under.salectl(["check", "demo", "--log", path])
+        #expect(result.code == code)
+        #expect(result.errors.contains(reason), "\(result.errors)")
     }
 
     @Test func `is red, and no error, if a win has no position`() throws {
