@@ -43,8 +43,8 @@ private struct Watch {
     var last: StatusReport?
     /// Whether the last read found nothing.
     var isLost = false
-    /// How many rows of the terminal the last line took besides its first.
-    var rowsBelow = 0
+    /// How many characters the last line has.
+    var drawn = 0
 
     /// Whether each line is drawn over the one before.
     var redraws: Bool { Output.isTerminal && !asJSON }
@@ -73,8 +73,10 @@ private struct Watch {
 
     private mutating func show(_ text: String) -> Bool {
         guard redraws else { return Output.line(text) }
+        // As the terminal wraps it now: it may have been resized.
+        let rowsBelow = (max(1, drawn) - 1) / Output.columns
         let up = rowsBelow > 0 ? "\u{1B}[\(rowsBelow)A" : ""
-        rowsBelow = (max(1, text.count) - 1) / Output.columns
+        drawn = text.count
         return Output.write("\(up)\r\u{1B}[J\(text)")
     }
 

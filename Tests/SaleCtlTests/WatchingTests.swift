@@ -59,6 +59,35 @@ extension salectl {
         #expect(shown.contains("dead 0\(wraps ? "\u{1B}[2A" : "")\r\u{1B}[J"), "\(shown.debugDescription)")
     }
 
+    @Test func `draws a line over the one before that a smaller terminal has wrapped`() throws {
+        let operate = try Operator()
+        try TestSale.create(operate.redis, "a")
+        var (ours, theirs): (Int32, Int32) = (-1, -1)
+        var size = winsize(ws_row: 24, ws_col: 200, ws_xpixel: 0, ws_ypixel: 0)
+        #expect(openpty(&ours, &theirs, nil, nil, &size) == 0)
+        let terminal = FileHandle(fileDescriptor: ours, closeOnDealloc: true)
+        let watch = try ChildProcess(
+            ChildProcess.product("salectl"), ["watch", "a", "--every", "2s"],
+            environment: ["SALE_REDIS_URL": operate.server.url],
+            errorLog: operate.server.directory.url.appendingPathComponent("watch.log"),
+            output: FileHandle(fileDescriptor: theirs, closeOnDealloc: true))
+        var shown = ""
+        func readOn(lines: Int) throws {
+            var bytes = [UInt8](repeating: 0, count: 4096)
+            while shown.matches(of: #/dead 0/#).count < lines {
+                let count = read(terminal.fileDescriptor, &bytes, bytes.count)
+                try #require(count > 0)
+                shown += String(decoding: bytes[..<count], as: UTF8.self)
+            }
+        }
+        try readOn(lines: 1)
+        size.ws_col = 40
+        #expect(ioctl(ours, UInt(TIOCSWINSZ), &size) == 0)
+        try readOn(lines: 2)
+        watch.signal(SIGKILL)
+        #expect(shown.contains("dead 0\u{1B}[2A\r\u{1B}[J"), "\(shown.debugDescription)")
+    }
+
     @Test func `continues to watch after Redis has been away`() throws {
         let operate = try Operator()
         try TestSale.create(operate.redis, "a")
