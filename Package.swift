@@ -101,7 +101,8 @@ let package = Package(
         .testTarget(
             name: "OrderStoreTests", dependencies: ["OrderStore", "Shared", "TestSupport"], swiftSettings: settings),
         .testTarget(
-            name: "ReconciliationTests", dependencies: ["OrderStore", "Reconciliation", "Shared", "TestSupport"],
+            name: "ReconciliationTests",
+            dependencies: ["OrderStore", "Reconciliation", "RedisClient", "Shared", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
             name: "CheckerTests", dependencies: ["Checker", "OrderStore", "Shared", "TestSupport"],

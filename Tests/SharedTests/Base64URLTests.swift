@@ -40,6 +40,22 @@ import Testing
         #expect(decode(text) == nil)
     }
 
+    @Test(arguments: [10, 11])
+    func `accepts no other character in any place, be it of a whole group or of the rest`(_ count: Int) {
+        let alphabet = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+        for place in 0..<count {
+            let accepted = (UInt8.min...UInt8.max).filter { character in
+                var text = [UInt8](repeating: UInt8(ascii: "A"), count: count)
+                text[place] = character
+                var output = ByteBuffer()
+                return Base64URL.decode(text.span, into: &output)
+            }
+            // The last place holds bits that must be zero.
+            #expect(alphabet.isSuperset(of: accepted))
+            #expect(accepted.count == (place < count - 1 ? 64 : count == 10 ? 4 : 16))
+        }
+    }
+
     @Test func `has exactly one text for every value`() {
         // Two characters hold 12 bits for one byte, three hold 18 for two bytes: the spare bits must be zero.
         let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
