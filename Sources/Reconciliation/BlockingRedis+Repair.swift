@@ -11,14 +11,10 @@ extension BlockingRedis {
     package func isServed(_ sale: SaleID) throws(RedisError) -> Bool {
         // First, because the status of a sale that lacks a field can't be read. If it is fenced, that need not be an
         // error.
-        guard try servingRunID(of: sale) == facts.runID else { return false }
-        return try isComplete(sale)
-    }
-
-    /// Whether every part of a sale is there; if one is missing, the sale sells nothing.
-    private func isComplete(_ sale: SaleID) throws(RedisError) -> Bool {
-        guard try status(sale, allowingGaps: true)?.isWhole == true else { return false }
-        return try hasStream(sale)
+        guard try servingRunID(of: sale) == facts.runID, let status = try status(sale, allowingGaps: true) else {
+            return false
+        }
+        return try serves(status)
     }
 
     /// The highest position that any API process has confirmed to a buyer in the sale with this uuid; nil if there is

@@ -64,8 +64,6 @@ package struct Comparison: Sendable {
     }
 
     package let sale: SaleID
-    private let redis: RedisSale?
-    private let sqlite: StoredSale?
     /// Every position that either side has, in order.
     package private(set) var lines: [Line] = []
     package private(set) var differences: [Difference] = []
@@ -77,18 +75,8 @@ package struct Comparison: Sendable {
 
     package var isEqual: Bool { differences.isEmpty }
 
-    /// Whether the two will be equal once the worker has stored its backlog.
-    package var isOnlyBacklog: Bool {
-        guard !isEqual, var redis, let sqlite else { return false }
-        let later = sqlite.storing(redis.backlog)
-        redis.backlog = []
-        return Comparison(sale, redis: redis, sqlite: later).isEqual
-    }
-
     package init(_ sale: SaleID, redis: RedisSale?, sqlite: StoredSale?) {
         self.sale = sale
-        self.redis = redis
-        self.sqlite = sqlite
         guard let sqlite else {
             if redis != nil { differences.append(.notInSQLite) }
             return

@@ -36,14 +36,14 @@ package struct RedisSale: Equatable, Sendable {
         self.hasStream = hasStream
     }
 
-    /// Attempts to read a sale without a win in between.
+    /// Attempts to read a sale without a change in between.
     private static let attempts = 5
 
     /// Reads a sale; nil if Redis has no such sale. `stored` is what SQLite had of it just before: what follows on the
     /// stream is the backlog.
     ///
-    /// The wins are read a thousand buyers at a time. While the sale sells, a win may come between two pages. Then it
-    /// is read again; after five attempts without success this throws `SaleIsMoving`.
+    /// The wins are read a thousand buyers at a time. If a win or an operator changes the sale meanwhile, it is read
+    /// again; after five attempts without success this throws `SaleIsMoving`.
     package static func read(
         _ sale: SaleID, from redis: BlockingRedis, beside stored: StoredSale?
     ) throws -> RedisSale? {
@@ -72,9 +72,9 @@ package struct RedisSale: Equatable, Sendable {
     }
 }
 
-/// The sale sells so fast that its numbers and wins can't be read as of one instant.
+/// The sale changes so fast that its numbers and wins can't be read as of one instant.
 package struct SaleIsMoving: Error, CustomStringConvertible {
     package let sale: SaleID
 
-    package var description: String { "\(sale) is selling: it can't be compared just now" }
+    package var description: String { "\(sale) is changing: it can't be compared just now" }
 }

@@ -64,9 +64,10 @@ extension BlockingRedis {
         try command(["EXISTS", "\(SaleKeys(sale).orders)"]).integer == 1
     }
 
-    /// Whether this Redis sells a sale that has all that a status shows.
+    /// Whether this Redis may sell a sale, and has every part of it. Without one the sale sells nothing: the scripts
+    /// take it for fenced, whatever its stamp says.
     package func serves(_ status: SaleStatus) throws(RedisError) -> Bool {
-        guard status.servingRunID == facts.runID else { return false }
+        guard status.servingRunID == facts.runID, status.isWhole else { return false }
         return try hasStream(status.sale)
     }
 

@@ -25,27 +25,28 @@ extension Command {
             throw CommandFailure("neither Redis nor SQLite has a sale \(sale)", ExitCode.noInput)
         }
         let comparison = Comparison(sale, redis: live, sqlite: stored)
+        let isOnlyBacklog = !comparison.isEqual && Comparison.isEqual(afterBacklogOf: live, stored)
         let archivedAt = live == nil ? stored?.archivedAt : nil
         if arguments.has("--json") {
-            Output.line(json(comparison, archivedAt: archivedAt))
+            Output.line(json(comparison, isOnlyBacklog: isOnlyBacklog, archivedAt: archivedAt))
         } else {
             Output.print(
                 [("sale", "\(sale)"), ("equal", comparison.isEqual ? "yes" : "no")] + comparison.figures.lines
                     + [("differences", "\(comparison.differences.count)")])
             if let archivedAt { Output.line("archived at \(archivedAt.rfc3339): only SQLite has it") }
             Output.list(comparison.differences.map(\.description))
-            if comparison.isOnlyBacklog {
+            if isOnlyBacklog {
                 Output.line("only the worker's backlog differs: run it again once the worker has stored that")
             }
         }
         return comparison.isEqual ? ExitCode.ok : ExitCode.negative
     }
 
-    private static func json(_ comparison: Comparison, archivedAt: UnixMilliseconds?) -> String {
+    private static func json(_ comparison: Comparison, isOnlyBacklog: Bool, archivedAt: UnixMilliseconds?) -> String {
         ByteBuffer.json { text in
             text.appendMember("sale", comparison.sale)
             text.appendMember("equal", comparison.isEqual)
-            text.appendMember("only_backlog", comparison.isOnlyBacklog)
+            text.appendMember("only_backlog", isOnlyBacklog)
             text.appendMember("archived_at", time: archivedAt)
             comparison.figures.append(to: &text)
             text.appendMember("differences", comparison.differences.map(\.description))

@@ -1,9 +1,19 @@
-import OrderStore
+package import OrderStore
 import Shared
+
+extension Comparison {
+    /// Whether both will be equal once the worker has stored its backlog.
+    package static func isEqual(afterBacklogOf redis: RedisSale?, _ sqlite: StoredSale?) -> Bool {
+        guard var redis, let sqlite else { return false }
+        let later = sqlite.storing(redis.backlog)
+        redis.backlog = []
+        return Comparison(later.record.sale, redis: redis, sqlite: later).isEqual
+    }
+}
 
 extension StoredSale {
     /// The sale as SQLite will have it once the worker has stored these events of its stream.
-    func storing(_ events: [OrderEvent]) -> StoredSale {
+    fileprivate func storing(_ events: [OrderEvent]) -> StoredSale {
         var stored = self
         var positions = Set(orders.map(\.id.position))
         for event in events {
