@@ -30,8 +30,7 @@ enum Backlog {
         let status = try redis.status(sale, allowingGaps: true)
         metrics.lag[sale] = status.map { max(0, $0.position - $0.persistedPosition) }
         // The scripts take one that lacks a part for fenced, whatever its stamp says.
-        let isServed = status?.servingRunID == redis.facts.runID && status?.isWhole == true
-        metrics.fenced[sale] = try isServed && redis.hasStream(sale) ? 0 : 1
+        metrics.fenced[sale] = try status.map { try redis.serves($0) } == true ? 0 : 1
     }
 
     /// Milliseconds since the first entry was added that SQLite has not taken in; 0 if there is none.
