@@ -26,7 +26,7 @@ struct RequestParser {
         var lengths = 0
         var codings = 0
         var codingIsChunked = false
-        var codingIsMalformed = false
+        var codingsEndInChunked = false
         /// Options of all Connection fields; `close` outweighs `keep-alive`.
         var saysClose = false
         var saysKeepAlive = false
@@ -209,7 +209,7 @@ struct RequestParser {
         case 17 where name.equalsIgnoringCase("transfer-encoding"):
             seen.codings += 1
             seen.codingIsChunked = value.equalsIgnoringCase("chunked")
-            seen.codingIsMalformed = !isCodingList(value)
+            seen.codingsEndInChunked = endsInChunked(value)
         default: break
         }
     }
@@ -224,7 +224,7 @@ struct RequestParser {
 
     /// Whether it is a list of codings of which the last is chunked, and no other. Empty elements are allowed by the
     /// standard, but only a client that wants two servers to disagree sends one.
-    private func isCodingList(_ value: Span<UInt8>) -> Bool {
+    private func endsInChunked(_ value: Span<UInt8>) -> Bool {
         var isList = true
         Self.forEachElement(of: value) { coding, isLast in
             if coding.isEmpty || coding.equalsIgnoringCase("chunked") != isLast { isList = false }
@@ -263,10 +263,10 @@ struct RequestParser {
         if seen.codings > 0 {
             // Both framings, several codings, or a coding in HTTP/1.0: another server may have read it differently
             // (section 6.1). If chunked is not the last coding, nobody can tell where the body ends (section 6.3).
-            guard seen.lengths == 0, seen.codings == 1, !head.isHTTP10, !seen.codingIsMalformed else {
+            guard seen.lengths == 0, seen.codings == 1, !head.isHTTP10, seen.codingsEndInChunked else {
                 throw .refused(.badRequest)
             }
-            // We can't decode any other coding, in whatever place (section 6.1).
+            // We can't decode any coding before chunked (section 6.1).
             guard seen.codingIsChunked else { throw .refused(.notImplemented) }
             head.isChunked = true
         }

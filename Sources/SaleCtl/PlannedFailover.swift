@@ -4,12 +4,15 @@ import Shared
 
 /// A failover during which nothing is confirmed between the promotion of the new primary and the end of the old one.
 struct PlannedFailover {
-    /// How long the old primary's writes are stopped at most: until it has been left, and 8 s for asking the Sentinels.
-    /// If we die in between, it goes on by itself.
-    private static let pauseMilliseconds = catchUpMilliseconds + 8000 + takeOverMilliseconds + leaveMilliseconds
-    /// Replicas say once a second what they have. No longer than `down-after-milliseconds`: the stop holds up the
+    /// How long the old primary's writes are stopped at most: until it has been left. If we die in between, it goes on
+    /// by itself.
+    private static let pauseMilliseconds =
+        catchUpMilliseconds + askMilliseconds + takeOverMilliseconds + leaveMilliseconds
+    /// Replicas say once a second what they have. Shorter than `down-after-milliseconds`: the stop holds up the
     /// Sentinels' PUBLISH and every PING behind it, so they soon think the primary down, and replace it unasked.
-    static let catchUpMilliseconds = 2000
+    static let catchUpMilliseconds = 1500
+    /// To ask the Sentinels, one after the other.
+    private static let askMilliseconds = 8500
     /// Some seconds as a rule. A Sentinel that stands still for two seconds after it was asked goes on 30 s later.
     private static let takeOverMilliseconds = 45_000
     private static let leaveMilliseconds = 20_000
@@ -150,8 +153,8 @@ struct PlannedFailover {
 
     private func wait(_ milliseconds: Int, for what: String, until condition: () throws -> Bool) throws {
         guard try Poll.until(Instant.now.advanced(milliseconds: milliseconds), condition) else {
-            throw CommandFailure(
-                "waited \(milliseconds / 1000) s for \(what), without success", ExitCode.temporaryFailure)
+            let time = milliseconds % 1000 == 0 ? "\(milliseconds / 1000) s" : "\(milliseconds) ms"
+            throw CommandFailure("waited \(time) for \(what), without success", ExitCode.temporaryFailure)
         }
     }
 
@@ -165,9 +168,9 @@ struct PlannedFailover {
         var connected: Int
 
         var isLeft: Bool { isReplica || connected == 0 }
-        /// Whether this many replicas follow, and all of them have everything. One that lost its connection while it
-        /// caught up may be promoted, too: Sentinels go by offsets that are up to ten seconds old.
-        func isLevel(_ count: Int) -> Bool { replicas.count == count && replicas.allSatisfy { $0 >= offset } }
+        /// Whether at least this many replicas follow, and all of them have everything. One that lost its connection
+        /// while it caught up may be promoted, too: Sentinels go by offsets that are up to ten seconds old.
+        func isLevel(_ count: Int) -> Bool { replicas.count >= count && replicas.allSatisfy { $0 >= offset } }
     }
 
     /// nil if no answer comes: the Sentinels close every connection of a server whose role they change, and may do so

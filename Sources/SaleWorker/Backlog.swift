@@ -27,10 +27,11 @@ enum Backlog {
     private static func measure(
         _ sale: SaleID, on redis: BlockingRedis, into metrics: WorkerMetrics
     ) throws {
-        let status = try redis.status(sale, allowingGaps: true)
-        metrics.lag[sale] = status.map { max(0, $0.position - $0.persistedPosition) }
         // The scripts take one that lacks a part for fenced, whatever its stamp says.
-        metrics.fenced[sale] = try status.map { try redis.serves($0) } == true ? 0 : 1
+        metrics.fenced[sale] = 1
+        guard let status = try redis.status(sale, allowingGaps: true) else { return }
+        metrics.lag[sale] = max(0, status.position - status.persistedPosition)
+        if try redis.serves(status) { metrics.fenced[sale] = 0 }
     }
 
     /// Milliseconds since the first entry was added that SQLite has not taken in; 0 if there is none.

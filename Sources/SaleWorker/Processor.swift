@@ -139,7 +139,7 @@ final class Processor {
         _ sale: SaleID, _ entries: [StreamEntry], _ applied: OrderStore.Applied, on redis: BlockingRedis
     ) throws -> Finished {
         failpoint?.reached(.afterCommit)
-        // The commit may have taken longer than the lease lasts. Nobody pauses a sale without it, either.
+        // The commit may have taken longer than the lease lasts, and whoever has lost it should not pause a sale.
         try lease.hold(on: redis, now: .now)
         var acknowledged: [String] = []
         var finished = Finished()

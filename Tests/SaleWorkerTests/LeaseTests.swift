@@ -66,8 +66,8 @@ import Testing
         return reply.value[0].integer
     }
 
-    /// Has the worker hang in the middle of its next batch, which `add` adds, for as long as `meanwhile` takes: its
-    /// lease expires then, and a worker with another database takes over.
+    /// Has the worker hang in the middle of its next batch, which `add` adds, for as long as `meanwhile` takes, as if
+    /// its lease had expired and a worker with another database had taken over.
     private func hang(_ worker: ChildProcess, after add: () throws -> Void, meanwhile: () -> Void = {}) throws {
         let lock = try SQLiteLock(under.database)
         try add()
@@ -81,7 +81,7 @@ import Testing
         #expect(eventually { worker.errors.contains("other is storing these orders in another database") })
     }
 
-    @Test func `is looked for in the step that acknowledges, if a worker hung in the middle of a batch`() throws {
+    @Test func `is needed to acknowledge a batch in whose middle the worker hung`() throws {
         let worker = try under.start()
         #expect(under.drained(sale))
         try hang(worker, after: { try under.sell(sale, to: 0..<5) })
