@@ -9,13 +9,13 @@ import Testing
     private let limiter = RateLimiter(RateLimit("20/10s")!)
     private let start = Instant(nanoseconds: 5_000_000_000)
 
-    private func ask(_ buyer: String, at milliseconds: Int, of other: RateLimiter? = nil) -> RateLimiter.Verdict {
+    private func ask(_ buyer: String, at milliseconds: Int, by other: RateLimiter? = nil) -> RateLimiter.Verdict {
         buyer.withBytes { (other ?? limiter).admit($0, now: start.advanced(milliseconds: milliseconds)) }
     }
 
     /// nil if the request is refused.
     private func charge(_ buyer: String, at milliseconds: Int, by other: RateLimiter? = nil) -> RateLimiter.Charge? {
-        if case .admitted(let charge) = ask(buyer, at: milliseconds, of: other) { charge } else { nil }
+        if case .admitted(let charge) = ask(buyer, at: milliseconds, by: other) { charge } else { nil }
     }
 
     private func isAdmitted(_ buyer: String, at milliseconds: Int, by other: RateLimiter? = nil) -> Bool {

@@ -41,50 +41,19 @@ extension salectl {
     func `draws a line over the one before, however many rows that takes`(_ columns: UInt16, _ wraps: Bool) throws {
         let operate = try Operator()
         try TestSale.create(operate.redis, "a")
-        var (ours, theirs): (Int32, Int32) = (-1, -1)
-        var size = winsize(ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0)
-        #expect(openpty(&ours, &theirs, nil, nil, &size) == 0)
-        let terminal = FileHandle(fileDescriptor: ours, closeOnDealloc: true)
-        let watch = try ChildProcess(
-            ChildProcess.product("salectl"), ["watch", "a", "--every", "10ms"],
-            environment: ["SALE_REDIS_URL": operate.server.url],
-            errorLog: operate.server.directory.url.appendingPathComponent("watch.log"),
-            output: FileHandle(fileDescriptor: theirs, closeOnDealloc: true))
-        var shown = ""
-        while shown.matches(of: #/sold 0/#).count < 3 {
-            shown += String(decoding: try #require(try terminal.read(upToCount: 4096)), as: UTF8.self)
-        }
-        watch.signal(SIGKILL)
+        var watched = try WatchedTerminal(operate, columns: columns, every: "10ms")
         // Between two lines: back to the first row of the earlier one, and clear from there on.
+        let shown = try watched.shown(lines: 3)
         #expect(shown.contains("dead 0\(wraps ? "\u{1B}[2A" : "")\r\u{1B}[J"), "\(shown.debugDescription)")
     }
 
     @Test func `draws a line over the one before that a smaller terminal has wrapped`() throws {
         let operate = try Operator()
         try TestSale.create(operate.redis, "a")
-        var (ours, theirs): (Int32, Int32) = (-1, -1)
-        var size = winsize(ws_row: 24, ws_col: 200, ws_xpixel: 0, ws_ypixel: 0)
-        #expect(openpty(&ours, &theirs, nil, nil, &size) == 0)
-        let terminal = FileHandle(fileDescriptor: ours, closeOnDealloc: true)
-        let watch = try ChildProcess(
-            ChildProcess.product("salectl"), ["watch", "a", "--every", "2s"],
-            environment: ["SALE_REDIS_URL": operate.server.url],
-            errorLog: operate.server.directory.url.appendingPathComponent("watch.log"),
-            output: FileHandle(fileDescriptor: theirs, closeOnDealloc: true))
-        var shown = ""
-        func readOn(lines: Int) throws {
-            var bytes = [UInt8](repeating: 0, count: 4096)
-            while shown.matches(of: #/dead 0/#).count < lines {
-                let count = read(terminal.fileDescriptor, &bytes, bytes.count)
-                try #require(count > 0)
-                shown += String(decoding: bytes[..<count], as: UTF8.self)
-            }
-        }
-        try readOn(lines: 1)
-        size.ws_col = 40
-        #expect(ioctl(ours, UInt(TIOCSWINSZ), &size) == 0)
-        try readOn(lines: 2)
-        watch.signal(SIGKILL)
+        var watched = try WatchedTerminal(operate, columns: 200, every: "2s")
+        _ = try watched.shown(lines: 1)
+        watched.resize(columns: 40)
+        let shown = try watched.shown(lines: 2)
         #expect(shown.contains("dead 0\u{1B}[2A\r\u{1B}[J"), "\(shown.debugDescription)")
     }
 
@@ -108,5 +77,42 @@ extension salectl {
         #expect(watch.errors.split(separator: "\n").count == 1)
         watch.signal(SIGKILL)
         _ = watch.wait()
+    }
+}
+
+/// A terminal in which `salectl watch a` runs, until it is no longer used.
+private struct WatchedTerminal: ~Copyable {
+    private let terminal: FileHandle
+    private let watch: ChildProcess
+    private var shown = ""
+
+    init(_ operate: Operator, columns: UInt16, every interval: String) throws {
+        var (ours, theirs): (Int32, Int32) = (-1, -1)
+        var size = winsize(ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0)
+        #expect(openpty(&ours, &theirs, nil, nil, &size) == 0)
+        terminal = FileHandle(fileDescriptor: ours, closeOnDealloc: true)
+        watch = try ChildProcess(
+            ChildProcess.product("salectl"), ["watch", "a", "--every", interval],
+            environment: ["SALE_REDIS_URL": operate.server.url],
+            errorLog: operate.server.directory.url.appendingPathComponent("watch.log"),
+            output: FileHandle(fileDescriptor: theirs, closeOnDealloc: true))
+    }
+
+    deinit { watch.signal(SIGKILL) }
+
+    func resize(columns: UInt16) {
+        var size = winsize(ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0)
+        #expect(ioctl(terminal.fileDescriptor, UInt(TIOCSWINSZ), &size) == 0)
+    }
+
+    /// Everything that it has been sent, once that many lines are among it.
+    mutating func shown(lines: Int) throws -> String {
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        while shown.matches(of: #/dead 0/#).count < lines {
+            let count = read(terminal.fileDescriptor, &bytes, bytes.count)
+            try #require(count > 0)
+            shown += String(decoding: bytes[..<count], as: UTF8.self)
+        }
+        return shown
     }
 }
