@@ -187,7 +187,8 @@ was_selling() {
 
 # play_round SALE DIR MOMENT STAMPEDE-OPTION…: a round of the scenario. Buyers press for a new sale, the fault strikes
 # when the command MOMENT returns, everything heals, and salectl check judges. DIR then has the attempts and the reports
-# of stampede and check, `fault` when it began and ended, and `wrong` why the round proves nothing.
+# of stampede and check, `fault` when it began and ended, and `wrong` why the round proves nothing; `struck_in_time` is
+# no if units were not being sold when it struck.
 play_round() {
     local into=$2 moment=$3 client
     sale=$1 struck_at=null wrong=()
@@ -208,6 +209,11 @@ play_round() {
     "$bin/salectl" check "$sale" --log "$into/attempts.jsonl" --stock "$stock" --met "$met" --json \
         >"$into/check.json" || true
     # What the log must show of the fault is for the check.
-    was_selling "$into/attempts.jsonl" || wrong+=('nobody won both before and after the fault struck')
+    struck_in_time=yes
+    was_selling "$into/attempts.jsonl" || {
+        # shellcheck disable=SC2034  # for the caller
+        struck_in_time=no
+        wrong+=('nobody won both before and after the fault struck')
+    }
     was_met || wrong+=('the system shows no trace of the fault')
 }
