@@ -109,18 +109,15 @@ import Testing
         func delivered(_ name: String) throws -> String {
             try String(contentsOf: Ingress.repository.appendingPathComponent("deploy/\(name)"), encoding: .utf8)
         }
-        let unit = try delivered("systemd/ingress@.service")
-        let caches = try ["sale", "shop"].flatMap {
-            try delivered("nginx/\($0).conf").matches(of: /proxy_cache_path (\S+) .*max_size=(\d+)m/).map {
-                (name: String($0.1), size: Int($0.2))
-            }
-        }
-        #expect(caches.count == 3)
-        for cache in caches {
-            let mount = try Regex("%S/ingress-%i/\(cache.name):mode=1777,size=(\\d+)m")
-            let memory = try #require(unit.firstMatch(of: mount)?[1].substring.flatMap { Int($0) }, "\(cache.name)")
+        for side in ["sale", "shop"] {
+            let caches = try delivered("nginx/\(side).conf").matches(of: /proxy_cache_path (\S+) .*max_size=(\d+)m/)
+            let mounts = try delivered("systemd/ingress@\(side).service.d/caches.conf")
+                .matches(of: /%S\/ingress-%i\/(\S+):mode=1777,size=(\d+)m/)
+            #expect(!caches.isEmpty && caches.map(\.1) == mounts.map(\.1))
             // nginx looks at max_size only every ten seconds, and a page for which there is no room is broken off.
-            #expect(try memory >= 4 * #require(cache.size), "\(cache.name)")
+            for (cache, mount) in zip(caches, mounts) {
+                #expect(try #require(Int(mount.2)) >= 4 * #require(Int(cache.2)), "\(cache.1)")
+            }
         }
     }
 
