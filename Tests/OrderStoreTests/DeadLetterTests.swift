@@ -193,6 +193,22 @@ import Testing
         return (store, restocks)
     }
 
+    @Test func `of a sale's creation makes no backlog of what came after it, which was taken in, too`() throws {
+        let store = try OrderStore(path: path)
+        _ = try shell("CREATE TRIGGER refuse BEFORE INSERT ON sales BEGIN SELECT zeroblob(2000000000); END")
+        let orders = [TestEvents.order(1, id: "9-0"), TestEvents.order(2, id: "10-0")]
+        let applied = try store.apply(sale, [TestEvents.create()] + orders, isolated: true)
+        #expect(applied.outcomes.map(\.reason) == [.unstorable, .unknownSale, .unknownSale])
+        _ = try shell("DROP TRIGGER refuse")
+        let results = try store.redrive(sale, ["1-0", "9-0"], reason: "r", rehearsing: false).results
+        #expect(results.map(\.outcome) == [.applied, .applied])
+        #expect(try store.lastStreamID(sale) == "10-0")
+        // An event that was set aside, and is older than the last one, still changes the sale.
+        let pause = TestEvents.entry("5-0", [("v", "1"), ("kind", "set"), ("paused", "1")])
+        #expect(try store.apply(sale, [pause]).outcomes == [.stored])
+        #expect(try store.stored(sale)?.record.settings.paused == true)
+    }
+
     @Test func `is not needed for a restock that the stream brings again`() throws {
         let (store, restocks) = try storeWithRestocks()
         #expect(try store.apply(sale, [restocks[0]]).outcomes == [.stored])

@@ -161,6 +161,31 @@ import Testing
         #expect(try under.reconciled(Self.sale))
     }
 
+    @Test func `counts a restock once that came before its sale could be stored`() throws {
+        let under = try WorkerUnderTest()
+        _ = try OrderStore(path: under.database)
+        try under.refuse("sales")
+        try TestSale.create(under.redis, stock: 3)
+        #expect(try under.salectl(["restock", "demo", "4"]).code == 0)
+        let token = under.server.directory.path("ops.token")
+        try "the-operators-token-of-this-test-0\n".write(toFile: token, atomically: true, encoding: .utf8)
+        let worker = try under.start(["SALE_OPS_TOKEN_FILE": token])
+        let unmoved = "SELECT count(*) FROM dead_letters WHERE moved_at_ms IS NULL"
+        #expect(under.drained(Self.sale) && eventually { (try? SQLiteShell.run(under.database, unmoved)) == ["0"] })
+        try under.acceptAgain()
+        let redriven = try under.salectl(
+            ["dlq", "redrive", "demo", "--all", "--reason", "r"],
+            ["SALE_OPS_LISTEN": "unix:\(under.opsSocket)", "SALE_OPS_TOKEN_FILE": token])
+        #expect(redriven.output.contains("2 letters, applied 2"), "\(redriven.output)\(redriven.errors)")
+        let compared = try under.salectl(["reconcile", "demo"])
+        #expect(compared.code == 0, "\(compared.output)")
+        // The same worker compares Redis once more: it has seven units, not eleven.
+        try under.redis.fence(Self.sale)
+        #expect(eventually { worker.errors.contains("fence_lifted") }, "\(worker.errors)")
+        #expect(try under.redis.status(Self.sale)?.remaining == 7)
+        #expect(!worker.errors.contains("redis_completed"))
+    }
+
     @Test func `sells no longer with a restock that is discarded`() throws {
         let under = try restockedInVain()
         let discarded = try under.salectl(["dlq", "discard", "demo", "--all", "--reason", "r"])
