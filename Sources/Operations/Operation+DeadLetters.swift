@@ -14,6 +14,8 @@ extension Operation.DeadLetters {
     }
 
     func discard(_ store: OrderStore, _ redis: BlockingRedis) throws -> String {
+        // Before the sale is stopped, perhaps in vain: SQLite's word is enough, as the stream must be read to its end.
+        try refuseIfSold(store)
         // Until it has been compared again, nothing more is sold of a restock that may be discarded.
         if !isRehearsal, try undecidedRestock(store) > 0 { try redis.fence(sale) }
         guard let given = try given(store, redis) else {
@@ -25,7 +27,6 @@ extension Operation.DeadLetters {
                 .notAllowed,
                 "\(sale)'s stream is not read to its end: it may hold the order that a dead letter stands for")
         }
-        try refuseIfSold(store)
         var results = try store.discard(sale, ids, reason: reason, given: given, rehearsing: isRehearsal)
         if !isRehearsal { try fence(where: \.isDiscarded, &results, store, redis) }
         return DeadLetterResults(results).json
