@@ -99,7 +99,8 @@ let package = Package(
             dependencies: ["EventLoop", "LuaScripts", "RedisClient", "Shared", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
-            name: "OrderStoreTests", dependencies: ["OrderStore", "Shared", "TestSupport"], swiftSettings: settings),
+            name: "OrderStoreTests", dependencies: ["CSQLite", "OrderStore", "Shared", "TestSupport"],
+            swiftSettings: settings),
         .testTarget(
             name: "ReconciliationTests",
             dependencies: ["OrderStore", "Reconciliation", "RedisClient", "Shared", "TestSupport"],
