@@ -10,6 +10,23 @@ extension BlockingRedis {
         return try SentinelOpinion(facts.value.fields, naming: primary)
     }
 
+    /// The replicas of the primary of that name, whatever their state, as one of the Sentinels knows them.
+    package static func replicas(
+        of name: String, accordingTo sentinels: [SocketAddress]
+    ) throws(RedisError) -> Set<SocketAddress> {
+        try askSentinels(sentinels, ["SENTINEL", "REPLICAS", "\(name)"]) { (reply) throws(RedisError) in
+            var addresses: Set<SocketAddress> = []
+            for index in 0..<reply.count {
+                let facts = reply[index].fields
+                guard let address = Sentinel.address(facts["ip"], facts["port"]) else {
+                    throw RedisError(.unexpectedReply, "SENTINEL", "a replica without an address and a port")
+                }
+                addresses.insert(address)
+            }
+            return addresses
+        }
+    }
+
     /// Asks one Sentinel after the other until one gives an answer that `read` accepts.
     package static func askSentinels<R>(
         _ sentinels: [SocketAddress], _ question: [RedisArgument],

@@ -33,12 +33,12 @@ struct PlannedFailover {
     func run(_ progress: (String) -> Void) throws -> (old: SocketAddress, new: SocketAddress) {
         let old = try BlockingRedis(endpoint, name: "salectl")
         try BlockingRedis.askSentinels(sentinels, ["SENTINEL", "CKQUORUM", "\(name)"]) { _ in }
-        let known = try BlockingRedis.askSentinels(sentinels, ["SENTINEL", "REPLICAS", "\(name)"]) {
-            $0.count
-        }
-        guard known > 0, try replication(old).replicas.count == known else {
+        let known = try BlockingRedis.replicas(of: name, accordingTo: sentinels)
+        // The same ones, and not only as many: in place of one that has gone, another may follow that the Sentinels
+        // have not heard of.
+        guard !known.isEmpty, try Set(replication(old).replicas.keys) == known else {
             throw CommandFailure(
-                "not all \(known) replicas follow \(old.address): one that lacks something could be promoted",
+                "not all \(known.count) replicas follow \(old.address): one that lacks something could be promoted",
                 ExitCode.temporaryFailure)
         }
         try takeLock(old)
@@ -163,14 +163,16 @@ struct PlannedFailover {
         var isReplica: Bool
         var offset: Int
         /// The offset of each replica that is online.
-        var replicas: [Int]
+        var replicas: [SocketAddress: Int]
         /// How many replicas are connected, whatever their state.
         var connected: Int
 
         var isLeft: Bool { isReplica || connected == 0 }
-        /// Whether at least this many replicas follow, and all of them have everything. One that lost its connection
-        /// while it caught up may be promoted, too: Sentinels go by offsets that are up to ten seconds old.
-        func isLevel(_ count: Int) -> Bool { replicas.count >= count && replicas.allSatisfy { $0 >= offset } }
+        /// Whether these replicas follow, and all that do have everything. One that lost its connection while it caught
+        /// up may be promoted, too: Sentinels go by offsets that are up to ten seconds old.
+        func isLevel(_ known: Set<SocketAddress>) -> Bool {
+            known.isSubset(of: replicas.keys) && replicas.values.allSatisfy { $0 >= offset }
+        }
     }
 
     /// nil if no answer comes: the Sentinels close every connection of a server whose role they change, and may do so
@@ -185,8 +187,19 @@ struct PlannedFailover {
         func value(_ name: String) -> Substring? {
             lines.first { $0.hasPrefix("\(name):") }?.dropFirst(name.count + 1)
         }
-        let replicas = lines.filter { $0.hasPrefix("slave") && $0.contains("state=online") }.compactMap { line in
-            line.split(separator: ",").first { $0.hasPrefix("offset=") }.flatMap { Int($0.dropFirst(7)) }
+        var replicas: [SocketAddress: Int] = [:]
+        // slave0:ip=10.0.0.2,port=6379,state=online,offset=1234,lag=1
+        for line in lines where line.hasPrefix("slave") && line.contains("state=online") {
+            let facts = line.drop { $0 != ":" }.dropFirst().split(separator: ",")
+            func fact(_ name: String) -> String? {
+                facts.first { $0.hasPrefix("\(name)=") }.map { String($0.dropFirst(name.count + 1)) }
+            }
+            guard let host = fact("ip"), let port = fact("port").flatMap({ UInt16($0) }),
+                let offset = fact("offset").flatMap({ Int($0) })
+            else { continue }
+            let address = SocketAddress.tcp(host: host, port: port)
+            // A lost connection of the same replica may still be listed.
+            replicas[address] = min(offset, replicas[address] ?? offset)
         }
         return Replication(
             isReplica: value("role") == "slave", offset: value("master_repl_offset").flatMap { Int($0) } ?? 0,

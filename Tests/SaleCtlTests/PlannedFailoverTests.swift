@@ -69,6 +69,21 @@ import Testing
         try redis.command(["SET", "written", "1"])
     }
 
+    @Test func `does not begin if another replica follows in place of one that the Sentinels know`() throws {
+        let fleet = try RedisFleet(downAfterMilliseconds: 600_000)
+        let redis = try fleet.servers[0].connect()
+        fleet.servers[2].crash()
+        #expect(try eventually { try redis.replicas().count == 1 })
+        let other = try fleet.servers[0].replica(RedisServer.followed())
+        defer { withExtendedLifetime(other) {} }
+        #expect {
+            try failOver(fleet) { Issue.record("a Sentinel is asked") }
+        } throws: {
+            ($0 as? CommandFailure)?.message.contains(" replicas follow 127.0.0.1:") == true
+        }
+        try redis.command(["SET", "written", "1"])
+    }
+
     @Test func `gives up before the delivered Sentinels think a stopped primary down, and replace it unasked`() throws {
         let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .appendingPathComponent("../../deploy/redis/sentinel.conf")

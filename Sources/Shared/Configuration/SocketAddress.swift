@@ -1,7 +1,7 @@
 package import Glibc
 
 /// The address that a server listens on or a client connects to.
-package enum SocketAddress: Equatable, Sendable, CustomStringConvertible {
+package enum SocketAddress: Hashable, Sendable, CustomStringConvertible {
     /// A numeric IPv4 or IPv6 address, or `localhost`.
     case tcp(host: String, port: UInt16)
     /// The path of a Unix socket.
