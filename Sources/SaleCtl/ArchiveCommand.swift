@@ -116,7 +116,7 @@ private struct Archiver {
             return false
         }
         guard isStored else {
-            let sentence = "the worker has not stored it within \(milliseconds / 1000) s (is it running?)"
+            let sentence = "the worker has not stored it within \(Poll.text(milliseconds)) (is it running?)"
             throw CommandFailure(sentence, ExitCode.temporaryFailure)
         }
     }

@@ -153,8 +153,8 @@ struct PlannedFailover {
 
     private func wait(_ milliseconds: Int, for what: String, until condition: () throws -> Bool) throws {
         guard try Poll.until(Instant.now.advanced(milliseconds: milliseconds), condition) else {
-            let time = milliseconds % 1000 == 0 ? "\(milliseconds / 1000) s" : "\(milliseconds) ms"
-            throw CommandFailure("waited \(time) for \(what), without success", ExitCode.temporaryFailure)
+            throw CommandFailure(
+                "waited \(Poll.text(milliseconds)) for \(what), without success", ExitCode.temporaryFailure)
         }
     }
 

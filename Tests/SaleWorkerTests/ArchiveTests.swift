@@ -168,6 +168,7 @@ import Testing
         worker.wait()
         let early = try under.salectl(["archive", "demo", "--for", "200ms"])
         #expect(early.code == (step == "after_acknowledge" ? 0 : ExitCode.temporaryFailure), "\(early.errors)")
+        #expect(early.code == 0 || early.errors.contains("has not stored it within 200 ms (is it"), "\(early.errors)")
         try under.start()
         let done = try under.salectl(["archive", "demo"])
         #expect(done.code == 0, "\(done.errors)")
