@@ -48,8 +48,10 @@ struct Context: Sendable {
         return CommandFailure("there is no database \(path) (\(Setting.database.name))", ExitCode.noInput)
     }
 
-    /// Ends the command if a file that it is about to write, or its `.partial`, is one of the database's.
+    /// Ends the command if a file that it is about to write has no name, or if it, or its `.partial`, is one of the
+    /// database's.
     func spare(_ files: String...) throws {
+        guard !files.contains("") else { throw Arguments.UsageError("the name of the file is empty") }
         let path = try environment.required(.database)
         for file in files.flatMap({ [$0, PartialFile.partialPath(of: $0)] }) {
             guard let own = DatabaseFiles.own(path, named: file) else { continue }

@@ -69,6 +69,19 @@ import Testing
         }
     }
 
+    @Test(arguments: [["backup", ""], ["restore", ""], ["export", "demo", "--output", ""]])
+    func `needs a name, and without one leaves nothing`(_ line: [String]) throws {
+        try store()
+        let folder = try TemporaryDirectory()
+        let result = try ChildProcess.run(
+            URL(fileURLWithPath: "/bin/bash"),
+            ["-c", #"cd "$0" && exec "$@""#, folder.url.path, ChildProcess.product("salectl").path] + line,
+            environment: ["SALE_DATABASE": database])
+        #expect(result.code == ExitCode.usage)
+        #expect(result.errors.contains("\(line[0]): the name of the file is empty; see "), "\(result.errors)")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.url.path) == [])
+    }
+
     @Test func `is not written through a partial file that is the database`() throws {
         try store()
         let partial = directory.path("b.db.partial")
