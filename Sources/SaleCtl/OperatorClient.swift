@@ -19,9 +19,11 @@ struct OperatorClient {
         var body: String
     }
 
-    /// Why there is no answer. The operation may have been done; it is safe to ask again.
+    /// Why there is no answer. It is safe to ask again.
     struct Failed: Error, Equatable {
         let message: String
+        /// Whether the request was sent, so that the operation may have been done.
+        var isSent = false
     }
 
     func post(_ path: String, json body: String) throws(Failed) -> Answer {
@@ -47,6 +49,14 @@ struct OperatorClient {
         let descriptor = try connected()
         defer { close(descriptor) }
         try send(Array(request.utf8), to: descriptor)
+        do throws(Failed) {
+            return try answer(from: descriptor)
+        } catch {
+            throw Failed(message: error.message, isSent: true)
+        }
+    }
+
+    private func answer(from descriptor: Int32) throws(Failed) -> Answer {
         var received: [UInt8] = []
         let end = Instant.now.advanced(milliseconds: Self.timeoutSeconds * 1000)
         while true {

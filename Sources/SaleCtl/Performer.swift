@@ -40,7 +40,7 @@ enum Performer {
             do throws(OperatorClient.Failed) {
                 answer = try client.post("/v1/operations", json: operation.json)
             } catch {
-                throw CommandFailure(error.message, ExitCode.unavailable)
+                throw CommandFailure(unanswered: error)
             }
             guard answer.status == 200 else { throw CommandFailure(refusal: answer) }
             return answer.body
@@ -49,6 +49,19 @@ enum Performer {
 }
 
 extension CommandFailure {
+    /// The sentence and code for a worker that does not answer.
+    init(unanswered failed: OperatorClient.Failed) {
+        guard failed.isSent else {
+            self.init(
+                "\(failed.message); the database's lock is held, by a worker or by another salectl (try again)",
+                ExitCode.unavailable)
+            return
+        }
+        self.init(
+            "\(failed.message): it may have been done; run this again, nothing is done twice",
+            ExitCode.temporaryFailure)
+    }
+
     /// The sentence of a problem (RFC 9457), and the exit code for its status.
     init(refusal answer: OperatorClient.Answer) {
         let code =

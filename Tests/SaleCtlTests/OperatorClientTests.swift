@@ -77,9 +77,24 @@ private final class OneAnswer: @unchecked Sendable {
         #expect(throws: OperatorClient.Failed.self) { try answered(pieces).get() }
     }
 
-    @Test func `names the address that it could not reach`() {
+    @Test func `names the address that it could not reach, and who may hold the lock`() {
         let client = OperatorClient(address: .unix(path: directory.path("nobody.sock")), token: "t")
-        #expect { try client.post("/", json: "{}") } throws: { "\($0)".contains("nobody.sock") }
+        let failed = Result { () throws(OperatorClient.Failed) in try client.post("/", json: "{}") }
+        guard case .failure(let failed) = failed else { return #expect(Bool(false), "it has an answer") }
+        #expect(failed.message.contains("nobody.sock: not reached: ") && !failed.isSent)
+        let failure = CommandFailure(unanswered: failed)
+        #expect(failure.code == ExitCode.unavailable)
+        #expect(failure.message.hasSuffix("lock is held, by a worker or by another salectl (try again)"))
+    }
+
+    @Test func `says that what it has asked for may have been done, if no answer comes`() throws {
+        guard case .failure(let failed) = try answered(["HTTP/1.1 200 OK\r\n"]) else {
+            return #expect(Bool(false), "it has an answer")
+        }
+        let failure = CommandFailure(unanswered: failed)
+        #expect(failure.code == ExitCode.temporaryFailure)
+        let advice = "without an answer: it may have been done; run this again, nothing is done twice"
+        #expect(failure.message.hasSuffix(advice), "\(failure.message)")
     }
 }
 
