@@ -113,6 +113,13 @@ private struct Room {
         #expect(try room.buy("a", room.ticket(1)).code == "S")
     }
 
+    @Test func `knows that nobody misses a turn while the sale is fenced`() throws {
+        let room = try Room(opensIn: 3_600_000)
+        try room.set("serving_run_id", "another")
+        let queue = try #require(try room.redis.queue(room.sale))
+        #expect(queue.turnsSince == queue.readAt)
+    }
+
     @Test(arguments: [
         ("F", "a Redis with another run_id"), ("U", "no such sale"), ("E", "it has ended"), ("O", "nothing is left"),
         ("W", "no waiting room"),

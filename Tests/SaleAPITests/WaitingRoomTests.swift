@@ -172,6 +172,16 @@ private struct RoomScene {
         #expect((again.json["position"] as? Int ?? 0) > 6000)
     }
 
+    /// A page that was told so would send its buyer to the end of the queue.
+    @Test func `says of no turn that it is missed while the sale is fenced`() throws {
+        let scene = try RoomScene(opensIn: 60_000)
+        let ticket = try scene.ticket("a")
+        try scene.set("serving_run_id", "another")
+        try scene.begin(ago: 600_000, rate: 10)
+        #expect(try scene.api.buy("demo", "a", "k", ticket: ticket).status == 503)
+        #expect(try scene.place(ticket).json["state"] as? String == "admitted")
+    }
+
     @Test func `wants a ticket that was given to this buyer for this sale`() throws {
         let scene = try RoomScene()
         try TestSale.create(scene.redis, "second", admission: .init(rate: 1000))

@@ -3,16 +3,16 @@ package import Shared
 
 extension ScriptCall {
     /// Reads a sale's waiting room (queue.lua).
-    package static func queue(of sale: SaleID) -> ScriptCall {
+    package static func queue(of sale: SaleID, runID: String) -> ScriptCall {
         let keys = SaleKeys(sale)
-        return ScriptCall(.queue, keys: [keys.sale, keys.stock, keys.tickets, keys.joined])
+        return ScriptCall(.queue, keys: [keys.sale, keys.stock, keys.tickets, keys.joined], [runID])
     }
 }
 
 extension BlockingRedis {
     /// A sale's waiting room; nil if there is no such sale, or it has none.
     package func queue(_ sale: SaleID) throws(RedisError) -> QueueStatus? {
-        let reply = try run(.queue(of: sale))
+        let reply = try run(.queue(of: sale, runID: facts.runID))
         return try QueueStatus(sale: sale, reply.value)
     }
 }

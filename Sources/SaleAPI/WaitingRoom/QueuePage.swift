@@ -95,7 +95,7 @@ final class QueuePage {
 
     /// Asks for a sale that Redis has, or had.
     private func askRoom(_ sale: SaleID, _ question: Question, _ exchange: Exchange) {
-        guard redis.isReady else { return refuse(question, .unavailable, exchange) }
+        guard redis.isReady, let runID = redis.runID else { return refuse(question, .unavailable, exchange) }
         let room = rooms[sale] ?? Room()
         if let snapshot = room.snapshot,
             loop.now < snapshot.takenAt.advanced(milliseconds: Self.freshMilliseconds)
@@ -106,14 +106,14 @@ final class QueuePage {
         rooms[sale] = room
         waiting += 1
         room.questions.append((question, exchange))
-        if !room.refreshing { refresh(sale, room) }
+        if !room.refreshing { refresh(sale, room, runID) }
     }
 
-    private func refresh(_ sale: SaleID, _ room: Room) {
+    private func refresh(_ sale: SaleID, _ room: Room, _ runID: String) {
         room.refreshing = true
         var finding: Finding?
         redis.run(
-            .queue(of: sale),
+            .queue(of: sale, runID: runID),
             { [weak self] answer in
                 if case .reply(let value) = answer { finding = Self.finding(sale, value) }
                 if finding == nil { self?.answerWaiting(sale, room, nil) }
