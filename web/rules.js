@@ -8,8 +8,9 @@
  * come earlier than was said. The spread keeps looks from coming together.
  */
 export function nextLookMs(page, random = Math.random()) {
-    const { sale } = page;
-    const turnMs = dependsOnQueue(page) ? Math.max((sale.queue.turn_window_seconds * 1000) / 3, 15_000) : Infinity;
+    const { sale, place } = page;
+    const waits = dependsOnQueue(page) && place.state !== 'missed';
+    const turnMs = waits ? Math.max((sale.queue.turn_window_seconds * 1000) / 3, 15_000) : Infinity;
     const mostMs = Math.min(sale?.state === 'paused' ? 30_000 : 60_000, turnMs);
     return mostMs * (0.5 + random / 2);
 }
@@ -146,10 +147,13 @@ export const hasEnded = (sale, now) => sale.state === 'ended' || (sale.closes_at
 /** The same, unless units come back. */
 export const isOver = (sale, now) => sale.state === 'sold_out' || hasEnded(sale, now);
 
-/** Whether somebody waits for a turn, so that the queue has to be looked at too. */
+/**
+ * Whether somebody waits for a turn, so that the queue has to be looked at too. One that was missed counts: it begins
+ * again when a pause or a fence of the sale ends.
+ */
 export const dependsOnQueue = ({ sale, place, orders, buysAnother }) =>
-    Boolean(sale?.queue) && place !== null && place.state !== 'missed' && sale.state !== 'sold_out'
-    && sale.state !== 'ended' && (orders.length === 0 || buysAnother);
+    Boolean(sale?.queue) && place !== null && sale.state !== 'sold_out' && sale.state !== 'ended'
+    && (orders.length === 0 || buysAnother);
 
 /** How many units one person may still ask for. */
 export function mayStillBuy(sale, orders) {

@@ -107,7 +107,8 @@ async function settle() {
 /** Everybody who waits looks at the queue's public page, which is cached; whose turn it is asks for their own place. */
 async function lookAtQueue() {
     const { begins } = rules.turnOfPlace(page.place, page.queue, clock.now);
-    if (begins !== null && begins <= clock.now) return lookAtPlace();
+    const hasBegun = page.place.state === 'missed' || (begins !== null && begins <= clock.now);
+    if (hasBegun) return lookAtPlace();
     const answer = await ask(clock, `${path}/queue`);
     if (answer.status !== 200) return;
     page.queue = answer.body;
@@ -122,7 +123,8 @@ async function lookAtPlace() {
     if (!isCurrent(ticket)) return;
     if (answer.status === 200) return keepPlace({ ...place, ...answer.body });
     const result = rules.judge(answer, 0);
-    if (result.reason === 'outdated') refuse({ ...result, ticket });
+    // Whoever has missed a turn joins again by the button.
+    if (result.reason === 'outdated' && place.state !== 'missed') refuse({ ...result, ticket });
 }
 
 /** Whether a ticket is that of the place, still: an answer about an earlier place says nothing about this one. */

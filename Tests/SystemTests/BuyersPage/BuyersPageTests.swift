@@ -879,6 +879,32 @@ import Testing
         #expect(try scene.news() == "The queue was lost and began again; this is your new place.")
     }
 
+    /// What docs/operations.md tells an operator to do if turns have passed while nobody could buy.
+    @Test func `notices that a missed turn begins again when a pause of the sale ends`() throws {
+        let scene = try Scene()
+        try scene.salectl(
+            "create", "demo", "--title", "A lamp", "--stock", "3", "--admit", "1/s", "--turn-window", "10m")
+        try scene.countRequests()
+        try scene.open()
+        #expect(try scene.shows("join"))
+        try scene.press("join")
+        #expect(try scene.shows("buy"))
+        // The turn was an hour ago.
+        let began = UnixMilliseconds.now.value - 3_600_000
+        try scene.system.redis.connect().command([
+            "HSET", "\(SaleKeys(SaleID("demo")!).sale)", "admission", "\(began) 0 1",
+        ])
+        try scene.press("buy")
+        #expect(try scene.shows("missed"))
+        #expect(try scene.showsAfterALook("missed"))
+        try scene.salectl("pause", "demo")
+        try scene.salectl("resume", "demo")
+        #expect(try scene.showsAfterALook("buy"))
+        #expect(try scene.requests("POST", "/queue") == 1)
+        try scene.press("buy")
+        #expect(try scene.shows("secured"))
+    }
+
     /// Processes that are restarted one by one with new keys do not know each other's tickets meanwhile. A place is
     /// given, and a purchase decided, where the token leads; a look goes where the ticket leads.
     @Test func `keeps a place that another process does not know, and buys with it`() throws {

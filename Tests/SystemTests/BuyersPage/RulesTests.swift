@@ -129,7 +129,7 @@ import Testing
             ("{ sale: room(120) }", "30000 60000 false"),
             ("{ sale: room(120), place: {} }", "20000 40000 true"),
             ("{ sale: room(30), place: {} }", "7500 15000 true"),
-            ("{ sale: room(30), place: { state: 'missed' } }", "30000 60000 false"),
+            ("{ sale: room(30), place: { state: 'missed' } }", "30000 60000 true"),
             ("{ sale: { ...room(30), state: 'sold_out' }, place: {} }", "30000 60000 false"),
             ("{ sale: { ...room(30), state: 'ended' }, place: {} }", "30000 60000 false"),
             ("{ sale: room(30), place: {}, orders: [{}] }", "30000 60000 false"),
