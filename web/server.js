@@ -15,10 +15,14 @@ export class ServerClock {
     #offset = -Infinity;
     /** The offset was made up after a sleep: whatever the server says next is better. */
     #isGuess = false;
+    /** There has been a sleep that nobody has asked about. */
+    #isNews = false;
     /** Of the device's own clock, which may be wrong but goes on while it sleeps, to performance.now(), which stops. */
     #drift = Date.now() - performance.now();
 
     hears(serverTime) {
+        // First, or a sleep before this answer would be made up for once more after it.
+        this.#makeUp();
         const offset = Date.parse(serverTime) - performance.now();
         if (this.#isGuess || isLater(offset - this.#offset)) this.#offset = offset;
         this.#isGuess = false;
@@ -26,13 +30,20 @@ export class ServerClock {
 
     /** Makes up for a sleep. Returns whether there has been one since the last call. */
     hasSlept() {
+        this.#makeUp();
+        const isNews = this.#isNews;
+        this.#isNews = false;
+        return isNews;
+    }
+
+    #makeUp() {
         const drift = Date.now() - performance.now();
         const slept = drift - this.#drift;
         this.#drift = drift;
-        if (slept < sleepMs) return false;
+        if (slept < sleepMs) return;
         this.#offset += slept;
         this.#isGuess = true;
-        return true;
+        this.#isNews = true;
     }
 
     /** Milliseconds since 1970; the device's own idea before the server has been heard. */

@@ -204,6 +204,24 @@ import Testing
         }
     }
 
+    /// The device sleeps for an hour. Whichever it does first when it wakes, it knows the time, and that it has slept.
+    @Test(arguments: ["hears", "hasSlept"]) func `makes up for a sleep once`(first: String) throws {
+        let found = try browser.value(
+            """
+            import('/server.js').then(({ ServerClock }) => {
+                const clock = new ServerClock(), now = Date.now(), hour = 3_600_000;
+                clock.hears(new Date(now).toISOString());
+                const deviceNow = Date.now;
+                Date.now = () => deviceNow() + hour;
+                if ('\(first)' === 'hears') clock.hears(new Date(now + hour).toISOString());
+                const found = [clock.hasSlept(), clock.hasSlept(), Math.round((clock.now - now) / hour)].join(' ');
+                Date.now = deviceNow;
+                return found;
+            })
+            """)
+        #expect(found == "true false 1")
+    }
+
     /// `AbortSignal.timeout` is not there in Safari before 16 and Chrome before 103.
     @Test func `gives up a request that takes too long, in older browsers too`() throws {
         let status = try browser.value(
