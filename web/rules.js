@@ -36,6 +36,9 @@ const refusals = {
     'no-waiting-room': 'stale',
 };
 
+/** A browser takes a longer wait for none. */
+const waitMaxMs = 2 ** 31 - 1;
+
 /** Why an answer says that the same request may still succeed; undefined if it doesn't. */
 function reasonToRepeat({ status, problem }) {
     if (status === 0) return 'offline';
@@ -58,7 +61,8 @@ export function judge({ status, problem, retryAfterSeconds, body, trace }, tries
     if (!reason) return { kind: 'refused', reason: refusals[problem] ?? 'trouble', body, trace };
     const grownMs = Math.min(500 * 2 ** tries, 16_000);
     const leastMs = Math.max(retryAfterSeconds * 1000, grownMs);
-    return { kind: 'again', reason, afterMs: leastMs + random * Math.max(1000, grownMs) };
+    const afterMs = Math.min(leastMs + random * Math.max(1000, grownMs), waitMaxMs);
+    return { kind: 'again', reason, afterMs };
 }
 
 /** The receipts in the answers about a buyer's orders, how many were asked for, and why any is `missing`, or null. */

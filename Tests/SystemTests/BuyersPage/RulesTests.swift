@@ -93,6 +93,7 @@ import Testing
             ("{ status: 429, problem: 'rate-limited', retryAfterSeconds: 30 }", 0, 0, "again busy 30000"),
             ("{ status: 503, retryAfterSeconds: 1 }", 5, 0, "again busy 16000"),
             ("{ status: 503, retryAfterSeconds: 1 }", 99, 1, "again busy 32000"),
+            ("{ status: 503, retryAfterSeconds: 2592000 }", 0, 0, "again busy 2147483647"),
             ("{ status: 409, problem: 'sale-paused', retryAfterSeconds: 5 }", 0, 0, "again paused 5000"),
             ("{ status: 0, retryAfterSeconds: 0 }", 0, 0, "again offline 500"),
             ("{ status: 0, retryAfterSeconds: 0 }", 2, 1, "again offline 4000"),
