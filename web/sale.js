@@ -154,10 +154,16 @@ async function untilAnswered(what, send) {
     }
 }
 
-/** Buys, or goes on with the attempt that is under way, maybe from another tab. */
+/**
+ * Buys, or goes on with the attempt that is under way, maybe from another tab. Whoever has just pressed says how many
+ * units.
+ */
 async function buy(quantity) {
     if (!mayAsk()) return;
-    const attempt = (kept.attempt ??= { key: newKey(), quantity, at: Date.now() });
+    if (quantity) kept.attempt = { key: newKey(), quantity, ...kept.attempt, at: Date.now() };
+    const { attempt } = kept;
+    // Another tab has just ended it.
+    if (!attempt) return;
     const shown = page.orders;
     Object.assign(page, { openQuantity: attempt.quantity, lookedFor: null, buysAnother: page.orders.length > 0 });
     let ticket;

@@ -616,6 +616,22 @@ import Testing
         #expect(try scene.requests("POST", "/purchases") == 2)
     }
 
+    @Test func `goes on by itself with an old purchase that has been pressed again`() throws {
+        let scene = try Scene()
+        try scene.salectl("create", "demo", "--title", "A lamp", "--stock", "1")
+        try scene.keepOldAttempt()
+        try scene.open()
+        #expect(try scene.shows("buy"))
+        scene.system.apis[0].signal(SIGSTOP)
+        try scene.press("buy")
+        #expect(try scene.shows("asking"))
+        try scene.browser.reload()
+        scene.system.apis[0].signal(SIGCONT)
+        #expect(try scene.shows("secured"))
+        #expect(scene.system.drained(SaleID("demo")!))
+        #expect(try scene.system.query("SELECT buyer, key FROM orders") == ["me1|k"])
+    }
+
     @Test func `sends no old purchase by itself while the sale is only sold out`() throws {
         let scene = try Scene()
         try scene.salectl("create", "demo", "--title", "A lamp", "--stock", "1")
