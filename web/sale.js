@@ -11,7 +11,8 @@ const retryMs = 2000;
 
 const clock = new ServerClock();
 const saleName = new URLSearchParams(location.search).get('sale');
-const path = saleName ? `/v1/sales/${encodeURIComponent(saleName)}` : '/v1/sales';
+// Twice, because nginx decodes it once: a name like `demo/queue` must not be another page's address.
+const path = saleName ? `/v1/sales/${encodeURIComponent(encodeURIComponent(saleName))}` : '/v1/sales';
 const { login, doubt } = takeLogin();
 const kept = new Kept(saleName ?? '', login?.buyer);
 

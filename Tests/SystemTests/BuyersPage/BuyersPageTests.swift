@@ -1015,6 +1015,14 @@ import Testing
         #expect(Set(places).count == 8)
     }
 
+    @Test(arguments: ["demo/queue", "demo/", "../sales", "%2E%2E/sales"])
+    func `takes nothing else for a sale, however the address names it`(name: String) throws {
+        let scene = try Scene()
+        try scene.salectl("create", "demo", "--title", "A lamp", "--stock", "3", "--admit", "1/s")
+        try scene.browser.open("http://\(scene.origin)/?sale=\(name)")
+        #expect(try scene.shows("unknown"))
+    }
+
     @Test func `lists the sales if the address names none`() throws {
         let scene = try Scene()
         try scene.salectl("create", "demo", "--title", "A lamp", "--stock", "3")
