@@ -93,10 +93,14 @@ export const goesOn = (attempt, deviceNow) => attempt !== null && Math.abs(devic
 /** The part of the queue's schedule that a position's turn is in. */
 const segmentOf = (position, schedule) => schedule.findLast(({ after }) => after < position);
 
-/** When a position's turn begins; null while nobody is admitted (docs/fairness.md has the formula). */
+/**
+ * When a position's turn begins; null while nobody is admitted (docs/fairness.md has the formula). The schedule forgets
+ * turns that are over (admit.lua): of one before its first part, all that is known is that it began before that.
+ */
 export function turnOf(position, schedule) {
     const segment = segmentOf(position, schedule);
-    if (!segment || segment.paused) return null;
+    if (!segment) return Date.parse(schedule[0].from);
+    if (segment.paused) return null;
     return Date.parse(segment.from) + Math.ceil(((position - segment.after) * 1000) / segment.rate);
 }
 

@@ -54,6 +54,7 @@ import Testing
             ("{ sale: { ...sale, queue }, place: place(at(0), at(1)) }", "buy 0"),
             ("{ sale: { ...sale, queue }, place: place(at(-2), at(-1)) }", "missed"),
             ("{ sale: { ...sale, queue }, place: { ...place(null, null), state: 'missed' } }", "missed"),
+            ("{ sale: { ...sale, queue }, place: old(place(null, null)), queue: later }", "missed"),
             ("{ sale: { ...sale, queue, state: 'paused' }, place: place(at(-2), at(-1)) }", "paused"),
             ("{ sale: { ...sale, queue, state: 'sold_out' }, place: place(at(1), at(2)) }", "sold-out"),
             ("{ sale: null, sales: [] }", "sales"),
@@ -73,6 +74,9 @@ import Testing
                         state: 'open', opens_at: null, closes_at: null, server_time: at(0), remaining: 5,
                         max_per_buyer: 2,
                     };
+                    const schedule = [{ from: at(-60_001), after: 1, rate: 1, paused: false }];
+                    const later = { server_time: at(0), turn_window_seconds: 60, schedule };
+                    const old = (place) => ({ ...place, server_time: at(-900_000) });
                     const queue = { turn_window_seconds: 60 }, order = { order: 'demo-1', quantity: 1 };
                     const place = (turn_at, expires_at) => ({ position: 1, ahead: 0, turn_at, expires_at });
                     const login = { endsAt: now + 1000 };
