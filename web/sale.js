@@ -328,6 +328,8 @@ addEventListener('storage', () => {
     Object.assign(page, { orders: kept.orders, place: kept.place, openQuantity: kept.attempt?.quantity });
     draw();
 });
+// The browser has kept the page for the back button. It does not know of a login that the tab has got since.
+addEventListener('pageshow', ({ persisted }) => { if (persisted) location.reload(); });
 // The shop's link, opened in a tab that has the page already, changes the fragment alone.
 addEventListener('hashchange', () => location.reload());
 

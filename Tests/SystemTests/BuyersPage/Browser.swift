@@ -59,6 +59,8 @@ final class Browser {
 
     func show(_ tab: String) throws { _ = try command("POST", "\(session)/window", ["handle": tab]) }
 
+    func back() throws { _ = try command("POST", "\(session)/back", [:]) }
+
     func reload() throws { _ = try command("POST", "\(session)/refresh", [:]) }
 
     /// The value of an expression on the page, or what it promises.

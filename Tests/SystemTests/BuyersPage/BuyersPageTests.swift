@@ -585,6 +585,20 @@ import Testing
         #expect(try scene.text("orders").hasPrefix("Order demo-1: number 1, "))
     }
 
+    @Test func `knows of a login that came after it when the back button leads to it`() throws {
+        let scene = try Scene()
+        try scene.salectl("create", "demo", "--title", "A lamp", "--stock", "3")
+        try scene.open(token: nil)
+        #expect(try scene.shows("login"))
+        // The shop sends them back, to a page of its own in the browser's history.
+        let token = try scene.system.tokens("me", 1)[0]
+        try scene.browser.open("http://\(scene.origin)/?sale=demo&from=login#token=\(token)")
+        #expect(try scene.shows("buy"))
+        try scene.browser.back()
+        #expect(try scene.shows("buy"))
+        #expect(try scene.browser.value("location.search") == "?sale=demo")
+    }
+
     @Test(arguments: ["sold out", "closed"])
     func `asks what has become of an old purchase when nobody can buy`(because: String) throws {
         let scene = try Scene()
