@@ -11,7 +11,7 @@ final class WinnerReader {
         case read(SoldOutSale, SaleStatus)
         /// The sale can't be held, and reading it again would not change that.
         case refused(String)
-        /// Redis went away, or the sale changed during the read.
+        /// Redis went away or was busy, or the sale changed during the read.
         case interrupted
     }
 
@@ -41,8 +41,8 @@ final class WinnerReader {
         ]
         redis.send(arguments, "HSCAN") { [self] answer in
             switch answer {
-            case .failure(let error) where error.effect == .unknown: done(.interrupted)
-            case .failure(let error): done(.refused("\(error)"))
+            case .failure(let error) where error.code == .notPermitted: done(.refused("\(error)"))
+            case .failure: done(.interrupted)
             case .reply(let value):
                 guard value.count == 2, let next = value[0].string, add(value[1]) else {
                     return done(.refused("its buyers can't be read as winners"))
