@@ -176,6 +176,7 @@ import Testing
 
     @Test(arguments: [
         ("SALE_JWT_JWKS_FILE", ""), ("SALE_JWT_JWKS_FILE", "/nowhere/jwks.json"), ("SALE_REDIS_URL", "http://x"),
+        ("SALE_REDIS_URL", "redis://api@127.0.0.1"),
         ("SALE_RECEIPT_KEY_FILE", "/nowhere/receipt.pem"), ("SALE_RECEIPT_KEY_FILE", "/dev/null"),
         ("SALE_REDIS_PASSWORD_FILE", "/nowhere/password"), ("SALE_DURABILITY", "maybe"), ("SALE_LISTEN", "8101"),
         ("SALE_DEADLINE_MS", "0"), ("SALE_DEADLINE_MS", "soon"), ("SALE_MAX_CONNECTIONS", "0"), ("SALE_BATCH_MAX", "0"),

@@ -137,6 +137,17 @@ import Testing
         #expect(endpoint.user == "api")
     }
 
+    @Test(arguments: ["redis://api@h", "redis+sentinel://api@h1,h2/sale"])
+    func `with a user and no password file is refused, as it would be used without the user`(_ url: String) {
+        for unset in [[:], ["SALE_REDIS_PASSWORD_FILE": ""]] {
+            #expect {
+                _ = try RedisEndpoint(Environment(["SALE_REDIS_URL": url].merging(unset) { $1 }))
+            } throws: {
+                "\($0)".hasPrefix("SALE_REDIS_URL names the user api;") && "\($0)".contains("SALE_REDIS_PASSWORD_FILE")
+            }
+        }
+    }
+
     @Test func `whose password file is missing or empty is refused`() throws {
         let directory = try TemporaryDirectory()
         let path = directory.path("password")

@@ -24,7 +24,8 @@ package struct Setting: Sendable {
             + "redis+sentinel://h1:26379,h2:26379,h3:26379/mymaster/db. Use addresses, not names: a name is looked up "
             + "for each connection, and everything waits for that")
     package static let redisPasswordFile = Setting(
-        "SALE_REDIS_PASSWORD_FILE", default: .none, "file that holds the password of that user")
+        "SALE_REDIS_PASSWORD_FILE", default: .none,
+        "file that holds the password of that user, and must be set if there is one")
     package static let redisReplicas = Setting(
         "SALE_REDIS_REPLICAS", default: .value("0"),
         "replicas that must acknowledge a decision (WAIT) before the buyer is answered; set Redis' "
