@@ -8,6 +8,8 @@ package struct ServerFacts: Equatable, Sendable {
     package var isLoading: Bool
     /// Settings by name, from CONFIG GET; and what the default user may do, by the names of `replayChecks`.
     package var settings: [String: String]
+    /// It is rewriting its append-only file, or is about to.
+    var isRewriting = false
     /// Bytes appended to its append-only file since the last rewrite: the next start executes them, command by command.
     package var appendedBytes = 0
     /// Bytes that count against `maxmemory`.
@@ -61,6 +63,7 @@ package struct ServerFacts: Equatable, Sendable {
             runID: String(runID), version: String(version), role: String(role), isLoading: lines["loading"] == "1",
             settings: config.merging(replays) { $1 })
         func bytes(_ name: Substring) -> Int { lines[name].flatMap { Int($0) } ?? 0 }
+        isRewriting = lines["aof_rewrite_in_progress"] == "1" || lines["aof_rewrite_scheduled"] == "1"
         // A start sets the base's size to that of the base file, too (redis 7.0.15, aof.c loadAppendOnlyFiles).
         appendedBytes = bytes("aof_current_size") - bytes("aof_base_size")
         // As Redis itself counts: without the buffers of replicas and of the append-only file (redis 7.0.15, evict.c
@@ -74,13 +77,18 @@ package struct ServerFacts: Equatable, Sendable {
 
     /// Why this Redis' replies are not safe if `replicas` must have what they rest on; each a phrase, none if they are
     /// safe.
+    ///
+    /// A rewrite is among them. After `CONFIG SET appendonly yes`, and after a replica was filled by its primary, Redis
+    /// says `yes` and appends to a file that a start does not read before the first rewrite is complete (redis 7.0.15,
+    /// aof.c AOF_WAIT_REWRITE). INFO does not tell that rewrite from any other, during which nothing could be lost.
     package func durabilityProblems(replicas: Int) -> [String] {
         let wanted =
             Self.strictSettings + [(Self.replicasSetting, "\(replicas)")] + Self.replayChecks.map { ($0, "OK") }
-        return wanted.compactMap { name, wanted in
+        let wrong = wanted.compactMap { name, wanted -> String? in
             guard let value = settings[name] else { return "\(name) can't be read" }
             return value == wanted ? nil : "\(name) is \"\(value)\" and must be \"\(wanted)\""
         }
+        return wrong + (isRewriting ? ["the rewrite of the append-only file must be complete"] : [])
     }
 
     /// By how many percent the append-only file must have grown before Redis rewrites it by itself; 0: never.

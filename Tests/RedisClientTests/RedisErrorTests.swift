@@ -70,6 +70,21 @@ import Testing
         #expect(facts.durabilityProblems(replicas: 0)[0].contains(name))
     }
 
+    @Test(arguments: [("0", "0", 0), ("1", "0", 1), ("0", "1", 1)])
+    func `a rewrite would lose orders too, as the file may be no good before it ends`(
+        _ inProgress: String, _ scheduled: String, _ problems: Int
+    ) throws {
+        let info = """
+            run_id:r\r\nredis_version:7.0.15\r\nrole:master\r
+            aof_rewrite_in_progress:\(inProgress)\r\naof_rewrite_scheduled:\(scheduled)\r\n
+            """
+        let safe = Dictionary(
+            uniqueKeysWithValues: ServerFacts.strictSettings
+                + [(ServerFacts.replicasSetting, "0")] + ServerFacts.replayChecks.map { ($0, "OK") })
+        let facts = try #require(ServerFacts(info: info, config: safe, replays: [:]))
+        #expect(facts.durabilityProblems(replicas: 0).count == problems)
+    }
+
     @Test(arguments: [("0", false), ("1", true)])
     func `a server that is still loading says so`(_ loading: String, _ isLoading: Bool) throws {
         let info = "redis_version:7.0.15\r\nrun_id:abc\r\nrole:master\r\nloading:\(loading)\r\nasync_loading:0\r\n"

@@ -60,6 +60,25 @@ import Testing
         #expect(try api.buy("demo", "b1", "k1").status == 201)
     }
 
+    @Test func `because its append-only file was just turned on and is not complete, nothing is sold`() throws {
+        // A rewrite takes a second for each key.
+        let api = try APIUnderTest(
+            redisSettings: ["--appendonly", "no", "--rdb-key-save-delay", "1000000"], ready: false)
+        let redis = try api.redis.connect()
+        _ = try TestSale.create(redis)
+        for index in 0..<60 { try redis.command(["SET", "key\(index)", "1"]) }
+        try redis.command(["CONFIG", "SET", "appendonly", "yes"])
+        let reason = "the rewrite of the append-only file must be complete"
+        #expect(try eventually { (try api.ask("GET", "/readyz").json["reason"] as? String ?? "").contains(reason) })
+        #expect(try api.buy("demo", "b1", "k1").status == 503)
+        #expect(try TestSale.orderEvents(redis, SaleID("demo")!).isEmpty)
+        // Turning it off ends the rewrite.
+        try redis.command(["CONFIG", "SET", "appendonly", "no", "rdb-key-save-delay", "0"])
+        try redis.command(["CONFIG", "SET", "appendonly", "yes"])
+        #expect(try api.awaitReady())
+        #expect(try api.buy("demo", "b1", "k1").status == 201)
+    }
+
     @Test func `because its settings are not safe, relaxed durability sells anyway, and reports it`() throws {
         let api = try APIUnderTest(redisSettings: ["--appendonly", "no"], ["SALE_DURABILITY": "relaxed"])
         _ = try TestSale.create(try api.redis.connect())

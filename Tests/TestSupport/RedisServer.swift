@@ -45,14 +45,25 @@ package final class RedisServer: @unchecked Sendable {
         return settings[at + 1]
     }
 
-    /// Starts a replica of this server, whose settings must include `followed`, and waits until both servers report it.
+    /// Starts a replica of this server, whose settings must include `followed`, and waits until both servers report it
+    /// and the replica has written its append-only file.
     package func replica(_ settings: [String] = []) throws -> RedisServer {
         let redis = try connect()
         let others = try redis.replicas().count
         let replica = try RedisServer(["--replicaof", "127.0.0.1", port] + settings)
-        let follows = try eventually { try redis.replicas().count == others + 1 && isCounted(others + 1, by: redis) }
+        let follower = try replica.connect()
+        let follows = try eventually {
+            try redis.replicas().count == others + 1 && isCounted(others + 1, by: redis) && isFilled(follower)
+        }
         guard follows else { throw NSError(domain: "the replica does not follow", code: 1) }
         return replica
+    }
+
+    /// Whether a replica has all of its primary's data, also in its append-only file, which it then writes anew.
+    private func isFilled(_ replica: BlockingRedis) throws -> Bool {
+        let info = try replica.command(["INFO"])
+        let text = info.string ?? ""
+        return text.contains("master_link_status:up") && text.contains("aof_rewrite_in_progress:0")
     }
 
     /// Whether a primary that requires replicas for writes has counted these, which it does once a second: before that,
