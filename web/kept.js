@@ -84,7 +84,7 @@ export class Kept {
         write(() => localStorage, this.#name, JSON.stringify({ ...this.#all, ...change }));
     }
 
-    /** The purchase under way: its key, its quantity, and when it began; null if none is. */
+    /** The purchase under way: its key, its quantity, and when it was last pressed; null if none is. */
     get attempt() { return this.#all.attempt ?? null; }
     set attempt(attempt) { this.#change({ attempt }); }
 

@@ -3,14 +3,14 @@
 
 /**
  * How long the page waits before it looks at the sale again: 45 s on average, so that a million open pages make 22,000
- * looks a second, which nginx answers from its cache. A paused sale is looked at twice as often, and who waits for a
- * turn looks three times in as long as a turn lasts, but no more often than every 7.5 to 15 s: a higher rate lets turns
- * come earlier than was said. The spread keeps looks from coming together.
+ * looks a second, which nginx answers from its cache; that at a missed turn, the API answers. A paused sale is looked at
+ * twice as often, and who waits for a turn looks three times in as long as a turn lasts, but no more often than every
+ * 7.5 to 15 s: a higher rate lets turns come earlier than was said. The spread keeps looks from coming together.
  */
 export function nextLookMs(page, random = Math.random()) {
     const { sale, place } = page;
-    const waits = dependsOnQueue(page) && place.state !== 'missed';
-    const turnMs = waits ? Math.max((sale.queue.turn_window_seconds * 1000) / 3, 15_000) : Infinity;
+    const isWaiting = dependsOnQueue(page) && place.state !== 'missed';
+    const turnMs = isWaiting ? Math.max((sale.queue.turn_window_seconds * 1000) / 3, 15_000) : Infinity;
     const mostMs = Math.min(sale?.state === 'paused' ? 30_000 : 60_000, turnMs);
     return mostMs * (0.5 + random / 2);
 }
@@ -36,7 +36,7 @@ const refusals = {
     'no-waiting-room': 'stale',
 };
 
-/** A browser takes a longer wait for none. */
+/** The longest wait that a browser's timer takes; after a longer one it fires at once. */
 const waitMaxMs = 2 ** 31 - 1;
 
 /** Why an answer says that the same request may still succeed; undefined if it doesn't. */
@@ -156,8 +156,8 @@ export const hasEnded = (sale, now) => sale.state === 'ended' || (sale.closes_at
 export const isOver = (sale, now) => sale.state === 'sold_out' || hasEnded(sale, now);
 
 /**
- * Whether somebody waits for a turn, so that the queue has to be looked at too. One that was missed counts: it begins
- * again when a pause or a fence of the sale ends.
+ * Whether somebody has a place that may still get a turn, so that the queue has to be looked at too. A turn that was
+ * missed counts: it begins again when a pause or a fence of the sale ends.
  */
 export const dependsOnQueue = ({ sale, place, orders, buysAnother }) =>
     Boolean(sale?.queue) && place !== null && sale.state !== 'sold_out' && sale.state !== 'ended'

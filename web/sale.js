@@ -124,7 +124,7 @@ async function lookAtPlace() {
     if (!isCurrent(ticket)) return;
     if (answer.status === 200) return keepPlace({ ...place, ...answer.body });
     const result = rules.judge(answer, 0);
-    // Whoever has missed a turn joins again by the button.
+    // Whoever has missed a turn joins again by the button, which gives the same place if it has survived.
     if (result.reason === 'outdated' && place.state !== 'missed') refuse({ ...result, ticket });
 }
 
@@ -302,7 +302,8 @@ const actions = {
     back: () => { Object.assign(page, { buysAnother: false, refusal: null }); },
     dismiss: () => { page.refusal = null; },
     resume: () => {
-        const again = page.refusal?.again ?? (kept.attempt ? buy : look);
+        const { attempt } = kept;
+        const again = page.refusal?.again ?? (attempt ? () => buy(attempt.quantity) : look);
         page.refusal = null;
         return again();
     },
@@ -328,8 +329,10 @@ addEventListener('storage', () => {
     Object.assign(page, { orders: kept.orders, place: kept.place, openQuantity: kept.attempt?.quantity });
     draw();
 });
-// The browser has kept the page for the back button. It does not know of a login that the tab has got since.
-addEventListener('pageshow', ({ persisted }) => { if (persisted) location.reload(); });
+// A page that the browser has kept for the back button does not know of a login that the tab has got since.
+addEventListener('pageshow', ({ persisted }) => {
+    if (persisted && takeLogin().login?.token !== login?.token) location.reload();
+});
 // The shop's link, opened in a tab that has the page already, changes the fragment alone.
 addEventListener('hashchange', () => location.reload());
 
