@@ -9,7 +9,7 @@ package struct ServerFacts: Equatable, Sendable {
     /// Settings by name, from CONFIG GET; and what the default user may do, by the names of `replayChecks`.
     package var settings: [String: String]
     /// It is rewriting its append-only file, or is about to.
-    var isRewriting = false
+    package var isRewriting = false
     /// Bytes appended to its append-only file since the last rewrite: the next start executes them, command by command.
     package var appendedBytes = 0
     /// Bytes that count against `maxmemory`.

@@ -38,7 +38,15 @@ struct PlannedFailover {
         // have not heard of.
         guard !known.isEmpty, try Set(replication(old).replicas.keys) == known else {
             throw CommandFailure(
-                "not all \(known.count) replicas follow \(old.address): one that lacks something could be promoted",
+                "\(old.address) is not followed by just the \(known.count) replicas that the Sentinels know: one that "
+                    + "lacks something could be promoted",
+                ExitCode.temporaryFailure)
+        }
+        // One that doesn't answer will not catch up, either.
+        for replica in known where (try? connect(replica).facts.isRewriting) == true {
+            throw CommandFailure(
+                "\(replica) is rewriting its append-only file, so nothing would be sold from it: wait until "
+                    + "aof_rewrite_in_progress and aof_rewrite_scheduled are 0 in its INFO",
                 ExitCode.temporaryFailure)
         }
         try takeLock(old)

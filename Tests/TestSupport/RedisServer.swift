@@ -64,6 +64,7 @@ package final class RedisServer: @unchecked Sendable {
         let info = try replica.command(["INFO"])
         let text = info.string ?? ""
         return text.contains("master_link_status:up") && text.contains("aof_rewrite_in_progress:0")
+            && text.contains("aof_rewrite_scheduled:0")
     }
 
     /// Whether a primary that requires replicas for writes has counted these, which it does once a second: before that,
