@@ -17,7 +17,8 @@ extension Operation.DeadLetters {
         // Before the sale is stopped, perhaps in vain: SQLite's word is enough, as the stream must be read to its end.
         try refuseIfSold(store)
         // Until it has been compared again, nothing more is sold of a restock that may be discarded.
-        if !isRehearsal, try undecidedRestock(store) > 0 { try redis.fence(sale) }
+        let isFenced = try !isRehearsal && undecidedRestock(store) > 0
+        if isFenced { try redis.fence(sale) }
         guard let given = try given(store, redis) else {
             throw OperationRefused(
                 .notAllowed, "Redis does not have \(sale) now, so the positions that it gave are not known")
@@ -25,7 +26,8 @@ extension Operation.DeadLetters {
         guard try isReadToItsEnd(store, redis) else {
             throw OperationRefused(
                 .notAllowed,
-                "\(sale)'s stream is not read to its end: it may hold the order that a dead letter stands for")
+                "\(sale)'s stream is not read to its end: it may hold the order that a dead letter stands for"
+                    + (isFenced ? "; \(sale) is fenced until the worker has compared it" : ""))
         }
         var results = try store.discard(sale, ids, reason: reason, given: given, rehearsing: isRehearsal)
         if !isRehearsal { try fence(where: \.isDiscarded, &results, store, redis) }

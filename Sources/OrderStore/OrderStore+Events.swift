@@ -35,10 +35,9 @@ extension OrderStore {
             return try storeLaterEpoch(record, entry, total: stored.total)
         }
         // What the stream brought before this could be stored was taken in, too: as dead letters (unknown_sale).
-        let read = try database.all("SELECT stream_id FROM dead_letters WHERE sale = ?", [.sale(record.sale)]) {
-            $0.text(0)
-        }
-        let last = read.reduce(entry.id) { StreamID($0) < StreamID($1) ? $1 : $0 }
+        let last = try database.all("SELECT stream_id FROM dead_letters WHERE sale = ?", [.sale(record.sale)]) {
+            StreamID($0.text(0))
+        }.reduce(StreamID(entry.id), max)
         try database.run(
             """
             INSERT INTO sales (sale, uuid, title, stock_total, max_per_buyer, opens_at_ms, closes_at_ms, pseudonym_key,
@@ -48,7 +47,7 @@ extension OrderStore {
             [
                 .sale(record.sale), .text(record.uuid), .text(record.title), .integer(record.stockTotal),
                 .integer(record.maxPerBuyer), .optional(record.settings.opensAt), .optional(record.settings.closesAt),
-                .text(record.pseudonymKey), .integer(record.epoch), .time(record.createdAt), .text(last),
+                .text(record.pseudonymKey), .integer(record.epoch), .time(record.createdAt), .text("\(last)"),
                 .text(entry.id), .optional(record.settings.waitingRoom?.schedule.text),
                 .optional(record.settings.waitingRoom?.turnWindowMilliseconds),
             ])

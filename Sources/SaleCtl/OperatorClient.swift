@@ -19,7 +19,7 @@ struct OperatorClient {
         var body: String
     }
 
-    /// Why there is no answer. It is safe to ask again.
+    /// Why there is no answer.
     struct Failed: Error, Equatable {
         let message: String
         /// Whether the request was sent, so that the operation may have been done.

@@ -51,15 +51,15 @@ enum Performer {
 extension CommandFailure {
     /// The sentence and code for a worker that does not answer.
     init(unanswered failed: OperatorClient.Failed) {
-        guard failed.isSent else {
+        if failed.isSent {
             self.init(
-                "\(failed.message); the database's lock is held, by a worker or by another salectl (try again)",
+                "\(failed.message): it may have been done. If you run this again, nothing is done twice, but --limit "
+                    + "takes the next ones", ExitCode.temporaryFailure)
+        } else {
+            self.init(
+                "\(failed.message). Its database is locked: by a worker, or for a moment by another salectl",
                 ExitCode.unavailable)
-            return
         }
-        self.init(
-            "\(failed.message): it may have been done; run this again, nothing is done twice",
-            ExitCode.temporaryFailure)
     }
 
     /// The sentence of a problem (RFC 9457), and the exit code for its status.

@@ -32,10 +32,12 @@ package struct RedisEndpoint: Equatable, Sendable {
         try self.init(url: try environment.required(.redisURL))
         guard let path = environment[.redisPasswordFile] else {
             // Redis logs nobody in without a password: AUTH takes one even for a user whom any would do (`nopass`).
-            guard let user else { return }
-            throw ConfigurationError(
-                .redisURL,
-                "names the user \(user); put its password into a file and name that in SALE_REDIS_PASSWORD_FILE")
+            if let user {
+                throw ConfigurationError(
+                    .redisURL,
+                    "names the user \(user); put its password into a file and name that in SALE_REDIS_PASSWORD_FILE")
+            }
+            return
         }
         let bytes = try environment.file(path, of: .redisPasswordFile, limit: 4096)
         password = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).first.map(String.init)

@@ -4,7 +4,8 @@ package struct QueueStatus: Equatable, Sendable {
     package var uuid: String
     package var epoch: Int
     package var room: WaitingRoom
-    /// No turn's window is counted from before this time, when the sale's last pause or fence ended.
+    /// No turn's window is counted from before this time, when the sale's last pause or fence ended; `readAt` while one
+    /// lasts.
     package var turnsSince: UnixMilliseconds
     /// The last position given.
     package var lastPosition: Int
