@@ -57,6 +57,8 @@ package final class AsyncRedis {
     private static let watchdogMilliseconds = 100
     /// Milliseconds after which a shut gate makes us ask the Sentinels again.
     private static let gateMilliseconds = 1000
+    /// Milliseconds between two inspections of a server that is used.
+    private static let inspectionMilliseconds = 1000
 
     private let endpoint: RedisEndpoint
     private let loop: EventLoop
@@ -244,9 +246,7 @@ package final class AsyncRedis {
 
     private func judge(_ facts: ServerFacts) {
         guard case .greeting(let link, let timeout) = stage else { return }
-        if facts.role != "master" { return fail("\(link.address) is a replica, not the primary") }
-        if facts.isLoading { return fail("\(link.address) is loading its data") }
-        if let reason = refusal(facts) { return fail(reason) }
+        if let reason = objection(to: facts, of: link) { return fail(reason) }
         loop.cancel(timeout)
         guard case .primary(let name, let sentinels) = endpoint.location else { return use(link, facts) }
         // What they said before the server answered may be out of date.
@@ -257,6 +257,13 @@ package final class AsyncRedis {
         survey.start()
     }
 
+    /// Why a server that says this about itself must not be used.
+    private func objection(to facts: ServerFacts, of link: RedisLink) -> String? {
+        if facts.role != "master" { return "\(link.address) is a replica, not the primary" }
+        if facts.isLoading { return "\(link.address) is loading its data" }
+        return refusal(facts)
+    }
+
     /// Uses a server, once its replicas acknowledge.
     private func use(_ link: RedisLink, _ facts: ServerFacts) {
         let confirmations = ReplicaConfirmations(
@@ -264,10 +271,27 @@ package final class AsyncRedis {
             tooFew: { [weak self] in self?.shutGate(acknowledged: $0) },
             refused: { [weak self] in self?.fail($0.description) })
         let session = Session(link, facts, confirmations)
+        scheduleInspection(of: session)
         guard replicas > 0 else { return becomeReady(session) }
         // A primary whose replicas have left it looks like any other until they are asked.
         enter(.probing(session, since: loop.now))
         probe(session)
+    }
+
+    /// Asks a server that is used again what it is: its administrator may make its replies unsafe at any time, above
+    /// all when a slow disk holds up a sale.
+    private func scheduleInspection(of session: Session) {
+        loop.schedule(afterMilliseconds: Self.inspectionMilliseconds) { [weak self, weak session] in
+            guard let self, let session, link === session.link, !session.link.isEnding else { return }
+            Handshake.inspect(session.link, failed: { [weak self] in self?.fail($0) }) { [weak self] facts in
+                guard let self, link === session.link else { return }
+                // Begun by hand, a rewrite harms nothing.
+                var facts = facts
+                facts.isRewriting = false
+                if let reason = objection(to: facts, of: session.link) { return fail(reason) }
+                scheduleInspection(of: session)
+            }
+        }
     }
 
     // MARK: Ready, or not

@@ -23,46 +23,54 @@ enum Handshake {
 
     /// All settings that matter, in one call (several patterns: since Redis 7.0).
     static let configuration: [RedisArgument] =
-        ["CONFIG", "GET", "\(ServerFacts.replicasSetting)", "\(ServerFacts.rewriteSetting)"]
-        + ServerFacts.strictSettings.map { "\($0.name)" }
+        ["CONFIG", "GET"] + ServerFacts.settingsRead.map { "\($0)" }
 }
 
 extension Handshake {
+    typealias Failed = (_ reason: String) -> Void
+
     /// Sends the first commands on a link, and asks the server what it is. `done` is called with its facts; `failed` is
     /// called with the reason if there are none, and closes the link. If the connection is lost neither is called: the
     /// link itself reports that.
     static func perform(
-        on link: RedisLink, _ endpoint: RedisEndpoint, name: String, failed: @escaping (String) -> Void,
+        on link: RedisLink, _ endpoint: RedisEndpoint, name: String, failed: @escaping Failed,
         _ done: @escaping (ServerFacts) -> Void
     ) {
-        var command = ByteBuffer(capacity: 512)
-        func ask(
-            _ arguments: [RedisArgument], _ operation: StaticString, mayBeRefused: Bool = false,
-            _ body: @escaping (borrowing RedisValue) -> Void
-        ) {
-            command.removeAll()
-            command.appendCommand(arguments)
-            link.send(&command, operation) { answer in
-                switch answer {
-                case .reply(let value): body(value)
-                case .failure(let error):
-                    if error.code == .connectionLost || (mayBeRefused && error.code == .notPermitted) { return }
-                    failed(error.description)
-                }
-            }
+        for arguments in commands(endpoint, name: name) {
+            ask(link, arguments, "AUTH, SELECT or CLIENT SETNAME", failed) { _ in }
         }
-        for arguments in commands(endpoint, name: name) { ask(arguments, "AUTH, SELECT or CLIENT SETNAME") { _ in } }
+        inspect(link, failed: failed, done)
+    }
+
+    /// Asks a server what it is, as `perform` does.
+    static func inspect(_ link: RedisLink, failed: @escaping Failed, _ done: @escaping (ServerFacts) -> Void) {
         var text = ""
         var answers: [String: String] = [:]
-        ask(info, "INFO") { text = $0.string ?? "" }
+        ask(link, info, "INFO", failed) { text = $0.string ?? "" }
         for (check, arguments) in zip(ServerFacts.replayChecks, replays) {
-            ask(arguments, "ACL DRYRUN", mayBeRefused: true) { answers[check] = $0.string }
+            ask(link, arguments, "ACL DRYRUN", mayBeRefused: true, failed) { answers[check] = $0.string }
         }
-        ask(configuration, "CONFIG GET") { value in
+        ask(link, configuration, "CONFIG GET", failed) { value in
             guard let facts = ServerFacts(info: text, config: value.fields, replays: answers) else {
                 return failed("the server does not say what it is")
             }
             done(facts)
+        }
+    }
+
+    private static func ask(
+        _ link: RedisLink, _ arguments: [RedisArgument], _ operation: StaticString, mayBeRefused: Bool = false,
+        _ failed: @escaping Failed, _ body: @escaping (borrowing RedisValue) -> Void
+    ) {
+        var command = ByteBuffer(capacity: 512)
+        command.appendCommand(arguments)
+        link.send(&command, operation) { answer in
+            switch answer {
+            case .reply(let value): body(value)
+            case .failure(let error):
+                if error.code == .connectionLost || (mayBeRefused && error.code == .notPermitted) { return }
+                failed(error.description)
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-/// What a Redis says about itself when a connection is made: who it is, and whether its replies are safe.
+/// What a Redis says about itself: who it is, and whether its replies are safe.
 package struct ServerFacts: Equatable, Sendable {
     /// Changes each time the process starts; the fence compares it.
     package var runID: String
@@ -93,6 +93,10 @@ package struct ServerFacts: Equatable, Sendable {
 
     /// By how many percent the append-only file must have grown before Redis rewrites it by itself; 0: never.
     package static let rewriteSetting = "auto-aof-rewrite-percentage"
+
+    /// The names of the settings that `settings` has.
+    package static let settingsRead = [replicasSetting, rewriteSetting] + strictSettings.map(\.name)
+
     /// 256 MiB: 700,000 orders of 396 bytes, which a start executes in three seconds.
     private static let appendedBytesMax = 256 << 20
 

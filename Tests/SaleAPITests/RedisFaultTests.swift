@@ -120,6 +120,34 @@ import Testing
         #expect(!api.process.errors.contains("hunter2"))
     }
 
+    @Test func `because its settings have become unsafe, nothing is sold until they are safe again`() throws {
+        let api = try APIUnderTest()
+        let redis = try api.redis.connect()
+        try TestSale.create(redis)
+        #expect(try api.buy("demo", "b1", "k1").status == 201)
+        try redis.command(["CONFIG", "SET", "appendfsync", "everysec"])
+        #expect(
+            try eventually {
+                (try api.ask("GET", "/readyz").json["reason"] as? String ?? "").contains("appendfsync is \"everysec\"")
+            })
+        #expect(try api.buy("demo", "b2", "k1").status == 503)
+        try redis.command(["CONFIG", "SET", "appendfsync", "always"])
+        #expect(try api.awaitReady())
+        #expect(try api.buy("demo", "b2", "k1").json["position"] as? Int == 2)
+    }
+
+    @Test func `a rewrite of its append-only file, begun meanwhile, is no reason to stop`() throws {
+        let api = try APIUnderTest()
+        let redis = try api.redis.connect()
+        try TestSale.create(redis)
+        try redis.command(["CONFIG", "SET", "rdb-key-save-delay", "1000000"])
+        try redis.command(["BGREWRITEAOF"])
+        let inspections = try redis.calls("info")
+        #expect(try eventually { try redis.calls("info") > inspections + 20 })
+        #expect(try api.metric("sale_redis_losses_total") == 0)
+        #expect(try api.buy("demo", "b1", "k1").status == 201)
+    }
+
     @Test(arguments: [["maxmemory", "1"], ["min-replicas-to-write", "1"]])
     func `because it refuses writes, a purchase is 503 and nothing was done`(_ setting: [String]) throws {
         let api = try APIUnderTest()

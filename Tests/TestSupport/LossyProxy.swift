@@ -1,3 +1,4 @@
+import RedisClient
 import Shared
 import Synchronization
 
@@ -18,19 +19,27 @@ package final class LossyProxy: Sendable {
         self.state = state
         relay = try Relay(.unix(path: path), to: .unix(path: target)) { direction, piece in
             guard direction == .toClient else { return true }
-            // At the start, or after the reply to something else.
-            let starts =
-                [piece.first == UInt8(ascii: "*")] + zip(piece, piece.dropFirst()).map { $0 == 10 && $1 == 42 }
-            let lose = starts.contains(true) && state.losing.exchange(false, ordering: .acquiringAndReleasing)
+            let lose = decides(piece) && state.losing.exchange(false, ordering: .acquiringAndReleasing)
             if lose { state.lost.add(1, ordering: .relaxed) }
             return !lose
         }
     }
 
-    /// Loses the next reply that is an array, which is that of a deciding script, and closes the connection. Replies to
-    /// what sale-api writes by itself meanwhile are numbers.
+    /// Loses the next reply of a deciding script, and closes the connection. The replies to what sale-api asks by
+    /// itself meanwhile are no arrays, except that to CONFIG GET.
     package func loseNextReply() { state.losing.store(true, ordering: .releasing) }
 
     /// How many replies were lost so far.
     package var lost: Int { state.lost.load(ordering: .relaxed) }
+}
+
+/// Whether a reply of a script begins in a piece: an array, at the start or after the reply to something else.
+private func decides(_ piece: ArraySlice<UInt8>) -> Bool {
+    let lines = piece.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    return lines.indices.contains { index in
+        guard lines[index].first == UInt8(ascii: "*") else { return false }
+        // An array of a setting's name and value, and so on: its second line is the name's length.
+        let name = lines.dropFirst(index + 2).first.map { String(decoding: $0.dropLast(), as: UTF8.self) }
+        return !ServerFacts.settingsRead.contains { $0 == name }
+    }
 }
