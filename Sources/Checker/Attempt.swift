@@ -40,10 +40,11 @@ package struct Attempt: Equatable, Sendable {
     package var isSoldOut: Bool { status == 409 && problem == "sold-out" }
     /// Whether it may have been decided without the buyer knowing, also if a proxy got no answer.
     package var isUnknown: Bool { responded == nil || [202, 500, 502, 504].contains(status) }
+    /// Whether it was answered no, or something that is neither yes nor no: what was answered is not unknown, and the
+    /// buyer was not only asked to come back because nothing was done.
+    var isDenied: Bool { !won && !isUnknown && status != 429 && status != 503 }
     /// Whether it was refused, and not asked to come back: the buyer has no reason to press again.
-    var isRefused: Bool {
-        (400..<500).contains(status) && status != 429 && !(problem.map(Self.comeBack.contains) ?? false)
-    }
+    var isRefused: Bool { isDenied && !(problem.map(Self.comeBack.contains) ?? false) }
 
     /// What it was answered, if that was no.
     var refusal: String { problem ?? "\(status)" }

@@ -4,7 +4,11 @@ import Shared
 /// Compares three histories: the answers that buyers got, what SQLite stores, and what Redis has at rest. Each purchase
 /// is of one unit, as the load client's are. Exact, in O(n log n).
 package struct Checker {
+    /// To buy.
     private let attempts: [Attempt]
+    /// Attempts to join the waiting room that were refused for good: these buyers wanted a unit, too. Of their
+    /// purchases, which they may have made before, such an answer says nothing.
+    private let turnedAway: [Attempt]
     private let stored: StoredSale
     private let rest: RedisRest
     /// Units that were put on sale.
@@ -16,8 +20,12 @@ package struct Checker {
 
     package private(set) var violations: [Violation] = []
 
-    /// - Parameter stock: the units that were put on sale; nil if SQLite's word counts.
+    /// - Parameters:
+    ///   - attempts: to buy, and to join. The positions of tickets, and their order, are for `Fairness`.
+    ///   - stock: the units that were put on sale; nil if SQLite's word counts.
     package init(attempts: [Attempt], stored: StoredSale, rest: RedisRest, stock: Int? = nil) {
+        turnedAway = attempts.filter { $0.isJoin && $0.isRefused }
+        let attempts = attempts.filter { !$0.isJoin }
         self.attempts = attempts
         self.stored = stored
         self.rest = rest
@@ -82,11 +90,12 @@ package struct Checker {
         if confirmationOf.count > total {
             violate(.neverOversold, "\(confirmationOf.count) orders were confirmed of \(total) units")
         }
-        let settled = Set(attempts.filter { $0.won || $0.isRefused }.map(\.purchase))
+        let all = attempts + turnedAway
+        let settled = Set(all.filter { $0.won || $0.isRefused }.map(\.purchase))
         // A purchase that was refused for a true reason can't get a unit that is left.
-        let wanted = settled.subtracting(attempts.filter(isRightlyRefused).map(\.purchase)).count
+        let wanted = settled.subtracting(all.filter(isRightlyRefused).map(\.purchase)).count
         // While a buyer has no final answer, a unit may rightly be left.
-        if wanted >= total, settled == Set(attempts.map(\.purchase)), accountedUnits < total - returnedUnits {
+        if wanted >= total, settled == Set(all.map(\.purchase)), accountedUnits < total - returnedUnits {
             violate(.neverUndersold, "\(total - accountedUnits) units are left, and \(wanted) buyers wanted \(total)")
         }
     }
@@ -170,8 +179,7 @@ package struct Checker {
             }
         }
         // A win is repeated as 200: 201 would be another one.
-        for attempt in attempts
-        where attempt.status == 201 || (400..<500).contains(attempt.status) && attempt.status != 429 {
+        for attempt in attempts where attempt.status == 201 || attempt.isDenied {
             if let known = knownAt[attempt.purchase], known < attempt.invoked {
                 violate(
                     .sameAnswerForEver, line: attempt.line,
@@ -195,7 +203,7 @@ package struct Checker {
 
     private mutating func checkSoldOut() {
         let refused = attempts.filter(\.isSoldOut)
-        guard let (first, answered) = Self.first(of: refused) else { return }
+        guard let (first, answered) = Self.first(of: refused + turnedAway.filter(\.isSoldOut)) else { return }
         if accountedUnits < total - returnedUnits {
             violate(
                 .soldOutWhenTrue, line: first.line, "\(total - returnedUnits - accountedUnits) units were never sold")
@@ -229,19 +237,21 @@ package struct Checker {
     private func isRightlyRefused(_ attempt: Attempt) -> Bool {
         // A key that has won is answered so, and after either reason it can't win any more, not even by an earlier
         // attempt that was still on its way: no sale is opened again, and no limit raised.
-        guard orders[attempt.purchase] == nil else { return false }
+        guard attempt.isJoin || orders[attempt.purchase] == nil else { return false }
         return switch attempt.problem {
         case "sale-ended": stored.record.settings.closesAt.map { $0 <= rest.now } ?? false
+        case "no-waiting-room": attempt.isJoin && stored.record.settings.waitingRoom == nil
         case "purchase-limit": chances.others(before: attempt) >= stored.record.maxPerBuyer
         default: false
         }
     }
 
     private mutating func checkRefused() {
-        for attempt in attempts where attempt.isRefused && !attempt.isSoldOut && !isRightlyRefused(attempt) {
+        let all = attempts + turnedAway
+        for attempt in all where attempt.isRefused && !attempt.isSoldOut && !isRightlyRefused(attempt) {
             violate(.refusedWhenTrue, line: attempt.line, "\(attempt.buyer) was answered \(attempt.refusal)")
         }
-        guard let (ended, answered) = Self.first(of: attempts.filter { $0.problem == "sale-ended" }) else { return }
+        guard let (ended, answered) = Self.first(of: all.filter { $0.problem == "sale-ended" }) else { return }
         for order in stored.orders where asked(for: order) ?? .min > answered {
             violate(
                 .refusedWhenTrue, line: ended.line,

@@ -28,14 +28,12 @@ extension Command {
         let sale = try Arguments.sale(arguments.words[0])
         let stock = try arguments.integer("--stock", in: 1...Limits.stockMax)
         let faults = try faults(arguments.value("--met") ?? "")
-        // A position in a waiting room is none in the sale: `fairness` looks at both, this only at what was sold.
         let path = try arguments.required("--log")
         let log = try runLog(path)
         if let other = log.sales.first(where: { $0 != "\(sale)" }) {
             throw CommandFailure("\(path) is of the sale \(other)", ExitCode.data)
         }
-        let attempts = log.attempts.filter { !$0.isJoin }
-        guard !attempts.isEmpty else { throw CommandFailure("the log is empty: it proves nothing", ExitCode.data) }
+        guard !log.attempts.isEmpty else { throw CommandFailure("the log is empty: it proves nothing", ExitCode.data) }
         let found = try context.reader().stored(sale)
         let redis = try context.redis()
         guard let live = try RedisSale.read(sale, from: redis, beside: found) else {
@@ -50,9 +48,10 @@ extension Command {
             remaining: live.status.remaining, pending: try redis.unacknowledged(sale),
             differences: Comparison(sale, redis: live, sqlite: found).differences.map(\.description),
             now: try redis.time())
-        let violations = Checker(attempts: attempts, stored: stored, rest: rest, stock: stock).violations
+        let violations = Checker(attempts: log.attempts, stored: stored, rest: rest, stock: stock).violations
+        let attempts = log.attempts.filter { !$0.isJoin }
         var missed = faults.filter { !$0.isMet(in: attempts) }.map(\.rawValue)
-        if !attempts.contains(where: { $0.won || $0.isSoldOut }) { missed.append("decision") }
+        if !log.attempts.contains(where: { $0.won && !$0.isJoin || $0.isSoldOut }) { missed.append("decision") }
         let times = AnswerTimes(attempts)
         let verdict = !violations.isEmpty ? "red" : missed.isEmpty ? "green" : "invalid"
         if arguments.has("--json") {

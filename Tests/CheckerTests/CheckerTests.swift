@@ -23,6 +23,15 @@ private struct History {
             problem: problem, position: position)
     }
 
+    /// An attempt to join the waiting room.
+    static func join(
+        _ buyer: Int, at invoked: Int, _ responded: Int?, _ status: Int, _ problem: String? = nil
+    ) -> Attempt {
+        var join = attempt(buyer, at: invoked, responded, status, nil, problem)
+        join.isJoin = true
+        return join
+    }
+
     static func order(_ position: Int, buyer: Int) -> Order {
         Order(
             id: OrderID(sale: sale, position: position), buyer: "b\(buyer)", quantity: 1, key: "k\(buyer)", trace: "t",
@@ -216,6 +225,9 @@ private struct History {
         // It wins once more, and gets the same position.
         let again = violated { $0.attempts[7] = History.attempt(3, at: 97, 98, 201, 3) }
         #expect(again == [.sameAnswerForEver, .firstComeFirstServed, .soldOutWhenTrue])
+        for status in [204, 301, 501] {
+            #expect(violated { $0.attempts[7] = History.attempt(1, at: 97, 98, status) }.contains(.sameAnswerForEver))
+        }
         // Nothing was decided.
         for (status, problem) in [(429, "rate-limited"), (503, "unavailable"), (202, nil)] {
             #expect(violated { $0.attempts[7] = History.attempt(1, at: 97, 98, status, nil, problem) } == [])
@@ -335,6 +347,8 @@ private struct History {
         #expect(found(409, "insufficient-stock") == [.refusedWhenTrue])
         #expect(found(409, "sale-ended") == [.refusedWhenTrue])
         #expect(found(409, "purchase-limit") == [.refusedWhenTrue])
+        // No purchase is ever answered so.
+        for status in [204, 301, 304, 501, 505] { #expect(found(status, nil) == [.refusedWhenTrue]) }
         // These ask the buyer to come back.
         for problem in [
             "sale-not-open", "sale-paused", "turn-not-yet", "turn-missed", "ticket-required", "ticket-outdated",
@@ -342,6 +356,50 @@ private struct History {
             #expect(found(409, problem) == [])
         }
         #expect(found(429, "rate-limited") == [])
+    }
+
+    @Test func `sees a buyer who was turned away from the waiting room for a wrong reason`() {
+        // Buyers 4 and 5, who came too late, have not pressed.
+        func found(
+            _ status: Int, _ problem: String?, buyer: Int = 4, at invoked: Int = 95, _ responded: Int? = 96,
+            closesAt: Int? = nil
+        ) -> Set<Invariant> {
+            violated {
+                $0.stored.record.settings.closesAt = closesAt.map { UnixMilliseconds($0) }
+                $0.attempts.removeSubrange(5...6)
+                $0.attempts.append(History.join(buyer, at: invoked, responded, status, problem))
+            }
+        }
+        #expect(found(409, "sold-out") == [])
+        #expect(found(409, "sold-out", at: 20, 35) == [.soldOutWhenTrue])
+        #expect(found(409, "sale-ended", closesAt: 10) == [])
+        #expect(found(409, "sale-ended", closesAt: 11) == [.refusedWhenTrue])
+        // Buyer 3 asks only then, and gets a unit.
+        #expect(found(409, "sale-ended", at: 31, 39, closesAt: 10) == [.refusedWhenTrue])
+        #expect(found(404, "not-found") == [.refusedWhenTrue])
+        // There is none, and the load client's user thinks that there is.
+        #expect(found(409, "no-waiting-room") == [])
+        // A winner who joins again is told no more than others.
+        #expect(found(409, "sold-out", buyer: 1) == [])
+        #expect(found(409, "sale-ended", buyer: 1, closesAt: 10) == [])
+        // They are to come back, or have a ticket.
+        for status in [202, 429, 503] { #expect(found(status, nil) == []) }
+        #expect(found(0, nil, nil) == [])
+        let joined = violated {
+            $0.attempts.append(History.join(4, at: 5, 6, 201))
+            $0.attempts[8].position = 9
+        }
+        #expect(joined == [])
+    }
+
+    @Test(arguments: ["sold-out", "sale-ended", "not-found"])
+    func `sees a unit that was never sold to a buyer who was turned away from the waiting room`(_ problem: String) {
+        let found = violated {
+            $0.stored.orders.removeLast()
+            $0.attempts[2...6] = [History.join(3, at: 40, 80, 409, problem)]
+            $0.rest.remaining = 1
+        }
+        #expect(found == [.neverUndersold, problem == "sold-out" ? .soldOutWhenTrue : .refusedWhenTrue])
     }
 
     @Test func `accepts "ended" of a sale that has an end`() {

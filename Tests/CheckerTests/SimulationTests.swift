@@ -5,13 +5,17 @@ import TestSupport
 import Testing
 
 /// A sale that keeps every promise, whatever happens to its answers: they are late, lost, or say "come back", buyers
-/// press again with the same key or another one, units come back, and the sale may be closed.
+/// press again with the same key or another one, join a waiting room that turns them away once it is over, units come
+/// back, and the sale may be closed.
 private struct Simulation {
     private enum Event {
         /// A buyer presses with one of its keys.
         case press(buyer: Int, key: Int)
         /// The sale decides on an attempt; nobody learns of it unless it is `told`.
         case decide(buyer: Int, key: Int, invoked: Int, told: Bool)
+        case join(buyer: Int, key: Int)
+        /// A join arrives, and is answered.
+        case admit(buyer: Int, key: Int, invoked: Int)
         case restock
         case close
     }
@@ -38,7 +42,10 @@ private struct Simulation {
         total = left
         maxPerBuyer = Int.random(in: 1...2, using: &self.random)
         for buyer in 1...number(2...8) {
-            for key in 1...number(1...2) { schedule(.press(buyer: buyer, key: key), within: 60) }
+            for key in 1...number(1...2) {
+                schedule(.press(buyer: buyer, key: key), within: 60)
+                if number(0...1) == 0 { schedule(.join(buyer: buyer, key: key), within: 120) }
+            }
         }
         if number(0...2) == 0 { schedule(.restock, within: 100) }
         if number(0...3) == 0 { schedule(.close, within: 100) }
@@ -61,6 +68,14 @@ private struct Simulation {
         case .decide(let buyer, let key, let invoked, let told):
             let (status, problem, position) = decide(buyer, key)
             if told { log(buyer, key, invoked, within: 10, status, problem, position, again: 5) }
+        case .join(let buyer, let key): schedule(.admit(buyer: buyer, key: key, invoked: now), within: 15)
+        case .admit(let buyer, let key, let invoked):
+            let problem = closedAt != nil ? "sale-ended" : left == 0 ? "sold-out" : nil
+            attempts.append(
+                Attempt(
+                    line: attempts.count + 1, isJoin: true, invoked: invoked, responded: now + number(1...10),
+                    buyer: "b\(buyer)", key: "k\(key)", status: problem == nil ? 201 : 409, problem: problem,
+                    position: problem == nil ? number(1...9) : nil))
         case .restock:
             restocked = number(1...2)
             left += restocked

@@ -42,6 +42,13 @@ import Testing
         #expect(result.output.contains("sold_out_when_true: 3 units were never sold"))
     }
 
+    @Test func `hears those, too, who were turned away from the waiting room`() throws {
+        let join = refusal(409, "sold-out").replacingOccurrences(of: #"{"due_ns""#, with: #"{"kind":"join","due_ns""#)
+        let result = try check(join)
+        #expect(result.code == ExitCode.negative)
+        #expect(result.output.contains("sold_out_when_true: 3 units were never sold"))
+    }
+
     @Test func `holds the sale to the stock that it is told`() throws {
         let result = try check(refusal(409, "sold-out"), ["--stock", "5"])
         #expect(result.code == ExitCode.negative)
