@@ -34,13 +34,13 @@ free_port() {
 
 # succeeds_within SECONDS COMMAND…: tries the command until it succeeds; fails if it has not succeeded by then.
 succeeds_within() {
-    local tries=$(($1 * 20))
+    # $SECONDS counts whole ones: one more, so that there is never less time than said.
+    local end=$((SECONDS + $1 + 1))
     shift
-    for ((; tries > 0; tries--)); do
-        if "$@" >/dev/null 2>&1; then return 0; fi
+    until "$@" >/dev/null 2>&1; do
+        if [ "$SECONDS" -ge "$end" ]; then return 1; fi
         sleep 0.05
     done
-    return 1
 }
 
 # wait_for WHAT COMMAND…: until the command succeeds, at most 20 s; give_up is the script's own.

@@ -39,6 +39,20 @@ import Testing
         }
     }
 
+    @Test func `waits no longer than it says, however long one try takes`() throws {
+        let waited = try run(
+            """
+            source script/common.sh
+            try() { sleep 1 && false; }
+            if succeeds_within 1 try; then exit 1; fi
+            echo "$SECONDS" >&2
+            """)
+        #expect(waited.code == 0)
+        let seconds = Int(waited.errors.trimmingCharacters(in: .whitespacesAndNewlines)) ?? .max
+        // 20 tries would take 20 seconds.
+        #expect(seconds < 10, "\(waited.errors)")
+    }
+
     @Test func `leaves no service enabled that Debian enables with a package`() throws {
         let stubs = try TemporaryDirectory()
         let installed = try run(
