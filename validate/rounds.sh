@@ -9,8 +9,8 @@ source chaos/network.sh
 # shellcheck source=chaos/system.sh
 source chaos/system.sh
 
-# dir, bin: folders of the data and of the programs; buyers, over, stock: of each act.
-: "${dir:?}" "${bin:?}" "${buyers:?}" "${over:?}" "${stock:?}" "${bug:=}"
+# dir, bin: folders of the data and of the programs; buyers, seconds, stock: of each act.
+: "${dir:?}" "${bin:?}" "${buyers:?}" "${seconds:?}" "${stock:?}" "${bug:=}"
 
 # An act is one round of a scenario of script/chaos.
 run_act() {
@@ -18,13 +18,16 @@ run_act() {
     mkdir "$data"
     use_scenario "$act"
     what=$(sed -n '2s/^# //p' "chaos/scenarios/$act.sh")
-    play_round "$act" "$data" at_the_third_second --target "http://$front_net.254:8080" --over "$over" \
+    play_round "$act" "$data" at_the_third_second --target "http://$front_net.254:8080" --over "${seconds}s" \
         --retry-share 0.02
-    python3 validate/summary.py "$data/attempts.jsonl" --fault "${fault[@]}" |
-        jq --arg name "$act" --arg what "$what" --slurpfile check "$data/check.json" '
+    python3 validate/summary.py "$data/attempts.jsonl" --buyers "$buyers" --fault "${fault[@]}" |
+        jq --arg name "$act" --arg what "$what" --slurpfile check "$data/check.json" \
+            --slurpfile report "$data/report.json" '
             . + {$name, $what, check: $check[0], show_seconds: true}
-            | .wrong = ($ARGS.positional | map("the run proves nothing: " + .))' --args "${wrong[@]}" |
-        jq -c -f validate/judge.jq --argjson stock "$stock" --argjson rate $((buyers / ${over%s})) \
+            | .wrong = ($ARGS.positional | map("the run proves nothing: " + .))
+                + [if $report[0].malformed != 0 then "there are malformed answers" else empty end]' \
+            --args "${wrong[@]}" |
+        jq -c -f validate/judge.jq --argjson stock "$stock" --argjson rate $((buyers / seconds)) \
             --argjson peak false >>"$dir/acts.jsonl"
     tail -n 1 "$dir/acts.jsonl" | jq -r -f validate/show.jq >&3
 }
@@ -41,5 +44,5 @@ limit_req_zone $token zone=sale_token:32m rate=4r/s;
 limit_conn_zone $connection zone=sale_connections:1m;
 LIMITS
 nginx -p "$dir/nginx" -c "$dir/nginx/etc/sale.conf" -g "$nginx_globals" >"$dir/nginx.log" 2>&1 &
-wait_for nginx curl -sf -m 2 "http://$front_net.254:8080/v1/sales"
+wait_for 'that nginx answers' curl -sf -m 2 "http://$front_net.254:8080/v1/sales"
 for act; do run_act "$act"; done

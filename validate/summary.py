@@ -5,10 +5,11 @@ Times count from when an attempt was due, not from when it found a connection. A
 if its buyer had waited three seconds, the time after which the load client gives up, even if the connection was lost
 before.
 
-usage: summary.py LOG [--fault FROM_NS TO_NS] [--rest FILE --visits FILE]
+usage: summary.py LOG --buyers N [--fault FROM_NS TO_NS] [--rest FILE --visits FILE]
 
-LOG is written by `stampede --log`. --fault gives the time of the fault by the same clock. --rest and --visits have a
-line "STATUS SECONDS" for each visit to the shop, before and during the sale. Prints one JSON object.
+LOG is written by `stampede --log`. --buyers says how many wanted to press: whoever is not in the log has never had a
+connection, and counts like a buyer without an answer. --fault gives the time of the fault by the same clock. --rest and
+--visits have a line "STATUS SECONDS" for each visit to the shop, before and during the sale. Prints one JSON object.
 """
 import json
 import math
@@ -66,7 +67,7 @@ def option(name, count):
     return sys.argv[at + 1:at + 1 + count]
 
 
-def summarise(path, fault):
+def summarise(path, buyers, fault):
     attempts = list(read(path))
     if not attempts:
         sys.exit("summary.py: nobody has pressed")
@@ -86,8 +87,9 @@ def summarise(path, fault):
             final[buyer] = min(final.get(buyer, responded), responded)
         elif outcome in ("unanswered", "other"):
             broken.add(buyer)
-    waits = sorted(max((told.get(buyer, due) - due) / 1e6, UNANSWERED_MS if buyer in unanswered else 0)
-                   for buyer, due in first.items())
+    unheard = max(0, buyers - len(first))
+    waits = sorted([max((told.get(buyer, due) - due) / 1e6, UNANSWERED_MS if buyer in unanswered else 0)
+                    for buyer, due in first.items()] + [UNANSWERED_MS] * unheard)
     until_final = sorted((answered - first[buyer]) / 1e6 for buyer, answered in final.items())
     last = max(final.values(), default=begin)
 
@@ -116,8 +118,8 @@ def summarise(path, fault):
             "p99_ms": percentile(waits, 0.99),
             "slowest_ms": max(row["max_ms"] for row in seconds if row["pressed"]),
             "refused_ratio": kinds["come_back"] / len(attempts),
-            "broken_ratio": len(broken) / len(first),
-            "buyers": len(first),
+            "broken_ratio": (len(broken) + unheard) / (len(first) + unheard),
+            "buyers": len(first) + unheard,
             "buyers_told": len(final),
             "p95_until_told_ms": percentile(until_final, 0.95),
             "slowest_until_told_ms": until_final[-1] if until_final else None,
@@ -129,10 +131,11 @@ def summarise(path, fault):
 
 
 def main():
-    if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help"):
+    asks = sys.argv[1:] in (["-h"], ["--help"])
+    if asks or len(sys.argv) < 2 or not option("--buyers", 1):
         print(__doc__.strip())
-        sys.exit(0 if len(sys.argv) > 1 else 64)
-    result = summarise(sys.argv[1], [int(at) for at in option("--fault", 2) or []])
+        sys.exit(0 if asks else 64)
+    result = summarise(sys.argv[1], int(option("--buyers", 1)[0]), [int(at) for at in option("--fault", 2) or []])
     if "--visits" in sys.argv:
         result["shop"] = {"at_rest": shop(option("--rest", 1)[0]), "during": shop(option("--visits", 1)[0])}
     print(json.dumps(result))

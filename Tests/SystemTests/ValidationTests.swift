@@ -3,7 +3,8 @@ import TestSupport
 import Testing
 
 @Suite struct `The summary of a validation` {
-    private func summarise(_ log: String, _ options: [String] = []) throws -> [String: Any] {
+    /// `buyers` wanted to press; unless said otherwise, those in the log.
+    private func summarise(_ log: String, buyers: Int = 0, _ options: [String] = []) throws -> [String: Any] {
         let directory = try TemporaryDirectory()
         try log.write(toFile: directory.path("log"), atomically: true, encoding: .utf8)
         try "200 0.010\n200 0.020\n502 0.001\n200 0.030\n"
@@ -11,8 +12,8 @@ import Testing
         let visits = ["--rest", directory.path("visits"), "--visits", directory.path("visits")]
         let result = try ChildProcess.run(
             URL(fileURLWithPath: "/usr/bin/python3"),
-            [Ingress.repository.appendingPathComponent("validate/summary.py").path, directory.path("log")] + visits
-                + options)
+            [Ingress.repository.appendingPathComponent("validate/summary.py").path, directory.path("log")]
+                + ["--buyers", "\(buyers)"] + visits + options)
         #expect(result.code == 0, "\(result.errors)")
         return try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any] ?? [:]
     }
@@ -104,6 +105,32 @@ import Testing
         #expect(try missed(summary).contains("the slowest answer"))
     }
 
+    @Test func `counts a buyer who has never had a connection as one without an answer`() throws {
+        let summary = try summarise(second(1) + second(2), buyers: 25)
+        let slo = summary["slo"] as? [String: Double] ?? [:]
+        #expect(slo["buyers"] == 25 && slo["buyers_told"] == 20)
+        #expect(slo["broken_ratio"] == 0.2 && slo["p99_ms"] == 3000)
+        #expect(try missed(summary) == ["without an answer", "told yes or no at last"])
+    }
+
+    @Test(arguments: [
+        (100_000, 10, "1/10 of the million that press within ten seconds, 1/10 of their rate;"),
+        (6000, 12, "1/167 of the million that press within ten seconds, 1/200 of their rate;"),
+        (1, 1, "1/1000000 of the million that press within ten seconds, 1/100000 of their rate;"),
+        (2_000_000, 10, "2 times the million that press within ten seconds, 2 times their rate;"),
+        (700_000, 60, "0.7 times the million that press within ten seconds, 1/9 of their rate;"),
+    ])
+    func `says how large the run was beside the target`(_ buyers: Int, _ seconds: Int, _ scale: String) throws {
+        let said = try ChildProcess.run(
+            URL(fileURLWithPath: "/usr/bin/jq"),
+            [
+                "-nr", "--argjson", "buyers", "\(buyers)", "--argjson", "seconds", "\(seconds)", "--argjson", "cores",
+                "2",
+                "-f", Ingress.repository.appendingPathComponent("validate/scale.jq").path,
+            ])
+        #expect(said.output.contains("a second, \(scale) 2 cores"), "\(said.output)\(said.errors)")
+    }
+
     @Test func `dilutes no buyer's wait with the quick refusals of others who come back`() throws {
         let refusals = (0..<1000).map { attempt(2, 2000 + $0, 2001 + $0, 503, "unavailable") }.joined()
         let summary = try summarise(second(1) + attempt(1, 1900, 3400, 201) + refusals)
@@ -115,7 +142,8 @@ import Testing
         try "".write(toFile: directory.path("log"), atomically: true, encoding: .utf8)
         let summary = Ingress.repository.appendingPathComponent("validate/summary.py").path
         let python = URL(fileURLWithPath: "/usr/bin/python3")
-        #expect(try ChildProcess.run(python, [summary, directory.path("log")]).code == 1)
+        #expect(try ChildProcess.run(python, [summary, directory.path("log"), "--buyers", "1"]).code == 1)
+        #expect(try ChildProcess.run(python, [summary, directory.path("log")]).code == 64)
         let validate = Ingress.repository.appendingPathComponent("script/validate").path
         let bash = URL(fileURLWithPath: "/bin/bash")
         #expect(try ChildProcess.run(bash, [validate]).code == 64)
