@@ -25,8 +25,13 @@ take_value() {
 # take_number OPTION [VALUE…]: the same for a whole number from 1.
 take_number() {
     [[ ${2:-} =~ ^[1-9][0-9]{0,8}$ ]] || fail_usage "$1 needs a whole number from 1"
+    # As many as the load client can be.
+    if [ "$1" = --buyers ] && [ "$2" -gt 10000000 ]; then fail_usage '--buyers can be at most 10000000'; fi
     take_value "$@"
 }
+
+# distinct WORD…: each word once, a line each, in the order in which they first occur.
+distinct() { printf '%s\n' "$@" | awk '!seen[$0]++'; }
 
 # Ends the script if another run of it is in progress in this folder. Descriptor 9 is the lock: what may outlive the
 # script is started without it (9>&-).

@@ -39,6 +39,17 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("chaos kill-api --bug none", "there is no bug none"),
+        ("bench memory --requests 100000", "--requests needs more than 100000: growth is measured from there"),
+        ("demo --buyers 10000001", "--buyers can be at most 10000000"),
+    ])
+    func `refuses a value that makes no sense before it begins`(_ command: String, _ reason: String) throws {
+        let refused = try run("script/\(command)")
+        #expect(refused.code == 64)
+        #expect(refused.errors == "script/\(command.prefix { $0 != " " }): \(reason) (see --help)\n")
+    }
+
     @Test func `waits no longer than it says, however long one try takes`() throws {
         let waited = try run(
             """
@@ -51,6 +62,11 @@ import Testing
         let seconds = Int(waited.errors.trimmingCharacters(in: .whitespacesAndNewlines)) ?? .max
         // 20 tries would take 20 seconds.
         #expect(seconds < 10, "\(waited.errors)")
+    }
+
+    @Test func `takes a part that is named twice once`() throws {
+        let parts = try run("source script/frame.sh && distinct b a b c a >&2")
+        #expect(parts.errors == "b\na\nc\n")
     }
 
     @Test func `leaves no service enabled that Debian enables with a package`() throws {
