@@ -50,6 +50,17 @@ import Testing
         #expect(refused.errors == "script/\(command.prefix { $0 != " " }): \(reason) (see --help)\n")
     }
 
+    @Test func `that tries the installation takes only programs that run without Swift's library`() throws {
+        let folder = try TemporaryDirectory()
+        let tried = "script/try-installation '\(folder.path("debian"))' --binaries"
+        let dynamic = try run("\(tried) '\(ChildProcess.product("stampede").deletingLastPathComponent().path)'")
+        #expect(dynamic.code == 64)
+        #expect(dynamic.errors.contains("/sale-api needs Swift's library"), "\(dynamic.errors)")
+        let none = try run("\(tried) '\(folder.url.path)'")
+        #expect(none.code == 64)
+        #expect(none.errors.contains("there is no program"), "\(none.errors)")
+    }
+
     @Test func `waits no longer than it says, however long one try takes`() throws {
         let waited = try run(
             """
