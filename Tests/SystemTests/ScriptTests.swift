@@ -75,6 +75,22 @@ import Testing
         #expect(seconds < 10, "\(waited.errors)")
     }
 
+    @Test func `that fuzzes goes on after a fuzzer that has failed without an input`() throws {
+        let tree = try TemporaryDirectory()
+        let fuzzed = try run(
+            """
+            cd '\(tree.url.path)' && mkdir -p script stubs .build-fuzz/release
+            cp '\(Ingress.repository.path)'/script/{fuzz,frame.sh} script
+            printf '#!/bin/sh\n' >stubs/swift
+            printf '#!/bin/sh\nexit 1\n' >.build-fuzz/release/FuzzHTTP
+            printf '#!/bin/sh\necho Done 5 runs\n' >.build-fuzz/release/FuzzToken
+            chmod +x stubs/swift .build-fuzz/release/*
+            PATH=$PWD/stubs:$PATH script/fuzz HTTP Token >&2
+            """)
+        #expect(fuzzed.code == 1)
+        #expect(fuzzed.errors == "HTTP   found something; the log is var/fuzz/HTTP/log\nToken  Done 5 runs\n")
+    }
+
     @Test func `takes a part that is named twice once`() throws {
         let parts = try run("source script/frame.sh && distinct b a b c a >&2")
         #expect(parts.errors == "b\na\nc\n")

@@ -7,7 +7,7 @@ strike() {
     cut_link "$host"
     struck
     sleep 3
-    reachable=$(ask_redis "$(primary)" INFO replication | tr -d '\r' | grep -c 'state=online.*lag=[01]$')
+    reachable=$(ask_redis "$(primary)" INFO replication | tr -d '\r' | grep -c 'state=online.*lag=[01]$' || true)
     mend_link "$host"
 }
 was_met() { [ "$reachable" = 1 ]; }

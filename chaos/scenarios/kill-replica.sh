@@ -7,7 +7,7 @@ strike() {
     destroy "redis-$host"
     struck
     sleep_between 500 2500
-    left=$(ask_redis "$(primary)" INFO replication | grep -c 'state=online')
+    left=$(ask_redis "$(primary)" INFO replication | grep -c 'state=online' || true)
     start_redis "$host"
 }
 was_met() { [ "$left" = 1 ]; }
