@@ -31,10 +31,10 @@ struct Chances {
         chances.count { purchase, chance in orders[purchase] == nil || chance.attempts > 1 }
     }
 
-    /// How many others of the same buyer may have won before this attempt was answered.
-    func others(before attempt: Attempt) -> Int {
+    /// The others of the same buyer that may have won before this attempt was answered.
+    func others(before attempt: Attempt) -> [Purchase] {
         let answered = attempt.responded ?? .max
-        return (purchasesOf[attempt.buyer] ?? []).count { purchase in
+        return (purchasesOf[attempt.buyer] ?? []).filter { purchase in
             purchase != attempt.purchase && chances[purchase]?.asked ?? .max < answered
         }
     }

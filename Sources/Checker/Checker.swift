@@ -241,9 +241,15 @@ package struct Checker {
         return switch attempt.problem {
         case "sale-ended": stored.record.settings.closesAt.map { $0 <= rest.now } ?? false
         case "no-waiting-room": attempt.isJoin && stored.record.settings.waitingRoom == nil
-        case "purchase-limit": chances.others(before: attempt) >= stored.record.maxPerBuyer
+        case "purchase-limit":
+            chances.others(before: attempt).count(where: mayHaveWon) >= stored.record.maxPerBuyer
         default: false
         }
+    }
+
+    /// A win is stored, unless it is one of those that were lost or could not be stored.
+    private func mayHaveWon(_ purchase: Purchase) -> Bool {
+        orders[purchase] != nil || !stored.losses.isEmpty || !stored.rejectedOrders.isEmpty
     }
 
     private mutating func checkRefused() {

@@ -479,6 +479,24 @@ private struct History {
         #expect(found(at: 50) == [])
         #expect(found(at: 30) == [.refusedWhenTrue])
         #expect(found(at: 50, maxPerBuyer: 2) == [.refusedWhenTrue])
+        // Buyer 6 never learnt what became of its first key: nothing, unless it is the unit that was lost.
+        func unlucky(_ change: (inout History) -> Void) -> Set<Invariant> {
+            violated {
+                $0.attempts.append(History.attempt(6, at: 41, nil, 0))
+                $0.attempts.append(History.attempt(6, at: 50, 55, 409, nil, "purchase-limit"))
+                $0.attempts[9].key = "second"
+                change(&$0)
+            }
+        }
+        #expect(unlucky { _ in } == [.refusedWhenTrue])
+        for isReleased in [false, true] {
+            let lost = unlucky {
+                $0.stored.record.stockTotal = 4
+                $0.stored.losses = [.init(positions: 4...4, units: 1, isReleased: isReleased)]
+                $0.rest.remaining = isReleased ? 1 : 0
+            }
+            #expect(lost == [])
+        }
         // Buyer 6 has one key. Whatever became of its first attempt does not count against it.
         let sameKey = violated {
             $0.attempts.append(History.attempt(6, at: 41, nil, 0))
