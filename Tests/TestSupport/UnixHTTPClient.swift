@@ -66,6 +66,7 @@ package final class UnixHTTPClient {
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            if count < 0, errno == EINTR { continue }
             guard count > 0 else {
                 throw Failure("the server closed while a request was sent: \(String(cString: strerror(errno)))")
             }
@@ -121,8 +122,12 @@ package final class UnixHTTPClient {
 
     private func receive() throws {
         var chunk = [UInt8](repeating: 0, count: 65_536)
-        errno = 0
-        let count = recv(descriptor, &chunk, chunk.count, 0)
+        var count: Int
+        repeat {
+            errno = 0
+            count = recv(descriptor, &chunk, chunk.count, 0)
+            // A process that was stopped for a while has no answer yet because of that (signal(7)).
+        } while count < 0 && errno == EINTR
         guard count > 0 else {
             let reason = count == 0 ? "the connection was closed" : String(cString: strerror(errno))
             throw Failure("no answer: \(reason)")
