@@ -148,6 +148,17 @@ final class APIUnderTest {
         return client
     }
 
+    /// Stops Redis, and sends through the API, which has not noticed that yet, what `send` sends.
+    ///
+    /// Redis counts as lost after a second without an answer. So the API is stopped meanwhile, too, and only its own
+    /// work is within that second, however long the test takes.
+    func pausingRedis<Result>(_ send: () throws -> Result) rethrows -> Result {
+        process.signal(SIGSTOP)
+        redis.pause()
+        defer { process.signal(SIGCONT) }
+        return try send()
+    }
+
     /// The value of a metric's sample, such as `sale_redis_ready`. Read through `client` if a new connection would be
     /// refused.
     func metric(_ sample: String, _ client: UnixHTTPClient? = nil) throws -> Int? {

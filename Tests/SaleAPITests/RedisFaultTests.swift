@@ -164,8 +164,7 @@ import Testing
 
     @Test func `because it hangs, it is used again once it answers`() throws {
         let api = try APIUnderTest()
-        api.redis.pause()
-        let answer = try api.startBuying("demo", "b1", "k1")
+        let answer = try api.pausingRedis { try api.startBuying("demo", "b1", "k1") }
         #expect(
             try eventually {
                 (try api.ask("GET", "/readyz").json["reason"] as? String ?? "").contains("no answer to the handshake")

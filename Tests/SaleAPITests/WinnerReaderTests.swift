@@ -55,6 +55,8 @@ import Testing
         _ = try? busy.command(["EVAL", "while true do end", "0"])
         #expect(try read() == "interrupted")
         try admin.command(["SCRIPT", "KILL"])
+        // A busy Redis is left if it can't say in time what it is.
+        #expect(try runLoop { redis.isReady })
         #expect(try read() == "read")
     }
 
