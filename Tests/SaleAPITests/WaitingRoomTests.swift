@@ -1,3 +1,4 @@
+import EventLoop
 import Foundation
 import RedisClient
 import Shared
@@ -69,16 +70,19 @@ private struct RoomScene {
     @Test func `never tells a buyer to come back before its turn, nor long after it`() throws {
         let scene = try RoomScene(rate: 1, opensIn: 10_000)
         for index in 0..<20 {
+            let begun = Instant.now
             let answer = try scene.api.join("demo", "buyer-\(index)")
             let turn = try #require(UnixMilliseconds(rfc3339: answer.json["turn_at"] as? String ?? ""))
             let now = try #require(UnixMilliseconds(rfc3339: answer.json["server_time"] as? String ?? ""))
             let seconds = try #require(answer["Retry-After"].flatMap { Int($0) })
             #expect(seconds * 1000 >= turn.value - now.value)
             #expect(seconds * 1000 < turn.value - now.value + 4000)
-            // The same buyer gets the same time, unless the clock's second has changed.
+            // The same buyer gets the same time: as much less as has passed, to the second.
             let early = try scene.api.buy("demo", "buyer-\(index)", "k", ticket: answer.json["ticket"] as? String ?? "")
             #expect(early.problem == "turn-not-yet")
-            #expect(abs((early["Retry-After"].flatMap { Int($0) } ?? 0) - seconds) <= 1)
+            let passed = Instant.now.microseconds(since: begun) / 1_000_000
+            let later = try #require(early["Retry-After"].flatMap { Int($0) })
+            #expect((-1...passed + 1).contains(seconds - later))
         }
     }
 
@@ -328,12 +332,10 @@ private struct RoomScene {
         #expect(try scene.api.ask("GET", "/v1/sales/none-0/queue").status == 404)
         let redis = try scene.api.redis.connect()
         try redis.command(["CONFIG", "RESETSTAT"])
+        let begun = Instant.now
         for number in 1...50 { #expect(try scene.api.ask("GET", "/v1/sales/none-\(number)/queue").status == 404) }
-        let statistics = try redis.command(["INFO", "commandstats"]).string ?? ""
-        let scripts = statistics.split(whereSeparator: \.isNewline).first { $0.hasPrefix("cmdstat_evalsha:calls=") }
-        let calls = scripts?.dropFirst("cmdstat_evalsha:calls=".count).prefix { $0.isNumber } ?? "0"
         // The sale that exists is read once in a tenth of a second.
-        #expect(Int(calls)! < 50, "\(calls)")
+        #expect(try redis.calls("evalsha") <= Instant.now.microseconds(since: begun) / 100_000 + 1)
     }
 
     @Test func `shows the holder of a ticket its place, signed so that nobody can deny it`() throws {
@@ -477,16 +479,21 @@ private struct RoomScene {
     @Test func `answers 202 if a join was sent, 503 if not, and the same position later`() throws {
         let scene = try RoomScene(["SALE_DEADLINE_MS": "300"], opensIn: 60_000)
         _ = try scene.ticket("a")
-        scene.api.redis.pause()
-        let sent = try scene.api.connect()
-        try sent.send("POST", "/v1/sales/demo/queue", headers: [scene.api.bearer("b")])
-        #expect(try eventually { try scene.api.metric("sale_joins_waiting") == 1 })
+        let sent = try scene.api.pausingRedis {
+            let client = try scene.api.connect()
+            try client.send("POST", "/v1/sales/demo/queue", headers: [scene.api.bearer("b")])
+            return client
+        }
+        let pending = #"sale_joins_total{outcome="pending"}"#
+        // On a slow machine it has been answered by now.
+        #expect(
+            try eventually { try scene.api.metric("sale_joins_waiting") == 1 || scene.api.metric(pending) == 1 })
         // The answer to /metrics left after that pass had sent its batches: the join is with Redis.
         let waiting = try scene.api.connect()
         try waiting.send("POST", "/v1/sales/demo/queue", headers: [scene.api.bearer("c")])
         #expect(try sent.answer().status == 202)
         #expect(try waiting.answer().status == 503)
-        #expect(try scene.api.metric("sale_joins_total{outcome=\"pending\"}") == 1)
+        #expect(try scene.api.metric(pending) == 1)
         #expect(try scene.api.metric("sale_joins_total{outcome=\"refused\"}") == 1)
         scene.api.redis.resume()
         #expect(try eventually { try scene.api.join("demo", "b").json["position"] as? Int == 2 })
@@ -529,8 +536,7 @@ private struct RoomScene {
         #expect(pending.json["ticket"] == nil)
         #expect(try scene.api.join("demo", "a").status == 503)
         replica.resume()
-        #expect(try scene.api.awaitReady())
-        #expect(try scene.api.join("demo", "b").json["position"] as? Int == 2)
+        #expect(try eventually { try scene.api.join("demo", "b").json["position"] as? Int == 2 })
     }
 
     @Test func `refuses a join that is turned away even if the replica is silent: nothing was done`() throws {

@@ -38,8 +38,11 @@ import Testing
         }
         #expect(try under.deadLetters(sale).count == 100)
         let reply = try under.redis.command(["INFO", "commandstats"])
-        let waits = reply.string?.firstMatch(of: #/cmdstat_wait:calls=(\d+)/#)?.output.1
-        #expect(waits == "2", "before they are stored, and after they are moved")
+        let waits = reply.string?.firstMatch(of: #/cmdstat_wait:calls=(\d+)/#).flatMap { Int($0.output.1) } ?? 0
+        // On a slow machine it asks once more for each time that the replica was late.
+        let metrics = try UnixHTTPClient(under.opsSocket).ask("GET", "/metrics").body
+        let failures = metrics.firstMatch(of: #/sale_worker_failures_total (\d+)/#).flatMap { Int($0.output.1) } ?? 0
+        #expect((2...2 + failures).contains(waits), "before they are stored, and after they are moved")
     }
 
     @Test func `notes no dead letter as moved that the replica may not have`() throws {
