@@ -449,10 +449,12 @@ import Testing
             environment: ["SALE_REDIS_URL": under.server.url, "SALE_DATABASE": under.database],
             errorLog: under.server.directory.url.appendingPathComponent("rebuild.log"))
         #expect(eventually { rebuild.errors.contains("waiting until every sale-api") })
-        // A sale-api says it once it has connected again, which takes a while. Nothing is restored before that.
-        usleep(500_000)
+        // A sale-api says it once it has connected again, which takes a while. Nothing is restored before that, however
+        // long it takes here: the wait is over when it goes on.
+        rebuild.signal(SIGSTOP)
         #expect(try under.redis.command(["EXISTS", "sale:{demo}"]).integer == 0)
         try under.redis.command(["HSET", "sale:{demo}:witnesses", "p", "\(uuid) 6 4"])
+        rebuild.signal(SIGCONT)
         #expect(rebuild.wait() == 0)
         let status = try #require(try under.redis.status(SaleID("demo")!))
         #expect(status.position == 6)

@@ -6,17 +6,6 @@ import TestSupport
 import Testing
 
 @Suite struct `A poison entry` {
-    /// Makes SQLite refuse the rows of one buyer as too big.
-    private func refuse(_ buyer: String, in path: String) throws {
-        _ = try SQLiteShell.run(
-            path,
-            """
-            CREATE TRIGGER refuse BEFORE INSERT ON orders WHEN NEW.buyer = '\(buyer)' BEGIN
-                SELECT zeroblob(2000000000);
-            END
-            """)
-    }
-
     private func letters(_ path: String) throws -> [String] {
         try SQLiteShell.run(path, "SELECT reason, stage, position, attempts, moved_at_ms > 0 FROM dead_letters")
     }
@@ -30,7 +19,7 @@ import Testing
         #expect(under.drained(sale))
         first.signal()
         first.wait()
-        try refuse("buyer-4567", in: under.database)
+        try under.refuse("orders", when: "NEW.buyer = 'buyer-4567'")
         for start in stride(from: 0, to: 10_000, by: 500) { try under.sell(sale, to: start..<start + 500) }
         let worker = try under.start()
         #expect(under.drained(sale))
@@ -52,7 +41,7 @@ import Testing
         #expect(under.drained(sale))
         first.signal()
         first.wait()
-        try refuse("buyer-2", in: under.database)
+        try under.refuse("orders", when: "NEW.buyer = 'buyer-2'")
         _ = try SQLiteShell.run(
             under.database,
             """
@@ -80,12 +69,10 @@ import Testing
         var deaths = 0
         while deaths < 10 {
             let worker = try under.start(["SALE_WORKER_FAILPOINT": "entry:buyer-7"])
-            if eventually(seconds: 5, { !worker.isRunning }) {
-                #expect(worker.wait() == -SIGKILL)
-                deaths += 1
-            } else {
-                break
-            }
+            #expect(eventually { !worker.isRunning || under.isDrained(sale) })
+            guard !worker.isRunning else { break }
+            #expect(worker.wait() == -SIGKILL)
+            deaths += 1
         }
         // Four times with its neighbours, and twice by itself.
         #expect(deaths == 6)

@@ -59,19 +59,20 @@ final class WorkerUnderTest {
     }
 
     /// Waits until everything in the stream has been delivered and acknowledged.
-    func drained(_ sale: SaleID) -> Bool {
-        eventually {
-            guard let connection = try? server.connect(),
-                let groups = try? connection.command(["XINFO", "GROUPS", "\(SaleKeys(sale).orders)"])
-            else { return false }
-            guard groups.value.count == 1 else { return false }
-            var facts: [String: Int] = [:]
-            let group = groups.value[0]
-            for index in stride(from: 0, to: group.count - 1, by: 2) {
-                facts[group[index].string ?? ""] = group[index + 1].integer
-            }
-            return facts["lag"] == 0 && facts["pending"] == 0
+    func drained(_ sale: SaleID) -> Bool { eventually { isDrained(sale) } }
+
+    /// Whether everything in the stream has been delivered and acknowledged.
+    func isDrained(_ sale: SaleID) -> Bool {
+        guard let connection = try? server.connect(),
+            let groups = try? connection.command(["XINFO", "GROUPS", "\(SaleKeys(sale).orders)"])
+        else { return false }
+        guard groups.value.count == 1 else { return false }
+        var facts: [String: Int] = [:]
+        let group = groups.value[0]
+        for index in stride(from: 0, to: group.count - 1, by: 2) {
+            facts[group[index].string ?? ""] = group[index + 1].integer
         }
+        return facts["lag"] == 0 && facts["pending"] == 0
     }
 
     /// Adds an order by another buyer at position 1.
