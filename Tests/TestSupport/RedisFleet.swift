@@ -72,8 +72,10 @@ package final class RedisFleet: @unchecked Sendable {
         "redis+sentinel://\(ports.map { "127.0.0.1:\($0)" }.joined(separator: ","))/\(Self.name)"
     }
 
-    /// Connects to the current primary.
-    package func connect() throws -> BlockingRedis { try BlockingRedis(RedisEndpoint(url: url), name: "test") }
+    /// Connects to the current primary, patiently (`RedisServer.connect`).
+    package func connect() throws -> BlockingRedis {
+        try BlockingRedis(RedisEndpoint(url: url), name: "test", timeoutMilliseconds: 10_000)
+    }
 
     /// The current primary; nil while there is none.
     package func primary() -> RedisServer? {

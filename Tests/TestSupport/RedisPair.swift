@@ -27,8 +27,10 @@ package final class RedisPair: @unchecked Sendable {
     /// The value for SALE_REDIS_URL.
     package var url: String { "unix://\(directory.path("primary.sock"))" }
 
-    /// Connects to the current primary.
-    package func connect() throws -> BlockingRedis { try BlockingRedis(RedisEndpoint(url: url), name: "test") }
+    /// Connects to the current primary, patiently (`RedisServer.connect`).
+    package func connect() throws -> BlockingRedis {
+        try BlockingRedis(RedisEndpoint(url: url), name: "test", timeoutMilliseconds: 10_000)
+    }
 
     /// Kills the primary, and restarts the replica as the new primary: what it has not received by now it never will.
     /// The old primary comes back as its replica.
