@@ -29,8 +29,10 @@ enum Schedule: CaseIterable {
 
     private static let stock = 100
     private static let buyers = 300
-    /// Buyers for three seconds, with units left in the first: time for the fault.
-    private static let steadily = ["--buyers", "\(buyers)", "--over", "3s", "--connections", "32"]
+    /// Buyers for some seconds, with units left in the first third: time for the fault.
+    private static func steadily(_ seconds: Int = 3) -> [String] {
+        ["--buyers", "\(buyers)", "--over", "\(seconds)s", "--connections", "32"]
+    }
     /// Orders after which the fault strikes: some units are sold, and most are not.
     private static let some = 20
 
@@ -44,8 +46,8 @@ enum Schedule: CaseIterable {
         case .databaseIsLocked: try databaseIsLocked(bug)
         case .databaseIsOlder: try databaseIsOlder(bug)
         case .strayOrder: try strayOrder(bug)
-        case .failover: try failover(bug)
-        case .redisIsOlder: try redisIsOlder(bug)
+        case .failover: try inTime { try failover(bug, over: $0) }
+        case .redisIsOlder: try inTime { try redisIsOlder(bug, over: $0) }
         case .redisWithoutLog: try redisWithoutLog(bug)
         }
     }
@@ -61,6 +63,18 @@ enum Schedule: CaseIterable {
     /// Waits until some units have been sold.
     private func awaitSelling(_ system: SaleSystem, _ sale: SaleID) throws {
         try waitUntil("units are sold") { try system.connect().status(sale)?.position ?? 0 > Self.some }
+    }
+
+    /// Nearly all units were sold before the fault struck, as on a machine that stood still meanwhile.
+    private struct TooLate: Error {}
+
+    /// Plays a schedule with buyers for three seconds and, if the fault comes too late then, for twelve.
+    private func inTime(_ play: (Int) throws -> SaleSystem.Verdict) throws -> SaleSystem.Verdict {
+        do { return try play(3) } catch is TooLate { return try play(12) }
+    }
+
+    private func expectUnitsLeft(_ system: SaleSystem, _ sale: SaleID) throws {
+        guard let left = try system.connect().status(sale)?.remaining, left > 2 * Self.some else { throw TooLate() }
     }
 
     private func waitUntil(_ what: String, _ condition: () throws -> Bool) throws {
@@ -122,8 +136,8 @@ enum Schedule: CaseIterable {
     private func databaseIsLocked(_ bug: PlantedBug?) throws -> SaleSystem.Verdict {
         let system = try SaleSystem(apis: 1, bug: bug)
         let sale = try begin(system)
-        let run = try system.stampede(sale, Self.steadily) {
-            let lock = try SQLiteLock(system.database)
+        let lock = try SQLiteLock(system.database)
+        let run = try system.stampede(sale, Self.steadily()) {
             try waitUntil("the worker fails to store") { system.worker?.errors.contains("store_failed") == true }
             lock.release()
         }
@@ -162,13 +176,14 @@ enum Schedule: CaseIterable {
 
     // MARK: Redis
 
-    private func failover(_ bug: PlantedBug?) throws -> SaleSystem.Verdict {
+    private func failover(_ bug: PlantedBug?, over seconds: Int) throws -> SaleSystem.Verdict {
         let pair = try RedisPair()
         let system = try SaleSystem(apis: 1, pair: pair, bug: bug)
         let sale = try begin(system)
-        let run = try system.stampede(sale, Self.steadily) {
+        let run = try system.stampede(sale, Self.steadily(seconds)) {
             try awaitSelling(system, sale)
             pair.replica.pause()
+            try expectUnitsLeft(system, sale)
             // Either more buyers hear that they have won, or a batch is held back because the replica is missing.
             let told = system.wins
             try waitUntil("orders depend on the replica") {
@@ -180,15 +195,16 @@ enum Schedule: CaseIterable {
         return try system.check(sale, run, stock: Self.stock, met: bug == nil ? "pending,unavailable" : "")
     }
 
-    private func redisIsOlder(_ bug: PlantedBug?) throws -> SaleSystem.Verdict {
+    private func redisIsOlder(_ bug: PlantedBug?, over seconds: Int) throws -> SaleSystem.Verdict {
         let system = try SaleSystem(apis: 1, bug: bug)
         let sale = try begin(system)
         let log = system.directory.path("appendonlydir")
         let copy = system.directory.path("older-appendonlydir")
         try FileManager.default.copyItem(atPath: log, toPath: copy)
-        let run = try system.stampede(sale, Self.steadily) {
+        let run = try system.stampede(sale, Self.steadily(seconds)) {
             try awaitSelling(system, sale)
             system.killAPI(0)
+            try expectUnitsLeft(system, sale)
             try system.awaitRest(sale)
             system.stopWorker()
             system.redis.crash()
@@ -211,7 +227,7 @@ enum Schedule: CaseIterable {
         let sale = try begin(system)
         system.stopWorker()
         try system.startAPI(0, says: "\"redis_")
-        let run = try system.stampede(sale, Self.steadily) {
+        let run = try system.stampede(sale, Self.steadily()) {
             var asked = 0
             try waitUntil("buyers have had answers") {
                 asked += 1
