@@ -67,7 +67,7 @@ final class Fence {
         }
         if status.waitingRoom != nil, let last = try redis.restoreLastTicket(sale) {
             log.write(.error, "waiting_room_restored") {
-                $0.appendMember("sale", "\(sale)")
+                $0.appendMember("sale", sale)
                 $0.appendMember("position", last)
                 $0.appendMember("hint", "somebody had deleted \(SaleKeys(sale).joined), and nobody could join")
             }
@@ -79,7 +79,7 @@ final class Fence {
         try redis.fence(sale)
         invalidate(sale)
         log.write(.error, "told_beyond") {
-            $0.appendMember("sale", "\(sale)")
+            $0.appendMember("sale", sale)
             $0.appendMember("position", status.position)
             $0.appendMember("told_position", confirmed)
             $0.appendMember("hint", "an API process was cut off while Redis was completed; see docs/operations.md")
@@ -103,7 +103,7 @@ final class Fence {
         case .lifted(let orders):
             lift(sale)
             log.write(.info, "fence_lifted") {
-                $0.appendMember("sale", "\(sale)")
+                $0.appendMember("sale", sale)
                 $0.appendMember("run_id", redis.facts.runID)
                 $0.appendMember("orders", orders)
             }
@@ -142,7 +142,7 @@ final class Fence {
 
     private func logCompleted(_ sale: SaleID, _ plan: RepairPlan, _ epoch: Int) {
         log.write(.warning, "redis_completed") {
-            $0.appendMember("sale", "\(sale)")
+            $0.appendMember("sale", sale)
             $0.appendMember("epoch", epoch)
             $0.appendMember("buyers_restored", plan.fields.count)
             $0.appendMember("orders_appended", plan.events.count)
@@ -152,7 +152,7 @@ final class Fence {
         }
         guard let loss = plan.loss else { return }
         log.write(.error, "orders_lost") {
-            $0.appendMember("sale", "\(sale)")
+            $0.appendMember("sale", sale)
             $0.appendMember("first_position", loss.positions.lowerBound)
             $0.appendMember("last_position", loss.positions.upperBound)
             $0.appendMember("units_withheld", loss.units)
@@ -163,7 +163,7 @@ final class Fence {
 
     private func logRelearned(_ sale: SaleID, _ relearning: Relearning) {
         log.write(.warning, "database_older") {
-            $0.appendMember("sale", "\(sale)")
+            $0.appendMember("sale", sale)
             $0.appendMember("orders_appended", relearning.orders.count)
             $0.appendMember("positions_lost", relearning.losses.reduce(0) { $0 + $1.positions.count })
             $0.appendMember("hint", "the database lacks what Redis had acknowledged: was a backup restored?")
@@ -175,7 +175,7 @@ final class Fence {
         let reason = reasons.prefix(3).joined(separator: "; ")
         guard loggedReasons.updateValue(reason, forKey: sale) != reason else { return }
         log.write(.error, "fence_kept") {
-            $0.appendMember("sale", "\(sale)")
+            $0.appendMember("sale", sale)
             $0.appendMember("differences", reasons.count)
             $0.appendMember("reason", reason)
             $0.appendMember("hint", "it sells nothing; salectl reconcile \(sale) shows both sides")

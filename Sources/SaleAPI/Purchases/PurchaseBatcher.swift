@@ -293,7 +293,7 @@ final class PurchaseBatcher {
         _ event: StaticString, _ lane: Lane<PurchaseBatch>, _ batch: PurchaseBatch, _ reason: String?
     ) {
         log.writeSeldom(.error, event, cause: "\(lane.sale) \(reason ?? "")") {
-            $0.appendMember("sale", "\(lane.sale)")
+            $0.appendMember("sale", lane.sale)
             $0.appendMember("purchases", batch.count)
             if let reason { $0.appendMember("error", reason) }
         }

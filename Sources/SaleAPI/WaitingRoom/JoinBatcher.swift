@@ -143,7 +143,7 @@ final class JoinBatcher {
     /// Either nothing was done, or it is not known what was.
     private func fail(_ lane: Lane<JoinBatch>, _ batch: JoinBatch, _ reason: String, nothingRan: Bool) {
         log.writeSeldom(.error, nothingRan ? "joins_refused" : "joins_unconfirmed", cause: "\(lane.sale) \(reason)") {
-            $0.appendMember("sale", "\(lane.sale)")
+            $0.appendMember("sale", lane.sale)
             $0.appendMember("joins", batch.waiting.count)
             $0.appendMember("error", reason)
         }
