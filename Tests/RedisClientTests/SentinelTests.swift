@@ -105,14 +105,13 @@ import Testing
         // Only a question makes a Sentinel act here.
         let fleet = try RedisFleet(downAfterMilliseconds: 600_000)
         let redis = try fleet.connect()
-        // The one that is chosen does not become a primary before it goes on, or the Sentinel gives up.
-        for replica in fleet.servers[1...] { replica.pause() }
+        try fleet.refusePromotion(true)
         let isRefused = eventually {
             try? fleet.failOver()
             return refusal { _ = try fleet.connect() }?.message == "\(redis.address) is being replaced"
         }
         #expect(isRefused)
-        for replica in fleet.servers[1...] { replica.resume() }
+        try fleet.refusePromotion(false)
         var new: SocketAddress?
         let isReplaced = eventually {
             new = try? fleet.connect().address
@@ -137,8 +136,7 @@ import Testing
         // Only a question makes a Sentinel act here.
         let fleet = try RedisFleet(downAfterMilliseconds: 600_000)
         let redis = try fleet.connect()
-        // The one that is chosen does not become a primary before the Sentinel gives up.
-        for replica in fleet.servers[1...] { replica.pause() }
+        try fleet.refusePromotion(true)
         var verdict: RedisError?
         #expect(
             eventually {

@@ -109,6 +109,14 @@ package final class RedisFleet: @unchecked Sendable {
         }
     }
 
+    /// Lets the replicas refuse, or no longer refuse, to become a primary: a Sentinel that has chosen one keeps trying,
+    /// and then gives up.
+    package func refusePromotion(_ isRefused: Bool) throws {
+        for replica in servers[1...] {
+            try replica.connect().command(["ACL", "SETUSER", "default", "\(isRefused ? "-" : "+")slaveof"])
+        }
+    }
+
     /// Makes the first Sentinel promote a replica.
     package func failOver() throws {
         let answer = try Self.cli(ports[0], ["SENTINEL", "FAILOVER", Self.name])
