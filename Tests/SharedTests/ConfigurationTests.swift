@@ -117,6 +117,8 @@ import Testing
 
     @Test(arguments: [
         "redis://:secret@h:6379", "redis://user:secret@h", "rediss://user:secret@h", "user:secret@h:6379",
+        "unix://user:secret@/run/redis.sock", "unix:///run/redis.sock?db=0&password=secret",
+        "redis://h:6379/0?password=secret",
     ])
     func `with a password in it is refused, and the password not repeated`(_ url: String) {
         #expect {

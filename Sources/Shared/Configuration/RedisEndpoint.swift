@@ -49,6 +49,14 @@ package struct RedisEndpoint: Equatable, Sendable {
             .redisURL,
             "is \"\(url)\"; it must be like redis://127.0.0.1:6379/0, unix:///run/redis.sock or "
                 + "redis+sentinel://10.0.0.1,10.0.0.2,10.0.0.3/mymaster")
+        // Checked first, so that no other message about the URL can repeat a password. The path of a socket may have an
+        // @ and a colon.
+        var rest = url.firstRange(of: "://").map { url[$0.upperBound...] } ?? url[...]
+        let login = rest.hasPrefix("/") ? nil : rest.lastIndex(of: "@").map { rest[..<$0] }
+        if login?.contains(":") == true || rest.contains("password=") {
+            throw ConfigurationError(
+                .redisURL, "holds a password; put it into a file and name that in SALE_REDIS_PASSWORD_FILE")
+        }
         if url.hasPrefix("unix://") {
             let parts = url.dropFirst(7).split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
             guard let address = SocketAddress("unix:\(parts[0])") else { throw problem }
@@ -60,12 +68,6 @@ package struct RedisEndpoint: Equatable, Sendable {
             }
             self.init(location: .server(address), database: database)
             return
-        }
-        // Checked first, so that no other message about the URL can repeat a password.
-        var rest = url.firstRange(of: "://").map { url[$0.upperBound...] } ?? url[...]
-        if let at = rest.lastIndex(of: "@"), rest[..<at].contains(":") {
-            throw ConfigurationError(
-                .redisURL, "holds a password; put it into a file and name that in SALE_REDIS_PASSWORD_FILE")
         }
         let watched = url.hasPrefix("redis+sentinel://")
         guard watched || url.hasPrefix("redis://") else { throw problem }
