@@ -259,6 +259,33 @@ import Testing
         #expect(!ingress.errors.contains("stalled cache updating"), "\(ingress.errors)")
     }
 
+    @Test(arguments: ["/v1/sales", "/v1/sales/demo", "/v1/sales/demo/ledger", "/.well-known/jwks.json"])
+    func `shows a page to whoever asks for it only if there is one`(path: String) throws {
+        let system = try begin(worker: true)
+        let ingress = try system.ingress()
+        try ingress.start()
+        let condition = [("If-Match", "*")]
+        #expect(eventually { (try? ingress.ask("GET", path).status) == 200 })
+        let answer = try ingress.ask("GET", path, headers: condition)
+        #expect(answer.status == 200, "\(answer)")
+        #expect(try ingress.ask("GET", "/v1/sales/none", headers: condition).status == 404)
+    }
+
+    /// `script/install` puts a compressed copy beside each file of the page.
+    @Test func `says of a file that its compressed copy is for those who take it`() throws {
+        let web = try TemporaryDirectory()
+        for (name, text) in [("sale.js", "hello"), ("sale.js.gz", "its compressed copy")] {
+            try text.write(toFile: web.path(name), atomically: true, encoding: .utf8)
+        }
+        let ingress = try Ingress(.sale, ["sale-web.conf": "root \(web.url.path);"])
+        try ingress.start()
+        for (encoding, body) in [("gzip", "its compressed copy"), ("identity", "hello")] {
+            let answer = try ingress.ask("GET", "/sale.js", headers: [("Accept-Encoding", encoding)])
+            #expect(answer.body == body)
+            #expect(answer["vary"] == "Accept-Encoding", "\(encoding)")
+        }
+    }
+
     @Test func `refuses in the API's own words`() throws {
         let system = try begin()
         let ingress = try system.ingress()
