@@ -212,6 +212,33 @@ extension `The buyers' page` {
             #expect(try scene.system.query("SELECT buyer, key FROM orders") == ["me1|k"])
         }
 
+        @Test func `goes on by itself with an old purchase that was refused, once it is tried again`() throws {
+            let scene = try PageScene()
+            try scene.salectl("create", "demo", "--title", "A lamp", "--stock", "2")
+            try scene.countRequests()
+            try scene.open()
+            #expect(try scene.shows("buy"))
+            try scene.answer((400, "malformed-body"))
+            try scene.press("buy")
+            #expect(try scene.shows("trouble"))
+            // An hour later.
+            _ = try scene.browser.value(
+                """
+                (() => {
+                    const kept = JSON.parse(localStorage['sale/demo/me1']);
+                    kept.attempt.at -= 3_600_000;
+                    localStorage['sale/demo/me1'] = JSON.stringify(kept);
+                })()
+                """)
+            scene.system.apis[0].signal(SIGSTOP)
+            try scene.press("resume")
+            #expect(try scene.shows("asking"))
+            try scene.browser.reload()
+            scene.system.apis[0].signal(SIGCONT)
+            #expect(try scene.shows("secured"))
+            #expect(try scene.requests("POST", "/purchases") >= 1, "it has asked, not only read the order")
+        }
+
         @Test func `sends no old purchase by itself while the sale is only sold out`() throws {
             let scene = try PageScene()
             try scene.salectl("create", "demo", "--title", "A lamp", "--stock", "1")
