@@ -27,6 +27,10 @@ package struct Request: ~Escapable {
         get { bytes.extracting(head.query) }
     }
 
+    /// Whether the target is no path, but the server as a whole: `*`, or an absolute form without path and query, for
+    /// which a proxy would send `*` (RFC 9112 section 3.2.4).
+    package var isForServer: Bool { path.equals("*") || path.isEmpty && query.isEmpty }
+
     package var body: Span<UInt8> {
         @_lifetime(copy self)
         get { bytes.extracting(head.bytes..<head.messageBytes) }

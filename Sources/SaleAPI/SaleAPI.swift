@@ -134,10 +134,10 @@ final class SaleAPI: HTTPHandler {
         }
     }
 
-    /// Lists the methods that a path allows or, for `*`, those that any path allows.
+    /// Lists the methods that a path allows or, for the server as a whole, those that any path allows.
     private func options(_ request: borrowing Request, _ exchange: Exchange) {
         let route = Route(path: request.path)
-        guard route != nil || request.path.equals("*") else { return server.respond(exchange, .notFound) }
+        guard route != nil || request.isForServer else { return server.respond(exchange, .notFound) }
         server.respondToOptions(exchange, allow: route?.allow ?? Route.allowAnywhere)
     }
 

@@ -156,6 +156,8 @@ import Testing
     @Test(arguments: [
         ("*", 200, "GET, HEAD, OPTIONS, POST"), ("/v1/sales", 200, "GET, HEAD, OPTIONS"),
         ("/v1/sales/demo/purchases", 200, "GET, HEAD, OPTIONS, POST"), ("/nowhere", 404, ""),
+        ("http://sale.example", 200, "GET, HEAD, OPTIONS, POST"), ("http://sale.example?x", 404, ""),
+        ("http://sale.example/v1/sales", 200, "GET, HEAD, OPTIONS"), ("http://sale.example/", 404, ""),
     ])
     func `list the allowed methods for OPTIONS`(_ target: String, _ status: Int, _ allow: String) throws {
         let api = try APIUnderTest()

@@ -75,7 +75,7 @@ import Testing
 
     @Test func `list the methods that the ledger allows`() throws {
         let under = try working()
-        for target in ["/v1/sales/demo/ledger", "/v1/sales/demo/ledger/head"] {
+        for target in ["/v1/sales/demo/ledger", "/v1/sales/demo/ledger/head", "*"] {
             let answer = try UnixHTTPClient(under.ledgerSocket).ask("OPTIONS", target)
             #expect(answer.status == 200)
             #expect(answer["Allow"] == "GET, HEAD, OPTIONS")

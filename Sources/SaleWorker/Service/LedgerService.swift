@@ -27,6 +27,9 @@ final class LedgerService: HTTPHandler {
     func serve(_ listener: Listener) throws(SystemError) { try server.serve(listener, handler: self) }
 
     func handle(_ request: borrowing Request, _ exchange: Exchange) {
+        if request.method == .options, request.isForServer {
+            return server.respondToOptions(exchange, allow: Self.allow)
+        }
         guard let (sale, isHead) = Self.route(request.path) else { return server.respond(exchange, .notFound) }
         switch request.method {
         case .get, .head: break
