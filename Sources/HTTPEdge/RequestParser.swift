@@ -21,6 +21,8 @@ struct RequestParser {
         /// Bytes parsed so far: whole lines.
         var offset = 0
         var methodIsHead = false
+        /// The method is none that we know. That is refused once the fields have been read, which name the trace.
+        var methodIsUnknown = false
         /// How many Host, Content-Length and Transfer-Encoding fields there are.
         var hosts = 0
         var lengths = 0
@@ -108,10 +110,14 @@ struct RequestParser {
         guard bytes[version + 5] == UInt8(ascii: "1") else { throw .refused(.versionNotSupported) }
         head.isHTTP10 = bytes[version + 7] == UInt8(ascii: "0")
 
-        guard let method = Self.method(bytes.extracting(methodRange)) else { throw .refused(.notImplemented) }
+        seen.offset = version + 10
+        guard let method = Self.method(bytes.extracting(methodRange)) else {
+            // Another method may have another form of target, as CONNECT does.
+            seen.methodIsUnknown = true
+            return
+        }
         head.method = method
         try self.target(bytes, target, &head)
-        seen.offset = version + 10
     }
 
     private static func method(_ text: Span<UInt8>) -> Method? {
@@ -256,6 +262,7 @@ struct RequestParser {
         if seen.hosts == 1 {
             guard isHost(bytes.extracting(seen.host)) else { throw .refused(.badRequest) }
         }
+        if seen.methodIsUnknown { throw .refused(.notImplemented) }
         if let authority = seen.authority {
             // An origin server must use this and ignore Host (section 3.2.2).
             guard isHost(bytes.extracting(authority)) else { throw .refused(.badRequest) }

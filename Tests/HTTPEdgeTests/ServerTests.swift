@@ -125,7 +125,7 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         arguments: [
             ("POST", "Content-Length: 1025", "", 413), ("POST", "Expect: more", "", 417),
             ("GET", "Transfer-Encoding: gzip, chunked", "", 501), ("GET", "Host: twice", "", 400),
-            ("POST", "Transfer-Encoding: chunked", "x\r\n", 400),
+            ("POST", "Transfer-Encoding: chunked", "x\r\n", 400), ("BREW", "Accept: */*", "", 501),
         ])
     func `continues a client's trace in a refusal of its own`(
         _ method: String, _ field: String, _ body: String, _ status: Int
