@@ -286,6 +286,21 @@ import Testing
         }
     }
 
+    /// HTTP/1.0 has no Host, and HTTP/1.1, in which nginx asks the API, must have one.
+    @Test func `takes a request of HTTP/1.0 without Host, in a container too`() throws {
+        let system = try begin()
+        let delivered = try String(
+            contentsOf: Ingress.repository.appendingPathComponent("deploy/container/nginx-site/sale-listen.conf"),
+            encoding: .utf8)
+        let directory = try TemporaryDirectory()
+        let listen = delivered.replacing("listen 8080", with: "listen unix:\(directory.path("sock"))")
+        let ingress = try system.ingress(["sale-listen.conf": listen])
+        try ingress.start()
+        let client = try UnixHTTPClient(directory.path("sock"))
+        try client.send(raw: "GET /v1/sales HTTP/1.0\r\n\r\n")
+        #expect(try client.answer().status == 200)
+    }
+
     @Test func `refuses in the API's own words`() throws {
         let system = try begin()
         let ingress = try system.ingress()
