@@ -150,6 +150,21 @@ import Testing
         #expect(try api.buy("demo", "loser", "k1").problem == "sold-out")
     }
 
+    @Test func `has units again that other processes sell while nobody presses here, also when Redis is gone then`()
+        throws
+    {
+        let api = try APIUnderTest()
+        try soldOut(api)
+        let redis = try api.redis.connect()
+        _ = try redis.restock(Self.sale, units: 1)
+        #expect(try TestSale.purchase(redis, Self.sale, [.init(buyer: "w6", key: "k1")]).codes == "S")
+        #expect(eventually { api.process.errors.contains(#""event":"sale_held","sale":"demo","position":6"#) })
+        api.redis.crash()
+        #expect(try eventually { try api.ask("GET", "/readyz").status == 503 })
+        #expect(try api.buy("demo", "w6", "k1").json["position"] as? Int == 6, "a winner is refused")
+        #expect(try api.buy("demo", "loser", "k1").problem == "sold-out")
+    }
+
     @Test func `is read again under a new epoch`() throws {
         let api = try APIUnderTest()
         try soldOut(api)

@@ -6,10 +6,14 @@ import Shared
 ///
 /// Once nothing is left, only a restock can change an answer, and "sold out" is what nearly all of a stampede asks for.
 /// A sale is held here only if all of its winners are (`WinnerReader`); otherwise Redis is asked. While buyers press,
-/// Redis is asked every tenth of a second whether that still holds; `Freshness` says what may be answered meanwhile.
+/// Redis is asked every tenth of a second whether that still holds, and twice a second if nobody does; `Freshness` says
+/// what may be answered meanwhile.
 final class EdgeCache {
     /// Age at which Redis is asked again.
     private static let freshMilliseconds = 100
+    /// How often Redis is asked about a held sale in which nobody presses. What is known when Redis goes away is told
+    /// until it is back, and must not be from before a restock whose units other processes have sold.
+    private static let unpressedMilliseconds = Freshness.staleMilliseconds / 2
     /// Shortly before its end a sale is Redis' again: its clock decides, not ours.
     private static let endMilliseconds = 1000
     /// Memory for all held sales: the 10,000 winners of a Thursday take 1.6 MB. One more sale may be being read
@@ -40,6 +44,8 @@ final class EdgeCache {
 
         let sale: SaleID
         var state = State.unread
+        /// When somebody pressed last.
+        var pressedAt = Instant(nanoseconds: 0)
         var inquiry = Inquiry.none
         /// When Redis was asked and answered that it must not sell the sale yet, or has lost it; nil after it sells
         /// again.
@@ -86,6 +92,7 @@ final class EdgeCache {
         log = context.log
         isOn = context.configuration.edgeCache
         self.witnesses = witnesses
+        askAboutUnpressed()
     }
 
     /// Sales that are held.
@@ -102,7 +109,9 @@ final class EdgeCache {
         guard !entries.isEmpty, let entry = entries[sale], case .held(let soldOut, let confirmed) = entry.state,
             isOpen(confirmed)
         else { return nil }
-        let use = use(entry, confirmed)
+        let quietFor = age(entry.pressedAt)
+        entry.pressedAt = loop.now
+        let use = use(entry, confirmed, quietFor: quietFor)
         guard use != .nothing else { return nil }
         let decision = soldOut.decide(
             buyer, hash: hash, key, quantity: quantity, maxPerBuyer: confirmed.status.maxPerBuyer)
@@ -117,17 +126,17 @@ final class EdgeCache {
     /// A sold-out sale, as anyone may see it while Redis can't be asked.
     func status(_ sale: SaleID) -> SaleStatus? {
         guard let entry = entries[sale], case .held(_, let confirmed) = entry.state, isOpen(confirmed),
-            use(entry, confirmed) == .everything
+            use(entry, confirmed, quietFor: age(entry.pressedAt)) == .everything
         else { return nil }
         var status = confirmed.status
         status.readAt = now(confirmed)
         return status
     }
 
-    private func use(_ entry: Entry, _ confirmed: ConfirmedStatus) -> Freshness.Use {
+    private func use(_ entry: Entry, _ confirmed: ConfirmedStatus, quietFor: Int) -> Freshness.Use {
         if redis.isReady { ask(entry) }
         return Freshness(
-            age: age(confirmed.askedAt), isReady: redis.isReady, readyFor: age(readyAt),
+            age: age(confirmed.askedAt), quietFor: quietFor, isReady: redis.isReady, readyFor: age(readyAt),
             unservedFor: entry.unservedAt.map(age)
         ).use
     }
@@ -161,6 +170,7 @@ final class EdgeCache {
         guard remaining == 0 else { return }
         let entry = entries[sale] ?? Entry(sale)
         entries[sale] = entry
+        entry.pressedAt = loop.now
         if !entry.isHeld { ask(entry) }
     }
 
@@ -176,7 +186,16 @@ final class EdgeCache {
     /// Redis is there again: it is asked at once about every held sale.
     func redisBecameReady() {
         readyAt = loop.now
+        askAboutHeld()
+    }
+
+    private func askAboutHeld() {
         for entry in entries.values where entry.isHeld { ask(entry) }
+    }
+
+    private func askAboutUnpressed() {
+        askAboutHeld()
+        loop.schedule(afterMilliseconds: Self.unpressedMilliseconds) { [weak self] in self?.askAboutUnpressed() }
     }
 
     /// Asks Redis about a sale, unless that has just been done.
@@ -276,14 +295,14 @@ final class EdgeCache {
 
     /// Drops held sales that nobody presses in any more, oldest first. Returns false if that does not make enough room.
     private func makeRoom(for bytes: Int) -> Bool {
-        var held: [(entry: Entry, bytes: Int, askedAt: Instant)] = []
+        var held: [(entry: Entry, bytes: Int)] = []
         for entry in entries.values {
-            guard case .held(let soldOut, let confirmed) = entry.state else { continue }
-            held.append((entry, soldOut.bytes, confirmed.askedAt))
+            if let soldOut = entry.soldOut { held.append((entry, soldOut.bytes)) }
         }
         var total = held.reduce(bytes) { $0 + $1.bytes }
-        for (entry, bytes, askedAt) in held.sorted(by: { $0.askedAt < $1.askedAt }) where total > Self.bytesMax {
-            guard age(askedAt) > Self.idleMilliseconds else { return false }
+        held.sort { $0.entry.pressedAt < $1.entry.pressedAt }
+        for (entry, bytes) in held where total > Self.bytesMax {
+            guard age(entry.pressedAt) > Self.idleMilliseconds else { return false }
             total -= bytes
             entry.state = .unread
         }

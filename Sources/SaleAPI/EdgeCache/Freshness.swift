@@ -17,6 +17,8 @@ struct Freshness {
 
     /// Since Redis was last asked and answered, confirmed, that nothing is left.
     var age: Int
+    /// Since anybody pressed. After a quiet while Redis decides again, instead of what was known up to a second before.
+    var quietFor: Int
     /// Whether Redis can be asked.
     var isReady: Bool
     /// Since Redis became ready: it may not have answered any question since then.
@@ -26,7 +28,7 @@ struct Freshness {
 
     var use: Use {
         if isReady {
-            if age <= Self.staleMilliseconds { return .everything }
+            if max(age, quietFor) <= Self.staleMilliseconds { return .everything }
             let isUnserved = unservedFor.map { $0 <= Self.staleMilliseconds } ?? false
             guard isUnserved || readyFor <= Self.staleMilliseconds else { return .nothing }
         }
