@@ -39,10 +39,10 @@ final class Witnesses {
 
     /// Writes all of them; called at once on a new connection.
     func publish() {
-        guard redis.isReady else { return }
+        guard redis.isReady, let runID = redis.runID else { return }
         for (sale, win) in highest {
             let call = ScriptCall.witness(
-                process, of: sale, uuid: win.uuid, position: win.position, remaining: win.remaining)
+                process, of: sale, uuid: win.uuid, position: win.position, remaining: win.remaining, runID: runID)
             // The next tick makes up for a failure.
             redis.run(call) { [weak self] answer in
                 guard case .reply(let value) = answer, value.integer == 0 else { return }

@@ -41,6 +41,14 @@ final class Fence {
     /// Forgets every status: a new connection may lead to another Redis.
     func restart() { statuses = [:] }
 
+    /// Removes the stamp of another Redis from a sale, at once. That one may become a copy of this one and then the
+    /// primary again without a restart (a failover there and back), and its own stamp would let it sell, whatever this
+    /// one has forgotten.
+    func begin(_ sale: SaleID, on redis: BlockingRedis) throws(RedisError) {
+        guard let stamp = try redis.servingRunID(of: sale), !stamp.isEmpty, stamp != redis.facts.runID else { return }
+        try redis.fence(sale)
+    }
+
     /// Redis has lost a part of a sale. If its fence is lifted, it is checked as on a new connection.
     func invalidate(_ sale: SaleID) {
         if case .lifted? = statuses[sale] { statuses[sale] = nil }

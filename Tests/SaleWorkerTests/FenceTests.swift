@@ -148,6 +148,34 @@ import Testing
         #expect(try under.reconciled(Self.sale))
     }
 
+    /// A failover there and back: the first primary was never restarted, so its own stamp would be valid.
+    @Test(arguments: ["sale-worker", "sale-api"])
+    func `stays on a primary that comes back as a copy of one that lacked orders`(_ who: String) throws {
+        let under = try WorkerUnderTest(redisSettings: RedisServer.followed())
+        try TestSale.create(under.redis, stock: 10)
+        try under.sell(Self.sale, to: 0..<2)
+        let other = try under.server.replica(RedisServer.followed())
+        let second = try other.connect()
+        try second.command(["REPLICAOF", "NO", "ONE"])
+        // Another replica, which is lost, has confirmed these.
+        try under.sell(Self.sale, to: 2..<4)
+        // Somebody has been at the second primary, and no worker has compared it.
+        if who == "sale-worker" {
+            let worker = try under.start(["SALE_REDIS_URL": other.url])
+            #expect(eventually { worker.errors.contains("sale_found") }, "\(worker.errors)")
+            worker.signal(SIGKILL)
+            worker.wait()
+        } else {
+            let uuid = try #require(try second.uuid(of: Self.sale))
+            try second.run(
+                .witness("p", of: Self.sale, uuid: uuid, position: 4, remaining: 6, runID: second.facts.runID))
+        }
+        try under.redis.command(["REPLICAOF", "127.0.0.1", "\(other.port)"])
+        #expect(eventually { (try? under.redis.status(Self.sale))??.position == 2 })
+        try under.redis.command(["REPLICAOF", "NO", "ONE"])
+        #expect(try buy(under) == "F", "position 3 was given before")
+    }
+
     @Test func `an order that only the buyers hash still has is stored`() throws {
         let under = try WorkerUnderTest()
         let keys = SaleKeys(Self.sale)

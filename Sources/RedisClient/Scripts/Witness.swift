@@ -4,10 +4,11 @@ package import Shared
 extension ScriptCall {
     /// Records the highest position that an API process has confirmed to a buyer (witness.lua).
     package static func witness(
-        _ process: String, of sale: SaleID, uuid: String, position: Int, remaining: Int
+        _ process: String, of sale: SaleID, uuid: String, position: Int, remaining: Int, runID: String
     ) -> ScriptCall {
-        ScriptCall(
-            .witness, keys: [SaleKeys(sale).witnesses, SaleKeys.archived],
-            [process, uuid, "\(position)", "\(remaining)", "\(sale)"])
+        let keys = SaleKeys(sale)
+        return ScriptCall(
+            .witness, keys: [keys.witnesses, SaleKeys.archived, keys.sale],
+            [process, uuid, "\(position)", "\(remaining)", "\(sale)", runID])
     }
 }
