@@ -52,6 +52,7 @@ extension OrderStore {
                 .optional(record.settings.waitingRoom?.turnWindowMilliseconds),
             ])
         try extendLedger(of: record.sale, with: .create(record))
+        try voidDiscarded(record.sale)
         return .stored
     }
 

@@ -81,9 +81,36 @@ extension OrderStore {
         guard let position = letter.position, position <= given, try knownSale(sale) != nil else {
             return DeadLetterResult(id: id, outcome: .discarded)
         }
+        let isVoid = try void(sale, position, letter, reason)
+        return DeadLetterResult(id: id, outcome: .discarded, message: isVoid ? "position \(position) is void" : "")
+    }
+
+    /// Makes the orders void that were discarded before their sale could be stored.
+    func voidDiscarded(_ sale: SaleID) throws(StoreError) {
+        let discarded = try database.all(
+            """
+            SELECT stream_id, coalesce((SELECT reason FROM audit WHERE audit.sale = letter.sale
+                AND subject = stream_id AND action = 'discard' ORDER BY id DESC LIMIT 1), '')
+            FROM dead_letters AS letter WHERE sale = ? AND resolution = 'discarded' AND position IS NOT NULL
+            ORDER BY position
+            """, [.sale(sale)]
+        ) { (id: $0.text(0), reason: $0.text(1)) }
+        for (id, reason) in discarded {
+            guard let letter = try database.deadLetter(sale, id), let position = letter.position,
+                isGiven(position, of: sale)
+            else { continue }
+            _ = try void(sale, position, letter, reason)
+        }
+    }
+
+    /// Makes the position of a discarded dead letter void; false if it may be somebody else's.
+    private func void(
+        _ sale: SaleID, _ position: Int, _ letter: DeadLetter, _ reason: String
+    ) throws(StoreError) -> Bool {
+        let quantity = letter.quantity ?? 0
+        let now = UnixMilliseconds.now
         // A dead letter that contradicts a stored order has that order's position, and no unit of its own. Another dead
         // letter that is still open may be the order that the position belongs to.
-        let now = UnixMilliseconds.now
         let voided = try database.run(
             """
             INSERT INTO voids (sale, position, quantity, stream_id, reason, at_ms)
@@ -94,13 +121,11 @@ extension OrderStore {
             ON CONFLICT DO NOTHING
             """,
             [
-                .sale(sale), .integer(position), .integer(letter.quantity ?? 0), .text(id), .text(reason), .time(now),
+                .sale(sale), .integer(position), .integer(quantity), .text(letter.streamID), .text(reason), .time(now),
             ])
-        if voided == 1 {
-            try extendLedger(of: sale, with: .void(position: position, quantity: letter.quantity ?? 0, at: now))
-        }
-        return DeadLetterResult(
-            id: id, outcome: .discarded, message: voided == 1 ? "position \(position) is void" : "")
+        guard voided == 1 else { return false }
+        try extendLedger(of: sale, with: .void(position: position, quantity: quantity, at: now))
+        return true
     }
 
     private func skipped(_ letter: DeadLetter) -> DeadLetterResult? {

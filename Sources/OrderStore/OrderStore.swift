@@ -67,9 +67,13 @@ package final class OrderStore {
     ) throws(StoreError) -> Applied {
         try transaction { () throws(StoreError) in
             var applied = Applied()
-            let last = StreamID(try lastStreamID(sale) ?? "")
+            var last = try lastStreamID(sale)
             for entry in entries {
-                if StreamID(entry.id) <= last, let outcome = try finalOutcome(of: entry.id, sale) {
+                // If the sale was not stored, it may be by now, and what follows be a dead letter from before that.
+                if last == nil { last = try lastStreamID(sale) }
+                if let last, StreamID(entry.id) <= StreamID(last),
+                    let outcome = try finalOutcome(of: entry.id, sale)
+                {
                     applied.outcomes.append(outcome)
                 } else {
                     applied.outcomes.append(

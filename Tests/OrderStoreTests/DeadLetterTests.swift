@@ -209,6 +209,31 @@ import Testing
         #expect(try store.stored(sale)?.record.settings.paused == true)
     }
 
+    @Test(arguments: [true, false])
+    func `discards it for good, also before its sale can be stored, and it is void from then on`(
+        _ isRedriven: Bool
+    ) throws {
+        let store = try OrderStore(path: path)
+        _ = try shell("CREATE TRIGGER refuse BEFORE INSERT ON sales BEGIN SELECT zeroblob(2000000000); END")
+        let entries = [TestEvents.create(), TestEvents.order(1), TestEvents.order(2)]
+        _ = try store.apply(sale, entries, isolated: true)
+        try store.markMoved(sale, entries.map(\.id))
+        _ = try store.discard(sale, ["3-0"], reason: "a test order", given: 2, rehearsing: false)
+        _ = try shell("DROP TRIGGER refuse")
+        if isRedriven {
+            let results = try store.redrive(sale, ["1-0", "2-0", "3-0"], reason: "r", rehearsing: false).results
+            #expect(results.map(\.outcome) == [.applied, .applied, .skipped])
+        } else {
+            // A worker that is started while the sale is not stored reads the stream from its beginning.
+            #expect(try store.apply(sale, entries).outcomes == [.stored, .stored, .alreadyRejected])
+        }
+        #expect(try store.stored(sale)?.orders.map(\.id.position) == [1])
+        #expect(try shell("SELECT position, quantity, stream_id, reason FROM voids") == ["2|1|3-0|a test order"])
+        let kinds = try shell("SELECT json_extract(entry, '$.kind') FROM ledger ORDER BY seq")
+        #expect(kinds == ["create", "void", "order"])
+        #expect(try store.persistedPosition(of: sale) == 2)
+    }
+
     @Test func `is not needed for a restock that the stream brings again`() throws {
         let (store, restocks) = try storeWithRestocks()
         #expect(try store.apply(sale, [restocks[0]]).outcomes == [.stored])
