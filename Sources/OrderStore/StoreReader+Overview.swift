@@ -48,6 +48,19 @@ extension StoreReader {
         .compactMap { $0 }
     }
 
+    /// Open dead letters of sales that are not stored, by name: their creation may be such a letter itself.
+    package func openDeadLettersWithoutSale() throws(StoreError) -> [(sale: SaleID, count: Int)] {
+        try database.all(
+            """
+            SELECT sale, (SELECT count(*) FROM dead_letters WHERE dead_letters.sale = names.sale
+                AND resolution IS NULL) AS open
+            FROM (SELECT DISTINCT sale FROM dead_letters) AS names
+            WHERE sale NOT IN (SELECT sale FROM sales) AND open > 0 ORDER BY sale
+            """
+        ) { row in SaleID(row.text(0)).map { (sale: $0, count: row.integer(1)) } }
+        .compactMap { $0 }
+    }
+
     /// The orders of one buyer, by position.
     package func orders(of buyer: String, in sale: SaleID) throws(StoreError) -> [Order] {
         // Without the hint SQLite takes the primary key, which is in order already, and reads the whole sale.

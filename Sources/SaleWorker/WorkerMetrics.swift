@@ -36,8 +36,12 @@ final class WorkerMetrics {
     ///
     /// - Parameters:
     ///   - sales: as SQLite has them; nil if it can't be read.
+    ///   - strays: open dead letters of sales that SQLite does not have.
     ///   - linesDropped: lines that the log has lost.
-    func append(to output: inout ByteBuffer, sales readable: [SaleOverview]?, linesDropped: Int) {
+    func append(
+        to output: inout ByteBuffer, sales readable: [SaleOverview]?, strays: [(sale: SaleID, count: Int)],
+        linesDropped: Int
+    ) {
         var text = MetricsText()
         text.process(linesDropped: linesDropped)
         let sales = readable ?? []
@@ -74,7 +78,7 @@ final class WorkerMetrics {
             oversellsPrevented)
         text.gauges(
             "sale_dead_letters_open", "Dead letters that nobody has decided about.", label: "sale",
-            sales.map { ("\($0.sale)", $0.openDeadLetters) })
+            sales.map { ("\($0.sale)", $0.openDeadLetters) } + strays.map { ("\($0.sale)", $0.count) })
         text.gauges("sale_units_sold", "Units in stored orders.", label: "sale", sales.map { ("\($0.sale)", $0.sold) })
         text.gauges(
             "sale_units_stock", "Units on sale, sold ones included.", label: "sale",

@@ -49,6 +49,18 @@ import Testing
         #expect(try under.deadLetters(sale).count == 1)
     }
 
+    @Test func `is counted for the alert, even if its sale is not stored`() throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 10)
+        let creation = try #require(try under.redis.lastEntryID(of: sale))
+        try under.redis.command(["XDEL", "\(SaleKeys(sale).orders)", "\(creation)"])
+        try under.sell(sale, to: 0..<3)
+        try under.start()
+        let metrics = { (try? UnixHTTPClient(under.opsSocket).ask("GET", "/metrics").body) ?? "" }
+        #expect(
+            eventually { metrics().contains("\nsale_dead_letters_open{sale=\"demo\"} 3\n") }, "\(metrics())")
+    }
+
     @Test func `of a contradiction pauses the sale and raises an alarm`() throws {
         let under = try WorkerUnderTest()
         let sale = try TestSale.create(under.redis, stock: 10)

@@ -82,14 +82,16 @@ final class OperatorService: HTTPHandler {
                 exchange, .notStoring, retryAfterSeconds: 1, members: { $0.appendMember("reason", trouble) })
         case .metrics:
             var sales: [SaleOverview]?
+            var strays: [(sale: SaleID, count: Int)] = []
             do throws(StoreError) {
+                strays = try store.openDeadLettersWithoutSale()
                 sales = try store.overviews()
             } catch {
                 // When the database can't be read is when somebody needs the rest.
                 logUnreadable(error)
             }
             server.respond(exchange, .ok, .metrics) {
-                metrics.append(to: &$0, sales: sales, linesDropped: log.droppedInAll)
+                metrics.append(to: &$0, sales: sales, strays: strays, linesDropped: log.droppedInAll)
             }
         case .sales:
             let sales = try store.overviews()
