@@ -35,6 +35,9 @@ extension Command {
                     + [("differences", "\(comparison.differences.count)")])
             if let archivedAt { Output.line("archived at \(archivedAt.rfc3339): only SQLite has it") }
             Output.list(comparison.differences.map(\.description))
+            if stored == nil {
+                Output.line("start the worker if none runs: it stores the sale; if one does, this is not its database")
+            }
             if isOnlyBacklog {
                 Output.line("only the worker's backlog differs: run it again once the worker has stored that")
             }

@@ -46,6 +46,7 @@ import Testing
         let result = try operate.run(["reconcile", "demo"])
         #expect(result.code == 1)
         #expect(result.output.contains("Redis has this sale, SQLite has not"))
+        #expect(result.output.contains("\nstart the worker if none runs: it stores the sale; "))
     }
 
     @Test(arguments: [[], ["--dry-run"]])
