@@ -293,5 +293,16 @@ import Testing
         #expect(eventually { worker.errors.contains("fence_kept") }, "\(worker.errors)")
         #expect(worker.errors.contains("this database is from before that"))
         #expect(try keys(under) == [SaleKeys.archived])
+        // What the runbook says for when there is no later one.
+        kill(under)
+        _ = try SQLiteShell.run(
+            under.database, "UPDATE sales SET archived_at_ms = strftime('%s') * 1000 WHERE sale = 'demo'")
+        let second = try under.start()
+        #expect(eventually { second.errors.contains("redis_connected") })
+        usleep(300_000)
+        #expect(!second.errors.contains("sale_lost"), "\(second.errors)")
+        let shown = try under.salectl(["show", "demo", "--json"])
+        #expect(shown.output.contains("\"state\":\"archived\""), "\(shown.output)\(shown.errors)")
+        #expect(try keys(under) == [SaleKeys.archived])
     }
 }
