@@ -27,6 +27,8 @@ extension OrderStore {
                     .integer(loss.units), .time(now),
                 ])
             try extendLedger(of: sale, with: .lost(loss.positions, units: loss.units, at: now))
+            // They are accounted for now, and perhaps no entry follows.
+            _ = try conclude(sale, last: "0-0")
         }
     }
 }

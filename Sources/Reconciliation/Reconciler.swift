@@ -59,7 +59,10 @@ package struct Reconciler {
         case .conflict(let differences): return .kept(differences.map(\.withoutBuyers))
         case .repair(let plan):
             let epoch = try store.beginEpoch(sale, above: live?.status.epoch ?? 0)
-            if let loss = plan.loss { try store.record(loss, of: sale) }
+            if let loss = plan.loss {
+                try store.record(loss, of: sale)
+                stored.persistedPosition = try store.persistedPosition(of: sale) ?? stored.persistedPosition
+            }
             return try redis.repair(stored, by: plan, epoch: epoch) ? .completed(plan, epoch: epoch) : .changed
         case .nothing:
             guard let live, try redis.stamp(live.status) else { return .changed }

@@ -405,6 +405,8 @@ import Testing
         #expect(worker.errors.contains("orders_lost"))
         let redis = try under.server.connect()
         #expect(try redis.status(Self.sale)?.remaining == 3)
+        #expect(try redis.status(Self.sale)?.persistedPosition == 7, "nothing is left to store")
+        #expect(try under.stored(Self.sale)?.persistedPosition == 7)
         #expect(try buy(under) == "S8")
         #expect(under.drained(Self.sale))
         #expect(try redis.status(Self.sale)?.persistedPosition == 8)
