@@ -31,8 +31,11 @@ package struct Relearning: Equatable, Sendable {
             next = position + 1
         }
         guard !losses.isEmpty else { return }
-        // Units that are neither sold nor on sale were withheld for them.
-        let total = sqlite.totalOnRedis(unstored: redis.unstoredUnits)
-        losses[0].units = max(0, total - units - sqlite.withheld - redis.status.remaining)
+        // Units that are neither sold nor on sale were withheld for them. If Redis has lost its stock, too, that may be
+        // as many as their buyers could have.
+        let unsold = sqlite.totalOnRedis(unstored: redis.unstoredUnits) - units - sqlite.withheld
+        let most = losses.reduce(0) { $0 + $1.positions.count } * sqlite.record.maxPerBuyer
+        let remaining = redis.status.remaining
+        losses[0].units = max(0, remaining < 0 ? min(unsold, most) : unsold - remaining)
     }
 }

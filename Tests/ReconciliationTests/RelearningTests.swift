@@ -35,6 +35,20 @@ import Testing
         #expect(released.losses == [.init(positions: 2...2, units: 0, isReleased: false)])
     }
 
+    @Test func `is a loss of what its positions may have had, and no more, if Redis lacks its stock`() {
+        let lost = older { redis, _ in
+            redis.wins[2] = nil
+            redis.status.remaining = -1
+        }
+        #expect(lost.losses == [.init(positions: 2...2, units: 2, isReleased: false)])
+        let scarce = older { redis, sqlite in
+            redis.wins[2] = nil
+            redis.status.remaining = -1
+            (redis.status.stockTotal, sqlite.record.stockTotal) = (3, 3)
+        }
+        #expect(scarce.losses.map(\.units) == [1])
+    }
+
     @Test func `does not withhold the units of a dead letter whose quantity only Redis has`() {
         let lost = older { redis, sqlite in
             sqlite.rejectedOrders = [.init(position: 2, quantity: 0)]
