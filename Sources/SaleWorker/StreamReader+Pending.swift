@@ -12,6 +12,37 @@ extension StreamReader {
         return try deliveries(sale, id, id, 1, [], on: redis).isEmpty
     }
 
+    /// Whether an entry after `stored` that was delivered to the group is not pending.
+    static func hasAcknowledged(
+        _ sale: SaleID, after stored: String, through lastDelivered: String, on redis: BlockingRedis
+    ) throws(RedisError) -> Bool {
+        var last = stored
+        while true {
+            let entries = try redis.command(["XRANGE", stream(sale), "(\(last)", "\(lastDelivered)", "COUNT", "1000"])
+            let delivered = ids(of: entries.value)
+            guard let first = delivered.first, let end = delivered.last else { return false }
+            // As many as there are, with those that were deleted while they were pending.
+            let pending = try redis.command(["XPENDING", stream(sale), group, "\(first)", "\(end)", "\(Int.max)"])
+            if !Set(delivered).isSubset(of: ids(of: pending.value)) { return true }
+            last = end
+        }
+    }
+
+    private static func ids(of lines: borrowing RedisValue) -> [String] {
+        var result: [String] = []
+        for index in 0..<lines.count { if let id = lines[index][0].string { result.append(id) } }
+        return result
+    }
+
+    /// The last entry that was delivered to the group; nil if no entry follows it. Then those that are pending beyond
+    /// it were deleted, and nothing brings them again.
+    static func lastDelivered(_ sale: SaleID, on redis: BlockingRedis) throws(RedisError) -> StreamID? {
+        guard let id = try redis.progress(of: sale)?.lastDelivered, try oldest(sale, after: id, on: redis) != nil else {
+            return nil
+        }
+        return StreamID(id)
+    }
+
     /// How often an entry has been delivered.
     static func deliveries(_ sale: SaleID, _ id: String, on redis: BlockingRedis) throws(RedisError) -> Int {
         try deliveries(sale, id, id, 1, [], on: redis)[id] ?? 1

@@ -52,14 +52,16 @@ struct StreamReader {
 
     /// Starts reading a sale after the last stored entry, and creates the group if there is none.
     ///
-    /// A new group begins at entry 0, never at `$`, which would skip existing entries. A group that is ahead of what is
-    /// stored (the database was restored from an older copy) is set back: the database no longer has what it
-    /// acknowledged.
+    /// A new group begins at entry 0, never at `$`, which would skip existing entries. A group that has acknowledged
+    /// something which is not stored (the database was restored from an older copy) is set back. Not for what is only
+    /// pending: another delivery would forget how many there were, by which an entry that kills the worker is found.
     mutating func begin(_ sale: SaleID, after stored: String, on redis: BlockingRedis) throws(RedisError) {
         guard phases[sale] == nil else { return }
         // Look first: a Redis without memory refuses to create a group even if it exists.
         if let delivered = try redis.progress(of: sale)?.lastDelivered {
-            if StreamID(stored) < StreamID(delivered), !PlantedBug.noSetBack.isActive {
+            if StreamID(stored) < StreamID(delivered), !PlantedBug.noSetBack.isActive,
+                try Self.hasAcknowledged(sale, after: stored, through: delivered, on: redis)
+            {
                 try redis.command(["XGROUP", "SETID", Self.stream(sale), Self.group, "\(stored)"])
             }
         } else {
@@ -96,6 +98,9 @@ struct StreamReader {
     /// The next pending entries of a sale that is not caught up; nil once there are none. `streams` is how many sales
     /// are read this way in the same pass.
     ///
+    /// None that follows the last delivered entry: the group was set back (`begin`), and brings these again in their
+    /// order. Before what they rest on, such as a restock, they would contradict the database.
+    ///
     /// Those of an earlier worker are read as its own and stay with it until they are acknowledged: only one worker
     /// stores at a time (`StoreLock` for one database, `WorkerLease` for several). Claiming them would take entries
     /// that were deleted meanwhile off the pending list, where nobody would find them again (Redis 7.0).
@@ -105,7 +110,12 @@ struct StreamReader {
         guard case .pending(let after)? = phases[sale] else { return nil }
         let first = try redis.command(["XPENDING", Self.stream(sale), Self.group, "(\(after)", "+", "1"])
         let lines = first.value
-        guard lines.count == 1, let name = lines[0][1].bytes else {
+        guard lines.count == 1, let id = lines[0][0].string, let name = lines[0][1].bytes else {
+            phases[sale] = .new
+            return nil
+        }
+        let end = try Self.lastDelivered(sale, on: redis)
+        if let end, StreamID(id) > end {
             phases[sale] = .new
             return nil
         }
@@ -114,7 +124,9 @@ struct StreamReader {
             "XREADGROUP", "GROUP", Self.group, consumer, "COUNT", Self.share(of: streams), "STREAMS",
             Self.stream(sale), "\(after)",
         ])
-        return Pending(consumer: consumer, entries: try Self.streams(reply.value, of: [sale]).first?.entries ?? [])
+        let entries = try Self.streams(reply.value, of: [sale]).first?.entries ?? []
+        guard let end else { return Pending(consumer: consumer, entries: entries) }
+        return Pending(consumer: consumer, entries: entries.filter { StreamID($0.id) <= end })
     }
 
     /// New entries of every sale that is caught up. It does not wait for one: while it waited, the worker could answer

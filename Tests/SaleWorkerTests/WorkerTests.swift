@@ -186,6 +186,35 @@ import Testing
         #expect(try under.deadLetters(sale).isEmpty)
     }
 
+    /// The orders that a killed worker had not acknowledged have their units from a restock that it had.
+    @Test(arguments: [true, false])
+    func `catches up an older database in the order of the stream, whatever was pending`(_ isRestored: Bool) throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 2)
+        try under.sell(sale, to: 0..<2)
+        var worker = try under.start()
+        #expect(under.drained(sale))
+        let copy = under.server.directory.path("older.db")
+        _ = try SQLiteShell.run(under.database, ".backup \(copy)")
+        _ = try under.redis.restock(sale, units: 5).get()
+        #expect(under.drained(sale))
+        worker.signal(SIGKILL)
+        worker.wait()
+        try under.sell(sale, to: 2..<6)
+        worker = try under.start(["SALE_WORKER_FAILPOINT": "after_commit"])
+        worker.wait()
+        #expect(try under.redis.progress(of: sale)?.pending == 4)
+        for suffix in ["", "-wal", "-shm"] { unlink(under.database + suffix) }
+        if isRestored { try FileManager.default.copyItem(atPath: copy, toPath: under.database) }
+
+        worker = try under.start()
+        #expect(under.drained(sale))
+        #expect(try under.stored(sale)?.sold == 6, "\(worker.errors)")
+        #expect(try SQLiteShell.run(under.database, "SELECT reason FROM dead_letters") == [])
+        #expect(try under.redis.status(sale)?.paused == false)
+        #expect(try under.reconciled(sale))
+    }
+
     @Test func `finds a sale that the list of all sales has forgotten`() throws {
         let under = try WorkerUnderTest()
         let sale = try TestSale.create(under.redis, stock: 10)
