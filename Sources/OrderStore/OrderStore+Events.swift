@@ -35,9 +35,8 @@ extension OrderStore {
             return try storeLaterEpoch(record, entry, total: stored.total)
         }
         // What the stream brought before this could be stored was taken in, too: as dead letters (unknown_sale).
-        let last = try database.all("SELECT stream_id FROM dead_letters WHERE sale = ?", [.sale(record.sale)]) {
-            StreamID($0.text(0))
-        }.reduce(StreamID(entry.id), max)
+        let created = StreamID(entry.id)
+        let last = max(created, try lastDeadLetter(of: record.sale) ?? created)
         try database.run(
             """
             INSERT INTO sales (sale, uuid, title, stock_total, max_per_buyer, opens_at_ms, closes_at_ms, pseudonym_key,
@@ -52,7 +51,7 @@ extension OrderStore {
                 .optional(record.settings.waitingRoom?.turnWindowMilliseconds),
             ])
         try extendLedger(of: record.sale, with: .create(record))
-        try voidDiscarded(record.sale)
+        try voidDiscarded(record.sale, after: created)
         return .stored
     }
 

@@ -85,8 +85,9 @@ extension OrderStore {
         return DeadLetterResult(id: id, outcome: .discarded, message: isVoid ? "position \(position) is void" : "")
     }
 
-    /// Makes the orders void that were discarded before their sale could be stored.
-    func voidDiscarded(_ sale: SaleID) throws(StoreError) {
+    /// Makes the orders void that were discarded before their sale could be stored. What is older than its creation is
+    /// of another sale of this name.
+    func voidDiscarded(_ sale: SaleID, after created: StreamID) throws(StoreError) {
         let discarded = try database.all(
             """
             SELECT stream_id, coalesce((SELECT reason FROM audit WHERE audit.sale = letter.sale
@@ -95,7 +96,7 @@ extension OrderStore {
             ORDER BY position
             """, [.sale(sale)]
         ) { (id: $0.text(0), reason: $0.text(1)) }
-        for (id, reason) in discarded {
+        for (id, reason) in discarded where StreamID(id) > created {
             guard let letter = try database.deadLetter(sale, id), let position = letter.position,
                 isGiven(position, of: sale)
             else { continue }

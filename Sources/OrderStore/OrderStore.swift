@@ -159,7 +159,19 @@ extension OrderStore {
         try database.persistedPosition(of: sale)
     }
 
-    /// The last entry of a sale's stream that was taken in; nil if the sale is not stored.
+    /// The last entry of a sale's stream that was taken in; nil if none was. While its creation can't be stored, all
+    /// are taken in as dead letters.
+    package func lastTakenIn(_ sale: SaleID) throws(StoreError) -> StreamID? {
+        if let last = try lastStreamID(sale) { return StreamID(last) }
+        return try lastDeadLetter(of: sale)
+    }
+
+    func lastDeadLetter(of sale: SaleID) throws(StoreError) -> StreamID? {
+        try database.all("SELECT stream_id FROM dead_letters WHERE sale = ?", [.sale(sale)]) { StreamID($0.text(0)) }
+            .max()
+    }
+
+    /// The last entry of a stored sale's stream that was taken in; nil if the sale is not stored.
     package func lastStreamID(_ sale: SaleID) throws(StoreError) -> String? {
         try database.first("SELECT last_stream_id FROM sales WHERE sale = ?", [.sale(sale)]) { $0.text(0) }
     }

@@ -13,7 +13,8 @@ enum Handshake {
         return commands
     }
 
-    static let info: [RedisArgument] = ["INFO"]
+    /// What `ServerFacts` reads (several sections: since Redis 7.0).
+    static let info: [RedisArgument] = ["INFO", "server", "replication", "persistence", "memory"]
 
     /// Asks whether the next start will execute what scripts have written to the append-only file: a command for each
     /// of `ServerFacts.replayChecks`.

@@ -5,8 +5,8 @@ import Shared
 /// Keeps on Redis the highest position of each sale that this process has confirmed to a buyer.
 ///
 /// If Redis and SQLite both lose their newest part, only this records that positions up to there are taken; the worker
-/// reads it before it lifts a fence. So it is written again and again: an emptied Redis must have it within the second
-/// and a half for which the worker waits.
+/// reads it before it lifts a fence. So it is written again and again: an emptied Redis must have it within the time
+/// for which the worker waits (`Reconciler.witnessMilliseconds`).
 final class Witnesses {
     private static let publishMilliseconds = 500
 

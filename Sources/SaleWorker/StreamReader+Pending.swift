@@ -14,9 +14,9 @@ extension StreamReader {
 
     /// Whether an entry after `stored` that was delivered to the group is not pending.
     static func hasAcknowledged(
-        _ sale: SaleID, after stored: String, through lastDelivered: String, on redis: BlockingRedis
+        _ sale: SaleID, after stored: StreamID, through lastDelivered: String, on redis: BlockingRedis
     ) throws(RedisError) -> Bool {
-        var last = stored
+        var last = "\(stored)"
         while true {
             let entries = try redis.command(["XRANGE", stream(sale), "(\(last)", "\(lastDelivered)", "COUNT", "1000"])
             let delivered = ids(of: entries.value)

@@ -50,16 +50,16 @@ struct StreamReader {
         RedisArgument(max(shareMin, entriesMax / max(1, streams)))
     }
 
-    /// Starts reading a sale after the last stored entry, and creates the group if there is none.
+    /// Starts reading a sale after the last entry that was taken in, and creates the group if there is none.
     ///
     /// A new group begins at entry 0, never at `$`, which would skip existing entries. A group that has acknowledged
-    /// something which is not stored (the database was restored from an older copy) is set back. Not for what is only
-    /// pending: another delivery would forget how many there were, by which an entry that kills the worker is found.
-    mutating func begin(_ sale: SaleID, after stored: String, on redis: BlockingRedis) throws(RedisError) {
+    /// something beyond that (the database was restored from an older copy) is set back. Not for what is only pending:
+    /// another delivery would forget how many there were, by which an entry that kills the worker is found.
+    mutating func begin(_ sale: SaleID, after stored: StreamID, on redis: BlockingRedis) throws(RedisError) {
         guard phases[sale] == nil else { return }
         // Look first: a Redis without memory refuses to create a group even if it exists.
         if let delivered = try redis.progress(of: sale)?.lastDelivered {
-            if StreamID(stored) < StreamID(delivered), !PlantedBug.noSetBack.isActive,
+            if stored < StreamID(delivered), !PlantedBug.noSetBack.isActive,
                 try Self.hasAcknowledged(sale, after: stored, through: delivered, on: redis)
             {
                 try redis.command(["XGROUP", "SETID", Self.stream(sale), Self.group, "\(stored)"])

@@ -224,7 +224,7 @@ import Testing
             let results = try store.redrive(sale, ["1-0", "2-0", "3-0"], reason: "r", rehearsing: false).results
             #expect(results.map(\.outcome) == [.applied, .applied, .skipped])
         } else {
-            // A worker that is started while the sale is not stored reads the stream from its beginning.
+            // A group that is made anew reads the stream from its beginning.
             #expect(try store.apply(sale, entries).outcomes == [.stored, .stored, .alreadyRejected])
         }
         #expect(try store.stored(sale)?.orders.map(\.id.position) == [1])
@@ -232,6 +232,16 @@ import Testing
         let kinds = try shell("SELECT json_extract(entry, '$.kind') FROM ledger ORDER BY seq")
         #expect(kinds == ["create", "void", "order"])
         #expect(try store.persistedPosition(of: sale) == 2)
+    }
+
+    @Test func `makes nothing void in another sale of the name that is created later`() throws {
+        let store = try OrderStore(path: path)
+        _ = try store.apply(sale, [TestEvents.order(1, id: "2-0"), TestEvents.order(2, id: "3-0")])
+        try store.markMoved(sale, ["2-0", "3-0"])
+        _ = try store.discard(sale, ["2-0", "3-0"], reason: "no such sale", given: 0, rehearsing: false)
+        let entries = [TestEvents.create("7-0"), TestEvents.order(1, id: "8-0")]
+        #expect(try store.apply(sale, entries).outcomes == [.stored, .stored])
+        #expect(try shell("SELECT count(*) FROM voids") == ["0"])
     }
 
     @Test func `is not needed for a restock that the stream brings again`() throws {

@@ -23,7 +23,7 @@ import Testing
         let first = try redis.command(["XRANGE", stream, "-", "+", "COUNT", "11"])
         let stored = first.value[10][0].string ?? ""
         var reader = StreamReader(consumer: "tester")
-        try reader.begin(sale, after: stored, on: redis)
+        try reader.begin(sale, after: StreamID(stored), on: redis)
         let metrics = WorkerMetrics()
         let store = try OrderStore(path: server.directory.path("sale.db"))
         Backlog.measure([sale], store, on: redis, into: metrics)

@@ -49,6 +49,25 @@ import Testing
         #expect(try under.deadLetters(sale).count == 1)
     }
 
+    /// Delivered again with the rest of the stream, an entry that kills the worker would seem new each time.
+    @Test func `is not delivered again to the next worker, even if its sale is not stored`() throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 10)
+        let creation = try #require(try under.redis.lastEntryID(of: sale))
+        try under.redis.command(["XDEL", "\(SaleKeys(sale).orders)", "\(creation)"])
+        try under.sell(sale, to: 0..<3)
+        let first = try under.start()
+        #expect(under.drained(sale))
+        first.signal()
+        first.wait()
+        try under.sell(sale, to: 3..<4)
+        try under.start()
+        #expect(under.drained(sale))
+        let metrics = try UnixHTTPClient(under.opsSocket).ask("GET", "/metrics").body
+        #expect(metrics.contains("\nsale_worker_entries_total{outcome=\"repeated\"} 0\n"), "\(metrics)")
+        #expect(try under.deadLetters(sale).count == 4)
+    }
+
     @Test func `is counted for the alert, even if its sale is not stored`() throws {
         let under = try WorkerUnderTest()
         let sale = try TestSale.create(under.redis, stock: 10)

@@ -1,3 +1,4 @@
+import OrderStore
 import RedisClient
 import Shared
 import TestSupport
@@ -22,7 +23,7 @@ import Testing
 
     /// Begins to read a sale of which nothing was delivered before.
     private func begin(_ sale: SaleID, _ reader: inout StreamReader) throws {
-        try reader.begin(sale, after: "0-0", on: redis)
+        try reader.begin(sale, after: StreamID("0-0"), on: redis)
         #expect(try reader.pending(sale, among: 1, on: redis) == nil)
     }
 

@@ -14,6 +14,9 @@ final class EdgeCache {
     /// How often Redis is asked about a held sale in which nobody presses. What is known when Redis goes away is told
     /// until it is back, and must not be from before a restock whose units other processes have sold.
     private static let unpressedMilliseconds = Freshness.staleMilliseconds / 2
+    /// About how many at once: each is a script call of some 20 µs on the Redis that all processes share. If more are
+    /// held, a round takes longer.
+    private static let unpressedMax = 32
     /// Shortly before its end a sale is Redis' again: its clock decides, not ours.
     private static let endMilliseconds = 1000
     /// Memory for all held sales: the 10,000 winners of a Thursday take 1.6 MB. One more sale may be being read
@@ -35,18 +38,13 @@ final class EdgeCache {
             case refused(SoldOutSale.Version)
         }
 
-        /// Whether Redis is being asked about it.
-        enum Inquiry {
-            case none
-            case pending
-            case done(askedAt: Instant)
-        }
-
         let sale: SaleID
         var state = State.unread
         /// When somebody pressed last.
         var pressedAt = Instant(nanoseconds: 0)
-        var inquiry = Inquiry.none
+        /// When Redis was asked about it last, and whether the answer is still to come.
+        var askedAt = Instant(nanoseconds: 0)
+        var isAsked = false
         /// When Redis was asked and answered that it must not sell the sale yet, or has lost it; nil after it sells
         /// again.
         var unservedAt: Instant?
@@ -186,30 +184,24 @@ final class EdgeCache {
     /// Redis is there again: it is asked at once about every held sale.
     func redisBecameReady() {
         readyAt = loop.now
-        askAboutHeld()
-    }
-
-    private func askAboutHeld() {
         for entry in entries.values where entry.isHeld { ask(entry) }
     }
 
     private func askAboutUnpressed() {
-        askAboutHeld()
+        var held = entries.values.filter(\.isHeld)
+        if held.count > Self.unpressedMax { held.sort { $0.askedAt < $1.askedAt } }
+        for entry in held.prefix(Self.unpressedMax) { ask(entry) }
         loop.schedule(afterMilliseconds: Self.unpressedMilliseconds) { [weak self] in self?.askAboutUnpressed() }
     }
 
     /// Asks Redis about a sale, unless that has just been done.
     private func ask(_ entry: Entry) {
-        guard redis.isReady else { return }
-        switch entry.inquiry {
-        case .none: break
-        case .pending: return
-        case .done(let askedAt): guard age(askedAt) >= Self.freshMilliseconds else { return }
-        }
+        guard redis.isReady, !entry.isAsked, age(entry.askedAt) >= Self.freshMilliseconds else { return }
         let askedAt = loop.now
-        entry.inquiry = .pending
+        entry.askedAt = askedAt
+        entry.isAsked = true
         redis.status(of: entry.sale) { [weak self] finding in
-            entry.inquiry = .done(askedAt: askedAt)
+            entry.isAsked = false
             self?.heard(entry, finding, askedAt)
         }
     }
