@@ -118,7 +118,10 @@ import Testing
         (6000, 12, "1/167 of the million that press within ten seconds, 1/200 of their rate;"),
         (1, 1, "1/1000000 of the million that press within ten seconds, 1/100000 of their rate;"),
         (2_000_000, 10, "2 times the million that press within ten seconds, 2 times their rate;"),
-        (700_000, 60, "0.7 times the million that press within ten seconds, 1/9 of their rate;"),
+        (1_000_000, 10, "the million that press within ten seconds, their rate;"),
+        (1_000_000, 20, "the million that press within ten seconds, 1/2 of their rate;"),
+        (400_000, 12, "0.4 of the million that press within ten seconds, 1/3 of their rate;"),
+        (700_000, 60, "0.7 of the million that press within ten seconds, 0.117 of their rate;"),
     ])
     func `says how large the run was beside the target`(_ buyers: Int, _ seconds: Int, _ scale: String) throws {
         let said = try ChildProcess.run(
