@@ -22,10 +22,10 @@ take_value() {
     [ -n "${2:-}" ] || fail_usage "$1 needs a value"
     printf -v "${1#--}" %s "$2"
 }
-# take_number OPTION [VALUE…]: the same for a whole number from 1.
+# take_number OPTION [VALUE…]: the same for a whole number from 1; --buyers also has an upper bound.
 take_number() {
     [[ ${2:-} =~ ^[1-9][0-9]{0,8}$ ]] || fail_usage "$1 needs a whole number from 1"
-    # As many as the load client can be.
+    # The load client takes at most so many buyers.
     if [ "$1" = --buyers ] && [ "$2" -gt 10000000 ]; then fail_usage '--buyers can be at most 10000000'; fi
     take_value "$@"
 }
