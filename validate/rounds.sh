@@ -25,7 +25,9 @@ run_act() {
             --slurpfile report "$data/report.json" '
             . + {$name, $what, check: $check[0], show_seconds: true}
             | .wrong = ($ARGS.positional | map("the run proves nothing: " + .))
-                + [if $report[0].malformed != 0 then "there are malformed answers" else empty end]' \
+                + [if $report == [] then "the load client has left no report"
+                    elif $report[0].malformed != 0 then "there are malformed answers"
+                    else empty end]' \
             --args "${wrong[@]}" |
         jq -c -f validate/judge.jq --argjson stock "$stock" --argjson rate $((buyers / seconds)) \
             --argjson peak false >>"$dir/acts.jsonl"
