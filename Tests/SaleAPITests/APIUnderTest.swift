@@ -152,9 +152,12 @@ final class APIUnderTest {
     ///
     /// Redis counts as lost after a second without an answer. So the API is stopped meanwhile, too, and only its own
     /// work is within that second, however long the test takes.
-    func pausingRedis<Result>(_ send: () throws -> Result) rethrows -> Result {
+    func pausingRedis<Result>(_ send: () throws -> Result) rethrows -> Result { try pausing(redis, send) }
+
+    /// Stops `server`, and sends through the API, which is stopped meanwhile.
+    func pausing<Result>(_ server: RedisServer, _ send: () throws -> Result) rethrows -> Result {
         process.signal(SIGSTOP)
-        redis.pause()
+        server.pause()
         defer { process.signal(SIGCONT) }
         return try send()
     }
