@@ -137,16 +137,28 @@ import Testing
     }
 
     @Test func `a rewrite of its append-only file, begun meanwhile, is no reason to stop`() throws {
-        let api = try APIUnderTest()
-        let redis = try api.redis.connect()
-        try TestSale.create(redis)
-        try redis.command(["CONFIG", "SET", "rdb-key-save-delay", "1000000"])
-        try redis.command(["BGREWRITEAOF"])
-        // The first one may have been under way.
-        let inspections = try redis.calls("config|get")
-        #expect(try eventually { try redis.calls("config|get") >= inspections + 2 })
-        #expect(try api.metric("sale_redis_losses_total") == 0)
-        #expect(try api.buy("demo", "b1", "k1").status == 201)
+        // Again if Redis counts as lost, as on a machine that stands still for a second. With another Redis, as an API
+        // that connects anew sees a rewrite that has begun before.
+        let goesOn = try eventually {
+            let api = try APIUnderTest()
+            let redis = try api.redis.connect()
+            try TestSale.create(redis)
+            // A rewrite takes a second for each key.
+            for index in 0..<60 { try redis.command(["SET", "key\(index)", "1"]) }
+            try redis.command(["CONFIG", "SET", "rdb-key-save-delay", "1000000"])
+            try redis.command(["BGREWRITEAOF"])
+            // Turning it off ends the rewrite.
+            defer { _ = try? redis.command(["CONFIG", "SET", "appendonly", "no"]) }
+            // The first one may have been under way.
+            let inspections = try redis.calls("config|get")
+            #expect(try eventually { try redis.calls("config|get") >= inspections + 2 })
+            let isSold = try api.buy("demo", "b1", "k1").status == 201
+            let persistence = try redis.command(["INFO", "persistence"]).string ?? ""
+            #expect(
+                persistence.contains("aof_rewrite_in_progress:1"), "the rewrite was over before: this proves nothing")
+            return try isSold && api.metric("sale_redis_losses_total") == 0
+        }
+        #expect(goesOn)
     }
 
     @Test(arguments: [["maxmemory", "1"], ["min-replicas-to-write", "1"]])
