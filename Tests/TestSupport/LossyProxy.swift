@@ -8,6 +8,7 @@ package final class LossyProxy: Sendable {
     private final class State: Sendable {
         let losing = Atomic(false)
         let lost = Atomic(0)
+        let forwarded = Mutex("")
     }
 
     private let state: State
@@ -22,6 +23,9 @@ package final class LossyProxy: Sendable {
             let lose = decides(piece) && state.losing.exchange(false, ordering: .acquiringAndReleasing)
             if lose { state.lost.add(1, ordering: .relaxed) }
             return !lose
+        } forwarded: { direction, piece in
+            guard direction == .toServer else { return }
+            state.forwarded.withLock { $0 += String(decoding: piece, as: UTF8.self) }
         }
     }
 
@@ -31,6 +35,13 @@ package final class LossyProxy: Sendable {
 
     /// How many replies were lost so far.
     package var lost: Int { state.lost.load(ordering: .relaxed) }
+
+    /// Whether the server has been sent a command with this argument.
+    package func hasForwarded(_ argument: String) -> Bool {
+        state.forwarded.withLock {
+            $0.utf8.split(separator: UInt8(ascii: "\n")).contains { $0.elementsEqual("\(argument)\r".utf8) }
+        }
+    }
 }
 
 /// Whether a reply of a script begins in a piece: an array, at the start or after the reply to something else.

@@ -9,10 +9,16 @@ package final class Relay: Sendable {
     /// Called with each piece. If it returns false, the piece is lost and its connection ends.
     package typealias Gate = @Sendable (Direction, ArraySlice<UInt8>) -> Bool
 
+    /// Called with each piece that has been forwarded.
+    package typealias Witness = @Sendable (Direction, ArraySlice<UInt8>) -> Void
+
     private let listener: Int32
 
     /// Listens on `address` until it is released, and forwards to `target`.
-    package init(_ address: SocketAddress, to target: SocketAddress, _ passes: @escaping Gate) throws {
+    package init(
+        _ address: SocketAddress, to target: SocketAddress, _ passes: @escaping Gate,
+        forwarded: @escaping Witness = { _, _ in }
+    ) throws {
         let listener = Self.streamSocket(address)
         self.listener = listener
         var yes: Int32 = 1
@@ -29,7 +35,7 @@ package final class Relay: Sendable {
                     close(client)
                     continue
                 }
-                Self.forward(client, server, passes)
+                Self.forward(client, server, passes, forwarded)
             }
         }
     }
@@ -44,27 +50,32 @@ package final class Relay: Sendable {
     }
 
     /// Forwards both ways until either side closes. The thread for replies closes both descriptors.
-    private static func forward(_ client: Int32, _ server: Int32, _ passes: @escaping Gate) {
+    private static func forward(
+        _ client: Int32, _ server: Int32, _ passes: @escaping Gate, _ forwarded: @escaping Witness
+    ) {
         let requests = DispatchSemaphore(value: 0)
         Thread.detachNewThread {
-            pump(from: client, to: server) { passes(.toServer, $0) }
+            pump(.toServer, from: client, to: server, passes, forwarded)
             requests.signal()
         }
         Thread.detachNewThread {
-            pump(from: server, to: client) { passes(.toClient, $0) }
+            pump(.toClient, from: server, to: client, passes, forwarded)
             requests.wait()
             close(client)
             close(server)
         }
     }
 
-    private static func pump(from source: Int32, to target: Int32, _ passes: (ArraySlice<UInt8>) -> Bool) {
+    private static func pump(
+        _ direction: Direction, from source: Int32, to target: Int32, _ passes: Gate, _ forwarded: Witness
+    ) {
         var chunk = [UInt8](repeating: 0, count: 65_536)
         while true {
             let count = recv(source, &chunk, chunk.count, 0)
-            guard count > 0, passes(chunk[..<count]), send(target, chunk, count, Int32(MSG_NOSIGNAL)) == count else {
-                break
-            }
+            guard count > 0, passes(direction, chunk[..<count]),
+                send(target, chunk, count, Int32(MSG_NOSIGNAL)) == count
+            else { break }
+            forwarded(direction, chunk[..<count])
         }
         shutdown(source, Int32(SHUT_RDWR))
         shutdown(target, Int32(SHUT_RDWR))
