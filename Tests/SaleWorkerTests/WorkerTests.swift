@@ -46,9 +46,9 @@ import Testing
                 try under.add(sale, ["rubbish", "\(round)"])
                 rubbish += 1
             }
-            #expect(eventually { !killed.isRunning || under.isDrained(sale) })
+            try #require(eventually { !killed.isRunning || under.isDrained(sale) }, "\(killed.errors)")
         }
-        #expect(eventually { !killed.isRunning }, "the step was never reached: the run proves nothing")
+        try #require(eventually { !killed.isRunning }, "the step was never reached: the run proves nothing")
         #expect(killed.wait() == -SIGKILL)
         try under.sell(sale, to: 90..<95)
         try under.start()
@@ -202,7 +202,7 @@ import Testing
         worker.wait()
         try under.sell(sale, to: 2..<6)
         worker = try under.start(["SALE_WORKER_FAILPOINT": "after_commit"])
-        worker.wait()
+        try #require(eventually { !worker.isRunning }, "the step was never reached: \(worker.errors)")
         #expect(try under.redis.progress(of: sale)?.pending == 4)
         for suffix in ["", "-wal", "-shm"] { unlink(under.database + suffix) }
         if isRestored { try FileManager.default.copyItem(atPath: copy, toPath: under.database) }
