@@ -101,7 +101,7 @@ private final class Frozen {
                 if status != 200, ContinuousClock.now - begun > .milliseconds(2500) { return false }
                 #expect(status == 200, "\(path)")
             }
-            return withExtendedLifetime(frozen) { true }
+            return withExtendedLifetime((frozen, ingress)) { true }
         }
         #expect(isInTime)
     }
