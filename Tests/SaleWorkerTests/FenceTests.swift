@@ -471,6 +471,11 @@ import Testing
     }
 
     @Test func `learns first what was confirmed and no store has any more`() throws {
+        // Again if it is told too late, as on a machine that stands still for the two seconds of the wait.
+        #expect(try eventually(isToldInTime))
+    }
+
+    private func isToldInTime() throws -> Bool {
         let under = try stopped()
         let uuid = try #require(try under.redis.uuid(of: SaleID("demo")!))
         try under.redis.command(["FLUSHALL"])
@@ -482,13 +487,14 @@ import Testing
         // A sale-api says it once it has connected again, which takes a while. Nothing is restored before that, however
         // long it takes here: the wait is over when it goes on.
         rebuild.signal(SIGSTOP)
-        #expect(try under.redis.command(["EXISTS", "sale:{demo}"]).integer == 0)
+        guard try under.redis.command(["EXISTS", "sale:{demo}"]).integer == 0 else { return false }
         try under.redis.command(["HSET", "sale:{demo}:witnesses", "p", "\(uuid) 6 4"])
         rebuild.signal(SIGCONT)
         #expect(rebuild.wait() == 0)
         let status = try #require(try under.redis.status(SaleID("demo")!))
         #expect(status.position == 6)
         #expect(status.remaining == 4)
+        return true
     }
 
     /// Four of ten are sold and stored, and no worker runs.
