@@ -6,9 +6,9 @@
 -- ARGV   1 process  2 uuid of the sale  3 position  4 units left then  5 the sale's name  6 run_id of this Redis
 -- Reply  1; 0 nothing done, because the sale is archived: SQLite has all of it
 --
--- allow-oom: it writes next to nothing, and only this keeps a fence up for which there is no worker now.
 -- The stamp of another Redis is removed: that one may become a copy of this one and then the primary again without a
 -- restart, and its own stamp would let it sell, whatever this one has forgotten.
+-- allow-oom: it writes next to nothing, and while no worker runs nobody else removes that stamp.
 
 local witnesses_key, archived_key, sale_key = unpack(KEYS)
 local process, uuid, position, left, name, run_id = unpack(ARGV)

@@ -67,13 +67,11 @@ package final class OrderStore {
     ) throws(StoreError) -> Applied {
         try transaction { () throws(StoreError) in
             var applied = Applied()
-            var last = try lastStreamID(sale)
+            var last = try lastStreamID(sale).map { StreamID($0) }
             for entry in entries {
                 // If the sale was not stored, it may be by now, and what follows be a dead letter from before that.
-                if last == nil { last = try lastStreamID(sale) }
-                if let last, StreamID(entry.id) <= StreamID(last),
-                    let outcome = try finalOutcome(of: entry.id, sale)
-                {
+                if last == nil { last = try lastStreamID(sale).map { StreamID($0) } }
+                if let last, StreamID(entry.id) <= last, let outcome = try finalOutcome(of: entry.id, sale) {
                     applied.outcomes.append(outcome)
                 } else {
                     applied.outcomes.append(

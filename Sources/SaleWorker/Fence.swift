@@ -44,7 +44,7 @@ final class Fence {
     /// Removes the stamp of another Redis from a sale, at once. That one may become a copy of this one and then the
     /// primary again without a restart (a failover there and back), and its own stamp would let it sell, whatever this
     /// one has forgotten.
-    func begin(_ sale: SaleID, on redis: BlockingRedis) throws(RedisError) {
+    func removeForeignStamp(_ sale: SaleID, on redis: BlockingRedis) throws(RedisError) {
         guard let stamp = try redis.servingRunID(of: sale), !stamp.isEmpty, stamp != redis.facts.runID else { return }
         try redis.fence(sale)
     }

@@ -19,19 +19,15 @@ extension StreamReader {
         var last = "\(stored)"
         while true {
             let entries = try redis.command(["XRANGE", stream(sale), "(\(last)", "\(lastDelivered)", "COUNT", "1000"])
-            let delivered = ids(of: entries.value)
+            let lines = entries.value
+            var delivered: [String] = []
+            for index in 0..<lines.count { if let id = lines[index][0].string { delivered.append(id) } }
             guard let first = delivered.first, let end = delivered.last else { return false }
             // As many as there are, with those that were deleted while they were pending.
-            let pending = try redis.command(["XPENDING", stream(sale), group, "\(first)", "\(end)", "\(Int.max)"])
-            if !Set(delivered).isSubset(of: ids(of: pending.value)) { return true }
+            let pending = try deliveries(sale, first, end, .max, [], on: redis)
+            if delivered.contains(where: { pending[$0] == nil }) { return true }
             last = end
         }
-    }
-
-    private static func ids(of lines: borrowing RedisValue) -> [String] {
-        var result: [String] = []
-        for index in 0..<lines.count { if let id = lines[index][0].string { result.append(id) } }
-        return result
     }
 
     /// The last entry that was delivered to the group; nil if no entry follows it. Then those that are pending beyond

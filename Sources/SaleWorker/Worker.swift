@@ -158,7 +158,7 @@ final class Worker {
 
     private func begin(_ sale: SaleID, _ redis: BlockingRedis, now: Instant) throws {
         try ForeignSale.refuse(sale, store, on: redis)
-        try fence.begin(sale, on: redis)
+        try fence.removeForeignStamp(sale, on: redis)
         // A sale whose stream is gone has nothing to read, and making a group would create an empty stream.
         guard try redis.hasStream(sale) else {
             fence.invalidate(sale)

@@ -49,12 +49,18 @@ import Testing
         #expect(try under.deadLetters(sale).count == 1)
     }
 
-    /// Delivered again with the rest of the stream, an entry that kills the worker would seem new each time.
-    @Test func `is not delivered again to the next worker, even if its sale is not stored`() throws {
-        let under = try WorkerUnderTest()
+    /// A sale whose creation is not on the stream, so that SQLite does not have it.
+    private func saleWithoutCreation(_ under: WorkerUnderTest) throws -> SaleID {
         let sale = try TestSale.create(under.redis, stock: 10)
         let creation = try #require(try under.redis.lastEntryID(of: sale))
         try under.redis.command(["XDEL", "\(SaleKeys(sale).orders)", "\(creation)"])
+        return sale
+    }
+
+    /// Delivered again with the rest of the stream, an entry that kills the worker would seem new each time.
+    @Test func `is not delivered again to the next worker, even if its sale is not stored`() throws {
+        let under = try WorkerUnderTest()
+        let sale = try saleWithoutCreation(under)
         try under.sell(sale, to: 0..<3)
         let first = try under.start()
         #expect(under.drained(sale))
@@ -70,9 +76,7 @@ import Testing
 
     @Test func `is counted for the alert, even if its sale is not stored`() throws {
         let under = try WorkerUnderTest()
-        let sale = try TestSale.create(under.redis, stock: 10)
-        let creation = try #require(try under.redis.lastEntryID(of: sale))
-        try under.redis.command(["XDEL", "\(SaleKeys(sale).orders)", "\(creation)"])
+        let sale = try saleWithoutCreation(under)
         try under.sell(sale, to: 0..<3)
         try under.start()
         let metrics = { (try? UnixHTTPClient(under.opsSocket).ask("GET", "/metrics").body) ?? "" }

@@ -195,19 +195,24 @@ extension `The buyers' page` {
             #expect(try scene.requests("POST", "/purchases") == 2)
         }
 
+        /// Presses a button while nobody answers, and expects the page, loaded anew, to go on by itself.
+        private func expectItGoesOn(_ scene: PageScene, pressing button: String) throws {
+            scene.system.apis[0].signal(SIGSTOP)
+            try scene.press(button)
+            #expect(try scene.shows("asking"))
+            try scene.browser.reload()
+            scene.system.apis[0].signal(SIGCONT)
+            #expect(try scene.shows("secured"))
+            #expect(try scene.requests("POST", "/purchases") >= 1, "it has asked, not only read the order")
+        }
+
         @Test func `goes on by itself with an old purchase that has been pressed again`() throws {
             let scene = try PageScene()
             try scene.salectl("create", "demo", "--title", "A lamp", "--stock", "2")
             try scene.keepOldAttempt()
             try scene.open()
             #expect(try scene.shows("buy"))
-            scene.system.apis[0].signal(SIGSTOP)
-            try scene.press("buy")
-            #expect(try scene.shows("asking"))
-            try scene.browser.reload()
-            scene.system.apis[0].signal(SIGCONT)
-            #expect(try scene.shows("secured"))
-            #expect(try scene.requests("POST", "/purchases") >= 1, "it has asked, not only read the order")
+            try expectItGoesOn(scene, pressing: "buy")
             #expect(scene.system.drained(SaleID("demo")!))
             #expect(try scene.system.query("SELECT buyer, key FROM orders") == ["me1|k"])
         }
@@ -230,13 +235,7 @@ extension `The buyers' page` {
                     localStorage['sale/demo/me1'] = JSON.stringify(kept);
                 })()
                 """)
-            scene.system.apis[0].signal(SIGSTOP)
-            try scene.press("resume")
-            #expect(try scene.shows("asking"))
-            try scene.browser.reload()
-            scene.system.apis[0].signal(SIGCONT)
-            #expect(try scene.shows("secured"))
-            #expect(try scene.requests("POST", "/purchases") >= 1, "it has asked, not only read the order")
+            try expectItGoesOn(scene, pressing: "resume")
         }
 
         @Test func `sends no old purchase by itself while the sale is only sold out`() throws {
