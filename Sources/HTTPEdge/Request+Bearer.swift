@@ -15,3 +15,10 @@ extension Request {
         }
     }
 }
+
+extension ByteBuffer {
+    /// Appends the challenge of a 401. It names the error only to a client that sent a token (RFC 6750 section 3.1).
+    package mutating func appendBearerChallenge(refusedToken: Bool) {
+        appendHeader("WWW-Authenticate", refusedToken ? #"Bearer error="invalid_token""# : "Bearer")
+    }
+}

@@ -199,17 +199,17 @@ final class SaleAPI: HTTPHandler {
 
     /// Calls `body` with the buyer of the request's token; refuses a request without a valid token.
     private func withBuyer(_ request: borrowing Request, _ exchange: Exchange, _ body: (Span<UInt8>) -> Void) {
-        guard let token = request.bearerToken else { return unauthorized(exchange) }
+        guard let token = request.bearerToken else { return unauthorized(exchange, refusedToken: false) }
         do throws(JWTRefusal) {
             try verifier.withSubject(of: token, nowSeconds: time(nil), body)
         } catch {
-            unauthorized(exchange)
+            unauthorized(exchange, refusedToken: true)
         }
     }
 
-    private func unauthorized(_ exchange: Exchange) {
+    private func unauthorized(_ exchange: Exchange, refusedToken: Bool) {
         metrics.unauthorized += 1
-        server.respond(exchange, .unauthorized, headers: { $0.append("WWW-Authenticate: Bearer\r\n") })
+        server.respond(exchange, .unauthorized, headers: { $0.appendBearerChallenge(refusedToken: refusedToken) })
     }
 
     private func ready(_ exchange: Exchange) {

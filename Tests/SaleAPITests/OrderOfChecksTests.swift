@@ -37,18 +37,21 @@ import Testing
         let sale = try TestSale.create(try api.redis.connect())
         let client = try api.connect()
         let token = api.token("b1")
-        let rows: [[(String, String)]] = [
+        let missing: [[(String, String)]] = [
             [], [("Authorization", token)], [("Authorization", "Basic \(token)")], [("Authorization", "Bearer")],
-            [("Authorization", "Bearer  \(token)")], [("Authorization", "Bearer \(token)x")],
             [("Authorization", "Bearer \(token)"), ("Authorization", "Bearer \(token)")],
+        ]
+        let unusable: [[(String, String)]] = [
+            [("Authorization", "Bearer  \(token)")], [("Authorization", "Bearer \(token)x")],
             [("Authorization", "Bearer \(token), Bearer \(token)")],
         ]
-        for headers in rows {
+        let rows = missing.map { ($0, "Bearer") } + unusable.map { ($0, #"Bearer error="invalid_token""#) }
+        for (headers, challenge) in rows {
             let answer = try client.ask(
                 "POST", "/v1/sales/\(sale)/purchases", headers: headers + [("Idempotency-Key", "k1")])
             #expect(answer.status == 401, "\(headers)")
             #expect(answer.problem == "unauthorized")
-            #expect(answer["WWW-Authenticate"] == "Bearer")
+            #expect(answer["WWW-Authenticate"] == challenge, "\(headers)")
         }
         for target in ["/v1/sales/demo/purchases", "/v1/sales/demo/orders/demo-1"] {
             let answer = try client.ask("GET", target)

@@ -41,13 +41,14 @@ final class OperatorService: HTTPHandler {
     func handle(_ request: borrowing Request, _ exchange: Exchange) {
         guard let route = OperatorRoute(path: request.path) else { return server.respond(exchange, .notFound) }
         if route.needsToken {
+            let hasToken = request.bearerToken != nil
             let verdict = gate.admit(request.bearerToken, now: loop.now)
             if verdict != .admitted { metrics.refusals += 1 }
             switch verdict {
             case .admitted: break
             case .refused:
                 return server.respond(
-                    exchange, .operatorUnauthorized, headers: { $0.appendHeader("WWW-Authenticate", "Bearer") })
+                    exchange, .operatorUnauthorized, headers: { $0.appendBearerChallenge(refusedToken: hasToken) })
             case .limited(let seconds):
                 return server.respond(exchange, .tooManyAttempts, retryAfterSeconds: seconds)
             }
