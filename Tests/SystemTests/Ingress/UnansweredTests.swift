@@ -14,7 +14,7 @@ private final class Mute: @unchecked Sendable {
     private let lock = NSLock()
     private var requests = 0
 
-    init() throws {
+    init(closesAfterMilliseconds milliseconds: UInt32 = 0) throws {
         directory = try TemporaryDirectory()
         path = directory.path("mute.sock")
         descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
@@ -27,6 +27,7 @@ private final class Mute: @unchecked Sendable {
                 var bytes = [UInt8](repeating: 0, count: 16_384)
                 let count = recv(client, &bytes, bytes.count, 0)
                 if count > 0 { lock.withLock { requests += 1 } }
+                usleep(milliseconds * 1000)
                 close(client)
             }
         }
@@ -84,6 +85,20 @@ private final class Frozen {
             #expect(answer.status == status, "\(method) \(path): \(answer)")
             #expect(answer["retry-after"] == "1", "\(method) \(path)")
         }
+    }
+
+    @Test func `asks a second one only if there is time for another wait`() throws {
+        func asked(closingAfterMilliseconds milliseconds: UInt32) throws -> Int {
+            let processes = try (0..<2).map { _ in try Mute(closesAfterMilliseconds: milliseconds) }
+            let ingress = try Ingress(
+                .sale, ["sale-pool.conf": processes.map { "server unix:\($0.path);" }.joined(separator: "\n")])
+            try ingress.start()
+            #expect(try ingress.ask("GET", "/v1/sales/demo/orders/demo-1").status == 503)
+            return processes.map(\.seen).reduce(0, +)
+        }
+        // Again, in case the machine stood still for as long as that.
+        #expect(try eventually { try asked(closingAfterMilliseconds: 0) == 2 })
+        #expect(try asked(closingAfterMilliseconds: 500) == 1)
     }
 
     @Test func `shows public pages as long as one process answers`() throws {
