@@ -13,6 +13,8 @@ final class APIMetrics {
     var unauthorized = 0
     /// Purchases refused because they could not be decided in time.
     var shed = 0
+    /// Purchases refused because there was no Redis to decide them.
+    var unavailable = 0
     /// Purchases answered 202: sent, but not confirmed.
     var pending = 0
     var batches = 0
@@ -65,6 +67,7 @@ final class APIMetrics {
         text.gauge("sale_edge_cache_sales", "Sales that are answered from memory.", cache.count)
         text.counter("sale_unauthorized_total", "Requests without a valid token.", unauthorized)
         text.counter("sale_shed_total", "Purchases refused because they could not be decided in time.", shed)
+        text.counter("sale_unavailable_total", "Purchases refused because Redis did not decide them.", unavailable)
         text.counter("sale_rate_limited_total", "Purchases refused because the buyer asks too often.", limiter.refusals)
         text.counter("sale_redis_errors_total", "Script calls that Redis did not decide.", redisErrors)
         text.counter("sale_redis_losses_total", "Connections to Redis that were lost.", redis.losses)

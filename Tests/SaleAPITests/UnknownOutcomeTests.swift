@@ -29,6 +29,7 @@ import Testing
         let refused = try waiting.answer()
         #expect(refused.status == 503)
         expectProblem(refused)
+        #expect(try api.metric("sale_unavailable_total") == 1)
         api.redis.resume()
         #expect(try eventually { try api.buy("demo", "b1", "k1").status == 200 })
         #expect(try api.buy("demo", "b1", "k1").json["position"] as? Int == 1)

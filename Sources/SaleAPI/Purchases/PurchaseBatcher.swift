@@ -64,7 +64,7 @@ final class PurchaseBatcher {
         if let decision = cache.decide(sale, buyer, hash: charge.buyer, key, quantity: quantity) {
             return answerFromMemory(decision, sale, quantity: quantity, charge, exchange)
         }
-        guard redis.isReady else { return send(.unavailable, charge, exchange) }
+        guard redis.isReady else { return refuse(charge, exchange) }
         guard let lane = lanes.lane(for: sale) else {
             metrics.shed += 1
             return send(.overloaded(buyer), charge, exchange)
@@ -255,9 +255,12 @@ final class PurchaseBatcher {
     }
 
     /// Nothing was done.
-    private func refuse(_ purchase: PurchaseBatch.Purchase) {
-        send(.unavailable, purchase.charge, purchase.exchange)
+    private func refuse(_ charge: RateLimiter.Charge, _ exchange: Exchange) {
+        metrics.unavailable += 1
+        send(.unavailable, charge, exchange)
     }
+
+    private func refuse(_ purchase: PurchaseBatch.Purchase) { refuse(purchase.charge, purchase.exchange) }
 
     /// The purchase may have been decided.
     private func leavePending(_ purchase: PurchaseBatch.Purchase) {
