@@ -84,6 +84,7 @@ package final class BlockingRedis {
             throw RedisError(.cannotConnect, "connect to \(address)", Self.errorText(made))
         }
         redisSetTimeout(made, limit)
+        made.pointee.discardUnsentOnClose()
     }
 
     /// The server's answers to `replayChecks`; without those that this user may not ask.
@@ -131,6 +132,7 @@ package final class BlockingRedis {
         var raw: UnsafeMutableRawPointer?
         guard redisGetReply(context, &raw) == REDIS_OK, let raw else {
             let timedOut = context.pointee.err == REDIS_ERR_IO && (errno == EAGAIN || errno == EINTR)
+            context.pointee.abort()
             throw RedisError(
                 timedOut ? .timedOut : .connectionLost, operation,
                 timedOut ? "no answer within \(timeoutMilliseconds) ms" : Self.errorText(context))

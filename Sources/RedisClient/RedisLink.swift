@@ -84,6 +84,7 @@ final class RedisLink: EventHandler {
             throw error
         }
         context = made
+        made.pointee.c.discardUnsentOnClose()
         do {
             registration = try loop.register(made.pointee.c.fd, for: [], self)
         } catch {
@@ -236,16 +237,7 @@ final class RedisLink: EventHandler {
     func close() {
         guard let context else { return }
         phase = .closed
-        if unanswered > 0 { dropUnsent(context.pointee.c.fd) }
         redisAsyncFree(context)
-    }
-
-    /// Makes the kernel discard what it has not sent yet, instead of sending it until it arrives (SO_LINGER of 0,
-    /// tcp(7)). A batch is sent again elsewhere, and its first copy must not arrive minutes later and win what its
-    /// buyers were refused.
-    private func dropUnsent(_ descriptor: Int32) {
-        var now = linger(l_onoff: 1, l_linger: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &now, socklen_t(MemoryLayout<linger>.size))
     }
 
     // MARK: The loop's side
