@@ -12,7 +12,7 @@ private final class Memory {
     let direct: BlockingRedis
     private(set) var cache: EdgeCache!
     private var loop: EventLoop!
-    private var redis: AsyncRedis!
+    private(set) var redis: AsyncRedis!
     private var now = Instant.now
     private let seenSales = SeenSales()
 
@@ -107,6 +107,25 @@ private final class Memory {
         #expect(try memory.run { memory.cache.count == 1 })
         memory.cache.decided(sale, position: 0, remaining: 1)
         #expect(memory.decide(sale, "loser", "k") == nil)
+    }
+
+    @Test func `knows a sale that goes on while it is read from one whose winners can't be read`() throws {
+        let memory = try Memory()
+        for isRestocked in [true, false] {
+            let sale = try memory.sell(isRestocked ? "restocked" : "damaged")
+            let status = try #require(try memory.direct.status(sale))
+            let soldOut = try #require(SoldOutSale.Version(status).flatMap { SoldOutSale($0) })
+            if isRestocked { _ = try memory.direct.restock(sale, units: 1) }
+            try memory.direct.command(["HSET", "\(SaleKeys(sale).buyers)", "b4", "k4 4 1 1700000000000 1"])
+            var outcome: WinnerReader.Outcome?
+            WinnerReader(sale, into: soldOut, redis: memory.redis) { outcome = $0 }.start()
+            #expect(try memory.run { outcome != nil })
+            switch outcome {
+            case .interrupted: #expect(isRestocked)
+            case .refused: #expect(!isRestocked)
+            default: Issue.record("it was read")
+            }
+        }
     }
 
     @Test func `tells nobody who may have won that nothing is left, until Redis has been asked again`() throws {

@@ -65,11 +65,27 @@ import Testing
         let sold = try TestSale.purchase(redis, sale, ["b1", "b2", "b3"].map { .init(buyer: $0, key: "k1") })
         #expect(sold.codes == "SSS")
         #expect(try api.ask("GET", "/v1/sales/demo/\(path)", [api.bearer("b2")]).status == 200)
-        #expect(
-            try eventually {
-                let reply = try redis.command(["HVALS", "\(SaleKeys(sale).witnesses)"])
-                return reply.strings.first?.hasSuffix(" 2 7") == true
+        #expect(try eventually { try witnessed(redis, sale).hasSuffix(" 2 7") })
+    }
+
+    @Test func `have a witness in the process that names them as all that a buyer may have`() throws {
+        let api = try APIUnderTest()
+        let redis = try api.redis.connect()
+        let sale = try TestSale.create(redis, maxPerBuyer: 2)
+        let sold = try TestSale.purchase(
+            redis, sale,
+            ["b1", "b2", "b2", "b3"].enumerated().map {
+                .init(buyer: $1, key: "k\($0)")
             })
+        #expect(sold.codes == "SSSS")
+        #expect(try api.buy("demo", "b2", "another").json["orders"] as? [String] == ["demo-2", "demo-3"])
+        #expect(try eventually { try witnessed(redis, sale).hasSuffix(" 3 6") })
+    }
+
+    /// What the process says of the highest win that it has shown.
+    private func witnessed(_ redis: BlockingRedis, _ sale: SaleID) throws -> String {
+        let reply = try redis.command(["HVALS", "\(SaleKeys(sale).witnesses)"])
+        return reply.strings.first ?? ""
     }
 
     @Test func `in an unknown sale are 404`() throws {

@@ -23,6 +23,7 @@ final class WinnerReader {
     private let soldOut: SoldOutSale
     private let redis: AsyncRedis
     private let done: (Outcome) -> Void
+    private var isReadable = true
 
     /// `done` is called once.
     init(_ sale: SaleID, into soldOut: SoldOutSale, redis: AsyncRedis, _ done: @escaping (Outcome) -> Void) {
@@ -45,7 +46,9 @@ final class WinnerReader {
             case .failure: done(.interrupted)
             case .reply(let value):
                 guard value.count == 2, let next = value[0].string, add(value[1]) else {
-                    return done(.refused("its buyers can't be read as winners"))
+                    // Or one has won meanwhile.
+                    isReadable = false
+                    return conclude()
                 }
                 if next == "0" { conclude() } else { scan(from: next) }
             }
@@ -71,6 +74,7 @@ final class WinnerReader {
             guard case .confirmed(let status) = finding, status.servingRunID == redis.runID,
                 SoldOutSale.Version(status) == soldOut.version
             else { return done(.interrupted) }
+            guard isReadable else { return done(.refused("its buyers can't be read as winners")) }
             guard soldOut.isComplete else { return done(.refused("a position has no winner")) }
             done(.read(soldOut, status))
         }

@@ -239,6 +239,9 @@ final class PurchaseBatcher {
             case .replayed(let position, _):
                 lastPosition = max(lastPosition, position)
                 limiter.refund(purchase.charge)
+            // Redis shows the buyer what is theirs here, too.
+            case .limit(let orders):
+                lastPosition = max(lastPosition, orders.split(separator: ",").compactMap { Int($0) }.max() ?? 0)
             default: break
             }
             guard index >= batch.expired else { continue }
