@@ -41,8 +41,9 @@ extension Command {
 
 /// A waiting room's settings as the operator writes them.
 enum AdmissionArgument {
-    /// A shorter turn could be over before a buyer who obeys Retry-After returns (`RetryAfter` in sale-api).
-    static let turnWindowMin = 10_000
+    /// Turns begin again when a pause ends, and the buyers' page notices that within 32 s: a shorter turn could be over
+    /// by then.
+    static let turnWindowMin = 60_000
 
     /// The turns a second of `2000/s`.
     static func rate(_ name: String, _ text: String) throws(Arguments.UsageError) -> Int {
@@ -58,7 +59,7 @@ enum AdmissionArgument {
         }
         let milliseconds = window ?? WaitingRoom.turnWindowDefault
         guard (turnWindowMin...WaitingRoom.turnWindowRange.upperBound).contains(milliseconds) else {
-            throw Arguments.UsageError("--turn-window must be from 10s to 24h")
+            throw Arguments.UsageError("--turn-window must be from 1m to 24h")
         }
         return NewSale.Admission(rate: try rate("--admit", text), turnWindowMilliseconds: milliseconds)
     }

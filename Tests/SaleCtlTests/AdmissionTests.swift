@@ -39,8 +39,8 @@ extension salectl {
         (["admit", "ghost", "5/s"], ExitCode.noInput, "no sale ghost"),
         (["create", "x", "--title", "T", "--stock", "1", "--turn-window", "1m"], ExitCode.usage, "--admit"),
         (
-            ["create", "x", "--title", "T", "--stock", "1", "--admit", "5/s", "--turn-window", "9s"], ExitCode.usage,
-            "from 10s"
+            ["create", "x", "--title", "T", "--stock", "1", "--admit", "5/s", "--turn-window", "59s"], ExitCode.usage,
+            "from 1m"
         ),
     ])
     func `refuses an admission that is not possible`(_ line: [String], _ code: Int32, _ message: String) throws {
