@@ -68,6 +68,17 @@ package struct Request: ~Escapable {
         return bytes.extracting(value)
     }
 
+    /// The values of all fields of this name, as one list (RFC 9110 section 5.3); nil if there is none. `name` must be
+    /// in lower case.
+    package func list(of name: StaticString) -> [UInt8]? {
+        var list: [UInt8]?
+        for index in fields.indices where isNamed(fields[index], name) {
+            let value = bytes.extracting(fields[index].value).withUnsafeBufferPointer { Array($0) }
+            list = list.map { $0 + [UInt8(ascii: ",")] + value } ?? value
+        }
+        return list
+    }
+
     /// Compares the lengths first, because they tell most names apart.
     private func isNamed(_ field: HeaderField, _ name: StaticString) -> Bool {
         field.name.count == name.utf8CodeUnitCount && bytes.extracting(field.name).equalsIgnoringCase(name)

@@ -28,8 +28,5 @@ extension HTTPServer {
 
 extension Request {
     /// The entity tags of If-None-Match, as they were sent.
-    var conditions: [UInt8]? {
-        guard let field = value(of: "if-none-match") else { return nil }
-        return field.withUnsafeBufferPointer { Array($0) }
-    }
+    var conditions: [UInt8]? { list(of: "if-none-match") }
 }
