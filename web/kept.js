@@ -33,7 +33,8 @@ function write(storage, name, text) {
  * The shop's link brings the token in the fragment, `#token=…`, which browsers send to no server; it is removed from
  * the address at once, and forgotten with the tab. If this browser knows another buyer, the link may be somebody's who
  * wants others to buy for them: then it is a `doubt`, the login `offered` and the buyer `known`, for the person to
- * decide. A link that names nobody changes nothing.
+ * decide. A link that names nobody, or brings what has ended of a login that has not, changes nothing: the browser's
+ * history may keep links.
  */
 export function takeLogin() {
     const login = loginOf(read(() => sessionStorage, tokenName) ?? '');
@@ -43,6 +44,8 @@ export function takeLogin() {
     const offered = loginOf(token);
     const known = [login?.buyer, read(() => localStorage, buyerName)].filter(Boolean);
     if (!offered) return { login, doubt: null };
+    const isPast = offered.endsAt < Math.min(login?.endsAt ?? 0, Date.now());
+    if (login?.buyer === offered.buyer && isPast) return { login, doubt: null };
     if (known.length > 0 && !known.includes(offered.buyer)) return { login, doubt: { offered, known: known[0] } };
     keepLogin(offered);
     return { login: offered, doubt: null };

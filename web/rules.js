@@ -71,6 +71,8 @@ export function judgeReceipts(answers) {
     const because = (missing) => ({ texts, asked: answers.length, missing });
     if (texts.length === answers.length) return because(null);
     if (answers.some(({ status }) => status === 401)) return because('login');
+    // The sale has been archived.
+    if (answers.some(({ status }) => status === 404)) return because('gone');
     // Without a key to sign them, the server has none.
     return because(answers.every(({ status }) => status === 200) ? 'none' : 'failed');
 }
@@ -179,10 +181,16 @@ const seeksAnother = ({ sale, orders, buysAnother, openQuantity, refusal }, now)
 /** Whether the server will take a login, as far as is known. */
 export const isValid = (login, now) => Boolean(login) && login.endsAt > now;
 
+/** A turn as long as the sale lets it be. */
+function untilClosed(turn, sale) {
+    const closes = Date.parse(sale.closes_at);
+    return turn.ends > closes ? { ...turn, ends: closes } : turn;
+}
+
 /** The view of a buyer in the queue, or not yet in it. */
 function viewInQueue({ sale, queue, place }, now) {
     if (!place) return { name: 'join' };
-    const turn = turnOfPlace(place, queue, now);
+    const turn = untilClosed(turnOfPlace(place, queue, now), sale);
     if (place.state === 'missed') return { name: 'missed' };
     if (turn.begins === null) return { name: 'waiting', turn };
     if (now < turn.begins) return { name: 'waiting', at: turn.begins, turn };

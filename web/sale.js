@@ -227,6 +227,7 @@ const consequences = {
         const again = consequences.limit;
         const answer = await learnOrders(again);
         if (answer && page.orders.length === 0) refuse({ ...answer, reason: 'trouble', again });
+        else if (answer) page.notice = 'no-other';
         draw();
     },
     stale: ({ body: { opens_at } }) => {

@@ -86,7 +86,7 @@ function conditions({ name, turn }, page, most, now) {
     const { sales, sale, login, orders, receipts, asking, reason, refusal, notice, openQuantity } = page;
     const opens = sale?.opens_at ? Date.parse(sale.opens_at) : 0;
     const isIn = isValid(login, now);
-    const areSeen = receipts?.asked === orders.length && (!receipts.missing || receipts.missing === 'none');
+    const areSeen = receipts?.asked === orders.length && [null, 'none', 'gone'].includes(receipts.missing);
     const mayAct = !asking && name !== 'secured' && name !== 'doubt';
     return {
         'sale': sale, 'queue': sale?.queue, 'opens': opens > now, 'buyer': login, 'no-buyer': !login,
@@ -96,6 +96,7 @@ function conditions({ name, turn }, page, most, now) {
         'login-link': root.dataset.login, 'place': turn, 'quantity': most > 1,
         'another': sale && isIn && !refusal && mayBuyAnother(sale, orders, now),
         'turn': turn && turn.begins !== null, 'no-turn': turn && turn.begins === null,
+        'too-late': turn?.begins >= Date.parse(sale?.closes_at),
         'receipt': receipts?.texts.length, 'receipt-unseen': !areSeen,
         'trace': refusal?.trace, 'untold': refusal?.reason === 'unknown' && openQuantity,
         [`again-${reason}`]: true, [`notice-${notice}`]: true, [`receipt-${receipts?.missing}`]: true,
@@ -110,6 +111,7 @@ function fields({ at, turn }, { path, sales, sale, place, login, doubt, orders, 
         fill('remaining', number(sale.remaining));
         fillTime('seen', Date.parse(sale.server_time));
         if (sale.opens_at) fillTime('opens', Date.parse(sale.opens_at));
+        if (sale.closes_at) fillTime('closes', Date.parse(sale.closes_at));
     }
     if (turn) {
         if (turn.begins !== null) fillTime('turn', turn.begins);

@@ -146,6 +146,39 @@ extension `The buyers' page` {
             #expect(try scene.isVisible("[data-with=another]") == false)
         }
 
+        @Test func `says of a purchase that is refused for the limit that it won nothing`() throws {
+            let scene = try PageScene()
+            try scene.salectl("create", "demo", "--title", "Lamps", "--stock", "9", "--max-per-buyer", "2")
+            try scene.open()
+            #expect(try scene.shows("buy"))
+            // On another device.
+            #expect(try scene.buy(as: "me") == 201)
+            _ = try scene.browser.value("document.querySelector('select').value = 2")
+            try scene.press("buy")
+            #expect(try scene.shows("secured"))
+            #expect(try scene.text("orders").hasPrefix("Order demo-1: number 1, "))
+            #expect(try scene.news() == "You did not get another unit.")
+        }
+
+        @Test func `says who has the receipt once the sale is archived`() throws {
+            let scene = try PageScene()
+            try scene.salectl("create", "demo", "--title", "A lamp", "--stock", "3")
+            try scene.open()
+            #expect(try scene.shows("buy"))
+            try scene.press("buy")
+            #expect(try scene.shows("secured"))
+            try scene.salectl("close", "demo")
+            try scene.salectl("archive", "demo")
+            // A process that has not listed the sales since then still takes it for lost.
+            let isGone = try eventually {
+                try scene.pass()
+                if try scene.isVisible("[data-action=receipt]") { try scene.press("receipt") }
+                return try scene.news() == "The receipt is no longer here. Please ask the shop."
+            }
+            #expect(isGone)
+            #expect(try scene.isVisible("[data-action=receipt]") == false)
+        }
+
         @Test func `says nothing of another unit while it may have been won, or if none was asked for`() throws {
             let scene = try PageScene()
             try scene.salectl("create", "demo", "--title", "Lamps", "--stock", "9", "--max-per-buyer", "3")

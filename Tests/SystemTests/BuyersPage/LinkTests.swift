@@ -29,6 +29,18 @@ extension `The buyers' page` {
             #expect(try scene.browser.value("location.search") == "?sale=demo")
         }
 
+        @Test func `takes no login that has ended for one that has not`() throws {
+            let scene = try PageScene()
+            try scene.salectl("create", "demo", "--title", "A lamp", "--stock", "3")
+            try scene.open()
+            #expect(try scene.shows("buy"))
+            // As the browser's history keeps links.
+            try scene.open(token: scene.ended("me"))
+            #expect(try scene.shows("buy"))
+            try scene.open(token: scene.ended("other"))
+            #expect(try scene.shows("doubt"))
+        }
+
         @Test func `tells a buyer without a valid token to log in, and goes on afterwards`() throws {
             let scene = try PageScene()
             try scene.salectl("create", "demo", "--title", "A lamp", "--stock", "3")

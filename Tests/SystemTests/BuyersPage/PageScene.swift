@@ -172,6 +172,11 @@ final class PageScene {
 
     func forged(_ token: String) -> String { String(token.dropLast(4)) + "AAAA" }
 
+    /// What the page takes for a token of the buyer that ended long ago.
+    func ended(_ name: String) -> String {
+        "e30.\(Data("{\"sub\":\"\(name)1\",\"exp\":1}".utf8).base64EncodedString()).AAAA"
+    }
+
     func salectl(_ arguments: String...) throws {
         let result = try system.salectl(arguments)
         guard result.code == 0 else { throw Browser.Failure(description: result.errors) }

@@ -31,6 +31,24 @@ extension `The buyers' page` {
             #expect(try scene.browser.complaints() == [])
         }
 
+        @Test func `says that a turn comes too late if the sale closes before it`() throws {
+            let scene = try PageScene()
+            try scene.salectl(
+                "create", "demo", "--title", "A lamp", "--stock", "3", "--opens-at", "+50m", "--admit", "1/s")
+            for number in 1...9 { _ = try scene.join(as: "early\(number)") }
+            try scene.open()
+            #expect(try scene.shows("join"))
+            try scene.press("join")
+            #expect(try scene.shows("waiting"))
+            #expect(try scene.isVisible("[data-with=too-late]") == false)
+            // Its turn is ten seconds after the opening.
+            let opening = Date.now.addingTimeInterval(3600)
+            try scene.salectl(
+                "set", "demo", "--opens-at", opening.ISO8601Format(), "--closes-at",
+                opening.addingTimeInterval(5).ISO8601Format())
+            #expect(try eventually { try scene.showsAfterALook("waiting") && scene.isVisible("[data-with=too-late]") })
+        }
+
         @Test func `says why a place in the queue takes long`() throws {
             let scene = try PageScene()
             try scene.salectl(

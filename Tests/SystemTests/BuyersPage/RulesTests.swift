@@ -53,6 +53,8 @@ import Testing
             ("{ sale: { ...sale, queue }, place: place(null, null) }", "waiting"),
             ("{ sale: { ...sale, queue }, place: place(at(0), at(1)) }", "buy 0"),
             ("{ sale: { ...sale, queue }, place: place(at(-2), at(-1)) }", "missed"),
+            ("{ sale: { ...sale, queue, closes_at: at(3) }, place: place(at(0), at(9)) }", "buy 0 to 3"),
+            ("{ sale: { ...sale, queue, closes_at: at(3) }, place: place(at(5), at(9)) }", "waiting 5 to 3"),
             ("{ sale: { ...sale, queue }, place: { ...place(null, null), state: 'missed' } }", "missed"),
             ("{ sale: { ...sale, queue }, place: old(place(null, null)), queue: later }", "missed"),
             ("{ sale: { ...sale, queue, state: 'paused' }, place: place(at(-2), at(-1)) }", "paused"),
@@ -81,8 +83,10 @@ import Testing
                     const place = (turn_at, expires_at) => ({ position: 1, ahead: 0, turn_at, expires_at });
                     const login = { endsAt: now + 1000 };
                     const page = { sale, login, orders: [], asking: null, refusal: null, place: null, queue: null };
-                    const { name, turn } = view({ ...page, ...\(known) }, now);
-                    return [name, turn?.begins ? turn.begins - now : ''].join(' ').trim();
+                    const known = { ...page, ...\(known) };
+                    const { name, turn } = view(known, now);
+                    const ends = turn && known.sale?.closes_at ? `to ${turn.ends - now}` : '';
+                    return [name, turn?.begins ? turn.begins - now : '', ends].join(' ').trim();
                 })
                 """)
             #expect(shown == expected, "\(known)")
@@ -177,6 +181,7 @@ import Testing
             ("[signed, { status: 0, body: {} }]", "1 of 2 failed"),
             ("[{ status: 401, body: {} }, { status: 0, body: {} }]", "0 of 2 login"),
             ("[{ status: 200, body: { receipt: null } }]", "0 of 1 none"),
+            ("[signed, { status: 404, body: {} }]", "1 of 2 gone"),
         ]
         for (answers, expected) in table {
             let judged = try browser.value(
