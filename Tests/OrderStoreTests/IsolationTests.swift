@@ -45,6 +45,7 @@ import Testing
         #expect(try store.apply(sale, [less], isolated: true).outcomes.map(\.reason) == [.contradiction])
         #expect(try store.stored(sale)?.record.stockTotal == 3)
         #expect(try shell("SELECT count(*) FROM restocks") == ["0"])
+        #expect(try shell("SELECT count(*) FROM ledger") == ["2"])
     }
 }
 

@@ -50,10 +50,12 @@ import Testing
     @Test func `records nothing of a failed transaction`() throws {
         let store = try OrderStore(path: path)
         _ = try store.apply(sale, [TestEvents.create(), TestEvents.order(1)])
+        // A shell holds the write lock for longer than the store waits.
         let shell = try SQLiteLock(path)
         defer { shell.release() }
         #expect(throws: StoreError.self) { _ = try store.apply(sale, [TestEvents.order(2)]) }
         shell.release()
+        #expect(try store.stored(sale)?.orders.count == 1)
         _ = try store.apply(sale, [TestEvents.order(3)])
         #expect(try entries().count == 3)
         #expect(try entries()[2].contains(#""position":3"#))
@@ -86,14 +88,5 @@ import Testing
             try store.apply(sale, [restock, TestEvents.create(stock: 1)]).outcomes == [.alreadyStored, .alreadyStored])
         #expect(try store.stored(sale)?.record.stockTotal == 6)
         #expect(try entries().last == #"{"seq":3,"kind":"restock","units":5,"at_ms":7}"#)
-    }
-
-    @Test func `records no restock that would leave less than is sold`() throws {
-        let store = try OrderStore(path: path)
-        let restock = TestEvents.entry("50-0", [("v", "1"), ("kind", "restock"), ("units", "-5"), ("at_ms", "7")])
-        let applied = try store.apply(sale, [TestEvents.create(stock: 5), TestEvents.order(1), restock])
-        #expect(applied.outcomes[2].reason == .contradiction)
-        #expect(try store.stored(sale)?.record.stockTotal == 5)
-        #expect(try SQLiteShell.run(path, "SELECT count(*) FROM restocks") == ["0"])
     }
 }

@@ -206,18 +206,6 @@ import Testing
         #expect(try StoreReader(path: path).overviews().map(\.withheld) == [0])
         #expect(try store.apply(sale, [release]).outcomes == [.alreadyStored])
     }
-
-    @Test func `a batch that fails leaves nothing behind`() throws {
-        let store = try OrderStore(path: path)
-        _ = try store.apply(sale, [TestEvents.create(), TestEvents.order(1)])
-        // A shell holds the write lock for longer than the store waits.
-        let shell = try SQLiteLock(path)
-        defer { shell.release() }
-        #expect(throws: StoreError.self) { _ = try store.apply(sale, [TestEvents.order(2)]) }
-        shell.release()
-        #expect(try store.stored(sale)?.orders.count == 1)
-        #expect(try store.apply(sale, [TestEvents.order(2)]).outcomes == [.stored])
-    }
 }
 
 @Suite struct `The database file` {
