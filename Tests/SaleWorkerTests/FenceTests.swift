@@ -336,17 +336,6 @@ import Testing
         #expect(try buy(under) == "E")
     }
 
-    @Test func `a pause outlives a Redis that is emptied`() throws {
-        let under = try WorkerUnderTest()
-        try TestSale.create(under.redis, stock: 10)
-        let worker = try under.start()
-        #expect(try under.redis.control(Self.sale, .pause) == nil)
-        #expect(under.drained(Self.sale))
-        try under.redis.command(["FLUSHALL"])
-        #expect(eventually { worker.errors.contains("fence_lifted") }, "\(worker.errors)")
-        #expect(try buy(under) == "P")
-    }
-
     @Test func `a change outlives a database that is older than it`() throws {
         let under = try WorkerUnderTest()
         try TestSale.create(under.redis, stock: 10)
