@@ -68,56 +68,6 @@ import Testing
         }
     }
 
-    @Test func `limits a token, and its neighbours not`() throws {
-        let system = try begin()
-        let ingress = try system.ingress([
-            "sale-limits.conf": """
-            limit_req_zone $client_network zone=sale_address:1m rate=1000r/s;
-            limit_req_zone $token zone=sale_token:1m rate=1r/m;
-            limit_conn_zone $client_network zone=sale_connections:1m;
-            """
-        ])
-        try ingress.start()
-        let tokens = try system.tokens("b", 2)
-        func ask(_ token: String) throws -> HTTPAnswer {
-            try ingress.ask("GET", "/v1/sales/demo/purchases", headers: [("Authorization", "Bearer \(token)")])
-        }
-        for turn in 0...40 { #expect(try ask(tokens[0]).status == 200, "turn \(turn)") }
-        let refused = try ask(tokens[0])
-        #expect(refused.status == 429)
-        #expect(refused.problem == "rate-limited")
-        #expect(refused["content-type"] == "application/problem+json")
-        #expect(refused["retry-after"] == "1")
-        #expect((refused.json["instance"] as? String)?.hasPrefix("urn:trace:") == true)
-        #expect(refused.json["status"] as? Int == 429)
-        #expect(try ask(tokens[1]).status == 200)
-    }
-
-    @Test func `limits an address in what it asks and in its connections, and its neighbours not`() throws {
-        let system = try begin()
-        let port = RedisServer.freePort()
-        let ingress = try system.ingress([
-            "sale-listen.conf": "listen 127.0.0.1:\(port);",
-            "sale-limits.conf": """
-            limit_req_zone $client_network zone=sale_address:1m rate=1r/m;
-            limit_req_zone $token zone=sale_token:1m rate=1r/m;
-            limit_conn_zone $client_network zone=sale_connections:1m;
-            """,
-        ])
-        try ingress.start()
-        func statuses(_ count: Int, from address: String) throws -> [String: Int] {
-            let result = try ChildProcess.run(
-                URL(fileURLWithPath: "/usr/bin/curl"),
-                [
-                    "--silent", "--interface", address, "--output", "/dev/null", "--write-out", "%{http_code}\n",
-                    "http://127.0.0.1:\(port)/v1/sales?n=[1-\(count)]",
-                ])
-            return Dictionary(result.output.split(separator: "\n").map { (String($0), 1) }, uniquingKeysWith: +)
-        }
-        #expect(try statuses(1101, from: "127.0.0.2") == ["200": 1001, "429": 100])
-        #expect(try statuses(1, from: "127.0.0.3") == ["200": 1])
-    }
-
     @Test func `answers what is the same for all from memory, under a name of its own each time`() throws {
         let system = try begin()
         let ingress = try system.ingress()

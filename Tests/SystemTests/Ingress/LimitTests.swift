@@ -60,22 +60,45 @@ import Testing
         #expect(try statuses(ingress, 1101, path, headers: { _ in headers }) == [status: 1001, 429: 100])
     }
 
-    @Test func `count a token, however it is written`() throws {
+    @Test func `count an address, and its neighbours apart`() throws {
         let system = try SaleSystem(apis: 1)
-        try TestSale.create(system.connect(), stock: 100)
+        let port = RedisServer.freePort()
         let ingress = try system.ingress([
-            "sale-limits.conf": """
-            limit_req_zone $client_network zone=sale_address:1m rate=1000r/s;
-            limit_req_zone $token zone=sale_token:1m rate=1r/m;
-            limit_conn_zone $client_network zone=sale_connections:1m;
-            """
+            "sale-listen.conf": "listen 127.0.0.1:\(port);", "sale-limits.conf": Self.strict,
         ])
         try ingress.start()
-        let token = try system.tokens("b", 1)[0]
+        func statuses(_ count: Int, from address: String) throws -> [String: Int] {
+            let result = try ChildProcess.run(
+                URL(fileURLWithPath: "/usr/bin/curl"),
+                [
+                    "--silent", "--interface", address, "--output", "/dev/null", "--write-out", "%{http_code}\n",
+                    "http://127.0.0.1:\(port)/v1/sales?n=[1-\(count)]",
+                ])
+            return Dictionary(result.output.split(separator: "\n").map { (String($0), 1) }, uniquingKeysWith: +)
+        }
+        #expect(try statuses(1101, from: "127.0.0.2") == ["200": 1001, "429": 100])
+        #expect(try statuses(1, from: "127.0.0.3") == ["200": 1])
+    }
+
+    @Test func `count a token, however it is written, and its neighbours apart`() throws {
+        let system = try SaleSystem(apis: 1)
+        try TestSale.create(system.connect(), stock: 100)
+        let ingress = try system.ingress(["sale-limits.conf": Self.strict])
+        try ingress.start()
+        let tokens = try system.tokens("b", 2)
+        let token = tokens[0]
         func ask(_ fields: [String]) throws -> HTTPAnswer {
             try ingress.ask("GET", "/v1/sales/demo/purchases", headers: fields.map { ("Authorization", $0) })
         }
         for turn in 0...40 { #expect(try ask(["Bearer \(token)"]).status == 200, "turn \(turn)") }
+        let refused = try ask(["Bearer \(token)"])
+        #expect(refused.status == 429)
+        #expect(refused.problem == "rate-limited")
+        #expect(refused["content-type"] == "application/problem+json")
+        #expect(refused["retry-after"] == "1")
+        #expect((refused.json["instance"] as? String)?.hasPrefix("urn:trace:") == true)
+        #expect(refused.json["status"] as? Int == 429)
+        #expect(try ask(["Bearer \(tokens[1])"]).status == 200)
         let spellings = ["Bearer \(token)\t", "Bearer \(token) \t ", "\tBearer \(token)", "bEARER \(token)"]
         for spelling in spellings { #expect(try ask([spelling]).status == 429, "\(spelling.debugDescription)") }
         // What is not counted is not let in.
