@@ -62,12 +62,12 @@ import Testing
 
 @Suite struct `A sale's state` {
     private func state(
-        opens: Int? = nil, closes: Int? = nil, remaining: Int = 1, paused: Bool = false, at now: Int = 1000
+        opens: Int? = nil, closes: Int? = nil, remaining: Int = 1, paused: Bool = false
     ) -> SaleStatus.State {
         SaleStatus(
             sale: SaleID("s")!, uuid: "u", title: "t", stockTotal: 1, remaining: remaining, position: 0, maxPerBuyer: 1,
             opensAt: opens.map { UnixMilliseconds($0) }, closesAt: closes.map { UnixMilliseconds($0) }, paused: paused,
-            epoch: 1, servingRunID: "r", persistedPosition: 0, readAt: UnixMilliseconds(now)
+            epoch: 1, servingRunID: "r", persistedPosition: 0, readAt: UnixMilliseconds(1000)
         ).state
     }
 

@@ -113,7 +113,6 @@ package final class RedisServer: @unchecked Sendable {
     package var socket: String { directory.path("redis.sock") }
     /// The value for SALE_REDIS_URL.
     package var url: String { "unix://\(socket)" }
-    package var id: Int32 { process.id }
 
     /// Makes a blocking connection. It is patient, because a machine may stand still for seconds.
     package func connect() throws -> BlockingRedis {

@@ -84,14 +84,11 @@ package enum TestSale {
     }
 
     /// Runs join.lua as an API process would.
-    package static func join(
-        _ redis: BlockingRedis, _ sale: SaleID, _ buyers: [String], runID: String? = nil
-    ) throws -> Joined {
+    package static func join(_ redis: BlockingRedis, _ sale: SaleID, _ buyers: [String]) throws -> Joined {
         let keys = SaleKeys(sale)
         let reply = try redis.run(
             ScriptCall(
-                .join, keys: [keys.sale, keys.stock, keys.tickets, keys.joined],
-                [runID ?? redis.facts.runID] + buyers))
+                .join, keys: [keys.sale, keys.stock, keys.tickets, keys.joined], [redis.facts.runID] + buyers))
         let value = reply.value
         var positions: [Int] = []
         for index in 7..<value.count {

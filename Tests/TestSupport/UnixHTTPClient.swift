@@ -38,10 +38,10 @@ package final class UnixHTTPClient {
     private let descriptor: Int32
     private var received: [UInt8] = []
 
-    /// Connects. A server that doesn't answer within `timeoutSeconds` fails the test instead of hanging it.
-    package init(_ path: String, timeoutSeconds: Int = 20) throws {
+    /// Connects. A server that doesn't answer within 20 seconds fails the test instead of hanging it.
+    package init(_ path: String) throws {
         descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        var limit = timeval(tv_sec: timeoutSeconds, tv_usec: 0)
+        var limit = timeval(tv_sec: 20, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         let connected = SocketAddress.unix(path: path).withSockaddr { connect(descriptor, $0, $1) }
         guard connected == 0 else { throw Failure("can't connect to \(path): \(String(cString: strerror(errno)))") }

@@ -8,9 +8,9 @@ import Testing
 @Suite struct `The ingress` {
     private static let sale = SaleID("demo")!
 
-    private func begin(apis: Int = 1, stock: Int = 100, worker: Bool = false) throws -> SaleSystem {
-        let system = try SaleSystem(apis: apis)
-        try TestSale.create(system.connect(), stock: stock)
+    private func begin(worker: Bool = false) throws -> SaleSystem {
+        let system = try SaleSystem(apis: 1)
+        try TestSale.create(system.connect(), stock: 100)
         if worker { try system.startWorker() }
         return system
     }
