@@ -70,11 +70,4 @@ import Testing
         let result = try run(["keys", "rotate-receipt", directory.path("keys")])
         #expect(result.output.contains("  restart every sale-api (SIGHUP is enough only if it doesn't run as the"))
     }
-
-    @Test func `counts one of a thing in the singular`() {
-        #expect(counted(1, "letter") == "1 letter")
-        #expect(counted(0, "letter") == "0 letters")
-        #expect(counted(1, "stream entry is", "stream entries are") == "1 stream entry is")
-        #expect(counted(2, "stream entry is", "stream entries are") == "2 stream entries are")
-    }
 }
