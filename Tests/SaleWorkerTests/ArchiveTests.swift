@@ -287,7 +287,7 @@ import Testing
             #expect(eventually { (try? under.redis.isArchived(Self.sale)) == true })
         }
         kill(under)
-        for suffix in ["", "-wal", "-shm"] { unlink(under.database + suffix) }
+        removeDatabase(under.database)
         try FileManager.default.copyItem(atPath: copy, toPath: under.database)
         let worker = try under.start()
         #expect(eventually { worker.errors.contains("fence_kept") }, "\(worker.errors)")

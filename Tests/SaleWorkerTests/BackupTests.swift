@@ -66,7 +66,7 @@ import Testing
         #expect(try under.salectl(["restock", "demo", "5"]).code == 0)
         #expect(under.drained(Self.sale))
         stopped(under)
-        for suffix in ["", "-wal", "-shm"] { unlink(under.database + suffix) }
+        removeDatabase(under.database)
         let restored = try under.salectl(["restore", file])
         #expect(restored.code == 0, "\(restored.errors)")
         #expect(

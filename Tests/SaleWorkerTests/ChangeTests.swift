@@ -132,7 +132,7 @@ import Testing
         #expect(eventually { worker.errors.contains("fence_lifted") }, "\(worker.errors)")
         worker.signal()
         worker.wait()
-        for suffix in ["", "-wal", "-shm"] { unlink(under.database + suffix) }
+        removeDatabase(under.database)
         try FileManager.default.copyItem(atPath: copy, toPath: under.database)
         try under.start()
         #expect(eventually { (try? under.stored(Self.sale)?.record.stockTotal) == 7 })

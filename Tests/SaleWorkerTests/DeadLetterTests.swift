@@ -167,8 +167,7 @@ import Testing
         let killed = try under.start(["SALE_WORKER_FAILPOINT": "after_dead_letter"])
         #expect(killed.wait() == -SIGKILL)
         try under.start()
-        let isNoted = { try SQLiteShell.run(under.database, "SELECT moved_at_ms > 0 FROM dead_letters") == ["1"] }
-        #expect(try eventually { try isNoted() })
+        #expect(try eventually { try under.isNoted() })
         #expect(try under.redis.control(sale, .resume) == nil)
         #expect(under.drained(sale))
         try under.redis.command([
@@ -248,10 +247,6 @@ import Testing
         try under.sell(sale, to: 0..<1)
     }
 
-    private func isNoted(_ under: WorkerUnderTest) -> Bool {
-        (try? SQLiteShell.run(under.database, "SELECT moved_at_ms > 0 FROM dead_letters")) == ["1"]
-    }
-
     @Test(arguments: Failpoint.Step.allCases)
     func `is made once of an entry that was deleted while pending, wherever the worker is killed`(
         _ step: Failpoint.Step
@@ -262,7 +257,7 @@ import Testing
         let killed = try under.start(["SALE_WORKER_FAILPOINT": step.rawValue])
         #expect(killed.wait() == -SIGKILL)
         try under.start()
-        #expect(eventually { isNoted(under) })
+        #expect(eventually { (try? under.isNoted()) == true })
         #expect(try under.deadLetters(sale).count == 1)
     }
 
@@ -282,7 +277,7 @@ import Testing
             return lost.exchange(true, ordering: .relaxed)
         }
         try under.start(["SALE_REDIS_URL": "unix://\(path)"])
-        #expect(eventually { isNoted(under) })
+        #expect(eventually { (try? under.isNoted()) == true })
         let wasLost = lost.load(ordering: .relaxed)
         #expect(wasLost)
         #expect(try under.deadLetters(sale).count == 1)

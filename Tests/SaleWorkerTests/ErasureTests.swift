@@ -126,7 +126,7 @@ import Testing
             "SELECT entry ->> 'position', entry ->> 'buyer' FROM ledger WHERE entry ->> 'kind' = 'order' ORDER BY 1"
         let ledger = try SQLiteShell.run(under.database, names)
         #expect(try erase(under).code == 0)
-        for file in ["", "-wal", "-shm"] { unlink(under.database + file) }
+        removeDatabase(under.database)
         try under.start()
         #expect(under.drained(sale))
         #expect(try under.stored(sale)?.sold == 6)

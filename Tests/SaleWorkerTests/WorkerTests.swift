@@ -169,14 +169,13 @@ import Testing
             #expect(under.drained(sale))
             first.signal()
             first.wait()
-            let files = ["", "-wal", "-shm"].map { under.database + $0 }
             if kept {
                 _ = try SQLiteShell.run(under.database, "DELETE FROM orders WHERE position > 1")
                 _ = try SQLiteShell.run(
                     under.database,
                     "UPDATE sales SET sold = 1, persisted_position = 1, last_stream_id = '0-1'")
             } else {
-                for file in files { unlink(file) }
+                removeDatabase(under.database)
             }
             let second = try under.start()
             #expect(eventually { (try? under.stored(sale)?.sold) == (kept ? 3 : 5) }, "\(second.errors)")
@@ -204,7 +203,7 @@ import Testing
         worker = try under.start(["SALE_WORKER_FAILPOINT": "after_commit"])
         try #require(eventually { !worker.isRunning }, "the step was never reached: \(worker.errors)")
         #expect(try under.redis.progress(of: sale)?.pending == 4)
-        for suffix in ["", "-wal", "-shm"] { unlink(under.database + suffix) }
+        removeDatabase(under.database)
         if isRestored { try FileManager.default.copyItem(atPath: copy, toPath: under.database) }
 
         worker = try under.start()

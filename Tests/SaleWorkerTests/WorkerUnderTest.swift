@@ -63,16 +63,8 @@ final class WorkerUnderTest {
 
     /// Whether everything in the stream has been delivered and acknowledged.
     func isDrained(_ sale: SaleID) -> Bool {
-        guard let connection = try? server.connect(),
-            let groups = try? connection.command(["XINFO", "GROUPS", "\(SaleKeys(sale).orders)"])
-        else { return false }
-        guard groups.value.count == 1 else { return false }
-        var facts: [String: Int] = [:]
-        let group = groups.value[0]
-        for index in stride(from: 0, to: group.count - 1, by: 2) {
-            facts[group[index].string ?? ""] = group[index + 1].integer
-        }
-        return facts["lag"] == 0 && facts["pending"] == 0
+        guard let progress = try? server.connect().progress(of: sale) else { return false }
+        return progress.lag == 0 && progress.pending == 0
     }
 
     /// Adds an order by another buyer at position 1.
@@ -101,6 +93,11 @@ final class WorkerUnderTest {
             letters.append(pairs)
         }
         return letters
+    }
+
+    /// Whether the only dead letter is noted as moved to Redis.
+    func isNoted() throws -> Bool {
+        try SQLiteShell.run(database, "SELECT moved_at_ms > 0 FROM dead_letters") == ["1"]
     }
 
     /// Runs salectl on both stores.

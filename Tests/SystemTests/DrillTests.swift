@@ -49,7 +49,8 @@ import Testing
     private func loseDatabase(_ system: SaleSystem) {
         system.worker?.signal(SIGKILL)
         system.worker?.wait()
-        for suffix in ["", "-wal", "-shm", ".lock"] { unlink(system.database + suffix) }
+        removeDatabase(system.database)
+        unlink(system.database + ".lock")
     }
 
     private func told(_ run: SaleSystem.Run) throws -> [Attempt] {

@@ -153,7 +153,7 @@ enum Schedule: CaseIterable {
         let run = try system.stampede(sale, ["--buyers", "\(Self.buyers)", "--connections", "16"])
         try system.awaitRest(sale)
         system.stopWorker()
-        for suffix in ["", "-wal", "-shm"] { unlink(system.database + suffix) }
+        removeDatabase(system.database)
         try FileManager.default.copyItem(atPath: copy, toPath: system.database)
         try system.startWorker()
         try system.awaitRest(sale)

@@ -1,4 +1,10 @@
 import Foundation
+import Glibc
+
+/// Deletes a database, its log and the log's index. No program may be using it.
+package func removeDatabase(_ path: String) {
+    for suffix in ["", "-wal", "-shm"] { unlink(path + suffix) }
+}
 
 /// Debian's sqlite3: another program that accesses the file.
 package enum SQLiteShell {
