@@ -65,8 +65,7 @@ final class APIUnderTest {
 
     /// Kills the API and starts it again: it has forgotten every sale that it had seen.
     func restart() throws {
-        process.signal(SIGKILL)
-        process.wait()
+        process.stop(SIGKILL)
         process = try Self.start(redis, environment, descriptors)
         try awaitStart(ready: true)
     }

@@ -80,8 +80,7 @@ extension salectl {
         try operate.server.restart()
         #expect(try eventually { try lines() > before + 1 })
         #expect(watch.errors.split(separator: "\n").count == 1)
-        watch.signal(SIGKILL)
-        _ = watch.wait()
+        watch.stop(SIGKILL)
     }
 }
 

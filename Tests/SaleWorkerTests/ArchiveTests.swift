@@ -26,11 +26,6 @@ import Testing
         return Set(reply.strings).subtracting([SaleKeys.workerLease])
     }
 
-    private func kill(_ under: WorkerUnderTest) {
-        under.worker?.signal(SIGKILL)
-        under.worker?.wait()
-    }
-
     @Test func `gives its reasons to a program, too`() throws {
         let under = try ended()
         let other = try TestSale.create(under.redis, "other")
@@ -69,7 +64,7 @@ import Testing
         // Neither another run, the worker, its restart nor a rebuild brings it back. Its name stays taken, even without
         // SQLite.
         #expect(try under.salectl(["archive", "demo"]).output.hasPrefix("demo is archived: 4 orders"))
-        kill(under)
+        under.worker?.stop(SIGKILL)
         #expect(try under.salectl(["rebuild", "demo"]).code == ExitCode.negative)
         #expect(try under.salectl(["rebuild", "demo", "--dry-run"]).code == ExitCode.negative)
         let reconciled = try under.salectl(["reconcile", "demo"])
@@ -108,7 +103,7 @@ import Testing
 
     @Test func `is done for each of two operators who ask for it at once`() throws {
         let under = try ended()
-        kill(under)
+        under.worker?.stop(SIGKILL)
         let settings = ["SALE_REDIS_URL": under.server.url, "SALE_DATABASE": under.database]
         let operators = try ["a", "b"].map { name in
             let one = try ChildProcess(
@@ -138,8 +133,7 @@ import Testing
         #expect(under.drained(Self.sale))
         #expect(eventually { (try? reasons().contains("1 dead letter is open")) == true })
         _ = try SQLiteShell.run(under.database, "UPDATE dead_letters SET resolution = 'discarded'")
-        worker.signal(SIGKILL)
-        worker.wait()
+        worker.stop(SIGKILL)
         try under.add(Self.sale, ["more", "1"])
         #expect(try reasons().contains("1 stream entry is not stored"))
         try under.redis.command(["HSET", "\(SaleKeys(Self.sale).sale)", "serving_run_id", "another"])
@@ -150,7 +144,7 @@ import Testing
     @Test(arguments: ["after_read", "before_commit", "after_commit", "after_acknowledge"])
     func `is finished by running it again, wherever salectl and the worker were killed`(_ step: String) throws {
         let under = try ended()
-        kill(under)
+        under.worker?.stop(SIGKILL)
         // salectl is killed while it waits for a worker that does not run. Its event is on the stream.
         let waiting = try ChildProcess(
             ChildProcess.product("salectl"), ["archive", "demo"],
@@ -158,8 +152,7 @@ import Testing
             errorLog: under.server.directory.url.appendingPathComponent("archive.err"))
         #expect(eventually { (try? under.redis.archiveEvent(of: Self.sale)) != nil })
         #expect(eventually { waiting.errors.contains("waiting for the worker") })
-        waiting.signal(SIGKILL)
-        waiting.wait()
+        waiting.stop(SIGKILL)
         let event = try under.redis.archiveEvent(of: Self.sale)
         #expect(try under.salectl(["restock", "demo", "1"]).code == ExitCode.cantCreate)
         #expect(try under.salectl(["release", "demo"]).errors.contains("or being archived"))
@@ -203,7 +196,7 @@ import Testing
     @Test func `reports that it is begun, and that it is done, only if the replicas know`() throws {
         let under = try ended(redisSettings: RedisServer.followed())
         let replicas = ["SALE_REDIS_REPLICAS": "1"]
-        kill(under)
+        under.worker?.stop(SIGKILL)
         let unbegun = try under.salectl(["archive", "demo"], replicas)
         #expect(unbegun.code == ExitCode.temporaryFailure)
         #expect(unbegun.errors.contains("begun, but WAIT: "), "\(unbegun.errors)")
@@ -262,7 +255,7 @@ import Testing
 
     @Test func `waits for what came after its event, and stores it`() throws {
         let under = try ended()
-        kill(under)
+        under.worker?.stop(SIGKILL)
         #expect(try under.salectl(["archive", "demo", "--for", "100ms"]).code == ExitCode.temporaryFailure)
         // A clock that was set back lets a buyer in after the end.
         let key = RedisArgument(SaleKeys(Self.sale).sale)
@@ -286,7 +279,7 @@ import Testing
             try under.redis.command(["FLUSHALL"])
             #expect(eventually { (try? under.redis.isArchived(Self.sale)) == true })
         }
-        kill(under)
+        under.worker?.stop(SIGKILL)
         removeDatabase(under.database)
         try FileManager.default.copyItem(atPath: copy, toPath: under.database)
         let worker = try under.start()
@@ -294,7 +287,7 @@ import Testing
         #expect(worker.errors.contains("this database is from before that"))
         #expect(try keys(under) == [SaleKeys.archived])
         // What the runbook says for when there is no later one.
-        kill(under)
+        under.worker?.stop(SIGKILL)
         _ = try SQLiteShell.run(
             under.database, "UPDATE sales SET archived_at_ms = strftime('%s') * 1000 WHERE sale = 'demo'")
         let second = try under.start()

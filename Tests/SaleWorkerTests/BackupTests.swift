@@ -8,11 +8,6 @@ import Testing
 @Suite struct `A backup` {
     private static let sale = SaleID("demo")!
 
-    private func stopped(_ under: WorkerUnderTest) {
-        under.worker?.signal(SIGKILL)
-        under.worker?.wait()
-    }
-
     private func selling() throws -> (WorkerUnderTest, file: String) {
         let under = try WorkerUnderTest()
         try TestSale.create(under.redis, stock: 1000)
@@ -48,7 +43,7 @@ import Testing
 
     @Test func `leaves the log to the worker: reading never checkpoints it`() throws {
         let (under, file) = try selling()
-        stopped(under)
+        under.worker?.stop(SIGKILL)
         let log = "\(under.database)-wal"
         let before = try Data(contentsOf: URL(fileURLWithPath: log))
         #expect(!before.isEmpty)
@@ -65,7 +60,7 @@ import Testing
         try under.sell(Self.sale, to: 20..<30)
         #expect(try under.salectl(["restock", "demo", "5"]).code == 0)
         #expect(under.drained(Self.sale))
-        stopped(under)
+        under.worker?.stop(SIGKILL)
         removeDatabase(under.database)
         let restored = try under.salectl(["restore", file])
         #expect(restored.code == 0, "\(restored.errors)")
@@ -84,7 +79,7 @@ import Testing
         #expect(try under.salectl(["backup", file]).code == 0)
         try under.sell(Self.sale, to: 20..<30)
         #expect(under.drained(Self.sale))
-        stopped(under)
+        under.worker?.stop(SIGKILL)
         #expect(try under.salectl(["restore", file]).code == ExitCode.cantCreate)
         #expect(try under.stored(Self.sale)?.orders.count == 30)
         let forced = try under.salectl(["restore", file, "--force"])
@@ -100,7 +95,7 @@ import Testing
         #expect(try under.salectl(["backup", file]).code == 0)
         try under.sell(Self.sale, to: 20..<30)
         #expect(under.drained(Self.sale))
-        stopped(under)
+        under.worker?.stop(SIGKILL)
         let nothing = under.server.directory.path("no.password")
         let refused = try under.salectl(["restore", file, "--force"], ["SALE_REDIS_PASSWORD_FILE": nothing])
         #expect(refused.code == ExitCode.config)
@@ -110,7 +105,7 @@ import Testing
 
     @Test func `is refused if its checksum does not match, or if it is damaged or of another program`() throws {
         let (under, file) = try selling()
-        stopped(under)
+        under.worker?.stop(SIGKILL)
         let directory = under.server.directory
         func refused(_ name: String, _ expected: Int32, _ make: (String) throws -> Void) throws {
             let path = directory.path(name)
@@ -171,8 +166,7 @@ import Testing
         try under.redis.command(["FLUSHALL"])
         #expect(eventually { first.errors.contains("fence_lifted") }, "\(first.errors)")
         #expect(under.drained(sale))
-        first.signal(SIGKILL)
-        first.wait()
+        first.stop(SIGKILL)
 
         #expect(try under.salectl(["restore", file, "--force"]).code == 0)
         let second = try under.start()

@@ -43,8 +43,7 @@ import Testing
         let under = try begin()
         let worker = try under.start()
         #expect(under.drained(Self.sale))
-        worker.signal(SIGKILL)
-        worker.wait()
+        worker.stop(SIGKILL)
         #expect(try under.salectl(["restock", "demo", "4"]).code == 0)
         #expect(try under.salectl(["set", "demo", "--title", "T2"]).code == 0)
         #expect(try under.salectl(["pause", "demo"]).code == 0)
@@ -88,8 +87,7 @@ import Testing
         try under.redis.command(["FLUSHALL"])
         #expect(eventually { worker.errors.contains("fence_lifted") }, "\(worker.errors)")
         #expect(try under.redis.status(Self.sale)?.stockTotal == 3 + units)
-        worker.signal()
-        worker.wait()
+        worker.stop()
         try under.acceptAgain()
         let redriven = try under.salectl(["dlq", "redrive", "demo", "--all", "--reason", "r"])
         #expect(redriven.output.contains("applied 1"), "\(redriven.output)")
@@ -107,8 +105,7 @@ import Testing
         try under.refuse("restocks")
         #expect(try under.salectl(["restock", "demo", "4"]).code == 0)
         #expect(under.drained(Self.sale))
-        worker.signal()
-        worker.wait()
+        worker.stop()
         try under.acceptAgain()
         return under
     }
@@ -130,8 +127,7 @@ import Testing
         let worker = try under.start()
         try under.redis.command(["FLUSHALL"])
         #expect(eventually { worker.errors.contains("fence_lifted") }, "\(worker.errors)")
-        worker.signal()
-        worker.wait()
+        worker.stop()
         removeDatabase(under.database)
         try FileManager.default.copyItem(atPath: copy, toPath: under.database)
         try under.start()
@@ -145,8 +141,7 @@ import Testing
         try under.sell(Self.sale, to: 0..<4)
         let worker = try under.start()
         #expect(under.drained(Self.sale))
-        worker.signal()
-        worker.wait()
+        worker.stop()
         let letter = ["--filter", "reason=unstorable", "--reason", "r"]
         for rehearses in [["--dry-run"], []] {
             let refused = try under.salectl(["dlq", "discard", "demo", "--all"] + letter + rehearses)
@@ -215,8 +210,7 @@ import Testing
         let worker = try under.start()
         #expect(try under.salectl(["restock", "demo", "4"]).code == 0)
         #expect(under.drained(Self.sale))
-        worker.signal(SIGKILL)
-        worker.wait()
+        worker.stop(SIGKILL)
         let keys = SaleKeys(Self.sale)
         try under.redis.command([
             "HSET", "\(keys.sale)", "stock_total", "3", "serving_run_id", "an earlier life",

@@ -99,8 +99,7 @@ import Testing
         #expect(try under.redis.control(sale, .close) == nil)
         #expect(under.drained(sale))
         if isArchived { #expect(try under.salectl(["archive", "demo"]).code == 0) }
-        worker.signal()
-        worker.wait()
+        worker.stop()
         try under.redis.command(["DEL", "\(SaleKeys(sale).sale)"])
         let path = under.server.directory.path("attempts.jsonl")
         try (refusal(409, "sale-ended") + #"{"kind":"end","sale":"demo","attempts":1}"#)

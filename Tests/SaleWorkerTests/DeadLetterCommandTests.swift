@@ -17,8 +17,7 @@ import Testing
         try under.sell(sale, to: 0..<5)
         let rubbish = try under.add(sale, ["v", "1", "kind", RedisArgument([0xFF, 0x00, 0x0A]), "", "a \\ b"])
         #expect(under.drained(sale))
-        worker.signal()
-        worker.wait()
+        worker.stop()
         try under.acceptAgain()
         let letter = try SQLiteShell.run(
             under.database, "SELECT stream_id FROM dead_letters WHERE reason = 'unstorable'")
@@ -72,8 +71,7 @@ import Testing
             let worker = try under.start()
             #expect(eventually { worker.errors.contains("fence_lifted") }, "\(worker.errors)")
             #expect(try under.redis.winsField(of: "buyer-2", in: sale) != nil)
-            worker.signal()
-            worker.wait()
+            worker.stop()
         }
     }
 
@@ -82,8 +80,7 @@ import Testing
         let sale = try TestSale.create(under.redis, stock: 10)
         let worker = try under.start()
         #expect(under.drained(sale))
-        worker.signal()
-        worker.wait()
+        worker.stop()
         // The worker could not store the pause.
         _ = try SQLiteShell.run(
             under.database,
@@ -91,8 +88,7 @@ import Testing
         #expect(try under.redis.control(sale, .pause) == nil)
         let second = try under.start()
         #expect(under.drained(sale))
-        second.signal()
-        second.wait()
+        second.stop()
         try under.acceptAgain()
         let same = try under.salectl(["dlq", "redrive", "demo", "--all", "--reason", "r"])
         #expect(same.output.contains("applied") && !same.output.contains("fenced"), "\(same.output)")
@@ -128,8 +124,7 @@ import Testing
                 "k", "trace", "00000000000000000000000000000001", "at_ms", "1790000000000", "epoch", "1",
             ])
         #expect(under.drained(sale))
-        worker.signal()
-        worker.wait()
+        worker.stop()
         let result = try under.salectl(["dlq", "redrive", "demo", forged, "--reason", "r"])
         #expect(result.code == 1)
         #expect(result.output.contains("Redis has not given position 3"), "\(result.output)")

@@ -21,8 +21,7 @@ import Testing
         if closed { _ = try under.redis.control(sale, .close) }
         let worker = try under.start()
         #expect(under.drained(sale))
-        worker.signal()
-        worker.wait()
+        worker.stop()
         return (under, sale)
     }
 
@@ -58,8 +57,7 @@ import Testing
         _ = try under.redis.control(sale, .close)
         let worker = try under.start()
         #expect(under.drained(sale))
-        worker.signal()
-        worker.wait()
+        worker.stop()
         #expect(try everything(under, sale).contains("alice"))
         let result = try erase(under)
         #expect(result.code == 0, "\(result.errors)")
@@ -108,8 +106,7 @@ import Testing
         #expect(under.drained(sale))
         let archived = try under.salectl(["archive", "demo"])
         #expect(archived.code == 0, "\(archived.errors)")
-        under.worker?.signal()
-        under.worker?.wait()
+        under.worker?.stop()
         let reader = try SQLiteLock(under.database, readOnly: true)
         let first = try erase(under)
         #expect(first.code == ExitCode.unavailable)

@@ -62,8 +62,7 @@ import Testing
 
     @Test func `ends at the persisted position, and names what is not an order`() throws {
         let under = try sold()
-        under.worker?.signal(SIGKILL)
-        under.worker?.wait()
+        under.worker?.stop(SIGKILL)
         // A dead letter, a void and a loss, as a worker would leave them, and an order after the persisted position.
         _ = try SQLiteShell.run(
             under.database,
@@ -88,8 +87,7 @@ import Testing
 
     @Test func `names a dead letter that becomes an order too late to be in it`() throws {
         let under = try sold()
-        under.worker?.signal(SIGKILL)
-        under.worker?.wait()
+        under.worker?.stop(SIGKILL)
         // More orders than a pipe holds, and three dead letters: 3 and 5 before, and 1900 after the point where it will
         // block.
         _ = try SQLiteShell.run(

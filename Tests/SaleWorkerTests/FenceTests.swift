@@ -19,8 +19,7 @@ import Testing
         try under.sell(Self.sale, to: 0..<4)
         let worker = try under.start()
         #expect(under.drained(Self.sale))
-        worker.signal(SIGKILL)
-        worker.wait()
+        worker.stop(SIGKILL)
         try changing(under.redis, SaleKeys(Self.sale))
         under.server.crash()
         try under.server.restart()
@@ -63,8 +62,7 @@ import Testing
         try TestSale.create(under.redis, stock: 10)
         let first = try under.start()
         #expect(under.drained(Self.sale))
-        first.signal(SIGKILL)
-        first.wait()
+        first.stop(SIGKILL)
         try under.sell(Self.sale, to: 0..<1)
         let event = try #require(try under.redis.lastEntryID(of: Self.sale))
         try under.redis.command(["XDEL", "\(SaleKeys(Self.sale).orders)", "\(event)"])
@@ -139,8 +137,7 @@ import Testing
         #expect(try buy(under, "buyer-1", "another") == "L2")
         #expect(try buy(under) == "S4")
         #expect(under.drained(Self.sale))
-        worker.signal()
-        worker.wait()
+        worker.stop()
         try under.acceptAgain()
         let redriven = try under.salectl(["dlq", "redrive", "demo", "--all", "--reason", "r"])
         #expect(redriven.code == 0, "\(redriven.output)")
@@ -163,8 +160,7 @@ import Testing
         if who == "sale-worker" {
             let worker = try under.start(["SALE_REDIS_URL": other.url])
             #expect(eventually { worker.errors.contains("sale_found") }, "\(worker.errors)")
-            worker.signal(SIGKILL)
-            worker.wait()
+            worker.stop(SIGKILL)
         } else {
             let uuid = try #require(try second.uuid(of: Self.sale))
             try second.run(
@@ -182,8 +178,7 @@ import Testing
         try TestSale.create(under.redis, stock: 10)
         let worker = try under.start()
         #expect(under.drained(Self.sale))
-        worker.signal(SIGKILL)
-        worker.wait()
+        worker.stop(SIGKILL)
         try under.sell(Self.sale, to: 0..<2)
         let last = try under.redis.command(["XREVRANGE", "\(keys.orders)", "+", "-", "COUNT", "1"])
         let id = last.value[0][0].string ?? ""
@@ -310,8 +305,7 @@ import Testing
         #expect(try under.redis.control(Self.sale, .close) == nil)
         let first = try under.start()
         #expect(under.drained(Self.sale))
-        first.signal(SIGKILL)
-        first.wait()
+        first.stop(SIGKILL)
         let closesAt = try #require(try under.stored(Self.sale)?.record.settings.closesAt)
 
         // The older copy, on which somebody else has won position 1, and which may have been paused.
@@ -344,8 +338,7 @@ import Testing
             if let action { #expect(try under.redis.control(Self.sale, action) == nil) }
             let worker = try under.start()
             #expect(under.drained(Self.sale))
-            worker.signal()
-            worker.wait()
+            worker.stop()
             if action == nil { #expect(try under.salectl(["backup", backup]).code == 0) }
         }
         #expect(try under.salectl(["restore", backup, "--force"]).code == 0)
@@ -435,8 +428,7 @@ import Testing
         let worker = try under.start()
         #expect(under.drained(sale))
         #expect(try under.salectl(["rebuild", "demo"]).code == ExitCode.temporaryFailure)
-        worker.signal(SIGKILL)
-        worker.wait()
+        worker.stop(SIGKILL)
         try under.redis.command(["FLUSHALL"])
         let dry = try under.salectl(["rebuild", "demo", "--dry-run"])
         #expect(dry.output.contains("buyers_restored  4"), "\(dry.output)\(dry.errors)")
@@ -478,8 +470,7 @@ import Testing
         rebuild.signal(SIGSTOP)
         guard try under.redis.command(["EXISTS", "sale:{demo}"]).integer == 0 else { return false }
         try under.redis.command(["HSET", "sale:{demo}:witnesses", "p", "\(uuid) 6 4"])
-        rebuild.signal(SIGCONT)
-        #expect(rebuild.wait() == 0)
+        #expect(rebuild.stop(SIGCONT) == 0)
         let status = try #require(try under.redis.status(SaleID("demo")!))
         #expect(status.position == 6)
         #expect(status.remaining == 4)
@@ -493,8 +484,7 @@ import Testing
         try under.sell(sale, to: 0..<4)
         let worker = try under.start()
         #expect(under.drained(sale))
-        worker.signal()
-        worker.wait()
+        worker.stop()
         return under
     }
 

@@ -15,8 +15,7 @@ import Testing
         let worker = try under.start()
         try under.sell(sale, to: 0..<5)
         _ = under.drained(sale)
-        worker.signal()
-        worker.wait()
+        worker.stop()
     }
 
     @Test func `whose entries wait is fenced, and none of its orders is stored`() throws {

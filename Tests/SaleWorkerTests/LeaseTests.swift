@@ -48,8 +48,7 @@ import Testing
         #expect(under.drained(sale))
         let other = try startOther()
         #expect(eventually { other.errors.contains("worker_failed") }, "\(other.errors)")
-        first.signal(SIGKILL)
-        first.wait()
+        first.stop(SIGKILL)
         try under.sell(sale, to: 5..<10)
         // As if ten seconds had passed.
         try under.redis.command(["DEL", "sale:worker"])
@@ -108,8 +107,7 @@ import Testing
     @Test func `is given back by a worker that stops`() throws {
         let first = try under.start()
         #expect(under.drained(sale))
-        first.signal()
-        first.wait()
+        first.stop()
         #expect(try under.redis.command(["EXISTS", "sale:worker"]).integer == 0)
     }
 
@@ -146,8 +144,7 @@ import Testing
         #expect(refused.code == ExitCode.temporaryFailure)
         #expect(refused.errors.contains("tester is storing these orders in another database"))
         #expect(try StoreReader(path: copy).stored(sale)?.orders.map(\.buyer).contains("buyer-1") == true)
-        worker.signal()
-        worker.wait()
+        worker.stop()
         let done = try erase()
         #expect(done.code == 0, "\(done.errors)")
         #expect(try under.redis.command(["EXISTS", "sale:worker"]).integer == 0)

@@ -17,8 +17,7 @@ import Testing
         let sale = try TestSale.create(under.redis, stock: 10_000)
         let first = try under.start()
         #expect(under.drained(sale))
-        first.signal()
-        first.wait()
+        first.stop()
         try under.refuse("orders", when: "NEW.buyer = 'buyer-4567'")
         for start in stride(from: 0, to: 10_000, by: 500) { try under.sell(sale, to: start..<start + 500) }
         let worker = try under.start()
@@ -39,8 +38,7 @@ import Testing
         let sale = try TestSale.create(under.redis, stock: 10)
         let first = try under.start()
         #expect(under.drained(sale))
-        first.signal()
-        first.wait()
+        first.stop()
         try under.refuse("orders", when: "NEW.buyer = 'buyer-2'")
         _ = try SQLiteShell.run(
             under.database,

@@ -13,8 +13,7 @@ import Testing
         let letters = try (0..<2).map { _ in try under.add(sale, ["rubbish", "1"]) }
         let worker = try under.start()
         #expect(under.drained(sale))
-        worker.signal()
-        worker.wait()
+        worker.stop()
         return (under, letters)
     }
 

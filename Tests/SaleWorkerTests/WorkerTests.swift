@@ -167,8 +167,7 @@ import Testing
             try under.sell(sale, to: 0..<(kept ? 3 : 5))
             let first = try under.start()
             #expect(under.drained(sale))
-            first.signal()
-            first.wait()
+            first.stop()
             if kept {
                 _ = try SQLiteShell.run(under.database, "DELETE FROM orders WHERE position > 1")
                 _ = try SQLiteShell.run(
@@ -179,8 +178,7 @@ import Testing
             }
             let second = try under.start()
             #expect(eventually { (try? under.stored(sale)?.sold) == (kept ? 3 : 5) }, "\(second.errors)")
-            second.signal()
-            second.wait()
+            second.stop()
         }
         #expect(try under.deadLetters(sale).isEmpty)
     }
@@ -197,8 +195,7 @@ import Testing
         _ = try SQLiteShell.run(under.database, ".backup \(copy)")
         _ = try under.redis.restock(sale, units: 5).get()
         #expect(under.drained(sale))
-        worker.signal(SIGKILL)
-        worker.wait()
+        worker.stop(SIGKILL)
         try under.sell(sale, to: 2..<6)
         worker = try under.start(["SALE_WORKER_FAILPOINT": "after_commit"])
         try #require(eventually { !worker.isRunning }, "the step was never reached: \(worker.errors)")
@@ -232,8 +229,7 @@ import Testing
         let earlier = try TestSale.create(under.redis, "earlier")
         let first = try under.start()
         #expect(under.drained(earlier))
-        first.signal()
-        first.wait()
+        first.stop()
         _ = try SQLiteShell.run(under.database, "UPDATE sales SET archived_at_ms = 1 WHERE sale = 'earlier'")
         try under.redis.command(["SREM", "sales", "earlier"])
         try under.sell(sale, to: 0..<3)
@@ -250,8 +246,7 @@ import Testing
         let sale = try TestSale.create(under.redis, stock: 10)
         let worker = try under.start()
         #expect(under.drained(sale))
-        worker.signal()
-        worker.wait()
+        worker.stop()
         try TestSale.create(under.redis, "another")
         try under.sell(sale, to: 0..<3)
         try under.redis.command(["CONFIG", "SET", "maxmemory", "1"])
@@ -309,8 +304,7 @@ import Testing
         #expect(under.drained(sale))
         #expect(try under.stored(sale)?.sold == 5000)
         #expect(try under.reconciled(sale))
-        worker.signal(SIGTERM)
-        #expect(worker.wait() == 0)
+        #expect(worker.stop() == 0)
     }
 
     @Test func `stands by while another one works, and takes over when that one is killed`() throws {

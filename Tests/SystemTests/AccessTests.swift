@@ -56,8 +56,7 @@ import Testing
         try redis.command(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"])
         #expect(eventually { system.worker?.errors.contains("fence_lifted") == true }, "\(system.worker?.errors ?? "")")
         // What salectl does in place of the worker.
-        system.worker?.signal()
-        system.worker?.wait()
+        system.worker?.stop()
         let random = try server.connect().command(["HRANDFIELD", "sale:{demo}:buyers"])
         let buyer = random.string ?? ""
         for command in [

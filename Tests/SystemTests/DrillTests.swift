@@ -47,8 +47,7 @@ import Testing
     }
 
     private func loseDatabase(_ system: SaleSystem) {
-        system.worker?.signal(SIGKILL)
-        system.worker?.wait()
+        system.worker?.stop(SIGKILL)
         removeDatabase(system.database)
         unlink(system.database + ".lock")
     }

@@ -99,14 +99,12 @@ final class SaleSystem {
     var wins: Int { apis.reduce(0) { $0 + $1.errors.components(separatedBy: "\"win\"").count - 1 } }
 
     func killAPI(_ index: Int) {
-        apis[index].signal(SIGKILL)
-        apis[index].wait()
+        apis[index].stop(SIGKILL)
     }
 
     /// Stops the worker as an operator would.
     func stopWorker() {
-        worker?.signal(SIGTERM)
-        worker?.wait()
+        worker?.stop()
     }
 
     /// The value of a metric of an API process; 0 if it can't be read.

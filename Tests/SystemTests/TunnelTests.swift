@@ -68,8 +68,7 @@ private final class Tunnel {
     }
 
     func stop() {
-        process?.signal(SIGKILL)
-        process?.wait()
+        process?.stop(SIGKILL)
     }
 
     var errors: String { process?.errors ?? "" }

@@ -60,8 +60,7 @@ import Testing
                 system.redis.resume()
                 throw TooLate()
             }
-            system.apis[0].signal(SIGKILL)
-            system.apis[0].wait()
+            system.apis[0].stop(SIGKILL)
             system.redis.resume()
             try system.startAPI(0)
         }
@@ -98,8 +97,7 @@ import Testing
             try system.awaitSold(sale)
             for _ in 0..<3 {
                 #expect(try eventually { try system.connect().progress(of: sale)?.pending ?? 0 > 0 })
-                system.worker?.signal(SIGKILL)
-                system.worker?.wait()
+                system.worker?.stop(SIGKILL)
                 try system.startWorker()
             }
             lock.release()
@@ -134,10 +132,8 @@ import Testing
         let sale = try TestSale.create(system.redis.connect(), stock: 5)
         _ = try system.stampede(sale, ["--buyers", "20", "--connections", "4"])
         #expect(system.drained(sale))
-        system.apis[0].signal(SIGTERM)
-        #expect(system.apis[0].wait() == 0)
-        system.worker?.signal(SIGTERM)
-        #expect(system.worker?.wait() == 0)
+        #expect(system.apis[0].stop() == 0)
+        #expect(system.worker?.stop() == 0)
         #expect(try system.query("PRAGMA integrity_check") == ["ok"])
     }
 }

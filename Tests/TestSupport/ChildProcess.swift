@@ -29,8 +29,7 @@ package final class ChildProcess: @unchecked Sendable {
     }
 
     deinit {
-        signal(SIGKILL)
-        wait()
+        stop(SIGKILL)
     }
 
     package var isRunning: Bool {
@@ -48,6 +47,13 @@ package final class ChildProcess: @unchecked Sendable {
     package func wait() -> Int32 {
         while ending == nil { reap(0) }
         return ending!
+    }
+
+    /// Sends a signal, by default SIGTERM, waits for the end, and returns what `wait` does.
+    @discardableResult
+    package func stop(_ number: Int32 = SIGTERM) -> Int32 {
+        signal(number)
+        return wait()
     }
 
     private func reap(_ options: Int32) {

@@ -125,8 +125,7 @@ package final class RedisFleet: @unchecked Sendable {
 
     /// Kills a Sentinel, and waits for its end.
     package func crashSentinel(_ index: Int) {
-        sentinels[index].signal(SIGKILL)
-        sentinels[index].wait()
+        sentinels[index].stop(SIGKILL)
     }
 
     /// Whether every Sentinel reports this fact for both replicas.

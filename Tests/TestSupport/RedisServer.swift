@@ -123,8 +123,7 @@ package final class RedisServer: @unchecked Sendable {
 
     /// Kills the server, and waits for its end.
     package func crash() {
-        process.signal(SIGKILL)
-        process.wait()
+        process.stop(SIGKILL)
     }
 
     /// Starts the server again on the same data after `crash`, with other settings if they are given.
