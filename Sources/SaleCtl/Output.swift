@@ -9,10 +9,12 @@ enum Output {
         for (name, value) in pairs { line("\(name.padded(to: width))  \(value.oneLine)") }
     }
 
-    /// Prints indented lines, and of more than `most` how many are left out.
-    static func list(_ lines: [String], most: Int = 20) {
-        for line in lines.prefix(most) { self.line("  \(line.oneLine)") }
-        if lines.count > most { line("  … and \(lines.count - most) more (--json lists all)") }
+    private static let listMax = 20
+
+    /// Prints indented lines, and of more than 20 how many are left out.
+    static func list(_ lines: [String]) {
+        for line in lines.prefix(listMax) { self.line("  \(line.oneLine)") }
+        if lines.count > listMax { line("  … and \(lines.count - listMax) more (--json lists all)") }
     }
 
     /// Prints columns under their headings.

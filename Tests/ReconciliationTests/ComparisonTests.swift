@@ -151,9 +151,7 @@ import Testing
             sqlite.record.settings.closesAt = UnixMilliseconds(60_000)
         }
         #expect(opening == "the sale's settings: it opens at 1970-01-01T00:00:00.000Z in Redis, - in SQLite")
-        let room = WaitingRoom(
-            schedule: AdmissionSchedule(.init(from: UnixMilliseconds(0), after: 0, rate: 50)),
-            turnWindowMilliseconds: 60_000)
+        let room = WaitingRoom(schedule: AdmissionSchedule("0 0 50")!, turnWindowMilliseconds: 60_000)
         let admission = sentence { redis, _ in redis.status.waitingRoom = room }
         #expect(
             admission == "the sale's settings: its admission is 0 0 50 in Redis, - in SQLite; "

@@ -47,7 +47,7 @@ import Testing
 
     @Test func `backing off doubles to its cap and never exceeds it`() {
         var random = SeededRandom()
-        var backoff = Backoff(firstMilliseconds: 50, capMilliseconds: 1000)
+        var backoff = Backoff()
         var ceilings: [Int] = []
         for _ in 0..<8 {
             ceilings.append(backoff.ceilingMilliseconds)

@@ -87,7 +87,7 @@ import Testing
     }
 
     @Test func `spreads two thousand a second over the second`() {
-        let schedule = AdmissionSchedule(.init(from: UnixMilliseconds(10_000), after: 0, rate: 2000))
+        let schedule = AdmissionSchedule("10000 0 2000")!
         #expect(schedule.turn(of: 1) == .at(UnixMilliseconds(10_001)))
         #expect(schedule.turn(of: 2) == .at(UnixMilliseconds(10_001)))
         #expect(schedule.turn(of: 2000) == .at(UnixMilliseconds(11_000)))

@@ -13,13 +13,6 @@ package struct AdmissionSchedule: Hashable, Sendable {
         package var rate: Int
         /// Nobody is admitted; the rate is the one at which admission will resume.
         package var isPaused: Bool
-
-        package init(from: UnixMilliseconds, after: Int, rate: Int, isPaused: Bool = false) {
-            self.from = from
-            self.after = after
-            self.rate = rate
-            self.isPaused = isPaused
-        }
     }
 
     /// When a position's turn begins.
@@ -40,8 +33,6 @@ package struct AdmissionSchedule: Hashable, Sendable {
     /// The segment in which later positions are.
     package var last: Segment { segments[segments.count - 1] }
 
-    package init(_ first: Segment) { segments = [first] }
-
     /// Reads segments `from after rate`, separated by `;`, a paused one with the fourth word `paused`; nil for anything
     /// else.
     package init?(_ text: String) {
@@ -54,8 +45,7 @@ package struct AdmissionSchedule: Hashable, Sendable {
                 let rate = words[2].withBytes({ $0.decimal }), (1...Limits.admissionRateMax).contains(rate),
                 segments.last.map({ $0.from <= from && $0.after <= after }) ?? true
             else { return nil }
-            segments.append(
-                Segment(from: from, after: after, rate: rate, isPaused: words.count == 4))
+            segments.append(Segment(from: from, after: after, rate: rate, isPaused: words.count == 4))
         }
         guard segments.count <= Self.segmentsMax else { return nil }
         self.segments = segments
