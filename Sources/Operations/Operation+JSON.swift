@@ -1,3 +1,4 @@
+import OrderStore
 import Shared
 
 extension Operation {
@@ -58,14 +59,6 @@ extension Operation {
         default: throw Malformed(description: "operation must be redrive, discard or erase")
         }
     }
-
-    /// Whether it is the id of a stream entry, `ms-seq`.
-    package static func isStreamID(_ text: String) -> Bool {
-        let words = text.split(separator: "-", omittingEmptySubsequences: false)
-        return words.count == 2 && words.allSatisfy { (1...20).contains($0.utf8.count) && $0.utf8.allSatisfy(isDigit) }
-    }
-
-    private static func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") < 10 }
 }
 
 /// The members of any operation.
@@ -104,7 +97,7 @@ private struct Members {
 
     func letters(_ sale: SaleID, _ reason: String) throws(Operation.Malformed) -> Operation.DeadLetters {
         guard texts["buyer"] == nil else { throw Operation.Malformed(description: "buyer is not for dead letters") }
-        guard let ids, (1...Operation.DeadLetters.idsMax).contains(ids.count), ids.allSatisfy(Operation.isStreamID)
+        guard let ids, (1...Operation.DeadLetters.idsMax).contains(ids.count), ids.allSatisfy(StreamID.isValid)
         else {
             throw Operation.Malformed(description: "ids must be 1 to \(Operation.DeadLetters.idsMax) stream ids")
         }

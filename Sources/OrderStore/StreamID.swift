@@ -11,6 +11,15 @@ package struct StreamID: Comparable, Sendable, CustomStringConvertible {
         number = words.count == 2 ? Int(words[1]) ?? 0 : 0
     }
 
+    /// Whether `text` has the form of an id: two numbers of at most 20 digits, as 64 bits have.
+    package static func isValid(_ text: String) -> Bool {
+        let words = text.split(separator: "-", omittingEmptySubsequences: false)
+        return words.count == 2
+            && words.allSatisfy {
+                (1...20).contains($0.utf8.count) && $0.utf8.allSatisfy { $0 &- UInt8(ascii: "0") < 10 }
+            }
+    }
+
     package var description: String { "\(milliseconds)-\(number)" }
 
     package static func < (left: StreamID, right: StreamID) -> Bool {
