@@ -62,24 +62,14 @@ package struct RunLog: Sendable {
 
 /// The last line of a run.
 private struct End {
-    var sale = ""
-    var attempts = -1
+    let sale: String
+    let attempts: Int
 
     init(_ text: Span<UInt8>) throws(JSONReader.Failure) {
-        var reader = JSONReader(text)
-        try reader.beginObject()
-        while let name = try reader.member() {
-            let name = text.extracting(name.range)
-            if name.equals("sale") {
-                let value = try reader.string()
-                sale = text.extracting(value.range).string
-            } else if name.equals("attempts") {
-                attempts = try reader.naturalNumber()
-            } else {
-                try reader.skip()
-            }
+        let members = try JSONMembers(text, numbers: ["attempts"])
+        guard let sale = members.string("sale"), !sale.isEmpty, let attempts = members.number("attempts") else {
+            throw .malformed
         }
-        try reader.end()
-        guard !sale.isEmpty, attempts >= 0 else { throw .malformed }
+        (self.sale, self.attempts) = (sale, attempts)
     }
 }

@@ -15,25 +15,12 @@ package struct ErasureResult: Sendable {
 }
 
 extension ErasureResult {
-    /// nil for any other text.
+    /// nil for a text without these members.
     package init?(parsing bytes: Span<UInt8>) {
-        var erased: String?
-        var numbers: [String: Int] = [:]
-        do throws(JSONReader.Failure) {
-            var reader = JSONReader(bytes)
-            try reader.beginObject()
-            while let name = try reader.member()?.value(in: bytes) {
-                if name == "erased" {
-                    erased = try reader.text(in: bytes)
-                } else {
-                    numbers[name] = try reader.naturalNumber()
-                }
-            }
-            try reader.end()
-        } catch {
-            return nil
-        }
-        guard let erased, let orders = numbers["orders"], let letters = numbers["dead_letters"] else { return nil }
-        self.init(name: erased, orders: orders, letters: letters)
+        guard let members = try? JSONMembers(bytes, numbers: ["orders", "dead_letters"]),
+            let name = members.string("erased"), let orders = members.number("orders"),
+            let letters = members.number("dead_letters")
+        else { return nil }
+        self.init(name: name, orders: orders, letters: letters)
     }
 }

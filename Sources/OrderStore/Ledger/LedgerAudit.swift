@@ -40,6 +40,9 @@ package struct LedgerAudit: Sendable {
     /// Heads that it has had, according to those who kept them.
     private let kept: [LedgerChain]
 
+    /// The members of an entry that are read as numbers.
+    private static let numberNames: Set = ["seq", "position", "quantity", "secured_at_ms", "epoch"]
+
     /// - Parameters:
     ///   - text: JSON lines, as `salectl ledger export` and `GET …/ledger` write them.
     ///   - kept: heads that the ledger has had, as known from elsewhere: it must have each of them still. Unless one of
@@ -83,45 +86,42 @@ package struct LedgerAudit: Sendable {
             end = end ?? head
             return
         }
-        guard let entry = SealedEntry(text) else { return fail(line, "this is not a ledger entry") }
-        let facts: EntryFacts
-        do throws(JSONReader.Failure) {
-            facts = try EntryFacts(entry.covered.span)
-        } catch {
-            return fail(line, "this is not a ledger entry")
-        }
+        guard let entry = SealedEntry(text),
+            let facts = try? JSONMembers(entry.covered.span, numbers: Self.numberNames)
+        else { return fail(line, "this is not a ledger entry") }
         let expected = chain.seq + 1
-        guard facts.numbers["seq"] == expected else {
-            let found = facts.numbers["seq"] ?? 0
+        guard facts.number("seq") == expected else {
+            let found = facts.number("seq") ?? 0
             return fail(
                 line, "entry \(expected) should be here, not \(found): it is missing, or was moved",
-                seq: expected, position: facts.numbers["position"])
+                seq: expected, position: facts.number("position"))
         }
         chain.extend(by: entry.covered.span)
         guard chain.hash == entry.hash else {
             return fail(
                 line, "its hash does not cover it and everything before it: it was changed", seq: expected,
-                position: facts.numbers["position"])
+                position: facts.number("position"))
         }
         guard kept.allSatisfy({ $0.seq != chain.seq || $0 == chain }) else {
             return fail(
                 line, "its hash is not the one that was kept (--head): this is another history", seq: expected,
-                position: facts.numbers["position"])
+                position: facts.number("position"))
         }
         note(facts, line)
     }
 
-    private mutating func note(_ facts: EntryFacts, _ line: Int) {
+    private mutating func note(_ facts: JSONMembers, _ line: Int) {
         if chain.seq == 1 {
-            guard facts.texts["kind"] == "create", let sale = facts.texts["sale"], let uuid = facts.texts["uuid"] else {
+            guard facts.string("kind") == "create", let sale = facts.string("sale"), let uuid = facts.string("uuid")
+            else {
                 return fail(line, "a ledger begins with the sale's creation", seq: 1)
             }
             (self.sale, self.uuid) = (sale, uuid)
         }
-        guard facts.texts["kind"] == "order" else { return }
-        guard let position = facts.numbers["position"], let buyer = facts.texts["buyer"],
-            let quantity = facts.numbers["quantity"], let at = facts.numbers["secured_at_ms"],
-            let epoch = facts.numbers["epoch"]
+        guard facts.string("kind") == "order" else { return }
+        guard let position = facts.number("position"), let buyer = facts.string("buyer"),
+            let quantity = facts.number("quantity"), let at = facts.number("secured_at_ms"),
+            let epoch = facts.number("epoch")
         else { return fail(line, "an order lacks a part", seq: chain.seq) }
         let order = RecordedOrder(buyer: buyer, quantity: quantity, securedAtMilliseconds: at, epoch: epoch)
         guard orders.updateValue(order, forKey: position) == nil else {
@@ -149,28 +149,5 @@ private struct SealedEntry {
         var covered = line.extracting(0..<line.count - Self.sealBytes).withUnsafeBytes { Array($0) }
         covered.append(UInt8(ascii: "}"))
         self.covered = covered
-    }
-}
-
-/// The members of an entry that an audit reads.
-private struct EntryFacts {
-    var texts: [String: String] = [:]
-    var numbers: [String: Int] = [:]
-
-    init(_ json: Span<UInt8>) throws(JSONReader.Failure) {
-        var reader = JSONReader(json)
-        try reader.beginObject()
-        while let name = try reader.member() {
-            let name = json.extracting(name.range).string
-            switch try reader.peek() {
-            case .string:
-                let value = try reader.string()
-                texts[name] = json.extracting(value.range).string
-            case .number where ["seq", "position", "quantity", "secured_at_ms", "epoch"].contains(name):
-                numbers[name] = try reader.naturalNumber()
-            default: try reader.skip()
-            }
-        }
-        try reader.end()
     }
 }

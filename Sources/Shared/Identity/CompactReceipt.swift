@@ -30,7 +30,7 @@ struct CompactReceipt {
 
     /// The key that the header names. The algorithm is ours to choose, not the header's (RFC 8725 section 3.1).
     private static func keyID(_ json: Span<UInt8>) throws(Receipt.Refusal) -> String {
-        let members = try Members(json)
+        guard let members = try? JSONMembers(json) else { throw .malformed }
         guard members.string("alg") == "\(ReceiptSigner.algorithm)" else { throw .wrongAlgorithm }
         guard members.string("typ") == "\(ReceiptSigner.type)" else { throw .wrongType }
         // `crit` names extensions that must be understood, and we know none (RFC 7515 section 4.1.11).
@@ -42,8 +42,8 @@ struct CompactReceipt {
 extension Receipt {
     /// Reads a receipt's claims, and ignores members that a later release may have added.
     fileprivate init(claims json: Span<UInt8>) throws(Refusal) {
-        let members = try Members(json)
-        guard let sale = members.string("sale").flatMap({ SaleID($0) }),
+        guard let members = try? JSONMembers(json, numbers: ["epoch", "position", "quantity"]),
+            let sale = members.string("sale").flatMap({ SaleID($0) }),
             let uuid = members.string("uuid"), let epoch = members.number("epoch"),
             let position = members.number("position"), let quantity = members.number("quantity"),
             let buyer = members.string("buyer"), buyer.withBytes({ Pseudonym.isValid($0) }),
@@ -55,41 +55,4 @@ extension Receipt {
         self.init(
             order: order, uuid: uuid, epoch: epoch, quantity: quantity, buyer: buyer, securedAt: securedAt)
     }
-}
-
-/// The members of a small JSON object.
-private struct Members {
-    /// The members to read as numbers. Other members may hold numbers in forms that we don't read.
-    private static let numberNames: Set<String> = ["epoch", "position", "quantity"]
-
-    private var strings: [String: String] = [:]
-    private var numbers: [String: Int] = [:]
-    private var names: Set<String> = []
-
-    init(_ json: Span<UInt8>) throws(Receipt.Refusal) {
-        do throws(JSONReader.Failure) {
-            var reader = JSONReader(json)
-            try reader.beginObject()
-            while let text = try reader.member() {
-                let name = json.extracting(text.range).string
-                // If two members had the same name, it would depend on the reader which one counts.
-                guard names.insert(name).inserted else { throw .malformed }
-                switch try reader.peek() {
-                case .string:
-                    let value = try reader.string()
-                    // None of our strings needs an escape, and with escapes a string has more than one text.
-                    if !value.escaped { strings[name] = json.extracting(value.range).string }
-                case .number where Self.numberNames.contains(name): numbers[name] = try reader.naturalNumber()
-                default: try reader.skip()
-                }
-            }
-            try reader.end()
-        } catch {
-            throw .malformed
-        }
-    }
-
-    func has(_ name: String) -> Bool { names.contains(name) }
-    func string(_ name: String) -> String? { strings[name] }
-    func number(_ name: String) -> Int? { numbers[name] }
 }
