@@ -56,11 +56,11 @@ extension Database {
                 AND fields IS NOT NULL AND NOT EXISTS
                     (SELECT 1 FROM restocks WHERE restocks.sale = letter.sale AND restocks.stream_id = letter.stream_id)
             """, [.sale(sale)]
-        ) { row -> (String, Int, UnixMilliseconds)? in
+        ) { row in
             guard case .restock(let units, let at)? = row.optionalBlob(1).flatMap({ Self.event(of: sale, packed: $0) })
             else { return nil }
             return (row.text(0), units, at)
-        }.compactMap { $0 }
+        }
     }
 
     /// The event that the fields of a dead letter describe; nil if this release can't read them.

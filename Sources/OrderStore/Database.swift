@@ -94,12 +94,21 @@ final class Database {
         return result
     }
 
-    /// What `read` makes of each row.
+    /// What `read` makes of each row, without the rows of which it makes nothing.
     func all<T>(
-        _ sql: StaticString, _ values: [StoreValue] = [], _ read: (borrowing Row) -> T
+        _ sql: StaticString, _ values: [StoreValue] = [], _ read: (borrowing Row) -> T?
+    ) throws(StoreError) -> [T] {
+        try all(sql, "", values, read)
+    }
+
+    /// The same for SQL in two parts.
+    func all<T>(
+        _ start: StaticString, _ rest: StaticString, _ values: [StoreValue], _ read: (borrowing Row) -> T?
     ) throws(StoreError) -> [T] {
         var result: [T] = []
-        try query(sql, values) { result.append(read($0)) }
+        try query(start, rest, values) { row in
+            if let value = read(row) { result.append(value) }
+        }
         return result
     }
 

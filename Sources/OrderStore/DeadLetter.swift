@@ -40,36 +40,28 @@ extension Database {
 
     /// The dead letters that `rest` selects; it begins with what to read as their fields.
     private func deadLetters(_ rest: StaticString, _ values: [StoreValue]) throws(StoreError) -> [DeadLetter] {
-        var letters: [DeadLetter] = []
-        try query(
+        try all(
             """
             SELECT sale, stream_id, reason, message, stage, position, quantity, attempts, first_failed_at_ms,
                 last_failed_at_ms, worker, release, moved_at_ms, resolution, resolved_at_ms
             """, rest, values
         ) { row in
-            guard let sale = SaleID(row.text(0)) else { return }
-            letters.append(
-                DeadLetter(
-                    sale: sale, streamID: row.text(1),
-                    fields: row.optionalBlob(15).flatMap { StreamFields(packed: $0) },
-                    reason: row.text(2), message: row.text(3), stage: row.text(4), position: row.optionalInteger(5),
-                    quantity: row.optionalInteger(6), attempts: row.integer(7), firstFailedAt: row.time(8),
-                    lastFailedAt: row.time(9), worker: row.text(10), release: row.text(11),
-                    movedAt: row.optionalTime(12),
-                    resolution: row.optionalText(13).flatMap { DeadLetter.Resolution(rawValue: $0) },
-                    resolvedAt: row.optionalTime(14)))
+            guard let sale = row.sale(0) else { return nil }
+            return DeadLetter(
+                sale: sale, streamID: row.text(1), fields: row.optionalBlob(15).flatMap { StreamFields(packed: $0) },
+                reason: row.text(2), message: row.text(3), stage: row.text(4), position: row.optionalInteger(5),
+                quantity: row.optionalInteger(6), attempts: row.integer(7), firstFailedAt: row.time(8),
+                lastFailedAt: row.time(9), worker: row.text(10), release: row.text(11), movedAt: row.optionalTime(12),
+                resolution: row.optionalText(13).flatMap { DeadLetter.Resolution(rawValue: $0) },
+                resolvedAt: row.optionalTime(14))
         }
-        return letters
     }
 
     fileprivate func deadLetters(of sale: SaleID?) throws(StoreError) -> [DeadLetter] {
         let value: StoreValue = sale.map { .sale($0) } ?? .null
         let letters = try deadLetters(", NULL FROM dead_letters WHERE ?1 IS NULL OR sale = ?1", [value])
         // As text, 10-0 would come before 9-0.
-        return letters.sorted {
-            let (left, right) = ("\($0.sale)", "\($1.sale)")
-            return left == right ? StreamID($0.streamID) < StreamID($1.streamID) : left < right
-        }
+        return letters.sorted { ($0.sale, StreamID($0.streamID)) < ($1.sale, StreamID($1.streamID)) }
     }
 }
 

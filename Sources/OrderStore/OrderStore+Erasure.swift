@@ -62,16 +62,13 @@ extension OrderStore {
         let rewritten = try database.all(
             "SELECT stream_id, fields FROM dead_letters WHERE sale = ? AND fields IS NOT NULL", [.sale(sale)]
         ) { row in
-            (id: row.text(0), fields: StreamFields(packed: row.blob(1)).flatMap(erased.rewritten))
+            StreamFields(packed: row.blob(1)).flatMap(erased.rewritten).map { (id: row.text(0), fields: $0) }
         }
-        var count = 0
         for (id, fields) in rewritten {
-            guard let fields else { continue }
             try database.run(
                 "UPDATE dead_letters SET fields = ?3 WHERE sale = ?1 AND stream_id = ?2",
                 [.sale(sale), .text(id), .blob(fields.packed)])
-            count += 1
         }
-        return count
+        return rewritten.count
     }
 }

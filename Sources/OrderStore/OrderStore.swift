@@ -140,15 +140,12 @@ extension OrderStore {
 
     /// All sales that are stored and not archived, by name.
     package func unarchivedSales() throws(StoreError) -> [SaleID] {
-        try database.all("SELECT sale FROM sales WHERE archived_at_ms IS NULL ORDER BY sale") { SaleID($0.text(0)) }
-            .compactMap { $0 }
+        try database.all("SELECT sale FROM sales WHERE archived_at_ms IS NULL ORDER BY sale") { $0.sale(0) }
     }
 
     /// All sales that are archived, by name.
     package func archivedSales() throws(StoreError) -> [SaleID] {
-        try database.all("SELECT sale FROM sales WHERE archived_at_ms IS NOT NULL ORDER BY sale") {
-            SaleID($0.text(0))
-        }.compactMap { $0 }
+        try database.all("SELECT sale FROM sales WHERE archived_at_ms IS NOT NULL ORDER BY sale") { $0.sale(0) }
     }
 
     /// The position up to which everything is stored, or accounted for, as of the last commit; nil if the sale is not

@@ -7,6 +7,9 @@ struct Row: ~Copyable {
 
     init(_ statement: OpaquePointer) { self.statement = statement }
 
+    /// nil if it is not a sale's name.
+    func sale(_ column: Int32) -> SaleID? { SaleID(text(column)) }
+
     func integer(_ column: Int32) -> Int { Int(sqlite3_column_int64(statement, column)) }
 
     func optionalInteger(_ column: Int32) -> Int? { isNull(column) ? nil : integer(column) }

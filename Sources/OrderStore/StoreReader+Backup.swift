@@ -33,12 +33,11 @@ extension StoreReader {
             SELECT sale, uuid, (SELECT count(*) FROM orders WHERE orders.sale = sales.sale), persisted_position,
                 last_stream_id, archived_at_ms FROM sales ORDER BY sale
             """
-        ) { (row) -> StoredNumbers? in
-            guard let sale = SaleID(row.text(0)) else { return nil }
+        ) { row in
+            guard let sale = row.sale(0) else { return nil }
             return StoredNumbers(
                 sale: sale, uuid: row.text(1), orders: row.integer(2), persistedPosition: row.integer(3),
                 lastStreamID: StreamID(row.text(4)), archivedAt: row.optionalTime(5))
         }
-        .compactMap { $0 }
     }
 }

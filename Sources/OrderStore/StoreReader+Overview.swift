@@ -37,15 +37,14 @@ extension StoreReader {
                 (SELECT coalesce(sum(units), 0) FROM losses WHERE losses.sale = sales.sale AND released_at_ms IS NULL)
             FROM sales ORDER BY sale
             """
-        ) { (row) -> SaleOverview? in
-            guard let sale = SaleID(row.text(0)) else { return nil }
+        ) { row in
+            guard let sale = row.sale(0) else { return nil }
             return SaleOverview(
                 sale: sale, title: row.text(1), stockTotal: row.integer(2), sold: row.integer(3),
                 persistedPosition: row.integer(4), epoch: row.integer(5), lastStreamID: StreamID(row.text(6)),
                 openDeadLetters: row.integer(8), ledgerSeq: row.integer(9), withheld: row.integer(10),
                 isArchived: !row.isNull(7))
         }
-        .compactMap { $0 }
     }
 
     /// Open dead letters of sales that are not stored, by name: their creation may be such a letter itself.
@@ -57,8 +56,7 @@ extension StoreReader {
             FROM (SELECT DISTINCT sale FROM dead_letters) AS names
             WHERE sale NOT IN (SELECT sale FROM sales) AND open > 0 ORDER BY sale
             """
-        ) { row in SaleID(row.text(0)).map { (sale: $0, count: row.integer(1)) } }
-        .compactMap { $0 }
+        ) { row in row.sale(0).map { (sale: $0, count: row.integer(1)) } }
     }
 
     /// The orders of one buyer, by position.

@@ -32,7 +32,7 @@ package final class StoreReader {
 
     /// Every sale that is stored, by name.
     package func sales() throws(StoreError) -> [SaleID] {
-        try database.all("SELECT sale FROM sales ORDER BY sale") { SaleID($0.text(0)) }.compactMap { $0 }
+        try database.all("SELECT sale FROM sales ORDER BY sale") { $0.sale(0) }
     }
 
     /// When a sale was archived, nil if it was not, and the last entry of its stream that was taken in; nil if the sale

@@ -9,7 +9,7 @@ extension BlockingRedis {
 
     /// The names in a set of sales.
     func names(in set: String) throws(RedisError) -> [SaleID] {
-        try command(["SMEMBERS", "\(set)"]).strings.compactMap { SaleID($0) }.sorted { $0.description < $1.description }
+        try command(["SMEMBERS", "\(set)"]).strings.compactMap { SaleID($0) }.sorted()
     }
 
     /// Puts a sale on the list of all sales, if Redis has it; false if it does not.

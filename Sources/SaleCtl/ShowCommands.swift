@@ -47,7 +47,7 @@ extension Command {
         let reader = try context.existingReader()
         // What Redis has lost is listed, too: an emptied one has no sales.
         let known = try Set(redis.sales() + (reader?.sales() ?? []))
-        let sales = known.sorted { $0.description < $1.description }
+        let sales = known.sorted()
         var reports: [StatusReport] = []
         var unreadable: [(sale: SaleID, reason: String)] = []
         for sale in sales {

@@ -43,7 +43,7 @@ struct StreamReader {
     init(consumer: String) { self.consumer = RedisArgument(consumer) }
 
     /// The sales that it reads.
-    var sales: [SaleID] { phases.keys.sorted { $0.description < $1.description } }
+    var sales: [SaleID] { phases.keys.sorted() }
 
     /// Entries to read from each of so many streams at once.
     private static func share(of streams: Int) -> RedisArgument {

@@ -128,7 +128,7 @@ final class SalePages {
     private func finish(_ refresh: Refresh) {
         guard refreshing else { return }
         refreshing = false
-        let sales = refresh.sales.sorted { $0.sale.description < $1.sale.description }
+        let sales = refresh.sales.sorted { $0.sale < $1.sale }
         let snapshot = Snapshot(sales: sales, takenAt: loop.now)
         self.snapshot = snapshot
         for status in sales { seenSales.insert(status.sale) }

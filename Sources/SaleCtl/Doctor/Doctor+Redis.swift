@@ -45,7 +45,7 @@ extension Doctor {
         // Those that SQLite has, too: an emptied Redis has none.
         let stored = (try? context.existingReader()?.overviews()) ?? []
         let sales = try Set(redis.sales() + stored.filter { !$0.isArchived }.map(\.sale))
-        for sale in sales.sorted(by: { $0.description < $1.description }) { try fence(sale, redis) }
+        for sale in sales.sorted() { try fence(sale, redis) }
     }
 
     /// What must hold for every server that sells, or may be promoted.

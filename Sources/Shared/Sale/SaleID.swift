@@ -1,5 +1,5 @@
 /// A sale's name: `[a-z0-9-]{1,32}`, stored inline so that routing a request allocates nothing.
-package struct SaleID: Hashable, Sendable, CustomStringConvertible {
+package struct SaleID: Hashable, Comparable, Sendable, CustomStringConvertible {
     private var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
     /// Bytes of the name.
     package let count: Int
@@ -28,6 +28,8 @@ package struct SaleID: Hashable, Sendable, CustomStringConvertible {
     package static func == (left: SaleID, right: SaleID) -> Bool {
         left.count == right.count && left.words == right.words
     }
+
+    package static func < (left: SaleID, right: SaleID) -> Bool { left.description < right.description }
 
     package func hash(into hasher: inout Hasher) {
         hasher.combine(words.0)
