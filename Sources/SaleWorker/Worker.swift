@@ -268,11 +268,11 @@ final class Worker {
 
     // MARK: Measuring
 
-    /// Measures the backlog, and looks for damage to sales whose fence is lifted.
+    /// Measures the sales, and looks for damage to those whose fence is lifted.
     private func measure(_ redis: BlockingRedis, now: Instant) throws {
         guard now >= nextMeasurement else { return }
         nextMeasurement = now.advanced(milliseconds: Self.measureMilliseconds)
-        measureBacklog(redis)
+        measureSales(redis)
         for sale in reader.sales {
             try containingFailures(of: sale, on: redis, now: now) {
                 try ForeignSale.refuse(sale, store, on: redis)
@@ -287,11 +287,12 @@ final class Worker {
     }
 
     /// Includes the sales that are not read: the backlog of one that is set aside grows, and one without its stream
-    /// sells nothing.
-    private func measureBacklog(_ redis: BlockingRedis) {
-        let sales = present.union(lost)
-        Backlog.measure(sales, store, on: redis, into: metrics)
-        metrics.setAside = Dictionary(uniqueKeysWithValues: sales.map { ($0, asideUntil[$0] == nil ? 0 : 1) })
+    /// sells nothing. They are measured also while nothing can be stored, because that is when somebody asks.
+    private func measureSales(_ redis: BlockingRedis) {
+        metrics.figures = [:]
+        for sale in present.union(lost) {
+            metrics.figures[sale] = SaleFigures(of: sale, isSetAside: asideUntil[sale] != nil, store, on: redis)
+        }
     }
 
     // MARK: Failures
@@ -311,7 +312,7 @@ final class Worker {
         reader.restart()
         if let redis, now >= nextMeasurement {
             nextMeasurement = now.advanced(milliseconds: Self.measureMilliseconds)
-            measureBacklog(redis)
+            measureSales(redis)
         }
         metrics.failures += 1
         metrics.trouble = "\(error)"

@@ -17,16 +17,8 @@ final class WorkerMetrics {
     var repairs = 0
     /// Why nothing can be stored; nil while all is well.
     var trouble: String?
-    /// By sale: positions that Redis has given and SQLite does not have yet.
-    var lag: [SaleID: Int] = [:]
-    /// By sale: 1 if this Redis does not sell it, otherwise 0.
-    var fenced: [SaleID: Int] = [:]
-    /// By sale: 1 if it can't be worked on, otherwise 0.
-    var setAside: [SaleID: Int] = [:]
-    /// By sale: entries of its stream that were not read, or not acknowledged.
-    var backlog: [SaleID: Int] = [:]
-    /// By sale: the age of the oldest entry that is not stored, in milliseconds; 0 if all are.
-    var oldestMilliseconds: [SaleID: Int] = [:]
+    /// By sale, as it was measured last.
+    var figures: [SaleID: SaleFigures] = [:]
     /// Connections made to Redis.
     var connects = 0
     /// Requests to the operators' listener without the right token.
@@ -56,20 +48,21 @@ final class WorkerMetrics {
         text.counter("sale_worker_repairs_total", "Times that Redis was completed from SQLite.", repairs)
         text.gauge("sale_worker_ready", "1 while orders are stored.", trouble == nil ? 1 : 0)
         text.gauges(
-            "sale_worker_lag_positions", "Positions given by Redis and not stored yet.", label: "sale", Self.lines(lag))
+            "sale_worker_lag_positions", "Positions given by Redis and not stored yet.", label: "sale",
+            lines { $0.lag })
         text.gauges(
             "sale_fenced", "1 if Redis does not sell it: it has not been found equal to SQLite, or lacks a part.",
-            label: "sale", Self.lines(fenced))
+            label: "sale", lines { $0.isFenced ? 1 : 0 })
         text.gauges(
             "sale_set_aside", "1 if the worker can't work on it, and tries again every second.", label: "sale",
-            Self.lines(setAside))
+            lines { $0.isSetAside ? 1 : 0 })
         text.gauges(
             "sale_worker_stream_entries_open",
             "Stream entries not read or not acknowledged; counted up to 10000 while a restored database catches up.",
-            label: "sale", Self.lines(backlog))
+            label: "sale", lines { $0.backlog })
         text.gauges(
             "sale_worker_oldest_open_seconds", "Age of the oldest stream entry that is not stored; 0 without one.",
-            label: "sale", milliseconds: Self.lines(oldestMilliseconds))
+            label: "sale", milliseconds: lines { $0.oldestMilliseconds })
         text.counter("sale_worker_redis_connects_total", "Connections made to Redis.", connects)
         text.counter(
             "sale_worker_operator_refused_total", "Requests of operators without the right token.", refusals)
@@ -91,7 +84,8 @@ final class WorkerMetrics {
         output.append(text.buffer)
     }
 
-    private static func lines(_ values: [SaleID: Int]) -> [(String, Int)] {
-        values.map { ("\($0.key)", $0.value) }.sorted { $0.0 < $1.0 }
+    /// One figure of each sale that has it, by name.
+    private func lines(_ figure: (SaleFigures) -> Int?) -> [(String, Int)] {
+        figures.sorted { $0.key < $1.key }.compactMap { sale, figures in figure(figures).map { ("\(sale)", $0) } }
     }
 }

@@ -24,10 +24,8 @@ import Testing
         let stored = first.value[10][0].string ?? ""
         var reader = StreamReader(consumer: "tester")
         try reader.begin(sale, after: StreamID(stored), on: redis)
-        let metrics = WorkerMetrics()
         let store = try OrderStore(path: server.directory.path("sale.db"))
-        Backlog.measure([sale], store, on: redis, into: metrics)
-        return metrics.backlog[sale]
+        return SaleFigures(of: sale, isSetAside: false, store, on: redis).backlog
     }
 
     @Test(arguments: [(1500, 1490), (10_500, 10_000)])

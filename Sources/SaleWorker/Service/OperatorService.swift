@@ -147,7 +147,7 @@ final class OperatorService: HTTPHandler {
         text.appendMember("stock", sale.stockTotal)
         text.appendMember("sold", sale.sold)
         text.appendMember("persisted_position", sale.persistedPosition)
-        text.appendMember("lag", metrics.lag[sale.sale] ?? 0)
+        text.appendMember("lag", metrics.figures[sale.sale]?.lag ?? 0)
         text.appendMember("epoch", sale.epoch)
         text.appendMember("open_dead_letters", sale.openDeadLetters)
         text.appendMember("ledger_seq", sale.ledgerSeq)
