@@ -102,7 +102,7 @@ extension Operation.DeadLetters {
     private func isReadToItsEnd(_ store: OrderStore, _ redis: BlockingRedis) throws -> Bool {
         // If the sale's create event is a dead letter itself, SQLite has no sale, and nothing can be void.
         guard let id = try redis.lastEntryID(of: sale), let stored = try store.lastStreamID(sale) else { return true }
-        return StreamID(id) <= StreamID(stored)
+        return StreamID(id) <= stored
     }
 
     /// Updates Redis: sets the persisted position, and acknowledges the entries that are stored. A dead letter that was

@@ -40,7 +40,7 @@ extension OrderStore {
                 let outcome = try reject(sale, entry, rejection, claim: entry.claim, attempts: deliveries)
                 // From here on the dead letter remembers it (`finalOutcome`).
                 try database.run("DELETE FROM trials WHERE sale = ? AND stream_id = ?", trial)
-                return Applied(outcomes: [outcome], persistedPosition: try conclude(sale, last: entry.id))
+                return Applied(outcomes: [outcome], persistedPosition: try conclude(sale, last: StreamID(entry.id)))
             }
         }
         try transaction { () throws(StoreError) in
@@ -53,7 +53,7 @@ extension OrderStore {
         do throws(StoreError) {
             return try transaction { () throws(StoreError) in
                 let outcome = try applyIsolated(sale, entry)
-                let position = try conclude(sale, last: entry.id)
+                let position = try conclude(sale, last: StreamID(entry.id))
                 try database.run("DELETE FROM trials WHERE sale = ? AND stream_id = ?", trial)
                 beforeCommit([outcome])
                 return Applied(outcomes: [outcome], persistedPosition: position)

@@ -28,7 +28,7 @@ extension OrderStore {
                 ])
             try extendLedger(of: sale, with: .lost(loss.positions, units: loss.units, at: now))
             // They are accounted for now, and perhaps no entry follows.
-            _ = try conclude(sale, last: "0-0")
+            _ = try conclude(sale)
         }
     }
 }

@@ -18,7 +18,7 @@ extension OrderStore {
                 results.append(result)
             }
             // Dead letters are older than the sale's last entry, which stays.
-            return (results, try conclude(sale, last: "0-0"))
+            return (results, try conclude(sale))
         }
     }
 

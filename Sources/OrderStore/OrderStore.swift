@@ -67,10 +67,10 @@ package final class OrderStore {
     ) throws(StoreError) -> Applied {
         try transaction { () throws(StoreError) in
             var applied = Applied()
-            var last = try lastStreamID(sale).map { StreamID($0) }
+            var last: StreamID?
             for entry in entries {
                 // If the sale was not stored, it may be by now, and what follows be a dead letter from before that.
-                if last == nil { last = try lastStreamID(sale).map { StreamID($0) } }
+                if last == nil { last = try lastStreamID(sale) }
                 if let last, StreamID(entry.id) <= last, let outcome = try finalOutcome(of: entry.id, sale) {
                     applied.outcomes.append(outcome)
                 } else {
@@ -78,7 +78,7 @@ package final class OrderStore {
                         isolated ? try applyIsolated(sale, entry) : try applyEntry(sale, entry))
                 }
             }
-            applied.persistedPosition = try conclude(sale, last: entries.last?.id)
+            applied.persistedPosition = try conclude(sale, last: entries.last.map { StreamID($0.id) })
             beforeCommit(applied.outcomes)
             return applied
         }
@@ -96,15 +96,16 @@ package final class OrderStore {
     }
 
     /// Writes how far the sale has come, at the end of a transaction, and returns its persisted position.
-    func conclude(_ sale: SaleID, last: String?) throws(StoreError) -> Int {
+    ///
+    /// - Parameter last: the last entry that was taken in; nil if none was.
+    func conclude(_ sale: SaleID, last: StreamID? = nil) throws(StoreError) -> Int {
         let position = try advancedPosition(sale)
-        if let last {
+        if let before = try lastStreamID(sale) {
             // An entry that is delivered again does not set the progress back.
-            let before = try lastStreamID(sale) ?? ""
-            let latest = StreamID(before) < StreamID(last) ? last : before
+            let latest = max(before, last ?? before)
             try database.run(
                 "UPDATE sales SET persisted_position = ?2, last_stream_id = ?3 WHERE sale = ?1",
-                [.sale(sale), .integer(position), .text(latest)])
+                [.sale(sale), .integer(position), .text("\(latest)")])
         }
         try storeSoldSeconds(sale)
         return position
@@ -157,7 +158,7 @@ extension OrderStore {
     /// The last entry of a sale's stream that was taken in; nil if none was. While its creation can't be stored, all
     /// are taken in as dead letters.
     package func lastTakenIn(_ sale: SaleID) throws(StoreError) -> StreamID? {
-        if let last = try lastStreamID(sale) { return StreamID(last) }
+        if let last = try lastStreamID(sale) { return last }
         return try lastDeadLetter(of: sale)
     }
 
@@ -167,8 +168,10 @@ extension OrderStore {
     }
 
     /// The last entry of a stored sale's stream that was taken in; nil if the sale is not stored.
-    package func lastStreamID(_ sale: SaleID) throws(StoreError) -> String? {
-        try database.first("SELECT last_stream_id FROM sales WHERE sale = ?", [.sale(sale)]) { $0.text(0) }
+    package func lastStreamID(_ sale: SaleID) throws(StoreError) -> StreamID? {
+        try database.first("SELECT last_stream_id FROM sales WHERE sale = ?", [.sale(sale)]) {
+            StreamID($0.text(0))
+        }
     }
 
     /// The last position that orders and dead letters claim without a gap, from the last order or from `least` on,

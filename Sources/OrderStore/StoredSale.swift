@@ -8,7 +8,7 @@ package struct StoredSale: Equatable, Sendable {
     package var sold: Int
     package var persistedPosition: Int
     /// The last entry of its stream that was taken in.
-    package var lastStreamID = StreamID("0-0")
+    package var lastStreamID = StreamID.zero
     /// By position.
     package var orders: [Order] = []
     /// Orders among the dead letters, including discarded ones: their units stay sold. There is at most one for a

@@ -4,6 +4,9 @@ package struct StreamID: Comparable, Sendable, CustomStringConvertible {
     /// The entry's number within that millisecond, from 0.
     package let number: Int
 
+    /// Before every entry.
+    package static let zero = StreamID("0-0")
+
     /// Text that is not an id sorts before every id.
     package init(_ text: String) {
         let words = text.split(separator: "-")

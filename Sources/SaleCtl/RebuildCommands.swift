@@ -35,7 +35,7 @@ extension Command {
             return ExitCode.ok
         }
         let store = try OrderStore(path: path, lock: lock)
-        let last = try store.lastStreamID(sale).map { StreamID($0) }
+        let last = try store.lastStreamID(sale)
         try requireAll(of: sale, storedUpTo: last, redis)
         guard last != nil else { throw notStored(sale) }
         let lease = try context.lease(lock)

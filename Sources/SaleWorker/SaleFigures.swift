@@ -33,8 +33,8 @@ extension SaleFigures {
     }
 
     private static func age(_ sale: SaleID, _ store: OrderStore, on redis: BlockingRedis) throws -> Int {
-        let stored = try store.lastStreamID(sale) ?? "0-0"
-        guard let added = try StreamReader.oldest(sale, after: stored, on: redis) else { return 0 }
+        let stored = try store.lastStreamID(sale) ?? .zero
+        guard let added = try StreamReader.oldest(sale, after: "\(stored)", on: redis) else { return 0 }
         return max(0, try redis.time().value - added)
     }
 }

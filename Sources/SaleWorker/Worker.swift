@@ -165,7 +165,7 @@ final class Worker {
             try fence.check(sale, on: redis, now: now)
             return
         }
-        try reader.begin(sale, after: store.lastTakenIn(sale) ?? StreamID("0-0"), on: redis)
+        try reader.begin(sale, after: store.lastTakenIn(sale) ?? .zero, on: redis)
         guard asideUntil[sale] == nil else { return }
         log.write(.info, "sale_found") { $0.appendMember("sale", sale) }
     }

@@ -202,7 +202,7 @@ import Testing
         _ = try shell("DROP TRIGGER refuse")
         let results = try store.redrive(sale, ["1-0", "9-0"], reason: "r", rehearsing: false).results
         #expect(results.map(\.outcome) == [.applied, .applied])
-        #expect(try store.lastStreamID(sale) == "10-0")
+        #expect(try store.lastStreamID(sale) == StreamID("10-0"))
         // An event that was set aside, and is older than the last one, still changes the sale.
         let pause = TestEvents.entry("5-0", [("v", "1"), ("kind", "set"), ("paused", "1")])
         #expect(try store.apply(sale, [pause]).outcomes == [.stored])

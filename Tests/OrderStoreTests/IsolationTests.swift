@@ -85,7 +85,7 @@ import Testing
             let applied = try store.tryAlone(sale, TestEvents.order(1), deliveries: 6)
             #expect(applied.outcomes.map(\.reason) == [.crashesWorker])
             #expect(applied.persistedPosition == 1)
-            #expect(try store.lastStreamID(sale) == "2-0")
+            #expect(try store.lastStreamID(sale) == StreamID("2-0"))
             #expect(try store.apply(sale, [TestEvents.order(1)]).outcomes.map(\.reason) == [.crashesWorker])
         }
     }

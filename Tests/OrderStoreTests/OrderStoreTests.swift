@@ -104,7 +104,7 @@ import Testing
         _ = try store.apply(
             sale, [TestEvents.create(), TestEvents.order(1, id: "20-0"), TestEvents.order(2, id: "100-0")])
         _ = try store.apply(sale, [TestEvents.order(1, id: "20-0")])
-        #expect(try store.lastStreamID(sale) == "100-0")
+        #expect(try store.lastStreamID(sale) == StreamID("100-0"))
     }
 
     @Test func `another sale of the same name is a contradiction`() throws {
