@@ -31,41 +31,14 @@ extension Database {
             ORDER BY first_position
             """, [.sale(sale)]
         ) { StoredSale.Loss(positions: $0.integer(0)...$0.integer(1), units: $0.integer(2), isReleased: !$0.isNull(3)) }
-        stored.openDeadLetters =
-            try first("SELECT count(*) FROM dead_letters WHERE sale = ? AND resolution IS NULL", [.sale(sale)]) {
-                $0.integer(0)
-            } ?? 0
-        stored.restocked =
-            try first(
-                """
-                SELECT coalesce(sum(units), 0) FROM restocks JOIN sales USING (sale)
-                WHERE sale = ? AND units > 0 AND at_ms >= coalesce(opens_at_ms, 0)
-                """, [.sale(sale)]
-            ) { $0.integer(0) } ?? 0
-        return stored
-    }
-
-    /// The restocks that are open dead letters, contradict nothing, and are not stored.
-    func undecidedRestocks(
-        of sale: SaleID
-    ) throws(StoreError) -> [(streamID: String, units: Int, at: UnixMilliseconds)] {
-        try all(
+        stored.openDeadLetters = try integer(
+            "SELECT count(*) FROM dead_letters WHERE sale = ? AND resolution IS NULL", [.sale(sale)])
+        stored.restocked = try integer(
             """
-            SELECT stream_id, fields FROM dead_letters AS letter
-            WHERE sale = ? AND resolution IS NULL AND reason <> 'contradiction' AND position IS NULL
-                AND fields IS NOT NULL AND NOT EXISTS
-                    (SELECT 1 FROM restocks WHERE restocks.sale = letter.sale AND restocks.stream_id = letter.stream_id)
-            """, [.sale(sale)]
-        ) { row in
-            guard case .restock(let units, let at)? = row.optionalBlob(1).flatMap({ Self.event(of: sale, packed: $0) })
-            else { return nil }
-            return (row.text(0), units, at)
-        }
-    }
-
-    /// The event that the fields of a dead letter describe; nil if this release can't read them.
-    private static func event(of sale: SaleID, packed: [UInt8]) -> OrderEvent? {
-        StreamFields(packed: packed).flatMap { try? $0.event(of: sale) }
+            SELECT sum(units) FROM restocks JOIN sales USING (sale)
+            WHERE sale = ? AND units > 0 AND at_ms >= coalesce(opens_at_ms, 0)
+            """, [.sale(sale)])
+        return stored
     }
 
     /// The same without its orders, dead letters and losses.
@@ -89,5 +62,28 @@ extension Database {
             stored.archivedAt = row.optionalTime(13)
             return stored
         }
+    }
+
+    /// The restocks that are open dead letters, contradict nothing, and are not stored.
+    func undecidedRestocks(
+        of sale: SaleID
+    ) throws(StoreError) -> [(streamID: String, units: Int, at: UnixMilliseconds)] {
+        try all(
+            """
+            SELECT stream_id, fields FROM dead_letters AS letter
+            WHERE sale = ? AND resolution IS NULL AND reason <> 'contradiction' AND position IS NULL
+                AND fields IS NOT NULL AND NOT EXISTS
+                    (SELECT 1 FROM restocks WHERE restocks.sale = letter.sale AND restocks.stream_id = letter.stream_id)
+            """, [.sale(sale)]
+        ) { row in
+            guard case .restock(let units, let at)? = row.optionalBlob(1).flatMap({ Self.event(of: sale, packed: $0) })
+            else { return nil }
+            return (row.text(0), units, at)
+        }
+    }
+
+    /// The event that the fields of a dead letter describe; nil if this release can't read them.
+    private static func event(of sale: SaleID, packed: [UInt8]) -> OrderEvent? {
+        StreamFields(packed: packed).flatMap { try? $0.event(of: sale) }
     }
 }

@@ -59,13 +59,6 @@ final class Database {
         return Int(sqlite3_changes(handle))
     }
 
-    /// The integer that a PRAGMA or a one-row SELECT returns.
-    func integer(_ sql: String) throws(StoreError) -> Int {
-        var value = 0
-        try Statement(handle, sql).query([]) { value = $0.integer(0) }
-        return value
-    }
-
     // MARK: Queries
 
     /// Runs a statement and calls `body` with each row. The statement is prepared once and kept.
@@ -110,6 +103,11 @@ final class Database {
             if let value = read(row) { result.append(value) }
         }
         return result
+    }
+
+    /// The integer that a one-row query returns, such as a count or a PRAGMA; 0 if there is no row, or it has NULL.
+    func integer(_ sql: StaticString, _ values: [StoreValue] = []) throws(StoreError) -> Int {
+        try first(sql, values) { $0.integer(0) } ?? 0
     }
 
     /// Whether the query has a row.

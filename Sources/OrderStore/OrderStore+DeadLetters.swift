@@ -72,15 +72,6 @@ extension OrderStore {
         try database.undecidedRestocks(of: sale)
     }
 
-    /// Closes the dead letter of an entry that is stored by now, if it has one.
-    func closeDeadLetter(_ sale: SaleID, _ id: String) throws(StoreError) {
-        try database.run(
-            """
-            UPDATE dead_letters SET resolution = 'redriven', resolved_at_ms = ?3
-            WHERE sale = ?1 AND stream_id = ?2 AND resolution IS NULL
-            """, [.sale(sale), .text(id), .time(.now)])
-    }
-
     /// Dead letters that may not be in Redis' dlq stream yet.
     package func unmovedDeadLetters(_ sale: SaleID) throws(StoreError) -> [String] {
         try database.all(

@@ -73,7 +73,7 @@ extension OrderStore {
             try database.run(
                 "INSERT INTO restocks (sale, stream_id, units, at_ms) VALUES (?, ?, ?, ?)",
                 [.sale(record.sale), .text(restock.streamID), .integer(restock.units), .time(restock.at)])
-            try closeDeadLetter(record.sale, restock.streamID)
+            try resolve(record.sale, restock.streamID, .redriven)
         }
         if record.stockTotal != total {
             let units = record.stockTotal - total
@@ -190,7 +190,7 @@ extension OrderStore {
             return try reject(sale, entry, Rejection(.contradiction, "it leaves less than is sold"))
         }
         try extendLedger(of: sale, with: .restock(units: units, at: at))
-        try closeDeadLetter(sale, entry.id)
+        try resolve(sale, entry.id, .redriven)
         return .stored
     }
 

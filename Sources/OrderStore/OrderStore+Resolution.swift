@@ -137,12 +137,13 @@ extension OrderStore {
             resolution: resolution)
     }
 
-    private func resolve(
-        _ sale: SaleID, _ id: String, _ resolution: DeadLetter.Resolution
-    ) throws(StoreError) {
+    /// Closes a dead letter, if it is open.
+    func resolve(_ sale: SaleID, _ id: String, _ resolution: DeadLetter.Resolution) throws(StoreError) {
         try database.run(
-            "UPDATE dead_letters SET resolution = ?3, resolved_at_ms = ?4 WHERE sale = ?1 AND stream_id = ?2",
-            [.sale(sale), .text(id), .text(resolution.rawValue), .time(.now)])
+            """
+            UPDATE dead_letters SET resolution = ?3, resolved_at_ms = ?4
+            WHERE sale = ?1 AND stream_id = ?2 AND resolution IS NULL
+            """, [.sale(sale), .text(id), .text(resolution.rawValue), .time(.now)])
     }
 
     private func audit(

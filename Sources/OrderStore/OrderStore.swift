@@ -177,9 +177,7 @@ extension OrderStore {
     /// The last position that orders and dead letters claim without a gap, from the last order or from `least` on,
     /// whichever is higher.
     package func lastClaimed(of sale: SaleID, atLeast least: Int) throws(StoreError) -> Int {
-        var last =
-            try database.first("SELECT max(position) FROM orders WHERE sale = ?", [.sale(sale)]) { $0.integer(0) } ?? 0
-        last = max(last, least)
+        var last = max(least, try database.integer("SELECT max(position) FROM orders WHERE sale = ?", [.sale(sale)]))
         while last < Int.max, try accountsFor(sale, last + 1) { last += 1 }
         return last
     }

@@ -43,17 +43,13 @@ extension StoreReader {
             ORDER BY position
             """, range
         ) { $0.integer(0) }
-        omissions.voided =
-            try database.first(
-                "SELECT count(*) FROM voids WHERE sale = ? AND position > ? AND position <= ?", range
-            ) { $0.integer(0) } ?? 0
-        omissions.lost =
-            try database.first(
-                """
-                SELECT coalesce(sum(min(last_position, ?3) - max(first_position, ?2 + 1) + 1), 0) FROM losses
-                WHERE sale = ?1 AND last_position > ?2 AND first_position <= ?3
-                """, range
-            ) { $0.integer(0) } ?? 0
+        omissions.voided = try database.integer(
+            "SELECT count(*) FROM voids WHERE sale = ? AND position > ? AND position <= ?", range)
+        omissions.lost = try database.integer(
+            """
+            SELECT sum(min(last_position, ?3) - max(first_position, ?2 + 1) + 1) FROM losses
+            WHERE sale = ?1 AND last_position > ?2 AND first_position <= ?3
+            """, range)
         return omissions
     }
 }
