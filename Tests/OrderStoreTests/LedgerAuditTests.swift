@@ -82,9 +82,7 @@ import Testing
             var lines: [String] = []
             for entry in entries {
                 entry.withBytes { chain.extend(by: $0) }
-                var hash = ByteBuffer(capacity: 64)
-                hash.append(hex: chain.hash.span)
-                lines.append(#"\#(entry.dropLast()),"hash":"\#(hash.string)"}"#)
+                lines.append(#"\#(entry.dropLast()),"hash":"\#(chain.hash.span.hex)"}"#)
             }
             lines.append(LedgerHeadLine.text(chain))
             return lines.joined(separator: "\n").withBytes { LedgerAudit($0) }.fault?.message

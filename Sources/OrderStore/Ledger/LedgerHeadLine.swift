@@ -5,11 +5,7 @@ package enum LedgerHeadLine {
     private static let start: StaticString = "{\"head\":{\"seq\":"
 
     package static func text(_ head: LedgerChain) -> String {
-        var text = ByteBuffer(capacity: 128)
-        text.append("\(start)\(head.seq),\"hash\":\"")
-        text.append(hex: head.hash.span)
-        text.append("\"}}")
-        return text.string
+        "\(start)\(head.seq),\"hash\":\"\(head.hash.span.hex)\"}}"
     }
 
     static func parse(_ line: Span<UInt8>) -> LedgerChain? {

@@ -44,6 +44,12 @@ package enum Base64URL {
         return valid
     }
 
+    /// The bytes that `text` encodes; nil for a text that is refused above.
+    package static func decode(_ text: Span<UInt8>) -> [UInt8]? {
+        var bytes = ByteBuffer(capacity: text.count)
+        return decode(text, into: &bytes) ? bytes.withUnsafeBytes { Array($0) } : nil
+    }
+
     /// Appends the encoding of `bytes` to `output`.
     package static func encode(_ bytes: Span<UInt8>, into output: inout ByteBuffer) {
         output.reserve((bytes.count * 4 + 2) / 3)

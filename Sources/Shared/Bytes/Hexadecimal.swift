@@ -14,6 +14,13 @@ package func hexValue(_ digit: UInt8) -> UInt8? {
 }
 
 extension Span<UInt8> {
+    /// The bytes as lower-case hexadecimal.
+    package var hex: String {
+        var text = ByteBuffer(capacity: count * 2)
+        text.append(hex: self)
+        return text.string
+    }
+
     /// Whether all bytes are hexadecimal digits in lower case.
     package var isLowerHex: Bool {
         for index in indices where hexValue(self[index]).map(lowerHexDigit) != self[index] { return false }

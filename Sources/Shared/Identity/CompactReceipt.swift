@@ -12,20 +12,14 @@ struct CompactReceipt {
 
     init(_ text: Span<UInt8>) throws(Receipt.Refusal) {
         guard text.count <= Self.textBytesMax, let parts = CompactJWS(text),
-            let header = Self.decode(text.extracting(parts.header)),
-            let claims = Self.decode(text.extracting(parts.payload)),
-            let signature = Self.decode(text.extracting(parts.signature))
+            let header = Base64URL.decode(text.extracting(parts.header)),
+            let claims = Base64URL.decode(text.extracting(parts.payload)),
+            let signature = Base64URL.decode(text.extracting(parts.signature))
         else { throw .malformed }
         keyID = try Self.keyID(header.span)
         receipt = try Receipt(claims: claims.span)
         self.signature = signature
         signed = parts.signed
-    }
-
-    private static func decode(_ text: Span<UInt8>) -> [UInt8]? {
-        var bytes = ByteBuffer(capacity: text.count)
-        guard Base64URL.decode(text, into: &bytes) else { return nil }
-        return bytes.withUnsafeBytes { Array($0) }
     }
 
     /// The key that the header names. The algorithm is ours to choose, not the header's (RFC 8725 section 3.1).

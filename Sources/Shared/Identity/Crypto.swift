@@ -29,11 +29,7 @@ package enum Crypto {
     }
 
     /// `count` random bytes in hexadecimal.
-    package static func randomHex(_ count: Int) -> String {
-        var text = ByteBuffer(capacity: count * 2)
-        text.append(hex: randomBytes(count).span)
-        return text.string
-    }
+    package static func randomHex(_ count: Int) -> String { randomBytes(count).span.hex }
 
     /// A random UUID (RFC 9562 version 4).
     package static func uuid() -> String {
@@ -51,9 +47,7 @@ package enum Crypto {
     private static func hex(_ bytes: Span<UInt8>, _ algorithm: OpaquePointer?) -> String {
         var digest = ByteBuffer(capacity: Int(EVP_MAX_MD_SIZE))
         append(bytes, algorithm, to: &digest)
-        var text = ByteBuffer(capacity: digest.count * 2)
-        text.append(hex: digest.bytes)
-        return text.string
+        return digest.bytes.hex
     }
 
     private static func append(_ bytes: Span<UInt8>, _ algorithm: OpaquePointer?, to output: inout ByteBuffer) {

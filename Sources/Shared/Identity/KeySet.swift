@@ -35,15 +35,14 @@ package struct KeySet {
             // Strings are compared without resolving escapes, so a token that writes its kid differently would not
             // match.
             guard !id.contains("\\") else { throw Malformed(message: "\(name) has a kid with a backslash escape") }
-            var secret = ByteBuffer(capacity: 64)
-            guard let text = entry["k"], text.withBytes({ Base64URL.decode($0, into: &secret) }) else {
+            guard let secret = entry["k"]?.withBytes({ Base64URL.decode($0) }) else {
                 throw Malformed(message: "\(name) has no k in base64url")
             }
             guard secret.count >= Self.keyBytesMin else {
                 throw Malformed(message: "\(name) has \(secret.count) bytes; HS256 needs \(Self.keyBytesMin)")
             }
             guard !keys.contains(where: { $0.id == id }) else { throw Malformed(message: "kid \(id) occurs twice") }
-            keys.append(Key(id: id, hmac: HMACSHA256(key: secret.withUnsafeBytes { Array($0) })))
+            keys.append(Key(id: id, hmac: HMACSHA256(key: secret)))
         }
         guard !keys.isEmpty else { throw Malformed(message: "it has no keys") }
         self.keys = keys

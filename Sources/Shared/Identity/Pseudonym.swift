@@ -21,9 +21,7 @@ package struct Pseudonym {
     package func of(_ buyer: Span<UInt8>) -> String {
         var mac = ByteBuffer(capacity: HMACSHA256.size)
         hmac.authenticate(buyer, into: &mac)
-        var text = ByteBuffer(capacity: Self.textBytes)
-        text.append(hex: mac.bytes.extracting(first: Self.textBytes / 2))
-        return text.string
+        return mac.bytes.extracting(first: Self.textBytes / 2).hex
     }
 
     package func of(_ buyer: String) -> String { buyer.withBytes { of($0) } }

@@ -14,9 +14,8 @@ package struct ReceiptVerifier {
         }
         var keys: [String: Ed25519PublicKey] = [:]
         for (index, entry) in entries.enumerated() where entry["kty"] == "OKP" && entry["crv"] == "Ed25519" {
-            var bytes = ByteBuffer(capacity: Ed25519PublicKey.size + 3)
-            guard let id = entry["kid"], let x = entry["x"], x.withBytes({ Base64URL.decode($0, into: &bytes) }),
-                let key = Ed25519PublicKey(bytes.withUnsafeBytes { Array($0) })
+            guard let id = entry["kid"], let bytes = entry["x"]?.withBytes({ Base64URL.decode($0) }),
+                let key = Ed25519PublicKey(bytes)
             else { throw Malformed(message: "key \(index + 1) lacks a kid, or an x of 32 bytes in base64url") }
             guard keys.updateValue(key, forKey: id) == nil else { throw Malformed(message: "kid \(id) occurs twice") }
         }

@@ -22,8 +22,6 @@ package final class SHA256Digest {
     package func finish() -> String {
         var digest = [UInt8](repeating: 0, count: 32)
         precondition(EVP_DigestFinal_ex(context, &digest, nil) == 1, "libcrypto refuses to hash")
-        var text = ByteBuffer(capacity: 64)
-        text.append(hex: digest.span)
-        return text.string
+        return digest.span.hex
     }
 }
