@@ -34,7 +34,7 @@ struct Erasure {
             erased, of: sale, reason: reason, unless: wins == nil && entries.isEmpty && !hasTicket)
         guard let counts else { throw OperationRefused(.notFound, "\(sale) has nothing of this buyer") }
         try redis.removeTicket(of: buyer, in: sale)
-        if let wins { try replace(wins, by: erased, redis) }
+        if let (field, wins) = wins { try replace(field, wins, by: erased, redis) }
         for entry in entries {
             try redis.replace(entry.id, of: entry.stream, by: entry.replacement.words)
         }
@@ -54,17 +54,17 @@ struct Erasure {
         }
     }
 
-    /// The buyer's field; nil if there is none.
-    private func wins(_ store: OrderStore, _ redis: BlockingRedis) throws -> String? {
-        guard let text = try redis.winsField(of: buyer, in: sale) else { return nil }
-        guard let wins = Win.parse(text) else {
+    /// The buyer's field, and the wins in it; nil if there is none.
+    private func wins(_ store: OrderStore, _ redis: BlockingRedis) throws -> (field: String, wins: [Win])? {
+        guard let field = try redis.winsField(of: buyer, in: sale) else { return nil }
+        guard let wins = Win.parse(field) else {
             throw OperationRefused(
                 .notAllowed, "the buyer's wins in Redis can't be read; see salectl reconcile \(sale)")
         }
         for win in wins where try !store.accountsFor(sale, win.position) {
             throw notStored(win.position)
         }
-        return text
+        return (field, wins)
     }
 
     private func entries(_ erased: ErasedBuyer, _ store: OrderStore, _ redis: BlockingRedis) throws -> [BuyerEntry] {
@@ -95,14 +95,16 @@ struct Erasure {
             .notAllowed, "SQLite does not have \(what) of this buyer yet: let the worker catch up")
     }
 
-    private func replace(_ wins: String, by erased: ErasedBuyer, _ redis: BlockingRedis) throws {
-        let replaced = (Win.parse(wins) ?? []).map { win in
+    private func replace(
+        _ field: String, _ wins: [Win], by erased: ErasedBuyer, _ redis: BlockingRedis
+    ) throws {
+        let replaced = wins.map { win in
             var win = win
             win.key = ErasedBuyer.key(win.position)
             return win.text
         }
         let isDone = try redis.erase(
-            buyer, of: sale, as: erased.name, replacing: wins, by: replaced.joined(separator: ";"))
+            buyer, of: sale, as: erased.name, replacing: field, by: replaced.joined(separator: ";"))
         guard isDone else {
             throw RedisError(.unexpectedReply, "erase.lua", "the buyer's wins have changed meanwhile; run it again")
         }
