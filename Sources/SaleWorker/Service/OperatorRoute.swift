@@ -18,30 +18,20 @@ enum OperatorRoute: Equatable {
     case operations
 
     init?(path: Span<UInt8>) {
-        if path.equals("/livez") {
-            self = .live
-        } else if path.equals("/readyz") {
-            self = .ready
-        } else if path.equals("/metrics") {
-            self = .metrics
-        } else if path.equals("/v1/sales") {
-            self = .sales
-        } else if path.equals("/v1/operations") {
-            self = .operations
-        } else if let below = SalePath(path) {
-            let sale = below.sale
-            let tail = path.extracting(below.tail)
-            if tail.equals("/orders") {
-                self = .orders(sale)
-            } else if tail.equals("/dead-letters") {
-                self = .deadLetters(sale)
-            } else if tail.equals("/sold-per-second") {
-                self = .soldPerSecond(sale)
-            } else {
-                return nil
+        switch path.string {
+        case "/livez": self = .live
+        case "/readyz": self = .ready
+        case "/metrics": self = .metrics
+        case "/v1/sales": self = .sales
+        case "/v1/operations": self = .operations
+        default:
+            guard let below = SalePath(path) else { return nil }
+            switch path.extracting(below.tail).string {
+            case "/orders": self = .orders(below.sale)
+            case "/dead-letters": self = .deadLetters(below.sale)
+            case "/sold-per-second": self = .soldPerSecond(below.sale)
+            default: return nil
             }
-        } else {
-            return nil
         }
     }
 
