@@ -9,7 +9,8 @@ package struct RedisError: Error, CustomStringConvertible {
         case replaced
         // Error replies of the stream commands.
         case groupExists, noGroup, unblocked
-        /// acknowledge.lua, deadletter.lua: whoever asks has lost the right to work on this Redis (`WorkerLease`).
+        /// acknowledge.lua, deadletter.lua, lease.lua: whoever asks has lost the right to work on this Redis
+        /// (`WorkerLease`).
         case noLease
         /// The connection was lost, or fell silent, after the command was handed over: it may have run.
         case connectionLost, timedOut

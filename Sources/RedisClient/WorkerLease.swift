@@ -28,7 +28,8 @@ package final class WorkerLease {
     /// The database as the lease names it: one word.
     let database: String
     private let name: String
-    private var nextRenewal = Instant(nanoseconds: 0)
+    /// nil until it is held.
+    private var nextRenewal: Instant?
 
     /// - Parameters:
     ///   - name: who asks, for whoever is refused.
@@ -49,20 +50,23 @@ package final class WorkerLease {
     }
 
     /// Takes the lease, or renews it once a second; throws `HeldElsewhere`.
+    ///
+    /// Throws `noLease`, until `restart`, if it could not be renewed in time: a worker with another database may have
+    /// acknowledged what this one lacks, even if the lease is free again.
     package func hold(on redis: BlockingRedis, now: Instant) throws {
-        guard now >= nextRenewal else { return }
-        if let holder = try redis.lease(for: database, name: name, milliseconds: Self.milliseconds) {
-            throw HeldElsewhere(holder: holder)
-        }
+        if let nextRenewal, now < nextRenewal { return }
+        let holder = try redis.lease(
+            for: database, name: name, milliseconds: Self.milliseconds, isRenewal: nextRenewal != nil)
+        if let holder { throw HeldElsewhere(holder: holder) }
         nextRenewal = now.advanced(milliseconds: Self.renewMilliseconds)
     }
 
-    /// Asks again before anything else: a new connection may lead to another Redis.
-    package func restart() { nextRenewal = Instant(nanoseconds: 0) }
+    /// Takes it anew before anything else: a new connection may lead to another Redis.
+    package func restart() { nextRenewal = nil }
 
     /// Gives the lease back, so that nobody waits for it to expire.
     package func giveBack(on redis: BlockingRedis) throws {
         restart()
-        _ = try redis.lease(for: database, name: name, milliseconds: 0)
+        _ = try redis.lease(for: database, name: name, milliseconds: 0, isRenewal: false)
     }
 }

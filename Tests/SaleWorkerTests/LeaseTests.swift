@@ -59,6 +59,33 @@ import Testing
         #expect(result.code == 0, "\(result.output)")
     }
 
+    @Test(arguments: [false, true])
+    func `comes back to a worker that hung, and it learns what another database has got`(
+        _ wakesInTime: Bool
+    ) throws {
+        let first = try under.start()
+        try under.sell(sale, to: 0..<5)
+        #expect(under.drained(sale))
+        first.signal(SIGSTOP)
+        // As if ten seconds had passed; longer than until it would be renewed.
+        usleep(1_100_000)
+        try under.redis.command(["DEL", "sale:worker"])
+        let other = try startOther()
+        try under.sell(sale, to: 5..<10)
+        _ = try under.redis.restock(sale, units: 10)
+        #expect(under.drained(sale))
+        if wakesInTime {
+            first.signal(SIGCONT)
+            #expect(eventually { first.errors.contains("other is storing these orders in another database") })
+        }
+        other.signal()
+        other.wait()
+        first.signal(SIGCONT)
+        try under.sell(sale, to: 10..<15)
+        #expect(try eventually { try under.stored(sale)?.sold == 15 && under.reconciled(sale) })
+        #expect(try under.stored(sale)?.persistedPosition == 15)
+    }
+
     /// Entries that were delivered and not acknowledged.
     private func pending() throws -> Int? {
         let reply = try under.redis.command(["XPENDING", "\(SaleKeys(sale).orders)", "\(SaleKeys.group)"])
