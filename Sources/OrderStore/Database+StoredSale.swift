@@ -25,12 +25,22 @@ extension Database {
             return StoredSale.RejectedOrder(position: row.integer(0), quantity: row.integer(1), order: order)
         }
         stored.undecidedRestock = try undecidedRestocks(of: sale).reduce(0) { $0 + $1.units }
+        let rejected = stored.rejectedOrders
         stored.losses = try all(
             """
-            SELECT first_position, last_position, units, released_at_ms FROM losses WHERE sale = ?
-            ORDER BY first_position
+            SELECT first_position, last_position, units, released_at_ms,
+                (SELECT coalesce(sum(quantity), 0) FROM orders WHERE orders.sale = losses.sale
+                    AND position BETWEEN first_position AND last_position)
+            FROM losses WHERE sale = ? ORDER BY first_position
             """, [.sale(sale)]
-        ) { StoredSale.Loss(positions: $0.integer(0)...$0.integer(1), units: $0.integer(2), isReleased: !$0.isNull(3)) }
+        ) { row in
+            let positions = row.integer(0)...row.integer(1)
+            let isReleased = !row.isNull(3)
+            // An order that an older Redis has brought back, or its dead letter, has its units itself.
+            let found = rejected.reduce(row.integer(4)) { $0 + (positions.contains($1.position) ? $1.quantity : 0) }
+            return StoredSale.Loss(
+                positions: positions, units: max(0, row.integer(2) - (isReleased ? 0 : found)), isReleased: isReleased)
+        }
         stored.openDeadLetters = try integer(
             "SELECT count(*) FROM dead_letters WHERE sale = ? AND resolution IS NULL", [.sale(sale)])
         stored.restocked = try integer(

@@ -47,7 +47,9 @@ extension StoreReader {
             "SELECT count(*) FROM voids WHERE sale = ? AND position > ? AND position <= ?", range)
         omissions.lost = try database.integer(
             """
-            SELECT sum(min(last_position, ?3) - max(first_position, ?2 + 1) + 1) FROM losses
+            SELECT sum(min(last_position, ?3) - max(first_position, ?2 + 1) + 1
+                - (SELECT count(*) FROM orders WHERE orders.sale = losses.sale
+                    AND position BETWEEN max(first_position, ?2 + 1) AND min(last_position, ?3))) FROM losses
             WHERE sale = ?1 AND last_position > ?2 AND first_position <= ?3
             """, range)
         return omissions

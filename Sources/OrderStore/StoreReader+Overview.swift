@@ -29,12 +29,12 @@ package struct SoldSecond: Equatable, Sendable {
 extension StoreReader {
     /// All sales, including archived ones, by name.
     package func overviews() throws(StoreError) -> [SaleOverview] {
-        try database.all(
+        var overviews: [SaleOverview] = try database.all(
             """
             SELECT sale, title, stock_total, sold, persisted_position, epoch, last_stream_id, archived_at_ms,
                 (SELECT count(*) FROM dead_letters WHERE dead_letters.sale = sales.sale AND resolution IS NULL),
                 (SELECT max(seq) FROM ledger WHERE ledger.sale = sales.sale),
-                (SELECT coalesce(sum(units), 0) FROM losses WHERE losses.sale = sales.sale AND released_at_ms IS NULL)
+                EXISTS (SELECT 1 FROM losses WHERE losses.sale = sales.sale AND released_at_ms IS NULL)
             FROM sales ORDER BY sale
             """
         ) { row in
@@ -45,6 +45,11 @@ extension StoreReader {
                 openDeadLetters: row.integer(8), ledgerSeq: row.integer(9), withheld: row.integer(10),
                 isArchived: !row.isNull(7))
         }
+        // Where something is lost, what of it is withheld depends on what has come back.
+        for index in overviews.indices where overviews[index].withheld > 0 {
+            overviews[index].withheld = try database.stored(overviews[index].sale, withOrders: false)?.withheld ?? 0
+        }
+        return overviews
     }
 
     /// Open dead letters of sales that are not stored, by name: their creation may be such a letter itself.

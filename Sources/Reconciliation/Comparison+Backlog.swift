@@ -22,6 +22,10 @@ extension StoredSale {
                 guard positions.insert(order.id.position).inserted else { continue }
                 stored.orders.append(order)
                 stored.sold += order.quantity
+                for index in stored.losses.indices
+                where stored.losses[index].positions.contains(order.id.position) && !stored.losses[index].isReleased {
+                    stored.losses[index].units = max(0, stored.losses[index].units - order.quantity)
+                }
             case .set(let change):
                 if let title = change.title { stored.record.title = title }
                 stored.record.settings.apply(change)

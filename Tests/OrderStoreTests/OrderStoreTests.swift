@@ -191,6 +191,34 @@ import Testing
         #expect(try store.beginEpoch(sale, above: 0) == 9)
     }
 
+    @Test func `withholds for a loss what neither its orders that come back nor their dead letters have`() throws {
+        let store = try OrderStore(path: path)
+        _ = try store.apply(sale, [TestEvents.create(), TestEvents.order(1)])
+        try store.record(.init(positions: 2...4, units: 5, isReleased: false), of: sale)
+        func withheld() throws -> [Int?] {
+            let overviews = try StoreReader(path: path).overviews().map(\.withheld)
+            return overviews + [try store.stored(sale)?.withheld, try store.storedWithoutOrders(sale)?.withheld]
+        }
+        let again = TestEvents.order(3, quantity: 2)
+        #expect(try store.apply(sale, [again, TestEvents.order(5)]).outcomes == [.stored, .stored])
+        #expect(try withheld() == [3, 3, 3])
+        // Its buyer has bought another one meanwhile.
+        let outcomes = try store.apply(sale, [TestEvents.order(4, buyer: "buyer-5", id: "8-0")]).outcomes
+        #expect(outcomes.map(\.reason) == [.contradiction])
+        #expect(try withheld() == [2, 2, 2])
+        #expect(try StoreReader(path: path).omissions(of: sale, after: 2, through: 5).lost == 1)
+        #expect(try store.apply(sale, [TestEvents.order(2, quantity: 4, id: "9-0")]).outcomes == [.stored])
+        #expect(try withheld() == [0, 0, 0])
+    }
+
+    @Test func `keeps the units of a loss that was released before its orders came back`() throws {
+        let store = try OrderStore(path: path)
+        _ = try store.apply(sale, [TestEvents.create(), TestEvents.order(1)])
+        try store.record(.init(positions: 2...4, units: 3, isReleased: false), of: sale)
+        _ = try store.apply(sale, [TestEvents.release("8-0", units: 3, at: 9), TestEvents.order(3)])
+        #expect(try store.stored(sale)?.losses == [.init(positions: 2...4, units: 3, isReleased: true)])
+    }
+
     @Test func `a release covers the losses that were recorded before it, whatever the clocks say`() throws {
         let store = try OrderStore(path: path)
         _ = try store.apply(sale, [TestEvents.create(), TestEvents.order(1, id: "50-0")])

@@ -47,6 +47,15 @@ import Testing
         #expect(Comparison.isEqual(afterBacklogOf: redis, sqlite))
     }
 
+    @Test func `counts the units of a lost order once that the stream brings back`() {
+        var (redis, sqlite) = stores()
+        sqlite.orders.removeLast()
+        sqlite.sold = 2
+        sqlite.losses = [.init(positions: 3...3, units: 1, isReleased: false)]
+        redis.backlog = [.order(TestStores.order(3))]
+        #expect(Comparison.isEqual(afterBacklogOf: redis, sqlite))
+    }
+
     @Test func `calls a restock a backlog while its event is on the stream, and no longer`() {
         var (redis, sqlite) = stores()
         redis.status.stockTotal = 15

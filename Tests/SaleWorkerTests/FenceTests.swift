@@ -402,6 +402,39 @@ import Testing
         #expect(try under.stored(Self.sale)?.losses == [.init(positions: 5...7, units: 3, isReleased: true)])
     }
 
+    @Test func `the units of lost orders that an older Redis brings back are withheld no longer`() throws {
+        var saved: [(key: RedisArgument, value: RedisArgument)] = []
+        let under = try restarted { redis, keys in
+            // The worker has not stored the last three.
+            _ = try TestSale.purchase(redis, Self.sale, (4..<7).map { .init(buyer: "buyer-\($0)", key: "key-\($0)") })
+            for key in try redis.command(["KEYS", "*"]).strings {
+                let dump = try redis.command(["DUMP", "\(key)"])
+                saved.append(("\(key)", RedisArgument(dump.value.bytes ?? [])))
+            }
+            let uuid = try redis.status(Self.sale)?.uuid ?? ""
+            try redis.command(["FLUSHALL"])
+            try redis.command(["HSET", "\(keys.witnesses)", "an-api", "\(uuid) 7 3"])
+        }
+        let first = try under.start()
+        #expect(eventually { first.errors.contains("orders_lost") && first.errors.contains("fence_lifted") })
+        #expect(try under.stored(Self.sale)?.withheld == 3)
+        first.signal()
+        first.wait()
+
+        let redis = try under.server.connect()
+        try redis.command(["FLUSHALL"])
+        for (key, value) in saved { try redis.command(["RESTORE", key, "0", value]) }
+        let second = try under.start()
+        #expect(eventually { second.errors.contains("fence_lifted") }, "\(second.errors)")
+        #expect(try under.stored(Self.sale)?.orders.map(\.buyer) == (0..<7).map { "buyer-\($0)" })
+        #expect(try under.stored(Self.sale)?.withheld == 0)
+        #expect(try under.reconciled(Self.sale))
+        #expect(try under.salectl(["release", "demo"]).output == "released 0\n")
+        #expect(try redis.status(Self.sale)?.remaining == 3)
+        let metrics = try UnixHTTPClient(under.opsSocket).ask("GET", "/metrics").body
+        #expect(metrics.contains("sale_units_withheld{sale=\"demo\"} 0\n"))
+    }
+
     @Test func `a sale that has lost every win sells on without buyers`() throws {
         let under = try WorkerUnderTest()
         try TestSale.create(under.redis, stock: 10)
