@@ -5,7 +5,9 @@ import Shared
 extension Operation.DeadLetters {
     func redrive(_ store: OrderStore, _ redis: BlockingRedis, _ lease: WorkerLease) throws -> String {
         store.noteGiven(try given(store, redis), of: sale)
-        var (results, persisted) = try store.redrive(sale, ids, reason: reason, rehearsing: isRehearsal)
+        let status = try redis.status(sale, allowingGaps: true)
+        let live = status?.servingRunID == redis.facts.runID ? status : nil
+        var (results, persisted) = try store.redrive(sale, ids, reason: reason, live: live, rehearsing: isRehearsal)
         if !isRehearsal {
             try acknowledge(results, persisted, redis, lease)
             try fence(where: \.isStored, &results, store, redis)
@@ -81,7 +83,12 @@ extension Operation.DeadLetters {
         case .order(let order):
             let wins = try redis.winsField(of: order.buyer, in: sale).flatMap { Win.parse($0) } ?? []
             return !wins.contains { $0.position == order.id.position }
-        case .set, .create: return status.settings != stored.record.settings || status.title != stored.record.title
+        // What a later change has undone is in neither.
+        case .set(let change):
+            let record = stored.record
+            return change.holds(title: record.title, record.settings)
+                && !change.holds(title: status.title, status.settings)
+        case .create: return status.settings != stored.record.settings || status.title != stored.record.title
         case .release: return try redis.withheld(of: sale) != stored.withheld
         case .archive: return false
         }

@@ -152,19 +152,44 @@ extension OrderStore {
         let last = try database.first("SELECT settings_stream_id FROM sales WHERE sale = ?", [.sale(sale)]) {
             StreamID($0.text(0))
         }
-        guard let last, last < StreamID(entry.id), let stored = try database.storedRecord(of: sale)?.record
+        guard let last, last < StreamID(entry.id) else { return .alreadyStored }
+        return try write(change, of: sale, last: entry.id)
+    }
+
+    /// Stores a change that was a dead letter when a later one was stored. An event says only what it changes, but not
+    /// which of that the later ones have changed again. Redis knows: there all of them were made in turn.
+    ///
+    /// - Parameter live: the sale on the Redis that serves it; nil if none does.
+    func storeOvertaken(
+        _ change: SettingsChange, of sale: SaleID, _ entry: StreamEntry, live: SaleStatus?
+    ) throws(StoreError) -> Outcome {
+        guard let stored = try database.storedRecord(of: sale)?.record,
+            !change.holds(title: stored.title, stored.settings)
         else { return .alreadyStored }
+        guard let live, change.holds(title: live.title, live.settings) else {
+            let why =
+                live == nil
+                ? "Redis does not serve the sale now" : "Redis is not as this one says: make it again, or discard it"
+            return try reject(sale, entry, Rejection(.contradiction, "a later change is stored, and \(why)"))
+        }
+        return try write(change, of: sale, last: nil)
+    }
+
+    /// - Parameter last: the entry, if it is the last one that has changed the settings.
+    private func write(_ change: SettingsChange, of sale: SaleID, last: String?) throws(StoreError) -> Outcome {
+        guard let stored = try database.storedRecord(of: sale)?.record else { return .alreadyStored }
         var settings = stored.settings
         settings.apply(change)
         let newTitle = change.title == stored.title ? nil : change.title
         try database.run(
             """
-            UPDATE sales SET opens_at_ms = ?2, closes_at_ms = ?3, paused = ?4, settings_stream_id = ?5,
-                title = coalesce(?6, title), admission = ?7, turn_window_ms = ?8 WHERE sale = ?1
+            UPDATE sales SET opens_at_ms = ?2, closes_at_ms = ?3, paused = ?4,
+                settings_stream_id = coalesce(?5, settings_stream_id), title = coalesce(?6, title), admission = ?7,
+                turn_window_ms = ?8 WHERE sale = ?1
             """,
             [
                 .sale(sale), .optional(settings.opensAt), .optional(settings.closesAt),
-                .integer(settings.paused ? 1 : 0), .text(entry.id), .optional(newTitle),
+                .integer(settings.paused ? 1 : 0), .optional(last), .optional(newTitle),
                 .optional(settings.waitingRoom?.schedule.text), .optional(settings.waitingRoom?.turnWindowMilliseconds),
             ])
         // An event may name what holds already: each entry that contradicts the rows pauses the sale once more.

@@ -4,8 +4,15 @@ package import Shared
 extension OrderStore {
     /// Stores one entry within the open transaction, or rejects it if the database can't take it.
     func applyIsolated(_ sale: SaleID, _ entry: StreamEntry) throws(StoreError) -> Outcome {
+        try isolated(sale, entry) { () throws(StoreError) in try applyEntry(sale, entry) }
+    }
+
+    /// The same for an entry that `apply` stores.
+    func isolated(
+        _ sale: SaleID, _ entry: StreamEntry, _ apply: () throws(StoreError) -> Outcome
+    ) throws(StoreError) -> Outcome {
         do throws(StoreError) {
-            return try savepoint { () throws(StoreError) in try applyEntry(sale, entry) }
+            return try savepoint(apply)
         } catch {
             guard error.concernsRow else { throw error }
             return try reject(sale, entry, Rejection(refusal: error), claim: entry.claim)

@@ -6,14 +6,16 @@ extension OrderStore {
     /// would happen and changes nothing.
     ///
     /// Also returns the sale's persisted position.
+    ///
+    /// - Parameter live: the sale on the Redis that serves it; nil if none does.
     package func redrive(
-        _ sale: SaleID, _ ids: [String], reason: String, rehearsing: Bool
+        _ sale: SaleID, _ ids: [String], reason: String, live: SaleStatus? = nil, rehearsing: Bool
     ) throws(StoreError) -> (results: [DeadLetterResult], persistedPosition: Int) {
         if !rehearsing { try auditDangers(sale, ids, reason) }
         return try transaction(rehearsing: rehearsing) { () throws(StoreError) in
             var results: [DeadLetterResult] = []
             for id in ids {
-                let result = try redrive(sale, id)
+                let result = try redrive(sale, id, live)
                 try audit("redrive", sale, id, reason, result)
                 results.append(result)
             }
@@ -35,14 +37,15 @@ extension OrderStore {
         }
     }
 
-    private func redrive(_ sale: SaleID, _ id: String) throws(StoreError) -> DeadLetterResult {
+    private func redrive(_ sale: SaleID, _ id: String, _ live: SaleStatus?) throws(StoreError) -> DeadLetterResult {
         guard let letter = try database.deadLetter(sale, id) else { return DeadLetterResult(id: id, outcome: .unknown) }
         if let result = skipped(letter) { return result }
         guard let fields = letter.fields else {
             return DeadLetterResult(id: id, outcome: .failedAgain, message: "its fields are not in SQLite")
         }
+        let entry = StreamEntry(id: id, fields: fields)
         let outcome: DeadLetterResult.Outcome
-        switch try applyIsolated(sale, StreamEntry(id: id, fields: fields)) {
+        switch try isolated(sale, entry, { () throws(StoreError) in try storeAgain(sale, entry, live) }) {
         case .stored: outcome = .applied
         case .alreadyStored: outcome = .alreadyThere
         case .rejected, .alreadyRejected:
@@ -51,6 +54,14 @@ extension OrderStore {
         }
         try resolve(sale, id, .redriven)
         return DeadLetterResult(id: id, outcome: outcome)
+    }
+
+    private func storeAgain(
+        _ sale: SaleID, _ entry: StreamEntry, _ live: SaleStatus?
+    ) throws(StoreError) -> Outcome {
+        let outcome = try applyEntry(sale, entry)
+        guard outcome == .alreadyStored, case .set(let change)? = try? entry.event(of: sale) else { return outcome }
+        return try storeOvertaken(change, of: sale, entry, live: live)
     }
 
     /// Decides that dead letters will never be stored. If one is an order that nobody has, its position becomes void:

@@ -103,6 +103,24 @@ import Testing
         #expect(results == [.init(id: "3-0", outcome: .alreadyThere)])
     }
 
+    @Test func `leaves a change that later ones overtook open while no Redis tells whether they undid it`() throws {
+        let store = try OrderStore(path: path)
+        func set(_ id: String, _ field: String, _ value: String) -> StreamEntry {
+            TestEvents.entry(id, [("v", "1"), ("kind", "set"), (field, value)])
+        }
+        _ = try store.apply(sale, [TestEvents.create()])
+        _ = try shell(
+            "CREATE TRIGGER refuse BEFORE UPDATE OF closes_at_ms ON sales BEGIN SELECT zeroblob(2000000000); END")
+        _ = try store.apply(sale, [set("9-0", "closes_at", "900"), set("10-0", "paused", "0")], isolated: true)
+        _ = try shell("DROP TRIGGER refuse")
+        #expect(try store.apply(sale, [set("11-0", "title", "Another")]).outcomes == [.stored])
+        let results = try store.redrive(sale, ["9-0", "10-0"], reason: "r", rehearsing: false).results
+        #expect(results.map(\.outcome) == [.failedAgain, .alreadyThere])
+        #expect(results[0].message.contains("Redis does not serve the sale now"))
+        #expect(try store.stored(sale)?.record.settings.closesAt == nil)
+        #expect(try shell("SELECT stream_id FROM dead_letters WHERE resolution IS NULL") == ["9-0"])
+    }
+
     @Test func `leaves it open if it fails again, counted and on the audit`() throws {
         let store = try OrderStore(path: path)
         let rubbish = TestEvents.entry("9-0", [("rubbish", "1")])

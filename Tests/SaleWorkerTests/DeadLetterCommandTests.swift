@@ -131,6 +131,60 @@ import Testing
         #expect(try under.stored(sale)?.sold == 2)
     }
 
+    /// A sale of whose changes the worker could store none but the pause and the resumption that followed. It has
+    /// stopped.
+    private func overtaken(_ changes: [[String]]) throws -> (under: WorkerUnderTest, sale: SaleID, letters: [String]) {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 10)
+        let worker = try under.start()
+        #expect(under.drained(sale))
+        _ = try SQLiteShell.run(
+            under.database,
+            """
+            CREATE TRIGGER refuse BEFORE UPDATE ON sales
+            WHEN NEW.title <> OLD.title OR NEW.closes_at_ms IS NOT OLD.closes_at_ms
+            BEGIN SELECT zeroblob(2000000000); END
+            """)
+        for change in changes { #expect(try under.salectl(change).code == 0) }
+        for action in ["pause", "resume"] { #expect(try under.salectl([action, "demo"]).code == 0) }
+        #expect(under.drained(sale))
+        worker.signal()
+        worker.wait()
+        try under.acceptAgain()
+        let letters = try SQLiteShell.run(under.database, "SELECT stream_id FROM dead_letters ORDER BY stream_id")
+        #expect(letters.count == changes.count)
+        return (under, sale, letters)
+    }
+
+    @Test func `redrives a change that later ones have overtaken, and Redis keeps it and the others`() throws {
+        let (under, sale, letters) = try overtaken([["set", "demo", "--title", "Another"], ["close", "demo"]])
+        let closesAt = try #require(try under.redis.status(sale)?.closesAt)
+        let result = try under.salectl(["dlq", "redrive", "demo", letters[1], "--reason", "r"])
+        #expect(result.output.contains("applied") && !result.output.contains("fenced"), "\(result.output)")
+        #expect(try under.stored(sale)?.record.settings.closesAt == closesAt)
+        #expect(try under.redis.status(sale)?.title == "Another")
+        #expect(try under.salectl(["dlq", "redrive", "demo", letters[0], "--reason", "r"]).code == 0)
+        #expect(try under.stored(sale)?.record.title == "Another")
+        try under.start()
+        #expect(under.drained(sale))
+        #expect(try under.reconciled(sale))
+        #expect(try under.redis.status(sale)?.state == .ended)
+    }
+
+    @Test func `leaves a change that later ones have undone to a person, and Redis as it is`() throws {
+        let (under, sale, letters) = try overtaken([["set", "demo", "--title", "Another"]])
+        #expect(try under.redis.set(sale, SaleChange(title: "A third")) == nil)
+        let result = try under.salectl(["dlq", "redrive", "demo", letters[0], "--reason", "r"])
+        #expect(result.code == 1)
+        #expect(result.output.contains("failed_again") && !result.output.contains("fenced"), "\(result.output)")
+        #expect(result.output.contains("a later change is stored"), "\(result.output)")
+        #expect(try under.redis.servingRunID(of: sale) == under.redis.facts.runID)
+        #expect(try under.redis.status(sale)?.title == "A third")
+        try under.start()
+        #expect(under.drained(sale))
+        #expect(try under.stored(sale)?.record.title == "A third")
+    }
+
     @Test func `redrives an order into both stores and the audit, and leaves Redis' dlq entry`() throws {
         let (under, sale, letter, rubbish) = try system()
         let rehearsed = try under.salectl(["dlq", "redrive", "demo", "--all", "--reason", "fixed", "--dry-run"])

@@ -19,6 +19,13 @@ package struct SettingsChange: Equatable, Sendable {
         self.waitingRoom = waitingRoom
     }
 
+    /// Whether a sale with this title and these settings is as it says.
+    package func holds(title: String, _ settings: SaleSettings) -> Bool {
+        var changed = settings
+        changed.apply(self)
+        return changed == settings && (self.title ?? title) == title
+    }
+
     init(_ reader: FieldReader) throws(OrderEvent.Malformed) {
         title = try reader.optional("title")
         if reader.has("opens_at") { opensAt = .some(try reader.time("opens_at")) }
