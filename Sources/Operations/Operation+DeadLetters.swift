@@ -4,7 +4,12 @@ import Shared
 
 extension Operation.DeadLetters {
     func redrive(_ store: OrderStore, _ redis: BlockingRedis, _ lease: WorkerLease) throws -> String {
-        store.noteGiven(try given(store, redis), of: sale)
+        let given = try given(store, redis)
+        // It may have been given meanwhile, and the order that got it still be on the stream.
+        if try ids.contains(where: { try store.claimsPositionNotGiven(sale, $0) }) {
+            _ = try requireReadToItsEnd(given, store, redis)
+        }
+        store.noteGiven(given, of: sale)
         let status = try redis.status(sale, allowingGaps: true)
         let live = status?.servingRunID == redis.facts.runID ? status : nil
         var (results, persisted) = try store.redrive(sale, ids, reason: reason, live: live, rehearsing: isRehearsal)
@@ -21,16 +26,9 @@ extension Operation.DeadLetters {
         // Until it has been compared again, nothing more is sold of a restock that may be discarded.
         let isFenced = try !isRehearsal && undecidedRestock(store) > 0
         if isFenced { try redis.fence(sale) }
-        guard let given = try given(store, redis) else {
-            throw OperationRefused(
-                .notAllowed, "Redis does not have \(sale) now, so the positions that it gave are not known")
-        }
-        guard try isReadToItsEnd(store, redis) else {
-            throw OperationRefused(
-                .notAllowed,
-                "\(sale)'s stream is not read to its end: it may hold the order that a dead letter stands for"
-                    + (isFenced ? "; \(sale) is fenced until the worker has compared it" : ""))
-        }
+        let given = try requireReadToItsEnd(
+            given(store, redis), store, redis,
+            hint: isFenced ? "; \(sale) is fenced until the worker has compared it" : "")
         var results = try store.discard(sale, ids, reason: reason, given: given, rehearsing: isRehearsal)
         if !isRehearsal { try fence(where: \.isDiscarded, &results, store, redis) }
         return DeadLetterResults(results).json
@@ -103,6 +101,23 @@ extension Operation.DeadLetters {
         if status.servingRunID == redis.facts.runID { return status.position }
         // A Redis that was put back has given positions that it does not know now, and will be completed with them.
         return try store.lastClaimed(of: sale, atLeast: status.position)
+    }
+
+    /// Refuses to decide about a position while another order may turn out to have it. Returns the last position that
+    /// was given.
+    private func requireReadToItsEnd(
+        _ given: Int?, _ store: OrderStore, _ redis: BlockingRedis, hint: String = ""
+    ) throws -> Int {
+        guard let given else {
+            throw OperationRefused(
+                .notAllowed, "Redis does not have \(sale) now, so the positions that it gave are not known")
+        }
+        guard try isReadToItsEnd(store, redis) else {
+            throw OperationRefused(
+                .notAllowed,
+                "\(sale)'s stream is not read to its end: it may hold the order that a dead letter stands for\(hint)")
+        }
+        return given
     }
 
     /// Whether SQLite has taken in the stream's last entry, and so every entry.

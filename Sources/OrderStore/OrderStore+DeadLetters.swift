@@ -65,6 +65,13 @@ extension OrderStore {
         return fields.flatMap { try? $0.event(of: sale) }
     }
 
+    /// Whether a dead letter is an order whose position had not been given when it failed.
+    package func claimsPositionNotGiven(_ sale: SaleID, _ id: String) throws(StoreError) -> Bool {
+        guard try database.deadLetter(sale, id)?.position == nil, case .order? = try deadLetterEvent(sale, id)
+        else { return false }
+        return true
+    }
+
     /// The restocks that are open dead letters, contradict nothing, and are not stored: Redis sells with their units.
     package func undecidedRestocks(
         of sale: SaleID

@@ -131,6 +131,36 @@ import Testing
         #expect(try under.stored(sale)?.sold == 2)
     }
 
+    @Test func `redrives no order whose position may be another's that is still on the stream`() throws {
+        let under = try WorkerUnderTest()
+        let sale = try TestSale.create(under.redis, stock: 10)
+        let worker = try under.start()
+        try under.sell(sale, to: 0..<2)
+        #expect(under.drained(sale))
+        let forged = try under.add(
+            sale,
+            [
+                "v", "1", "kind", "order", "order", "demo-3", "position", "3", "buyer", "ghost", "quantity", "1", "key",
+                "k", "trace", "00000000000000000000000000000001", "at_ms", "1790000000000", "epoch", "1",
+            ])
+        #expect(try eventually { try under.redis.status(sale)?.paused == true })
+        #expect(under.drained(sale))
+        worker.signal()
+        worker.wait()
+        #expect(try under.redis.control(sale, .resume) == nil)
+        try under.sell(sale, to: 2..<4)
+        let refused = try under.salectl(["dlq", "redrive", "demo", forged, "--reason", "r"])
+        #expect(refused.code == ExitCode.unavailable)
+        #expect(refused.errors.contains("not read to its end"), "\(refused.errors)")
+        let second = try under.start()
+        #expect(under.drained(sale))
+        second.signal()
+        second.wait()
+        #expect(try under.salectl(["dlq", "redrive", "demo", forged, "--reason", "r"]).code == 1)
+        #expect(try under.stored(sale)?.orders.map(\.buyer) == (0..<4).map { "buyer-\($0)" })
+        #expect(try under.reconciled(sale))
+    }
+
     /// A sale of whose changes the worker could store none but the pause and the resumption that followed. It has
     /// stopped.
     private func overtaken(_ changes: [[String]]) throws -> (under: WorkerUnderTest, sale: SaleID, letters: [String]) {
