@@ -32,63 +32,100 @@ package struct Reconciler {
         self.store = store
     }
 
-    /// Reconciles a sale whose stream has been read to its end.
-    package func reconcile(_ sale: SaleID) throws -> Outcome {
-        var stored: StoredSale
-        let live: RedisSale?
+    /// What an attempt at a sale would come to; it changes nothing.
+    package struct Diagnosis {
+        /// The outcome, unless the sale changes meanwhile.
+        package let outcome: Outcome
+        /// What would be recorded first: positions that neither store has.
+        package var losses: [StoredSale.Loss] = []
+        fileprivate var live: RedisSale?
+        fileprivate var stored: StoredSale?
+    }
+
+    /// Diagnoses a sale whose stream has been read to its end; `stored` is what SQLite has of it.
+    package static func diagnose(
+        _ sale: SaleID, on redis: BlockingRedis, stored: @autoclosure () throws -> StoredSale?
+    ) throws -> Diagnosis {
         do {
-            if try redis.isServed(sale) { return .served }
-            guard let found = try store.stored(sale) else {
-                return .kept([Comparison.Difference.notInSQLite.description])
+            if try redis.isServed(sale) { return Diagnosis(outcome: .served) }
+            guard var stored = try stored() else {
+                return Diagnosis(outcome: .kept([Comparison.Difference.notInSQLite.description]))
             }
-            stored = found
-            live = try RedisSale.read(sale, from: redis, beside: stored)
+            let live = try RedisSale.read(sale, from: redis, beside: stored)
+            if live == nil, let reason = try archived(stored, on: redis) {
+                return Diagnosis(outcome: .kept([reason]))
+            }
+            var losses: [StoredSale.Loss] = []
+            if let live, Relearning.isNeeded(redis: live.status, sqlite: stored) {
+                // Positions that are known to be lost are no gaps.
+                losses = Relearning(redis: live, sqlite: stored).losses
+                stored.losses = (stored.losses + losses).sorted { $0.positions.lowerBound < $1.positions.lowerBound }
+            }
+            let witness = try redis.witness(sale, uuid: stored.record.uuid)
+            switch RepairPlan.make(redis: live, sqlite: stored, witness: witness) {
+            case .conflict(let differences): return Diagnosis(outcome: .kept(differences.map(\.withoutBuyers)))
+            case .repair(let plan):
+                let epoch = stored.nextEpoch(above: live?.status.epoch ?? 0)
+                if let loss = plan.loss { losses.append(loss) }
+                return Diagnosis(
+                    outcome: .completed(plan, epoch: epoch), losses: losses, live: live, stored: stored)
+            case .nothing:
+                return Diagnosis(
+                    outcome: .lifted(orders: stored.orders.count), losses: losses, live: live, stored: stored)
+            }
         } catch is SaleIsMoving {
-            return .changed
+            return Diagnosis(outcome: .changed)
         } catch let error as RedisError where error.code == .unexpectedReply {
-            return .kept(["Redis lacks a part of the sale: \(error.message)"])
+            return Diagnosis(outcome: .kept(["Redis lacks a part of the sale: \(error.message)"]))
         }
-        if live == nil, let reason = try Self.archived(stored, on: redis) { return .kept([reason]) }
-        if let live, live.status.uuid == stored.record.uuid, stored.persistedPosition < live.status.persistedPosition {
-            // The database is an older copy. Positions that were known to be lost are no gaps.
-            for loss in Relearning(redis: live, sqlite: stored).losses { try store.record(loss, of: sale) }
-            stored = try store.stored(sale) ?? stored
-        }
-        let witness = try redis.witness(sale, uuid: stored.record.uuid)
-        switch RepairPlan.make(redis: live, sqlite: stored, witness: witness) {
-        case .conflict(let differences): return .kept(differences.map(\.withoutBuyers))
-        case .repair(let plan):
-            let epoch = try store.beginEpoch(sale, above: live?.status.epoch ?? 0)
-            if let loss = plan.loss {
-                try store.record(loss, of: sale)
-                stored.persistedPosition = try store.persistedPosition(of: sale) ?? stored.persistedPosition
-            }
+    }
+
+    /// Reconciles a sale whose stream has been read to its end. Calls `onLoss` with every loss as soon as it is
+    /// recorded: even if a later step fails, the next attempt does not find it again.
+    package func reconcile(_ sale: SaleID, onLoss: (StoredSale.Loss) -> Void) throws -> Outcome {
+        let diagnosis = try Self.diagnose(sale, on: redis, stored: store.stored(sale))
+        try record(diagnosis.losses, of: sale, onLoss)
+        switch diagnosis.outcome {
+        case .served, .kept, .changed: return diagnosis.outcome
+        case .lifted:
+            guard let live = diagnosis.live, try redis.stamp(live.status) else { return .changed }
+            return diagnosis.outcome
+        case .completed(let plan, _):
+            guard var stored = diagnosis.stored else { return .changed }
+            let epoch = try store.beginEpoch(sale, above: diagnosis.live?.status.epoch ?? 0)
+            // What is recorded as lost is accounted for.
+            stored.persistedPosition = try store.persistedPosition(of: sale) ?? stored.persistedPosition
             return try redis.repair(stored, by: plan, epoch: epoch) ? .completed(plan, epoch: epoch) : .changed
-        case .nothing:
-            guard let live, try redis.stamp(live.status) else { return .changed }
-            return .lifted(orders: stored.orders.count)
         }
     }
 
     /// Gives a database that is older than a sale's stream what neither of them has, and Redis still knows; nil if it
     /// is not older. For a sale that Redis serves, and whose stream has been read to its end. The sale goes on selling
-    /// meanwhile, and may be too fast to be read (`SaleIsMoving`).
-    package func relearn(_ sale: SaleID) throws -> Relearning? {
+    /// meanwhile, and may be too fast to be read (`SaleIsMoving`). Calls `onLoss` as `reconcile` does.
+    package func relearn(_ sale: SaleID, onLoss: (StoredSale.Loss) -> Void) throws -> Relearning? {
         guard let status = try redis.status(sale, allowingGaps: true),
             let position = try store.persistedPosition(of: sale), position < status.persistedPosition,
-            let stored = try store.stored(sale),
-            status.uuid == stored.record.uuid
+            let stored = try store.stored(sale), Relearning.isNeeded(redis: status, sqlite: stored),
+            let live = try RedisSale.read(sale, from: redis, beside: stored)
         else { return nil }
-        guard let live = try RedisSale.read(sale, from: redis, beside: stored) else { return nil }
         let relearning = Relearning(redis: live, sqlite: stored)
-        for loss in relearning.losses { try store.record(loss, of: sale) }
+        try record(relearning.losses, of: sale, onLoss)
         for order in relearning.orders { try redis.append(order, to: SaleKeys(sale).orders) }
         return relearning
     }
 
+    private func record(
+        _ losses: [StoredSale.Loss], of sale: SaleID, _ onLoss: (StoredSale.Loss) -> Void
+    ) throws(StoreError) {
+        for loss in losses {
+            try store.record(loss, of: sale)
+            onLoss(loss)
+        }
+    }
+
     /// Why a sale that Redis does not have must not be restored there; nil if it may. A database from before the
     /// archiving knows fewer orders than there are, and would sell their units again.
-    package static func archived(_ stored: StoredSale, on redis: BlockingRedis) throws -> String? {
+    private static func archived(_ stored: StoredSale, on redis: BlockingRedis) throws -> String? {
         if let at = stored.archivedAt { return "it was archived at \(at.rfc3339)" }
         guard try redis.isArchived(stored.record.sale) else { return nil }
         return "Redis has it among the archived sales, and this database is from before that: it may lack orders"

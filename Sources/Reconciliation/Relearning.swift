@@ -12,6 +12,11 @@ package struct Relearning: Equatable, Sendable {
     /// Positions that neither store has.
     package private(set) var losses: [StoredSale.Loss] = []
 
+    /// Whether the database is an older copy.
+    static func isNeeded(redis status: SaleStatus, sqlite: StoredSale) -> Bool {
+        status.uuid == sqlite.record.uuid && sqlite.persistedPosition < status.persistedPosition
+    }
+
     package init(redis: RedisSale, sqlite: StoredSale) {
         let end = redis.status.persistedPosition
         var units = 0

@@ -31,7 +31,7 @@ extension Command {
                 ExitCode.temporaryFailure)
         }
         if try redis.isServed(sale) {
-            report(.served, json: arguments.has("--json"))
+            report(.served, [], json: arguments.has("--json"))
             return ExitCode.ok
         }
         let store = try OrderStore(path: path, lock: lock)
@@ -42,13 +42,14 @@ extension Command {
         let reconciler = Reconciler(redis: redis, store: store)
         Output.error("salectl: waiting until every sale-api can have said what it has confirmed")
         usleep(UInt32(Reconciler.witnessMilliseconds) * 1000)
-        var outcomes: [Reconciler.Outcome] = []
+        var attempts: [(outcome: Reconciler.Outcome, losses: [StoredSale.Loss])] = []
         // At the end: output that can't be written ends the program, and must not do so before the fence is lifted.
-        defer { for outcome in outcomes { report(outcome, json: arguments.has("--json")) } }
+        defer { for (outcome, losses) in attempts { report(outcome, losses, json: arguments.has("--json")) } }
         // One attempt completes it, the next one lifts the fence.
         for _ in 0..<3 {
-            let outcome = try lease.hold(on: redis) { try reconciler.reconcile(sale) }
-            outcomes.append(outcome)
+            var losses: [StoredSale.Loss] = []
+            let outcome = try lease.hold(on: redis) { try reconciler.reconcile(sale) { losses.append($0) } }
+            attempts.append((outcome, losses))
             switch outcome {
             case .served, .lifted: return ExitCode.ok
             case .kept: return ExitCode.negative
@@ -78,26 +79,21 @@ extension Command {
     }
 
     private static func plan(_ sale: SaleID, _ context: Context, _ redis: BlockingRedis, json: Bool) throws -> Int32 {
-        guard let stored = try context.existingReader()?.stored(sale) else { throw notStored(sale) }
-        try requireAll(of: sale, storedUpTo: stored.lastStreamID, redis)
-        let live = try RedisSale.read(sale, from: redis, beside: stored)
-        if live == nil, let reason = try Reconciler.archived(stored, on: redis) {
-            report(.kept([reason]), json: json)
-            return ExitCode.negative
+        let stored = try context.existingReader()?.stored(sale)
+        if try !redis.isServed(sale) {
+            try requireAll(of: sale, storedUpTo: stored?.lastStreamID, redis)
+            guard stored != nil else { throw notStored(sale) }
         }
-        let witness = try redis.witness(sale, uuid: stored.record.uuid)
-        switch RepairPlan.make(redis: live, sqlite: stored, witness: witness) {
-        case .nothing: report(.lifted(orders: stored.orders.count), json: json)
-        case .repair(let plan):
-            report(.completed(plan, epoch: stored.nextEpoch(above: live?.status.epoch ?? 0)), json: json)
-        case .conflict(let differences):
-            report(.kept(differences.map(\.description)), json: json)
-            return ExitCode.negative
+        let diagnosis = try Reconciler.diagnose(sale, on: redis, stored: stored)
+        report(diagnosis.outcome, diagnosis.losses, json: json)
+        return switch diagnosis.outcome {
+        case .served, .lifted, .completed: ExitCode.ok
+        case .kept: ExitCode.negative
+        case .changed: ExitCode.temporaryFailure
         }
-        return ExitCode.ok
     }
 
-    private static func report(_ outcome: Reconciler.Outcome, json: Bool) {
+    private static func report(_ outcome: Reconciler.Outcome, _ losses: [StoredSale.Loss], json: Bool) {
         let figures: Figures
         var reasons: [String] = []
         switch outcome {
@@ -117,13 +113,14 @@ extension Command {
             reasons = plan.differences.map(\.description)
         }
         guard json else {
-            Output.print(figures.lines)
+            Output.print(figures.lines + losses.lines)
             for reason in reasons { Output.line("  \(reason)") }
             return
         }
         Output.json { text in
             figures.append(to: &text)
             text.appendMember("differences", reasons)
+            losses.append(to: &text)
         }
     }
 

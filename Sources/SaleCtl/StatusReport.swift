@@ -36,16 +36,7 @@ struct StatusReport {
 
     // MARK: For people
 
-    var lines: [(name: String, value: String)] {
-        let lost = losses.map { loss in
-            (
-                name: "lost",
-                value: "positions \(loss.positions.lowerBound) to \(loss.positions.upperBound), \(loss.units) units "
-                    + (loss.isReleased ? "released" : "withheld")
-            )
-        }
-        return figures.lines + waitingRoom + lost
-    }
+    var lines: [(name: String, value: String)] { figures.lines + waitingRoom + losses.lines }
 
     private var waitingRoom: [(name: String, value: String)] {
         guard let queue else { return [("waiting_room", "none")] }
@@ -72,7 +63,24 @@ struct StatusReport {
             json.appendMember("admitted_through", queue.admittedThrough(at: queue.readAt))
             json.appendMember("waiting", queue.waiting)
         }
-        json.appendMember("lost", objects: losses) { json, loss in
+        losses.append(to: &json)
+    }
+}
+
+extension [StoredSale.Loss] {
+    var lines: [(name: String, value: String)] {
+        map { loss in
+            (
+                name: "lost",
+                value: "positions \(loss.positions.lowerBound) to \(loss.positions.upperBound), \(loss.units) units "
+                    + (loss.isReleased ? "released" : "withheld")
+            )
+        }
+    }
+
+    /// Appends the member `lost`.
+    func append(to json: inout ByteBuffer) {
+        json.appendMember("lost", objects: self) { json, loss in
             json.appendMember("first_position", loss.positions.lowerBound)
             json.appendMember("last_position", loss.positions.upperBound)
             json.appendMember("units", loss.units)

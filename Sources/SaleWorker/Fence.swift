@@ -106,7 +106,7 @@ final class Fence {
 
     private func reconcile(_ sale: SaleID, on redis: BlockingRedis, now: Instant) throws {
         statuses[sale] = .fenced(nextCheck: now.advanced(milliseconds: Self.retryMilliseconds))
-        switch try Reconciler(redis: redis, store: store).reconcile(sale) {
+        switch try Reconciler(redis: redis, store: store).reconcile(sale, onLoss: { logLost(sale, $0) }) {
         case .served: lift(sale)
         case .lifted(let orders):
             lift(sale)
@@ -137,7 +137,8 @@ final class Fence {
         // It would repair what the bug breaks.
         if PlantedBug.noSetBack.isActive { return true }
         do {
-            if let relearning = try Reconciler(redis: redis, store: store).relearn(sale) {
+            let reconciler = Reconciler(redis: redis, store: store)
+            if let relearning = try reconciler.relearn(sale, onLoss: { logLost(sale, $0) }) {
                 logRelearned(sale, relearning)
             }
             return true
@@ -158,7 +159,9 @@ final class Fence {
             $0.appendMember("position", plan.position)
             $0.appendMember("differences", plan.differences.count)
         }
-        guard let loss = plan.loss else { return }
+    }
+
+    private func logLost(_ sale: SaleID, _ loss: StoredSale.Loss) {
         log.write(.error, "orders_lost") {
             $0.appendMember("sale", sale)
             $0.appendMember("first_position", loss.positions.lowerBound)

@@ -191,13 +191,28 @@ import Testing
     }
 
     @Test func `is lifted from a sale with an order that only an earlier database had`() throws {
-        let under = try restarted { redis, keys in try redis.command(["HDEL", "\(keys.buyers)", "buyer-1"]) }
-        _ = try SQLiteShell.run(
-            under.database, "DELETE FROM orders WHERE position = 2; UPDATE sales SET sold = 3, persisted_position = 1")
+        let under = try restarted()
+        try under.loseOrderOfEarlierDatabase(Self.sale)
         let worker = try under.start()
         #expect(eventually { worker.errors.contains("fence_lifted") }, "\(worker.errors)")
+        #expect(worker.errors.contains(#""orders_lost","sale":"demo","first_position":2,"last_position":2,"#))
         #expect(try under.stored(Self.sale)?.losses == [.init(positions: 2...2, units: 1, isReleased: false)])
         #expect(try buy(under) == "S5")
+    }
+
+    @Test func `was never up, and the log names the orders that an older database can't learn any more`() throws {
+        let under = try WorkerUnderTest()
+        try TestSale.create(under.redis, stock: 10)
+        try under.sell(Self.sale, to: 0..<4)
+        let first = try under.start()
+        #expect(under.drained(Self.sale))
+        first.signal()
+        first.wait()
+        try under.loseOrderOfEarlierDatabase(Self.sale)
+        let second = try under.start()
+        #expect(eventually { second.errors.contains("database_older") }, "\(second.errors)")
+        #expect(second.errors.contains(#""orders_lost","sale":"demo","first_position":2,"last_position":2,"#))
+        #expect(try under.stored(Self.sale)?.losses == [.init(positions: 2...2, units: 1, isReleased: false)])
     }
 
     @Test(arguments: [
@@ -469,7 +484,9 @@ import Testing
         #expect(try under.salectl(["rebuild", "demo"]).code == 0)
         #expect(try under.redis.status(sale)?.remaining == 6)
         #expect(try under.redis.status(sale)?.servingRunID == under.redis.facts.runID)
-        #expect(try under.salectl(["rebuild", "demo", "--json"]).output.contains("\"served\""))
+        for options in [[], ["--dry-run"]] {
+            #expect(try under.salectl(["rebuild", "demo", "--json"] + options).output.contains("\"served\""))
+        }
     }
 
     @Test(arguments: [">&-", ">/dev/full", "| true"])
@@ -530,12 +547,52 @@ import Testing
         #expect(try under.salectl(["rebuild", "demo", "--json"]).output.contains(#""epoch":6,"#))
     }
 
-    @Test func `leaves a fenced sale that lacks a field to a person, and names the field`() throws {
+    @Test(arguments: [["--dry-run"], []])
+    func `leaves a fenced sale that lacks a field to a person, and names the field`(_ options: [String]) throws {
         let under = try stopped()
         try under.redis.command(["HSET", "sale:{demo}", "serving_run_id", ""])
         try under.redis.command(["HDEL", "sale:{demo}", "max_per_buyer"])
-        let kept = try under.salectl(["rebuild", "demo"])
+        let kept = try under.salectl(["rebuild", "demo"] + options)
         #expect(kept.code == ExitCode.negative, "\(kept.errors)")
         #expect(kept.output.contains("max_per_buyer of the sale is missing"), "\(kept.output)")
+    }
+
+    @Test func `names the orders that an older database can't learn any more, and so does its dry run`() throws {
+        let under = try stopped()
+        try under.redis.command(["HSET", "sale:{demo}", "serving_run_id", ""])
+        try under.loseOrderOfEarlierDatabase(SaleID("demo")!)
+        let dry = try under.salectl(["rebuild", "demo", "--dry-run"])
+        #expect(dry.output == "outcome  equal\norders   3\nlost     positions 2 to 2, 1 units withheld\n")
+        #expect(dry.code == ExitCode.ok)
+        let json = try under.salectl(["rebuild", "demo", "--dry-run", "--json"]).output
+        #expect(
+            json.contains(#""lost":[{"first_position":2,"last_position":2,"units":1,"released":false}]"#), "\(json)")
+        #expect(try under.stored(SaleID("demo")!)?.losses == [])
+        let done = try under.salectl(["rebuild", "demo"])
+        #expect(done.output == dry.output)
+        #expect(done.code == ExitCode.ok)
+        #expect(try under.stored(SaleID("demo")!)?.losses == [.init(positions: 2...2, units: 1, isReleased: false)])
+    }
+
+    @Test func `records nothing as lost of a sale that stays fenced`() throws {
+        let under = try stopped()
+        try under.redis.command(["HSET", "sale:{demo}", "serving_run_id", ""])
+        try under.loseOrderOfEarlierDatabase(SaleID("demo")!)
+        try under.redis.command(["HSET", "sale:{demo}:buyers", "buyer-0", "key-0 1 2 3 1"])
+        let dry = try under.salectl(["rebuild", "demo", "--dry-run"])
+        let kept = try under.salectl(["rebuild", "demo"])
+        #expect(kept.code == ExitCode.negative, "\(kept.errors)")
+        #expect(kept.output.contains("position 1 is not the same order"), "\(kept.output)")
+        #expect((dry.code, dry.output) == (kept.code, kept.output))
+        #expect(try under.stored(SaleID("demo")!)?.losses == [])
+    }
+}
+
+extension WorkerUnderTest {
+    /// Takes the second of four orders out of Redis and the database, as if the database were a backup from before it.
+    fileprivate func loseOrderOfEarlierDatabase(_ sale: SaleID) throws {
+        try server.connect().command(["HDEL", "\(SaleKeys(sale).buyers)", "buyer-1"])
+        _ = try SQLiteShell.run(
+            database, "DELETE FROM orders WHERE position = 2; UPDATE sales SET sold = 3, persisted_position = 1")
     }
 }
