@@ -247,13 +247,3 @@ extension OrderStore {
         return .stored
     }
 }
-
-extension Order {
-    /// Whether both are the same order. The trace does not count: an order that was put onto the stream again, because
-    /// only the buyers hash still had it, has lost its own.
-    fileprivate func isSame(as other: Order) -> Bool {
-        var same = other
-        same.trace = trace
-        return self == same
-    }
-}

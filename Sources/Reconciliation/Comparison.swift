@@ -23,7 +23,7 @@ package struct Comparison: Sendable {
         case orderNotInSQLite(position: Int)
         case orderNotInRedis(position: Int)
         /// Both have the position, with different content.
-        case content(position: Int, redis: Content, sqlite: Content)
+        case content(position: Int, redis: Order, sqlite: Order)
         /// Positions below the last that neither has.
         case gap(from: Int, through: Int)
         /// A buyer's field that can't be read, or a position that two fields claim.
@@ -37,28 +37,11 @@ package struct Comparison: Sendable {
         case soldSum(kept: Int, counted: Int)
     }
 
-    /// What one side knows of an order.
-    package struct Content: Equatable, Sendable {
-        package var buyer: String
-        package var key: String
-        package var quantity: Int
-        package var securedAt: UnixMilliseconds
-        package var epoch: Int
-
-        package init(buyer: String, key: String, quantity: Int, securedAt: UnixMilliseconds, epoch: Int) {
-            self.buyer = buyer
-            self.key = key
-            self.quantity = quantity
-            self.securedAt = securedAt
-            self.epoch = epoch
-        }
-    }
-
     /// One position, as each side has it.
     package struct Line: Equatable, Sendable {
         package var position: Int
-        package var redis: Content?
-        package var sqlite: Content?
+        package var redis: Order?
+        package var sqlite: Order?
         /// SQLite has a dead letter in place of an order.
         package var isDeadLetter: Bool
     }
@@ -87,8 +70,8 @@ package struct Comparison: Sendable {
             units += known.units
             lines.append(
                 Line(
-                    position: known.position, redis: known.win.map { Content($0) },
-                    sqlite: known.order.map { Content($0) }, isDeadLetter: known.letter != nil))
+                    position: known.position, redis: known.win, sqlite: known.order,
+                    isDeadLetter: known.letter != nil))
         }
         deadLetters = sqlite.rejectedOrders.count
         withheld = sqlite.withheld
@@ -131,7 +114,7 @@ package struct Comparison: Sendable {
             last = position
             switch (line.redis, line.sqlite) {
             case (let redis?, let sqlite?):
-                if redis != sqlite {
+                if !redis.isSame(as: sqlite) {
                     differences.append(.content(position: position, redis: redis, sqlite: sqlite))
                 }
             case (_?, nil):
@@ -165,22 +148,6 @@ package struct Comparison: Sendable {
     }
 }
 
-extension Comparison.Content: CustomStringConvertible {
-    fileprivate init(_ win: RedisSale.BuyerWin) {
-        self.init(
-            buyer: win.buyer, key: win.win.key, quantity: win.win.quantity, securedAt: win.win.securedAt,
-            epoch: win.win.epoch)
-    }
-
-    fileprivate init(_ order: Order) {
-        self.init(
-            buyer: order.buyer, key: order.key, quantity: order.quantity, securedAt: order.securedAt,
-            epoch: order.epoch)
-    }
-
-    package var description: String { "\(buyer) \(key) \(quantity) \(securedAt.value) \(epoch)" }
-}
-
 extension Comparison.Difference: CustomStringConvertible {
     /// One sentence for the operator.
     package var description: String {
@@ -198,7 +165,7 @@ extension Comparison.Difference: CustomStringConvertible {
         case .orderNotInSQLite(let position): "position \(position) is in Redis and not in SQLite"
         case .orderNotInRedis(let position): "position \(position) is in SQLite and not in Redis"
         case .content(let position, let redis, let sqlite):
-            "position \(position) is \"\(redis)\" in Redis, \"\(sqlite)\" in SQLite"
+            "position \(position) is \"\(redis.content)\" in Redis, \"\(sqlite.content)\" in SQLite"
         case .gap(let first, let last): "positions \(first) to \(last) are in neither"
         case .unreadableBuyer(let buyer): "the wins of buyer \(buyer) in Redis can't be read, or repeat a position"
         // What Redis lacks reads as -1.
@@ -235,4 +202,9 @@ extension Comparison.Difference: CustomStringConvertible {
         compare("a turn lasts") { $0.waitingRoom.map { "\($0.turnWindowMilliseconds) ms" } ?? "-" }
         return "the sale's settings: " + phrases.joined(separator: "; ")
     }
+}
+
+extension Order {
+    /// What both sides know of it.
+    fileprivate var content: String { "\(buyer) \(key) \(quantity) \(securedAt.value) \(epoch)" }
 }

@@ -10,7 +10,7 @@ struct OrderUnion {
         /// In SQLite.
         let order: Order?
         /// In Redis.
-        let win: RedisSale.BuyerWin?
+        let win: Order?
         /// A dead letter; its quantity is 0 if that can't be read.
         let letter: StoredSale.RejectedOrder?
 
@@ -18,11 +18,14 @@ struct OrderUnion {
         let promised: Order?
 
         /// Units that it takes. Those of a dead letter stay sold, even if Redis has lost its buyer.
-        var units: Int { order?.quantity ?? win?.win.quantity ?? letter?.quantity ?? 0 }
+        var units: Int { order?.quantity ?? win?.quantity ?? letter?.quantity ?? 0 }
+
+        /// A win that SQLite does not have, not even as a dead letter.
+        var unstored: Order? { order == nil && letter == nil ? win : nil }
     }
 
     private let orders: [Int: Order]
-    private let wins: [Int: RedisSale.BuyerWin]
+    private let wins: [Int: Order]
     private let letters: [Int: StoredSale.RejectedOrder]
     private let taken: Set<String>
     private let positions: [Int]
@@ -46,12 +49,13 @@ struct OrderUnion {
 
     /// The purchases of dead letters that have another position as an order, or in Redis: a purchase has one answer.
     private static func taken(
-        _ rejected: [Order], _ orders: [Int: Order], _ wins: [Int: RedisSale.BuyerWin]
+        _ rejected: [Order], _ orders: [Int: Order], _ wins: [Int: Order]
     ) -> Set<String> {
         guard !rejected.isEmpty else { return [] }
         var positions: [String: Int] = [:]
-        for order in orders.values { positions[purchase(order)] = order.id.position }
-        for win in wins.values { positions["\(win.buyer) \(win.win.key)"] = win.win.position }
+        for known in [orders, wins] {
+            for order in known.values { positions[purchase(order)] = order.id.position }
+        }
         return Set(rejected.filter { positions[purchase($0)] ?? $0.id.position != $0.id.position }.map(purchase))
     }
 

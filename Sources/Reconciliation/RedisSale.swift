@@ -5,10 +5,10 @@ package import Shared
 /// A sale as Redis holds it: its numbers, and every win of every buyer.
 package struct RedisSale: Equatable, Sendable {
     package var status: SaleStatus
-    /// By position: who won it, and with what.
-    package var wins: [Int: BuyerWin]
+    /// The buyers' wins by position. Their traces are unknown.
+    package var wins: [Int: Order]
     /// Buyers whose field can't be read, or repeats a position.
-    package var unreadableBuyers: [String]
+    package var unreadableBuyers: [String] = []
     /// Whether its orders stream is there.
     package var hasStream: Bool
     /// The events that are on the stream and not in SQLite yet: the worker's backlog.
@@ -19,20 +19,9 @@ package struct RedisSale: Equatable, Sendable {
         backlog.reduce(0) { if case .restock(let units, _) = $1 { $0 + units } else { $0 } }
     }
 
-    package struct BuyerWin: Equatable, Sendable {
-        package var buyer: String
-        package var win: Win
-
-        package init(buyer: String, win: Win) {
-            self.buyer = buyer
-            self.win = win
-        }
-    }
-
-    package init(status: SaleStatus, wins: [Int: BuyerWin], unreadableBuyers: [String] = [], hasStream: Bool = true) {
+    package init(status: SaleStatus, wins: [Int: Order], hasStream: Bool = true) {
         self.status = status
         self.wins = wins
-        self.unreadableBuyers = unreadableBuyers
         self.hasStream = hasStream
     }
 
@@ -66,8 +55,11 @@ package struct RedisSale: Equatable, Sendable {
 
     private mutating func add(_ buyer: String, _ text: String) {
         guard let all = Win.parse(text) else { return unreadableBuyers.append(buyer) }
-        for win in all where wins.updateValue(BuyerWin(buyer: buyer, win: win), forKey: win.position) != nil {
-            unreadableBuyers.append(buyer)
+        for win in all {
+            let order = Order(
+                id: OrderID(sale: status.sale, position: win.position), buyer: buyer, quantity: win.quantity,
+                key: win.key, trace: TraceID.unknown, securedAt: win.securedAt, epoch: win.epoch)
+            if wins.updateValue(order, forKey: win.position) != nil { unreadableBuyers.append(buyer) }
         }
     }
 }

@@ -24,9 +24,7 @@ package struct Relearning: Equatable, Sendable {
         for line in OrderUnion(redis: redis, sqlite: sqlite).lines {
             units += line.units
             known.insert(line.position)
-            if line.order == nil, line.letter == nil, let win = line.win, line.position <= end {
-                orders.append(Order(sqlite.record.sale, win))
-            }
+            if let win = line.unstored, line.position <= end { orders.append(win) }
         }
 
         for loss in sqlite.losses { known.formUnion(loss.positions) }

@@ -64,12 +64,8 @@ package struct RepairPlan: Equatable, Sendable {
         for line in union.lines {
             position = line.position
             units += line.units
-            if let order = line.order {
-                lastAt = max(lastAt, order.securedAt)
-            } else if let win = line.win {
-                lastAt = max(lastAt, win.win.securedAt)
-                if line.letter == nil { events.append(Order(sqlite.record.sale, win)) }
-            }
+            if let known = line.order ?? line.win { lastAt = max(lastAt, known.securedAt) }
+            if let win = line.unstored { events.append(win) }
         }
         position = max(position, sqlite.losses.map(\.positions.upperBound).max() ?? 0)
         withheld = sqlite.withheld
@@ -97,15 +93,13 @@ package struct RepairPlan: Equatable, Sendable {
         guard !incomplete.isEmpty else { return [] }
         var wins: [String: [Win]] = [:]
         for line in union.lines {
-            if let order = line.order ?? (line.win == nil ? line.promised : nil) {
-                guard incomplete.contains(order.buyer) else { continue }
-                wins[order.buyer, default: []].append(
-                    Win(
-                        key: order.key, position: line.position, quantity: order.quantity, securedAt: order.securedAt,
-                        epoch: order.epoch))
-            } else if let win = line.win, incomplete.contains(win.buyer) {
-                wins[win.buyer, default: []].append(win.win)
+            guard let order = line.order ?? line.win ?? line.promised, incomplete.contains(order.buyer) else {
+                continue
             }
+            wins[order.buyer, default: []].append(
+                Win(
+                    key: order.key, position: line.position, quantity: order.quantity, securedAt: order.securedAt,
+                    epoch: order.epoch))
         }
         return wins.sorted { $0.key < $1.key }.map { buyer, wins in
             Field(buyer: buyer, wins: wins.map(\.text).joined(separator: ";"))
@@ -122,15 +116,5 @@ extension Comparison.Difference {
             true
         case .notInSQLite, .uuid, .content, .gap, .unreadableBuyer, .soldSum, .tooMany: false
         }
-    }
-}
-
-extension Order {
-    /// The order of a win. Redis does not keep the trace of its request.
-    init(_ sale: SaleID, _ win: RedisSale.BuyerWin) {
-        self.init(
-            id: OrderID(sale: sale, position: win.win.position), buyer: win.buyer, quantity: win.win.quantity,
-            key: win.win.key, trace: TraceID.unknown, securedAt: win.win.securedAt,
-            epoch: win.win.epoch)
     }
 }

@@ -62,7 +62,7 @@ extension Command {
         }
     }
 
-    private static func append(to text: inout ByteBuffer, _ side: Comparison.Content) {
+    private static func append(to text: inout ByteBuffer, _ side: Order) {
         text.appendMember("buyer", side.buyer)
         text.appendMember("key", side.key)
         text.appendMember("quantity", side.quantity)

@@ -182,8 +182,10 @@ import Testing
     @Test func `names orders that one of them lacks, or has with other content`() {
         #expect(differences { redis, _ in redis.wins[2] = nil } == [.orderNotInRedis(position: 2)])
         #expect(differences { redis, _ in redis.unreadableBuyers = ["b"] } == [.unreadableBuyer("b")])
+        let traced = differences { _, sqlite in sqlite.orders[0].trace = String(repeating: "a", count: 32) }
+        #expect(traced == [], "Redis does not keep traces")
         let altered = differences { redis, _ in redis.wins[1]?.buyer = "x" }
-        #expect(altered == [.content(position: 1, redis: TestStores.content("x"), sqlite: TestStores.content("b1"))])
+        #expect(altered == [.content(position: 1, redis: TestStores.order(1, buyer: "x"), sqlite: TestStores.order(1))])
         let gap = differences { redis, sqlite in
             redis.wins[2] = nil
             sqlite.orders.remove(at: 1)

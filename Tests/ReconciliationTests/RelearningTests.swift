@@ -17,7 +17,7 @@ import Testing
         #expect(older().orders.map(\.id.position) == [2, 3])
         #expect(older().losses.isEmpty)
         let behind = older { redis, _ in
-            redis.wins[4] = TestStores.win(4)
+            redis.wins[4] = TestStores.order(4)
             redis.status.position = 4
             redis.status.remaining = 6
         }
@@ -52,7 +52,7 @@ import Testing
     @Test func `does not withhold the units of a dead letter whose quantity only Redis has`() {
         let lost = older { redis, sqlite in
             sqlite.rejectedOrders = [.init(position: 2, quantity: 0)]
-            redis.wins[2] = TestStores.win(2, quantity: 2)
+            redis.wins[2] = TestStores.order(2, quantity: 2)
             redis.wins[3] = nil
             redis.status.remaining = 6
         }
@@ -64,7 +64,7 @@ import Testing
         let lost = older { redis, _ in
             redis.wins[2] = nil
             redis.wins[3] = nil
-            redis.wins[4] = TestStores.win(4)
+            redis.wins[4] = TestStores.order(4)
             redis.status.position = 4
             redis.status.remaining = 6
         }

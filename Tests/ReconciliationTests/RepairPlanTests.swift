@@ -31,7 +31,7 @@ import Testing
 
     @Test func `brings back the wins, the stock and the position that SQLite knows`() throws {
         let plan = try repair { redis, _ in
-            redis.wins = [1: TestStores.win(1)]
+            redis.wins = [1: TestStores.order(1)]
             redis.status.remaining = 9
             redis.status.position = 1
         }
@@ -145,10 +145,12 @@ import Testing
 
     @Test func `is not made if the two contradict each other`() {
         #expect(plan { redis, _ in redis.status.uuid = "x" } == .conflict([.uuid(redis: "x", sqlite: "u")]))
-        let altered = plan { redis, _ in redis.wins[1] = TestStores.win(1, buyer: "x") }
+        let altered = plan { redis, _ in redis.wins[1] = TestStores.order(1, buyer: "x") }
         #expect(
             altered
-                == .conflict([.content(position: 1, redis: TestStores.content("x"), sqlite: TestStores.content("b1"))]))
+                == .conflict([
+                    .content(position: 1, redis: TestStores.order(1, buyer: "x"), sqlite: TestStores.order(1))
+                ]))
         let gap = plan { redis, sqlite in
             redis.wins[2] = nil
             sqlite.orders.remove(at: 1)
@@ -186,7 +188,7 @@ import Testing
                 let (buyer, quantity) = ("b\(position % 4)", Int.random(in: 1...3, using: &random))
                 let inRedis = Bool.random(using: &random)
                 units += quantity
-                if inRedis { redis.wins[position] = TestStores.win(position, buyer: buyer, quantity: quantity) }
+                if inRedis { redis.wins[position] = TestStores.order(position, buyer: buyer, quantity: quantity) }
                 if !inRedis || Bool.random(using: &random) {
                     sqlite.orders.append(TestStores.order(position, buyer: buyer, quantity: quantity))
                 }

@@ -12,16 +12,6 @@ enum TestStores {
             trace: String(repeating: "0", count: 32), securedAt: UnixMilliseconds(1000), epoch: 1)
     }
 
-    static func win(_ position: Int, buyer: String? = nil, quantity: Int = 1) -> RedisSale.BuyerWin {
-        RedisSale.BuyerWin(
-            buyer: buyer ?? "b\(position)",
-            win: Win(key: "k", position: position, quantity: quantity, securedAt: UnixMilliseconds(1000), epoch: 1))
-    }
-
-    static func content(_ buyer: String) -> Comparison.Content {
-        Comparison.Content(buyer: buyer, key: "k", quantity: 1, securedAt: UnixMilliseconds(1000), epoch: 1)
-    }
-
     static func equal() -> (redis: RedisSale, sqlite: StoredSale) {
         let status = SaleStatus(
             sale: sale, uuid: "u", title: "t", stockTotal: 10, remaining: 7, position: 3, maxPerBuyer: 2, opensAt: nil,
@@ -33,6 +23,6 @@ enum TestStores {
             createdAt: UnixMilliseconds(500))
         var stored = StoredSale(record: record, sold: 3, persistedPosition: 3)
         stored.orders = (1...3).map { order($0) }
-        return (RedisSale(status: status, wins: [1: win(1), 2: win(2), 3: win(3)]), stored)
+        return (RedisSale(status: status, wins: [1: order(1), 2: order(2), 3: order(3)]), stored)
     }
 }

@@ -44,4 +44,12 @@ package struct Order: Equatable, Sendable {
         self.securedAt = securedAt
         self.epoch = epoch
     }
+
+    /// Whether both are the same order. The trace does not count: Redis' buyers do not keep it, and an order that was
+    /// put onto the stream again from there has lost its own.
+    package func isSame(as other: Order) -> Bool {
+        var same = other
+        same.trace = trace
+        return self == same
+    }
 }
