@@ -84,7 +84,7 @@ extension Command {
             let bytes = try File.read(path, limit: logBytesMax)
             return try RunLog(bytes.span, number: number)
         } catch let error as FileError {
-            throw CommandFailure("\(path) can't be read: \(error)", ExitCode.noInput)
+            throw CommandFailure(unreadable: path, error)
         } catch let error as RunLog.Malformed {
             throw CommandFailure("\(path): \(error)", ExitCode.data)
         }

@@ -13,6 +13,11 @@ struct CommandFailure: Error {
         self.code = code
     }
 
+    /// The sentence and code for a file that can't be read.
+    init(unreadable file: String, _ error: FileError) {
+        self.init("\(file) can't be read: \(error)", ExitCode.noInput)
+    }
+
     /// The sentence and code for a file that can't be written (`PartialFile`).
     init(unwritable file: String, _ error: FileError) {
         let reason = error.code == EWOULDBLOCK ? "another program is writing it" : "\(error)"
@@ -39,6 +44,12 @@ struct CommandFailure: Error {
     init(lost sale: SaleID) {
         self.init("Redis has lost \(sale); the worker brings it back", ExitCode.unavailable)
     }
+
+    /// The sentence and code for a sale that SQLite does not have.
+    init(notStored sale: SaleID) { self.init("SQLite has no sale \(sale)", ExitCode.noInput) }
+
+    /// The sentence and code for a sale that neither store has.
+    init(nowhere sale: SaleID) { self.init("neither Redis nor SQLite has a sale \(sale)", ExitCode.noInput) }
 
     /// The sentence and code for a refused change of a sale.
     init(_ refusal: ChangeRefusal, _ sale: SaleID) {

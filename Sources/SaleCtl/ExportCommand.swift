@@ -35,7 +35,7 @@ extension Command {
         if let output { try context.spare(output) }
         let reader = try context.reader()
         guard let persisted = try reader.persistedPosition(of: sale) else {
-            throw CommandFailure("SQLite has no sale \(sale)", ExitCode.noInput)
+            throw CommandFailure(notStored: sale)
         }
         // Read before the orders: a letter that is redriven meanwhile may become an order below the current position.
         var awaited = Set(try reader.omissions(of: sale, after: after, through: persisted).open)

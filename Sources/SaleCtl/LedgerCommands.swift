@@ -15,9 +15,7 @@ extension Command {
         let arguments = try Arguments(line, options: [], words: 1...1)
         let sale = try Arguments.sale(arguments.words[0])
         let reader = try context.reader()
-        guard let head = try reader.ledgerHead(of: sale) else {
-            throw CommandFailure("SQLite has no sale \(sale)", ExitCode.noInput)
-        }
+        guard let head = try reader.ledgerHead(of: sale) else { throw CommandFailure(notStored: sale) }
         // Up to the end that it had when we began: it may grow meanwhile.
         var seq = 0
         while seq < head.seq {
@@ -101,7 +99,7 @@ extension Command {
         do throws(FileError) {
             return try File.read(path, limit: fileBytesMax)
         } catch {
-            throw CommandFailure("\(path) can't be read: \(error)", ExitCode.noInput)
+            throw CommandFailure(unreadable: path, error)
         }
     }
 

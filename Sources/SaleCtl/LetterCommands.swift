@@ -69,7 +69,7 @@ extension Command {
         let letters = try reader.deadLetters(of: sale)
         // A mistyped name must not look like a sale without dead letters.
         if let sale, letters.isEmpty, try reader.persistedPosition(of: sale) == nil {
-            throw CommandFailure("SQLite has no sale \(sale)", ExitCode.noInput)
+            throw CommandFailure(notStored: sale)
         }
         return Array(letters.filter(filter.matches).prefix(limit))
     }

@@ -37,7 +37,7 @@ extension Command {
         let store = try OrderStore(path: path, lock: lock)
         let last = try store.lastStreamID(sale)
         try requireAll(of: sale, storedUpTo: last, redis)
-        guard last != nil else { throw notStored(sale) }
+        guard last != nil else { throw CommandFailure(notStored: sale) }
         let lease = try context.lease(lock)
         let reconciler = Reconciler(redis: redis, store: store)
         Output.error("salectl: waiting until every sale-api can have said what it has confirmed")
@@ -74,15 +74,11 @@ extension Command {
         }
     }
 
-    private static func notStored(_ sale: SaleID) -> CommandFailure {
-        CommandFailure("SQLite has no sale \(sale)", ExitCode.noInput)
-    }
-
     private static func plan(_ sale: SaleID, _ context: Context, _ redis: BlockingRedis, json: Bool) throws -> Int32 {
         let stored = try context.existingReader()?.stored(sale)
         if try !redis.isServed(sale) {
             try requireAll(of: sale, storedUpTo: stored?.lastStreamID, redis)
-            guard stored != nil else { throw notStored(sale) }
+            guard stored != nil else { throw CommandFailure(notStored: sale) }
         }
         let diagnosis = try Reconciler.diagnose(sale, on: redis, stored: stored)
         report(diagnosis.outcome, diagnosis.losses, json: json)

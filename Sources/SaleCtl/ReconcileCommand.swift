@@ -21,9 +21,7 @@ extension Command {
         // SQLite first: it follows Redis, so Redis must have had what SQLite has.
         let stored = try context.existingReader()?.stored(sale)
         let live = try RedisSale.read(sale, from: redis, beside: stored)
-        guard live != nil || stored != nil else {
-            throw CommandFailure("neither Redis nor SQLite has a sale \(sale)", ExitCode.noInput)
-        }
+        guard live != nil || stored != nil else { throw CommandFailure(nowhere: sale) }
         let comparison = Comparison(sale, redis: live, sqlite: stored)
         let isOnlyBacklog = !comparison.isEqual && Comparison.isEqual(afterBacklogOf: live, stored)
         let archivedAt = live == nil ? stored?.archivedAt : nil

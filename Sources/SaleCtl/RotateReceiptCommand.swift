@@ -17,7 +17,7 @@ extension Command {
         do throws(FileError) {
             old = try File.read(path, limit: ReceiptKeys.fileBytesMax)
         } catch {
-            throw CommandFailure("\(path) can't be read: \(error)", ExitCode.noInput)
+            throw CommandFailure(unreadable: path, error)
         }
         let rotated: String
         do throws(ReceiptKeys.Malformed) {

@@ -108,7 +108,7 @@ private struct TraceFinding {
     /// The lines of a log with this trace, as they are.
     static func inLog(_ path: String, _ trace: String) throws -> [TraceFinding] {
         guard let file = fopen(path == "-" ? "/dev/stdin" : path, "re") else {
-            throw CommandFailure("\(path) can't be read: \(FileError())", ExitCode.noInput)
+            throw CommandFailure(unreadable: path, FileError())
         }
         defer { fclose(file) }
         var line: UnsafeMutablePointer<CChar>?
@@ -120,9 +120,7 @@ private struct TraceFinding {
             let text = EscapedText.of(Array(String(cString: line).utf8.filter { $0 != 0x0A }))
             findings.append(TraceFinding(place: "log \(path)", sale: "", at: "", detail: text))
         }
-        guard ferror(file) == 0 else {
-            throw CommandFailure("\(path) can't be read: \(FileError())", ExitCode.noInput)
-        }
+        guard ferror(file) == 0 else { throw CommandFailure(unreadable: path, FileError()) }
         return findings
     }
 }
