@@ -26,47 +26,11 @@ extension Command {
         let reader = try context.reader()
         let archiver = Archiver(
             sale: sale, context: context, redis: try context.redis(), reader: reader, isJSON: arguments.has("--json"))
-        guard let status = try archiver.redis.status(sale) else {
-            try archiver.reportFreed()
-            return ExitCode.ok
-        }
-        let event = try archiver.redis.archiveEvent(of: sale)
-        if arguments.has("--dry-run") || event == nil {
-            let reasons = try archiver.obstacles(status)
-            guard reasons.isEmpty else { return archiver.refuse(reasons) }
-        }
-        if arguments.has("--dry-run") {
-            let bytes = try archiver.redis.memory(of: sale)
-            if archiver.isJSON {
-                archiver.print([], bytes: bytes)
-            } else {
-                Output.line("\(sale) can be archived; that frees \(bytes) bytes on Redis")
-            }
-            return ExitCode.ok
-        }
-        let id: String
-        let beginning = { () throws(RedisError) in try archiver.redis.beginArchive(sale, uuid: status.uuid) }
-        switch try context.change(sale, otherwise: "nothing is freed; run this again", beginning) {
-        case .success(let begun): id = begun
-        case .failure(let refusal): return try archiver.refuse(refusal)
-        }
-        let (reasons, stored, bytes) = try context.afterwards("nothing is freed; run this again", "begun") {
-            try archiver.redis.confirm(replicas: context.environment.redisReplicas())
-            try archiver.awaitStored(id, milliseconds: patience)
-            return (try archiver.obstacles(status), try archiver.archived(), try archiver.redis.memory(of: sale))
-        }
-        guard reasons.isEmpty else { return archiver.refuse(reasons) }
-        let refusal = try context.afterwards("it may be freed; run this again", "begun") {
-            try archiver.redis.free(sale, uuid: status.uuid, archivedBy: id)
-        }
-        if let refusal { return try archiver.refuse(refusal) }
-        try context.confirm(archiver.redis)
-        archiver.report(stored, freed: bytes)
-        return ExitCode.ok
+        return try archiver.run(rehearsing: arguments.has("--dry-run"), patience: patience)
     }
 }
 
-/// The steps of archiving one sale.
+/// Archives one sale.
 private struct Archiver {
     let sale: SaleID
     let context: Context
@@ -75,8 +39,52 @@ private struct Archiver {
     /// Whether it reports to a program.
     let isJSON: Bool
 
+    /// Archives the sale, or says why it can't be archived; returns the exit code.
+    func run(rehearsing isRehearsal: Bool, patience milliseconds: Int) throws -> Int32 {
+        guard let status = try redis.status(sale) else { return try reportFreed() }
+        if isRehearsal { return try rehearse(status) }
+        // Once it is begun, an obstacle may be what the worker has still to store.
+        if try redis.archiveEvent(of: sale) == nil {
+            let reasons = try obstacles(status)
+            guard reasons.isEmpty else { return refuse(reasons) }
+        }
+        let advice = "nothing is freed; run this again"
+        let id: String
+        let beginning = { () throws(RedisError) in try redis.beginArchive(sale, uuid: status.uuid) }
+        switch try context.change(sale, otherwise: advice, beginning) {
+        case .success(let begun): id = begun
+        case .failure(let refusal): return try refuse(refusal)
+        }
+        let (reasons, stored, bytes) = try context.afterwards(advice, "begun") {
+            try redis.confirm(replicas: context.environment.redisReplicas())
+            try awaitStored(id, milliseconds: milliseconds)
+            return (try obstacles(status), try archived(), try redis.memory(of: sale))
+        }
+        guard reasons.isEmpty else { return refuse(reasons) }
+        let refusal = try context.afterwards("it may be freed; run this again", "begun") {
+            try redis.free(sale, uuid: status.uuid, archivedBy: id)
+        }
+        if let refusal { return try refuse(refusal) }
+        try context.confirm(redis)
+        report(stored, freed: bytes)
+        return ExitCode.ok
+    }
+
+    /// Says whether the sale can be archived.
+    private func rehearse(_ status: SaleStatus) throws -> Int32 {
+        let reasons = try obstacles(status)
+        guard reasons.isEmpty else { return refuse(reasons) }
+        let bytes = try redis.memory(of: sale)
+        if isJSON {
+            print([], bytes: bytes)
+        } else {
+            Output.line("\(sale) can be archived; that frees \(bytes) bytes on Redis")
+        }
+        return ExitCode.ok
+    }
+
     /// Why it can't be archived, each a sentence.
-    func obstacles(_ status: SaleStatus) throws -> [String] {
+    private func obstacles(_ status: SaleStatus) throws -> [String] {
         // SQLite first: it follows Redis, so Redis must have had what SQLite has.
         guard let stored = try reader.stored(sale) else { return ["SQLite does not know it"] }
         var reasons: [String] = []
@@ -99,7 +107,7 @@ private struct Archiver {
     }
 
     /// Waits until the worker has stored the archive event and acknowledged it.
-    func awaitStored(_ id: String, milliseconds: Int) throws {
+    private func awaitStored(_ id: String, milliseconds: Int) throws {
         let begun = Instant.now
         var reportedSeconds = 0
         let isStored = try Poll.until(begun.advanced(milliseconds: milliseconds)) {
@@ -122,22 +130,21 @@ private struct Archiver {
     }
 
     /// The archived sale, as SQLite has it.
-    func archived() throws -> StoredSale {
-        guard let stored = try reader.stored(sale) else {
-            throw CommandFailure("neither Redis nor SQLite has a sale \(sale)", ExitCode.noInput)
-        }
+    private func archived() throws -> StoredSale {
+        guard let stored = try reader.stored(sale) else { throw CommandFailure(nowhere: sale) }
         guard stored.archivedAt != nil else { throw CommandFailure(lost: sale) }
         return stored
     }
 
     /// Reports a sale that Redis does not have, if it is archived.
-    func reportFreed() throws {
+    private func reportFreed() throws -> Int32 {
         let stored = try archived()
         try context.confirm(redis)
         report(stored, freed: 0)
+        return ExitCode.ok
     }
 
-    func report(_ stored: StoredSale, freed bytes: Int) {
+    private func report(_ stored: StoredSale, freed bytes: Int) {
         guard isJSON else {
             let orders = counted(stored.orders.count, "order")
             Output.line("\(sale) is archived: \(orders) in SQLite, \(bytes) bytes freed on Redis")
@@ -152,7 +159,7 @@ private struct Archiver {
     }
 
     /// Prints why it can't be archived, and what that would free if there is no reason.
-    func print(_ reasons: [String], bytes: Int? = nil) {
+    private func print(_ reasons: [String], bytes: Int? = nil) {
         Output.json { text in
             text.appendMember("can_be_archived", reasons.isEmpty)
             text.appendMember("reasons", reasons)
@@ -160,20 +167,17 @@ private struct Archiver {
         }
     }
 
-    func refuse(_ reasons: [String]) -> Int32 {
+    private func refuse(_ reasons: [String]) -> Int32 {
         if isJSON { print(reasons) }
         for reason in reasons { Output.error("salectl: \(sale) is not archived: \(reason)") }
         return ExitCode.negative
     }
 
-    func refuse(_ refusal: BlockingRedis.ArchiveRefusal) throws -> Int32 {
+    private func refuse(_ refusal: BlockingRedis.ArchiveRefusal) throws -> Int32 {
         switch refusal {
         case .unknownSale:
             // Another salectl was faster, or Redis was emptied.
-            if try redis.status(sale) == nil {
-                try reportFreed()
-                return ExitCode.ok
-            }
+            if try redis.status(sale) == nil { return try reportFreed() }
             return refuse(["Redis has another sale of this name"])
         case .fenced: return refuse(["it is fenced"])
         case .notEnded: return refuse(["it has not ended, or an entry follows its last event; run this again"])
