@@ -27,9 +27,7 @@ extension Command {
         }
         let redis = try context.redis()
         let refusal = try context.change(sale) { () throws(RedisError) in try redis.admit(sale, change) }
-        if let refusal { throw context.failure(refusal, sale) }
-        try context.confirm(redis)
-        let report = try context.changed(sale, on: redis)
+        let report = try context.changed(sale, on: redis, unless: refusal)
         if arguments.has("--json") {
             Output.line(report.json)
         } else if let queue = report.queue {

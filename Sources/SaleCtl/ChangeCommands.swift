@@ -27,10 +27,10 @@ extension Command {
             throw CommandFailure("a sale has at most \(Limits.stockMax) units", ExitCode.cantCreate)
         case .failure(let refusal): throw context.failure(refusal, sale)
         case .success((let total, let remaining)):
-            try context.confirm(redis)
             if arguments.has("--json") {
                 Output.line(try context.changed(sale, on: redis).json)
             } else {
+                try context.confirm(redis)
                 Output.line("\(sale) has \(total) units, \(remaining) left")
             }
             return ExitCode.ok
@@ -62,15 +62,11 @@ extension Command {
         let change = SaleChange(
             title: title, opensAt: opensAt?.resolved(now), closesAt: closesAt?.resolved(now), stock: stock)
         guard change != SaleChange() else { throw Arguments.UsageError("there is nothing to change") }
-        switch try context.change(sale, { () throws(RedisError) in try redis.set(sale, change) }) {
-        case .outOfRange?:
+        let refusal = try context.change(sale) { () throws(RedisError) in try redis.set(sale, change) }
+        if refusal == .outOfRange {
             throw CommandFailure("\(sale) must close later than now, and than it opens", ExitCode.cantCreate)
-        case let refusal?: throw context.failure(refusal, sale)
-        case nil:
-            try context.confirm(redis)
-            let report = try context.changed(sale, on: redis)
-            if arguments.has("--json") { Output.line(report.json) } else { Output.print(report.lines) }
-            return ExitCode.ok
         }
+        try context.changed(sale, on: redis, unless: refusal).print(json: arguments.has("--json"))
+        return ExitCode.ok
     }
 }

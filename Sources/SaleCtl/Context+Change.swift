@@ -32,9 +32,13 @@ extension Context {
         }
     }
 
-    /// Reads a sale that has just been changed.
-    func changed(_ sale: SaleID, on redis: BlockingRedis) throws -> StatusReport {
-        try afterwards("look again") { try StatusReport.read(sale, on: redis, stored: storedIfReadable(sale)) }
+    /// Reads a sale that has just been changed, once the replicas have that; fails if the change was refused.
+    func changed(
+        _ sale: SaleID, on redis: BlockingRedis, unless refusal: ChangeRefusal? = nil
+    ) throws -> StatusReport {
+        if let refusal { throw failure(refusal, sale) }
+        try confirm(redis)
+        return try afterwards("look again") { try StatusReport.read(sale, on: redis, stored: storedIfReadable(sale)) }
     }
 
     /// A step after a change. If it fails, the change has been made all the same, as far as `progress` says; the

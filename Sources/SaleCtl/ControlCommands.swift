@@ -33,9 +33,7 @@ extension Command {
             let refusal = try whenCompared(sale) {
                 try context.change(sale) { () throws(RedisError) in try redis.control(sale, action) }
             }
-            if let refusal { throw context.failure(refusal, sale) }
-            try context.confirm(redis)
-            let report = try context.changed(sale, on: redis)
+            let report = try context.changed(sale, on: redis, unless: refusal)
             Output.line(arguments.has("--json") ? report.json : "\(sale) is \(report.state)")
             return ExitCode.ok
         }

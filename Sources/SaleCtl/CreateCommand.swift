@@ -57,9 +57,7 @@ extension Command {
             throw CommandFailure(
                 "a sale \(sale), or a part of one, is on Redis already, or was archived", ExitCode.cantCreate)
         }
-        try context.confirm(redis)
-        let report = try context.changed(sale, on: redis)
-        if arguments.has("--json") { Output.line(report.json) } else { Output.print(report.lines) }
+        try context.changed(sale, on: redis).print(json: arguments.has("--json"))
         return ExitCode.ok
     }
 }

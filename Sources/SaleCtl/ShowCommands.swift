@@ -7,7 +7,7 @@ extension StatusReport {
     /// The sale on Redis, and what SQLite has stored of it, if that is known; an archived sale is only there.
     static func read(_ sale: SaleID, on redis: BlockingRedis, stored: StoredSale?) throws -> StatusReport {
         guard let status = try redis.status(sale) else {
-            guard let stored else { throw CommandFailure("Redis has no sale \(sale)", ExitCode.noInput) }
+            guard let stored else { throw CommandFailure(.unknownSale, sale) }
             guard stored.archivedAt != nil else { throw CommandFailure(lost: sale) }
             return StatusReport(archived: stored)
         }
@@ -86,7 +86,7 @@ extension Command {
         let sale = try Arguments.sale(arguments.words[0])
         let stored = try context.existingReader()?.storedWithoutOrders(sale)
         let report = try StatusReport.read(sale, on: context.redis(), stored: stored)
-        if arguments.has("--json") { Output.line(report.json) } else { Output.print(report.lines) }
+        report.print(json: arguments.has("--json"))
         return ExitCode.ok
     }
 }

@@ -34,6 +34,10 @@ struct StatusReport {
         ]
     }
 
+    func print(json isJSON: Bool) {
+        if isJSON { Output.line(json) } else { Output.print(lines) }
+    }
+
     // MARK: For people
 
     var lines: [(name: String, value: String)] { figures.lines + waitingRoom + losses.lines }
