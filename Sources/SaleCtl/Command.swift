@@ -24,11 +24,12 @@ struct Command: Sendable {
 
     /// Every command, in the order of a sale's life.
     static let all: [Command] = [
-        .plan,
-        .keysInit, .rotateReceipt, .token, .doctor, .create, .list, .show, .watch, .restock, .set, .pause, .resume,
-        .admit, .close,
-        .reconcile, .rebuild, .release, .failover, .letters, .letter, .redrive, .discard, .trace, .check, .fairness,
-        .ledgerExport,
-        .ledgerVerify, .export, .archive, .erase, .backup, .restore,
+        .plan, .keysInit, .rotateReceipt, .token, .doctor,
+        .create, .list, .show, .watch,
+        .restock, .set, .pause, .resume, .admit, .close,
+        .reconcile, .rebuild, .release, .failover,
+        .letters, .letter, .redrive, .discard,
+        .trace, .check, .fairness, .ledgerExport, .ledgerVerify,
+        .export, .archive, .erase, .backup, .restore,
     ]
 }

@@ -18,7 +18,7 @@ enum SaleCtlMain {
         case "--version": return show(version)
         default: break
         }
-        guard let command = find(line) else {
+        guard let command = Command.all.first(where: { line.starts(with: $0.words) }) else {
             let family = Command.all.filter { $0.name.hasPrefix("\(line[0]) ") }
             if let first = family.first {
                 if ["--help", "-h"].contains(line.dropFirst().first) { return show(lines(of: family)) }
@@ -27,7 +27,7 @@ enum SaleCtlMain {
             }
             fail("unknown command \(line[0]); see salectl --help", ExitCode.usage)
         }
-        let rest = Array(line.dropFirst(command.name.split(separator: " ").count))
+        let rest = Array(line.dropFirst(command.words.count))
         if rest.contains("--help") || rest.contains("-h") { return show(help(of: command)) }
         if rest.contains("--version") { return show(version) }
         do {
@@ -42,10 +42,6 @@ enum SaleCtlMain {
     }
 
     private static let version = "salectl \(Release.version)"
-
-    private static func find(_ line: [String]) -> Command? {
-        Command.all.first { Array($0.name.split(separator: " ").map(String.init)) == Array(line.prefix($0.words)) }
-    }
 
     private static func help(of command: Command) -> String {
         let details = command.details.isEmpty ? "" : "\n\n\(command.details)"
@@ -87,7 +83,7 @@ enum SaleCtlMain {
 }
 
 extension Command {
-    fileprivate var words: Int { name.split(separator: " ").count }
+    fileprivate var words: [String] { name.split(separator: " ").map(String.init) }
 
     /// What the synopsis calls an argument that a command requires: these come first in it.
     fileprivate func argument(_ index: Int) -> Substring { synopsis.split(separator: " ")[index] }
