@@ -1,4 +1,3 @@
-import Glibc
 import Shared
 
 extension Command {
@@ -26,10 +25,12 @@ extension Command {
             throw CommandFailure("\(path) is left as it is: \(error.message)", ExitCode.data)
         }
         do throws(FileError) {
-            try File.replace(path, Array(rotated.utf8).span)
+            let file = try PartialFile(path)
+            try file.append(Array(rotated.utf8).span)
+            try file.keepOwnerAndMode()
+            try file.finish()
         } catch {
-            let hint = error.code == EEXIST ? "; is another rotation under way, or did one break off?" : ""
-            throw CommandFailure("\(path).new can't take its place: \(error)\(hint)", ExitCode.cantCreate)
+            throw CommandFailure(unwritable: path, error)
         }
         let keys = try rotated.withBytes { try ReceiptKeys(pem: $0) }.published
         Output.print([

@@ -1,6 +1,6 @@
 package import Glibc
 
-/// Reading, writing, replacing and syncing files by their paths.
+/// Reading, creating and syncing files by their paths.
 package enum File {
     /// The bytes of a file of at most `limit` bytes (EFBIG if it is larger).
     package static func read(_ path: String, limit: Int) throws(FileError) -> [UInt8] {
@@ -49,25 +49,6 @@ package enum File {
             unlink(path)
             throw error
         }
-    }
-
-    /// Replaces a file's content, and syncs it before it returns. A reader finds either the whole old content or the
-    /// whole new one. Owner and mode stay. EEXIST if PATH.new exists: another replacement is under way, or was
-    /// interrupted.
-    package static func replace(_ path: String, _ bytes: Span<UInt8>) throws(FileError) {
-        var old = stat()
-        guard stat(path, &old) == 0 else { throw FileError() }
-        let fresh = "\(path).new"
-        try create(fresh, bytes, mode: 0o600)
-        // A service that runs as another user must still be able to read it.
-        guard chown(fresh, old.st_uid, old.st_gid) == 0, chmod(fresh, old.st_mode & 0o777) == 0,
-            rename(fresh, path) == 0
-        else {
-            let error = FileError()
-            unlink(fresh)
-            throw error
-        }
-        try syncDirectory(of: path)
     }
 
     static func write(_ bytes: Span<UInt8>, to descriptor: Int32) throws(FileError) {

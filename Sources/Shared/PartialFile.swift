@@ -48,6 +48,15 @@ package final class PartialFile {
 
     package func append(_ bytes: Span<UInt8>) throws(FileError) { try File.write(bytes, to: descriptor) }
 
+    /// Gives it the owner and mode of the file that it replaces: a service that runs as another user must still be able
+    /// to read it.
+    package func keepOwnerAndMode() throws(FileError) {
+        var old = stat()
+        guard stat(path, &old) == 0, fchown(descriptor, old.st_uid, old.st_gid) == 0,
+            fchmod(descriptor, old.st_mode & 0o777) == 0
+        else { throw FileError() }
+    }
+
     /// Syncs what was written, for whoever makes room for the file: `finish` then has little left that can fail.
     package func sync() throws(FileError) {
         guard fsync(descriptor) == 0 else { throw FileError() }
