@@ -80,6 +80,31 @@ import Testing
         #expect(try statuses(1, from: "127.0.0.3") == ["200": 1])
     }
 
+    @Test func `count what an address has under way at once, and its neighbours apart`() throws {
+        let ingress = try begin("", limits: Ingress.unlimited.replacing("$connection", with: "$client_network"))
+        func status(from address: String) throws -> Int {
+            try ingress.ask("GET", "/v1/sales/demo/purchases", headers: [("X-Forwarded-For", address)]).status
+        }
+        // A request is under way while nginx waits for its body, which it does for ten seconds.
+        let waiting = try (0..<512).map { _ in
+            let client = try UnixHTTPClient(ingress.socket)
+            try client.send(
+                raw: """
+                    POST /v1/sales/demo/purchases HTTP/1.1\r
+                    Host: demo\r
+                    X-Forwarded-For: 192.0.2.1\r
+                    Content-Length: 1\r
+                    \r\n
+                    """)
+            return client
+        }
+        #expect(try eventually { try status(from: "192.0.2.1") == 429 })
+        #expect(try status(from: "192.0.2.2") == 200)
+        try waiting[0].send(raw: "x")
+        #expect(try waiting[0].answer().status == 200)
+        #expect(try eventually { try status(from: "192.0.2.1") == 200 })
+    }
+
     @Test func `count a token, however it is written, and its neighbours apart`() throws {
         let system = try SaleSystem(apis: 1)
         try TestSale.create(system.connect(), stock: 100)
