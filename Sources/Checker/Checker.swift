@@ -266,12 +266,12 @@ package struct Checker {
     }
 
     private mutating func checkGaps() {
-        var positions = Set(stored.orders.map(\.id.position)).union(stored.rejectedOrders.map(\.position))
-        for loss in stored.losses { positions.formUnion(loss.positions) }
+        let positions = stored.orders.map(\.id.position) + stored.rejectedOrders.map(\.position)
+        let accounted = positions.map { $0...$0 } + stored.losses.map(\.positions)
         var next = 1
-        for position in positions.sorted() {
-            if position > next { violate(.noGaps, "positions \(next) to \(position - 1) are nowhere") }
-            next = position + 1
+        for range in accounted.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+            if range.lowerBound > next { violate(.noGaps, "positions \(next) to \(range.lowerBound - 1) are nowhere") }
+            next = max(next, range.upperBound + 1)
         }
     }
 

@@ -114,7 +114,7 @@ package final class OrderStore {
     /// The persisted position, advanced over every position after it that is accounted for.
     func advancedPosition(_ sale: SaleID) throws(StoreError) -> Int {
         var position = try persistedPosition(of: sale) ?? 0
-        while try accountsFor(sale, position + 1) { position += 1 }
+        while let end = try accountedThrough(sale, position + 1) { position = end }
         return position
     }
 
@@ -178,17 +178,28 @@ extension OrderStore {
     /// whichever is higher.
     package func lastClaimed(of sale: SaleID, atLeast least: Int) throws(StoreError) -> Int {
         var last = max(least, try database.integer("SELECT max(position) FROM orders WHERE sale = ?", [.sale(sale)]))
-        while last < Int.max, try accountsFor(sale, last + 1) { last += 1 }
+        while last < Int.max, let end = try accountedThrough(sale, last + 1) { last = end }
         return last
     }
 
     /// Whether a position is stored as an order, recorded as a loss, or claimed by a dead letter.
     package func accountsFor(_ sale: SaleID, _ position: Int) throws(StoreError) -> Bool {
-        try database.exists(
+        try accountedThrough(sale, position) != nil
+    }
+
+    /// The last position of what accounts for a position; nil if nothing does. A loss has more than one, up to a
+    /// billion (`Limits.stockMax`): they must not cost a query each.
+    private func accountedThrough(_ sale: SaleID, _ position: Int) throws(StoreError) -> Int? {
+        try database.first(
             """
-            SELECT 1 WHERE EXISTS (SELECT 1 FROM orders WHERE sale = ?1 AND position = ?2)
-                OR EXISTS (SELECT 1 FROM dead_letters WHERE sale = ?1 AND position = ?2)
-                OR EXISTS (SELECT 1 FROM losses WHERE sale = ?1 AND ?2 BETWEEN first_position AND last_position)
-            """, [.sale(sale), .integer(position)])
+            SELECT CASE
+                WHEN EXISTS (SELECT 1 FROM orders WHERE sale = ?1 AND position = ?2)
+                    OR EXISTS (SELECT 1 FROM dead_letters WHERE sale = ?1 AND position = ?2) THEN ?2
+                ELSE (
+                    SELECT max(last_position) FROM losses
+                    WHERE sale = ?1 AND ?2 BETWEEN first_position AND last_position)
+                END
+            """, [.sale(sale), .integer(position)]
+        ) { $0.optionalInteger(0) } ?? nil
     }
 }

@@ -20,18 +20,20 @@ package struct Relearning: Equatable, Sendable {
     package init(redis: RedisSale, sqlite: StoredSale) {
         let end = redis.status.persistedPosition
         var units = 0
-        var known: Set<Int> = []
+        var known = sqlite.losses.map(\.positions)
         for line in OrderUnion(redis: redis, sqlite: sqlite).lines {
             units += line.units
-            known.insert(line.position)
+            known.append(line.position...line.position)
             if let win = line.unstored, line.position <= end { orders.append(win) }
         }
 
-        for loss in sqlite.losses { known.formUnion(loss.positions) }
+        known.sort { $0.lowerBound < $1.lowerBound }
         var next = 1
-        for position in known.filter({ $0 <= end }).sorted() + [end + 1] {
-            if position > next { losses.append(.init(positions: next...position - 1, units: 0, isReleased: false)) }
-            next = position + 1
+        for range in known.filter({ $0.lowerBound <= end }) + [end + 1...end + 1] {
+            if range.lowerBound > next {
+                losses.append(.init(positions: next...range.lowerBound - 1, units: 0, isReleased: false))
+            }
+            next = max(next, range.upperBound + 1)
         }
         guard !losses.isEmpty else { return }
         // Units that are neither sold nor on sale were withheld for them. If Redis has lost its stock, too, that may be

@@ -584,18 +584,20 @@ private struct History {
     }
 
     @Test func `sees a gap that nothing accounts for`() {
-        let gap: (inout History) -> Void = {
-            $0.stored.orders[2].id = OrderID(sale: SaleID("demo")!, position: 5)
-            $0.attempts[4].position = 5
+        func gap(_ history: inout History, before position: Int) {
+            history.stored.orders[2].id = OrderID(sale: SaleID("demo")!, position: position)
+            history.attempts[4].position = position
         }
-        #expect(violated(gap) == [.noGaps])
-        let recorded = violated {
-            gap(&$0)
-            $0.stored.losses = [.init(positions: 3...4, units: 0, isReleased: false)]
+        #expect(violated { gap(&$0, before: 5) } == [.noGaps])
+        for last in [4, 1_000_000_000] {
+            let recorded = violated {
+                gap(&$0, before: last + 1)
+                $0.stored.losses = [.init(positions: 3...last, units: 0, isReleased: false)]
+            }
+            #expect(recorded == [])
         }
-        #expect(recorded == [])
         let rejected = violated {
-            gap(&$0)
+            gap(&$0, before: 5)
             // What they ask for can't be read.
             $0.stored.rejectedOrders = [.init(position: 3, quantity: 0), .init(position: 4, quantity: 0)]
         }

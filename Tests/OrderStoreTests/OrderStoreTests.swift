@@ -219,6 +219,17 @@ import Testing
         #expect(try store.stored(sale)?.losses == [.init(positions: 2...4, units: 3, isReleased: true)])
     }
 
+    @Test func `accounts for a loss of any length at once`() throws {
+        let store = try OrderStore(path: path)
+        _ = try store.apply(sale, [TestEvents.create(), TestEvents.order(1)])
+        try store.record(.init(positions: 2...1_000_000_000, units: 5, isReleased: false), of: sale)
+        #expect(try store.persistedPosition(of: sale) == 1_000_000_000)
+        #expect(try store.lastClaimed(of: sale, atLeast: 1) == 1_000_000_000)
+        #expect(try store.accountsFor(sale, 500_000_000))
+        #expect(try !store.accountsFor(sale, 1_000_000_001))
+        #expect(try store.apply(sale, [TestEvents.order(1_000_000_001)]).persistedPosition == 1_000_000_001)
+    }
+
     @Test func `a release covers the losses that were recorded before it, whatever the clocks say`() throws {
         let store = try OrderStore(path: path)
         _ = try store.apply(sale, [TestEvents.create(), TestEvents.order(1, id: "50-0")])

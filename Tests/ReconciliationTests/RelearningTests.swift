@@ -81,4 +81,19 @@ import Testing
         #expect(known.orders.isEmpty)
         #expect(known.losses.isEmpty)
     }
+
+    @Test func `is what lies between losses of any length`() {
+        let lost = older { redis, sqlite in
+            redis.wins[2] = nil
+            sqlite.losses = [.init(positions: 4...1_000_000_000, units: 0, isReleased: false)]
+            redis.status.persistedPosition = 1_000_000_001
+        }
+        #expect(lost.orders.map(\.id.position) == [3])
+        #expect(lost.losses.map(\.positions) == [2...2, 1_000_000_001...1_000_000_001])
+        let within = older { redis, sqlite in
+            sqlite.losses = [.init(positions: 4...1_000_000_000, units: 0, isReleased: false)]
+            redis.status.persistedPosition = 5
+        }
+        #expect(within.losses.isEmpty)
+    }
 }

@@ -276,6 +276,24 @@ import Testing
         #expect(try under.stored(Self.sale)?.losses == [.init(positions: 5...7, units: 3, isReleased: false)])
     }
 
+    @Test func `a mistyped witness of millions of positions stops neither its sale nor another`() throws {
+        let under = try WorkerUnderTest()
+        try TestSale.create(under.redis, stock: 10)
+        let other = try TestSale.create(under.redis, "other", stock: 10)
+        try under.sell(Self.sale, to: 0..<4)
+        let worker = try under.start()
+        #expect(under.drained(Self.sale))
+        let uuid = try under.redis.status(Self.sale)?.uuid ?? ""
+        try under.redis.command(["HSET", "\(SaleKeys(Self.sale).witnesses)", "by-hand", "\(uuid) 502000000 3"])
+        #expect(eventually { worker.errors.contains("orders_lost") && worker.errors.contains("fence_lifted") })
+        let stored = try #require(try under.stored(Self.sale))
+        #expect(stored.losses == [.init(positions: 5...502_000_000, units: 6, isReleased: false)])
+        #expect(stored.persistedPosition == 502_000_000)
+        try under.sell(other, to: 0..<2)
+        #expect(under.drained(other))
+        #expect(try under.stored(other)?.sold == 2)
+    }
+
     @Test(arguments: [true, false])
     func `a stream that is lost or older continues after the ids that SQLite knows, even if the clock was set back`(
         _ isLost: Bool
