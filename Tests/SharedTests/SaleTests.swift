@@ -24,6 +24,14 @@ import Testing
         #expect(Set(names.map { SaleID($0)! }).count == names.count)
     }
 
+    @Test func `sales are in the order of their names`() {
+        let long = String(repeating: "z", count: 7)
+        let names = [
+            "-", "0", "a", "a-", "a0", "aa", "b", long, long + "0", long + "0a", long + "1", long + long + "-",
+        ]
+        #expect(names.shuffled().map { SaleID($0)! }.sorted().map(\.description) == names)
+    }
+
     @Test(arguments: [
         "", "a", "-1", "a-", "a-0", "a-01", "a--", "a-1x", "a-+1", "A-1", "a-1234567890123456789", "a 1", "a-1-",
     ])

@@ -29,7 +29,13 @@ package struct SaleID: Hashable, Comparable, Sendable, CustomStringConvertible {
         left.count == right.count && left.words == right.words
     }
 
-    package static func < (left: SaleID, right: SaleID) -> Bool { left.description < right.description }
+    /// In the order of the names' bytes: read as big-endian, a word's first byte counts most. The zeros that fill up a
+    /// name are less than any byte of one.
+    package static func < (left: SaleID, right: SaleID) -> Bool {
+        let (left, right) = (left.words, right.words)
+        return (left.0.bigEndian, left.1.bigEndian, left.2.bigEndian, left.3.bigEndian)
+            < (right.0.bigEndian, right.1.bigEndian, right.2.bigEndian, right.3.bigEndian)
+    }
 
     package func hash(into hasher: inout Hasher) {
         hasher.combine(words.0)
