@@ -42,8 +42,11 @@ struct StreamReader {
 
     init(consumer: String) { self.consumer = RedisArgument(consumer) }
 
-    /// The sales that it reads.
-    var sales: [SaleID] { phases.keys.sorted() }
+    /// The sales that it reads, by name: those that have a phase. Kept, because each pass asks for them many times.
+    private(set) var sales: [SaleID] = []
+
+    /// Whether it reads a sale.
+    func reads(_ sale: SaleID) -> Bool { phases[sale] != nil }
 
     /// Entries to read from each of so many streams at once.
     private static func share(of streams: Int) -> RedisArgument {
@@ -56,7 +59,7 @@ struct StreamReader {
     /// something beyond that (the database was restored from an older copy) is set back. Not for what is only pending:
     /// another delivery would forget how many there were, by which an entry that kills the worker is found.
     mutating func begin(_ sale: SaleID, after stored: StreamID, on redis: BlockingRedis) throws(RedisError) {
-        guard phases[sale] == nil else { return }
+        guard !reads(sale) else { return }
         // Look first: a Redis without memory refuses to create a group even if it exists.
         if let delivered = try redis.progress(of: sale)?.lastDelivered {
             if stored < StreamID(delivered), !PlantedBug.noSetBack.isActive,
@@ -69,10 +72,14 @@ struct StreamReader {
             try redis.command(["XGROUP", "CREATE", Self.stream(sale), Self.group, start])
         }
         phases[sale] = .start
+        sales.insert(sale, at: sales.firstIndex { $0 > sale } ?? sales.endIndex)
     }
 
     /// Forgets a sale that Redis no longer has, or whose group is gone.
-    mutating func end(_ sale: SaleID) { phases[sale] = nil }
+    mutating func end(_ sale: SaleID) {
+        guard phases.removeValue(forKey: sale) != nil else { return }
+        sales.removeAll { $0 == sale }
+    }
 
     /// Forgets how far every sale was read, because something was not stored.
     mutating func restart() {
@@ -154,12 +161,13 @@ struct StreamReader {
         _ value: borrowing RedisValue, of sales: [SaleID]
     ) throws(RedisError) -> [(sale: SaleID, entries: [StreamEntry])] {
         if value.isNil { return [] }
+        let byName = Dictionary(uniqueKeysWithValues: sales.map { (SaleKeys($0).orders, $0) })
         var result: [(sale: SaleID, entries: [StreamEntry])] = []
         for index in 0..<value.count {
             let stream = value[index]
-            guard stream.count == 2, let name = stream[0].string,
-                let sale = sales.first(where: { SaleKeys($0).orders == name })
-            else { throw RedisError(.unexpectedReply, "XREADGROUP", "not a stream that was asked for") }
+            guard stream.count == 2, let name = stream[0].string, let sale = byName[name] else {
+                throw RedisError(.unexpectedReply, "XREADGROUP", "not a stream that was asked for")
+            }
             result.append((sale, try entries(stream[1])))
         }
         return result

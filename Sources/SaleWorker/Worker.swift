@@ -132,7 +132,7 @@ final class Worker {
         nextDiscovery = now.advanced(milliseconds: Self.discoveryMilliseconds)
         present = Set(try redis.sales())
         for sale in reader.sales where !present.contains(sale) { reader.end(sale) }
-        for sale in present where !reader.sales.contains(sale) {
+        for sale in present where !reader.reads(sale) {
             try containingFailures(of: sale, on: redis, now: now) { try begin(sale, redis, now: now) }
         }
         try restoreLost(redis, now: now)

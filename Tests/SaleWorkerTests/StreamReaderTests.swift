@@ -31,6 +31,19 @@ import Testing
         try reader.new(on: redis).reduce(0) { $0 + $1.entries.count }
     }
 
+    @Test func `knows its sales by name, and does not list them anew for everyone who asks`() throws {
+        var reader = StreamReader(consumer: "tester")
+        for name in ["b", "c", "a", "d"] { try begin(TestSale.create(redis, name), &reader) }
+        try begin(SaleID("b")!, &reader)
+        reader.end(SaleID("c")!)
+        #expect(reader.sales.map(\.description) == ["a", "b", "d"])
+        #expect(reader.reads(SaleID("b")!))
+        #expect(!reader.reads(SaleID("c")!))
+        // Lists that were made one after the other would be in two places.
+        let (one, other) = (reader.sales, reader.sales)
+        #expect(one.withUnsafeBufferPointer { $0.baseAddress } == other.withUnsafeBufferPointer { $0.baseAddress })
+    }
+
     @Test func `takes no more entries than reading one, new or delivered before, until none are left`() throws {
         var reader = StreamReader(consumer: "tester")
         let sales = try ["a", "b", "c"].map { try TestSale.create(redis, $0, stock: 2000) }
