@@ -11,38 +11,29 @@ package struct SaleKeys: Sendable {
 
     /// Hash: the sale's settings and state.
     package let sale: String
+
+    package init(_ id: SaleID) { sale = "sale:{\(id)}" }
+
     /// Integer: units left.
-    package let stock: String
+    package var stock: String { "\(sale):stock" }
     /// Integer: the last position given.
-    package let position: String
+    package var position: String { "\(sale):position" }
     /// Hash: buyer → its wins (`Win`).
-    package let buyers: String
+    package var buyers: String { "\(sale):buyers" }
     /// Stream: every event of the sale (`OrderEvent`); never trimmed by length.
-    package let orders: String
+    package var orders: String { "\(sale):orders" }
     /// Stream: dead letters; never trimmed.
-    package let deadLetters: String
+    package var deadLetters: String { "\(sale):dlq" }
     /// Hash: API process → the last position that it confirmed to a buyer, and the units left then.
-    package let witnesses: String
+    package var witnesses: String { "\(sale):witnesses" }
 
     /// Hash: buyer → its position in the waiting room.
-    package let tickets: String
+    package var tickets: String { "\(sale):tickets" }
     /// Integer: the last position that the waiting room has given.
-    package let joined: String
+    package var joined: String { "\(sale):joined" }
 
     /// All keys, in the order of free.lua.
     package var all: [String] {
         [sale, stock, position, buyers, orders, deadLetters, witnesses, tickets, joined]
-    }
-
-    package init(_ id: SaleID) {
-        sale = "sale:{\(id)}"
-        stock = "sale:{\(id)}:stock"
-        position = "sale:{\(id)}:position"
-        buyers = "sale:{\(id)}:buyers"
-        orders = "sale:{\(id)}:orders"
-        deadLetters = "sale:{\(id)}:dlq"
-        witnesses = "sale:{\(id)}:witnesses"
-        tickets = "sale:{\(id)}:tickets"
-        joined = "sale:{\(id)}:joined"
     }
 }
