@@ -155,6 +155,21 @@ package final class AsyncRedis {
         }
     }
 
+    /// Reads with a script call what `parse` makes of the reply. `done` is called once: with nil if there is no reply,
+    /// or nothing is made of it, or the replicas don't have what it rests on. `isReady` must hold.
+    package func read<T>(
+        _ call: ScriptCall, _ parse: @escaping (RedisValue) -> T?, _ done: @escaping (T?) -> Void
+    ) {
+        var found: T?
+        run(
+            call,
+            { answer in
+                if case .reply(let value) = answer { found = parse(value) }
+                if found == nil { done(nil) }
+            },
+            confirmed: { if let found { done($0 == .confirmed ? found : nil) } })
+    }
+
     /// Sends a command. `isReady` must hold.
     package func send(_ arguments: [RedisArgument], _ operation: StaticString, _ completion: @escaping Completion) {
         guard let session = usable else { preconditionFailure("a command was sent while Redis is down") }

@@ -35,21 +35,17 @@ extension AsyncRedis {
     /// Asks for a sale. `done` is called once, and with a sale only if its replicas have what was read. `isReady` must
     /// hold.
     package func status(of sale: SaleID, _ done: @escaping (SaleFinding) -> Void) {
-        var finding = SaleFinding.nothing
-        run(
-            .status(of: sale),
-            { answer in
-                switch answer {
-                case .failure: done(.nothing)
-                case .reply(let value):
-                    do throws(RedisError) {
-                        finding = try SaleStatus(sale: sale, value).map(SaleFinding.confirmed) ?? .noSuchSale
-                    } catch {
-                        finding = .incomplete
-                    }
-                }
-            },
-            confirmed: { done($0 == .confirmed ? finding : .nothing) })
+        read(.status(of: sale), { SaleFinding(sale, $0) }, { done($0 ?? .nothing) })
+    }
+}
+
+extension SaleFinding {
+    fileprivate init(_ sale: SaleID, _ value: RedisValue) {
+        do throws(RedisError) {
+            self = try SaleStatus(sale: sale, value).map { .confirmed($0) } ?? .noSuchSale
+        } catch {
+            self = .incomplete
+        }
     }
 }
 

@@ -39,19 +39,10 @@ final class OwnOrders {
         guard waiting < Self.waitingMax else { return refuse(.overloaded, exchange) }
         waiting += 1
         let question = Question(sale: sale, position: position, buyer: buyer.string, exchange: exchange)
-        var found: LookupReply?
-        redis.run(
-            .lookup(question.buyer, in: sale, runID: runID),
-            { [weak self] answer in
-                if case .reply(let value) = answer { found = LookupReply(value) }
-                if found == nil { self?.fail(question) }
-            },
-            // What a buyer has been shown must not be taken back either.
-            confirmed: { [weak self] confirmation in
-                guard let self, let found else { return }
-                guard confirmation == .confirmed else { return fail(question) }
-                judge(found, question)
-            })
+        // What a buyer has been shown must not be taken back either.
+        redis.read(.lookup(question.buyer, in: sale, runID: runID), { LookupReply($0) }) { [weak self] found in
+            if let found { self?.judge(found, question) } else { self?.fail(question) }
+        }
     }
 
     private func judge(_ found: LookupReply, _ question: Question) {

@@ -111,18 +111,10 @@ final class QueuePage {
 
     private func refresh(_ sale: SaleID, _ room: Room, _ runID: String) {
         room.refreshing = true
-        var finding: Finding?
-        redis.run(
-            .queue(of: sale, runID: runID),
-            { [weak self] answer in
-                if case .reply(let value) = answer { finding = Self.finding(sale, value) }
-                if finding == nil { self?.answerWaiting(sale, room, nil) }
-            },
-            // "Sold out" must not be taken back.
-            confirmed: { [weak self] confirmation in
-                guard let found = finding else { return }
-                self?.answerWaiting(sale, room, confirmation == .confirmed ? found : nil)
-            })
+        // "Sold out" must not be taken back.
+        redis.read(.queue(of: sale, runID: runID), { Self.finding(sale, $0) }) { [weak self] finding in
+            self?.answerWaiting(sale, room, finding)
+        }
     }
 
     private static func finding(_ sale: SaleID, _ value: RedisValue) -> Finding? {
