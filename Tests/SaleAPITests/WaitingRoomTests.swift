@@ -578,11 +578,9 @@ private struct RoomScene {
             sale: sale, uuid: "u", epoch: 1, room: room, turnsSince: UnixMilliseconds(turnsSince), lastPosition: 100,
             joined: 100, stockTotal: 5, remaining: 5, closesAt: UnixMilliseconds(200_000), pseudonymKey: "",
             readAt: UnixMilliseconds(now))
-        var text = ByteBuffer()
-        text.append(
-            status, Ticket(sale: sale, uuid: "u", epoch: 1, buyer: "a", position: position), at: UnixMilliseconds(now))
-        text.append("}")
-        return try #require(try JSONSerialization.jsonObject(with: Data(text.string.utf8)) as? [String: Any])
+        let ticket = Ticket(sale: sale, uuid: "u", epoch: 1, buyer: "a", position: position)
+        let text = ByteBuffer.json { $0.append(status, ticket, at: UnixMilliseconds(now)) }
+        return try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
     }
 
     @Test func `is admitted from its turn on, and to the last millisecond, as purchase.lua judges`() throws {

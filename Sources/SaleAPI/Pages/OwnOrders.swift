@@ -76,10 +76,7 @@ final class OwnOrders {
     private func list(_ found: LookupReply, _ sale: SaleID, _ exchange: Exchange) {
         server.respond(exchange, .ok, headers: appendPrivate) { body in
             body.appendObject { body in
-                body.appendMember("orders", each: found.wins) { text, win in
-                    text.append(sale, win, persisted: found.persisted)
-                    text.append("}")
-                }
+                body.appendMember("orders", objects: found.wins) { $0.append(sale, $1, persisted: found.persisted) }
             }
         }
     }
@@ -88,14 +85,13 @@ final class OwnOrders {
         let receipt = receipt(of: win, found, question)
         finish(question) { exchange in
             server.respond(exchange, .ok, headers: appendPrivate) { body in
-                body.append(question.sale, win, persisted: found.persisted)
-                body.appendMember("receipt")
-                if let receipt, let keys = signing.keys {
+                body.appendObject { body in
+                    body.append(question.sale, win, persisted: found.persisted)
+                    body.appendMember("receipt")
+                    guard let receipt, let keys = signing.keys else { return body.append("null") }
                     body.append("\"")
                     keys.signer.append(receipt, to: &body)
-                    body.append("\"}")
-                } else {
-                    body.append("null}")
+                    body.append("\"")
                 }
             }
         }
@@ -136,7 +132,7 @@ final class OwnOrders {
 }
 
 extension ByteBuffer {
-    /// Appends an order as its buyer sees it, still open for more members.
+    /// Appends the members of an order as its buyer sees it.
     fileprivate mutating func append(_ sale: SaleID, _ win: Win, persisted: Int) {
         let order = OrderID(sale: sale, position: win.position)
         appendOrder(order, quantity: win.quantity, securedAt: win.securedAt)

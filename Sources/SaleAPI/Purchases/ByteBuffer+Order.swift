@@ -2,9 +2,9 @@ import Shared
 
 /// An order as its buyer sees it.
 extension ByteBuffer {
-    /// Appends an order's object, still open for more members.
+    /// Appends an order's members, which are an object's first.
     mutating func appendOrder(_ order: OrderID, quantity: Int, securedAt: UnixMilliseconds) {
-        append("{\"status\":\"secured\",\"sale\":\"")
+        append("\"status\":\"secured\",\"sale\":\"")
         append(order.sale)
         append("\",\"order\":\"")
         appendOrderID(order.sale, position: order.position)

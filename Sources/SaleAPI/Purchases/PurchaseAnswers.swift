@@ -17,8 +17,7 @@ final class PurchaseAnswers {
                     if isReplay { $0.append("Idempotent-Replayed: true\r\n") }
                 }
             ) {
-                $0.appendOrder(order, quantity: quantity, securedAt: securedAt)
-                $0.append("}")
+                $0.appendObject { $0.appendOrder(order, quantity: quantity, securedAt: securedAt) }
             }
         case .pending:
             server.respond(exchange, .accepted, headers: { $0.appendRetryAfter(answer.retryAfterSeconds) }) {

@@ -22,9 +22,8 @@ extension ByteBuffer {
         append("}")
     }
 
-    /// Appends a ticket's place, still open for more members.
+    /// Appends the members of a ticket's place.
     mutating func append(_ status: QueueStatus, _ ticket: Ticket, at now: UnixMilliseconds) {
-        append("{")
         appendMember("sale", status.sale)
         var turn: UnixMilliseconds?
         var state = "waiting"

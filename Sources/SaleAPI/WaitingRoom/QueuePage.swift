@@ -199,18 +199,19 @@ final class QueuePage {
     }
 
     private func show(_ status: QueueStatus, _ now: UnixMilliseconds, _ ticket: Ticket, _ exchange: Exchange) {
-        server.respond(exchange, .ok, headers: { $0.appendHeader("Cache-Control", "private, no-store") }) {
-            $0.append(status, ticket, at: now)
-            $0.appendMember("proof")
-            if let keys = signing.keys, let pseudonym = Pseudonym(key: status.pseudonymKey) {
-                $0.append("\"")
+        server.respond(exchange, .ok, headers: { $0.appendHeader("Cache-Control", "private, no-store") }) { body in
+            body.appendObject { body in
+                body.append(status, ticket, at: now)
+                body.appendMember("proof")
+                guard let keys = signing.keys, let pseudonym = Pseudonym(key: status.pseudonymKey) else {
+                    return body.append("null")
+                }
+                body.append("\"")
                 keys.signer.append(
                     TicketProof(
                         sale: ticket.sale, uuid: ticket.uuid, epoch: ticket.epoch, position: ticket.position,
-                        buyer: pseudonym.of(ticket.buyer)), to: &$0)
-                $0.append("\"}")
-            } else {
-                $0.append("null}")
+                        buyer: pseudonym.of(ticket.buyer)), to: &body)
+                body.append("\"")
             }
         }
     }
