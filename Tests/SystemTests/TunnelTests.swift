@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import RedisClient
 import Shared
 import TestSupport
@@ -24,14 +25,20 @@ private final class Tunnel {
     enum Side: String { case client, server }
 
     let port = RedisServer.freePort()
-    private let side: Side
     private let directory: TemporaryDirectory
     private var process: ChildProcess?
 
     /// Connects to a port of this machine; shows the certificate `own`, or none.
     init(_ side: Side, to target: UInt16, _ authority: Authority, own: String?) throws {
-        self.side = side
-        directory = try TemporaryDirectory()
+        directory = try Self.files(side, port, to: target, authority, own: own)
+        try start()
+    }
+
+    /// A folder with the delivered file, the addresses changed, and the certificates.
+    static func files(
+        _ side: Side, _ port: UInt16, to target: UInt16, _ authority: Authority, own: String?
+    ) throws -> TemporaryDirectory {
+        let directory = try TemporaryDirectory()
         let delivered = Ingress.repository.appendingPathComponent("deploy/stunnel/\(side.rawValue).conf")
         var text = try String(contentsOf: delivered, encoding: .utf8)
         var changes =
@@ -53,7 +60,7 @@ private final class Tunnel {
         let files = FileManager.default
         try files.copyItem(atPath: authority.certificate, toPath: directory.path("ca.pem"))
         if let own { try files.copyItem(atPath: own, toPath: directory.path("own.pem")) }
-        try start()
+        return directory
     }
 
     /// Starts stunnel in the folder of its files, and waits until it listens.
@@ -82,6 +89,55 @@ private final class Tunnel {
         ).output.trimmingCharacters(in: .whitespacesAndNewlines)
     }
 }
+
+/// On a network of its own: a program sends Redis a command through the tunnel (the files in `$1` and `$2`) while its
+/// packets are lost, and gives up. Fails if the command is still on its way then.
+private let interrupted = """
+    set -eu
+    ip link set lo up
+    redis-server --save '' >/dev/null & redis=$!
+    (cd "$1" && exec stunnel4 stunnel.conf) & client=$!
+    (cd "$2" && exec stunnel4 stunnel.conf) & server=$!
+    trap 'kill $redis $client $server' EXIT
+    python3 - <<'END'
+    import socket, struct, subprocess, sys, time
+
+    def becomes(condition):
+        for _ in range(100):
+            found = condition()
+            if found:
+                return found
+            time.sleep(0.1)
+        sys.exit(f"never: {condition.__name__}")
+
+    def connected():
+        try:
+            redis = socket.create_connection(("127.0.0.1", 6380), timeout=1)
+            redis.sendall(b"PING\\r\\n")
+            return redis if redis.recv(7) == b"+PONG\\r\\n" else None
+        except OSError:
+            return None
+
+    def held():
+        lines = [line.split() for line in open("/proc/net/tcp")][1:]
+        return any(int(line[2].split(":")[1], 16) == 6381 and int(line[4].split(":")[0], 16) for line in lines)
+
+    def released():
+        return not held()
+
+    redis = becomes(connected)
+    cut = "table inet lost { chain out { type filter hook output priority 0; tcp dport 6381 drop; }; }"
+    subprocess.run(["nft", cut], check=True)
+    redis.sendall(b"INCR given-up\\r\\n")
+    becomes(held)
+    # As our clients give up.
+    redis.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    redis.close()
+    becomes(released)
+    END
+    nft delete table inet lost
+    redis-cli EXISTS given-up
+    """
 
 @Suite struct `Redis behind stunnel` {
     private let sale = SaleID("demo")!
@@ -168,6 +224,17 @@ private final class Tunnel {
         #expect(run.report["errors"] == 0)
         #expect(system.drained(sale))
         #expect(try system.complaint(sale, run, stock: 5000, met: "unavailable") == nil)
+    }
+
+    @Test(.enabled(if: getuid() == 0, "a network of one's own needs root"))
+    func `never receives what was given up while the network was down`() throws {
+        let own = try (authority.certify("client", "api-1"), authority.certify("server", "redis.internal"))
+        let client = try Tunnel.files(.client, 6380, to: 6381, authority, own: own.0)
+        let server = try Tunnel.files(.server, 6381, to: 6379, authority, own: own.1)
+        let result = try ChildProcess.run(
+            URL(fileURLWithPath: "/usr/bin/unshare"),
+            ["--net", "/bin/bash", "-c", interrupted, "interrupted", client.url.path, server.url.path])
+        #expect(result.output == "0\n", "\(result.errors)")
     }
 
     @Test func `lets in nobody without a certificate of the sale's own authority for just that`() throws {
