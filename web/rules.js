@@ -4,13 +4,13 @@
 /**
  * How long the page waits before it looks at the sale again: 45 s on average, so that a million open pages make 22,000
  * looks a second, which nginx answers from its cache; that at a missed turn, the API answers. A paused sale is looked at
- * twice as often, and who waits for a turn looks three times in as long as a turn lasts, but no more often than every
- * 7.5 to 15 s: a higher rate lets turns come earlier than was said. The spread keeps looks from coming together.
+ * twice as often, and who waits for a turn looks three times in as long as a turn lasts: a higher rate lets turns come
+ * earlier than was said. The spread keeps looks from coming together.
  */
 export function nextLookMs(page, random = Math.random()) {
     const { sale, place } = page;
     const isWaiting = dependsOnQueue(page) && place.state !== 'missed';
-    const turnMs = isWaiting ? Math.max((sale.queue.turn_window_seconds * 1000) / 3, 15_000) : Infinity;
+    const turnMs = isWaiting ? (sale.queue.turn_window_seconds * 1000) / 3 : Infinity;
     const mostMs = Math.min(sale?.state === 'paused' ? 30_000 : 60_000, turnMs);
     return mostMs * (0.5 + random / 2);
 }

@@ -5,7 +5,7 @@ import Shared
 /// nobody a better draw.
 enum RetryAfter {
     /// Seconds over which buyers spread whose turn comes at the same moment. Rounding to whole seconds adds up to one
-    /// more, and both together lie well within the 10 s that a turn lasts at least.
+    /// more, and both together lie well within the minute that a turn lasts at least.
     static let turnSpread = 3
     /// Seconds after which buyers come back if nobody knows when their turn is, and over which they spread.
     private static let pausedBase = 5

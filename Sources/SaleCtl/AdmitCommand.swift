@@ -50,16 +50,22 @@ enum AdmissionArgument {
 
     /// The waiting room that `--admit` and `--turn-window` ask for; nil if none.
     static func admission(_ arguments: Arguments) throws(Arguments.UsageError) -> NewSale.Admission? {
-        let window = try arguments.duration("--turn-window")
+        let window = try turnWindow(arguments)
         guard let text = try arguments.value("--admit") else {
             guard window == nil else { throw Arguments.UsageError("--turn-window is for a sale with --admit") }
             return nil
         }
-        let milliseconds = window ?? WaitingRoom.turnWindowDefault
+        return NewSale.Admission(
+            rate: try rate("--admit", text), turnWindowMilliseconds: window ?? WaitingRoom.turnWindowDefault)
+    }
+
+    /// Milliseconds that `--turn-window` asks for; nil if it is not given.
+    static func turnWindow(_ arguments: Arguments) throws(Arguments.UsageError) -> Int? {
+        guard let milliseconds = try arguments.duration("--turn-window") else { return nil }
         guard (turnWindowMin...WaitingRoom.turnWindowRange.upperBound).contains(milliseconds) else {
             throw Arguments.UsageError("--turn-window must be from 1m to 24h")
         }
-        return NewSale.Admission(rate: try rate("--admit", text), turnWindowMilliseconds: milliseconds)
+        return milliseconds
     }
 }
 

@@ -35,10 +35,8 @@ struct CapacityPlan {
     var requestsPerSecond: Double { Double(demand.buyers) * demand.pressesEach / demand.seconds }
     var handshakesPerSecond: Double { Double(demand.buyers) / demand.arrivalSeconds }
     /// The mean time between two looks of an open page (`nextLookMs` in web/rules.js): at most a minute, three times in
-    /// as long as a turn lasts but at most every 15 s, and a quarter less because of the spread.
-    var secondsBetweenLooks: Double {
-        0.75 * min(60, demand.turnSeconds.map { max($0 / 3, 15) } ?? .infinity)
-    }
+    /// as long as a turn lasts, and a quarter less because of the spread.
+    var secondsBetweenLooks: Double { 0.75 * min(60, demand.turnSeconds.map { $0 / 3 } ?? .infinity) }
     /// Pages that a look fetches: the sale, and the queue for whoever has a place in it.
     var pagesOfALook: Int { demand.turnSeconds == nil ? 1 : 2 }
     /// Before the opening, and while buyers wait for their turns.

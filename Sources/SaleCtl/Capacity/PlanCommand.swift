@@ -35,7 +35,7 @@ extension Command {
             throw Arguments.UsageError("--stock is missing")
         }
         var demand = CapacityPlan.Demand(buyers: buyers, seconds: Double(milliseconds) / 1000, stock: stock)
-        if let turn = try arguments.duration("--turn-window") { demand.turnSeconds = Double(turn) / 1000 }
+        demand.turnSeconds = try AdmissionArgument.turnWindow(arguments).map { Double($0) / 1000 }
         if let presses = try arguments.factor("--presses", in: 1...100) { demand.pressesEach = presses }
         if let arrival = try arguments.duration("--arrival") { demand.arrivalSeconds = Double(arrival) / 1000 }
         if let headroom = try arguments.factor("--headroom", in: 1...100) { demand.headroom = headroom }

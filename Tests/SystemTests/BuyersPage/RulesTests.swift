@@ -137,12 +137,12 @@ import Testing
             ("{ sale: { state: 'paused' } }", "15000 30000 false"),
             ("{ sale: room(120) }", "30000 60000 false"),
             ("{ sale: room(120), place: {} }", "20000 40000 true"),
-            ("{ sale: room(30), place: {} }", "7500 15000 true"),
-            ("{ sale: room(30), place: { state: 'missed' } }", "30000 60000 true"),
-            ("{ sale: { ...room(30), state: 'sold_out' }, place: {} }", "30000 60000 false"),
-            ("{ sale: { ...room(30), state: 'ended' }, place: {} }", "30000 60000 false"),
-            ("{ sale: room(30), place: {}, orders: [{}] }", "30000 60000 false"),
-            ("{ sale: room(30), place: {}, orders: [{}], buysAnother: true }", "7500 15000 true"),
+            ("{ sale: room(60), place: {} }", "10000 20000 true"),
+            ("{ sale: room(60), place: { state: 'missed' } }", "30000 60000 true"),
+            ("{ sale: { ...room(60), state: 'sold_out' }, place: {} }", "30000 60000 false"),
+            ("{ sale: { ...room(60), state: 'ended' }, place: {} }", "30000 60000 false"),
+            ("{ sale: room(60), place: {}, orders: [{}] }", "30000 60000 false"),
+            ("{ sale: room(60), place: {}, orders: [{}], buysAnother: true }", "10000 20000 true"),
         ]
         for (known, expected) in table {
             let looks = try browser.value(
