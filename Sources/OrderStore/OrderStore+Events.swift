@@ -227,12 +227,14 @@ extension OrderStore {
             "SELECT first_position, recorded_after FROM losses WHERE sale = ? AND released_at_ms IS NULL",
             [.sale(sale)]
         ) { (position: $0.integer(0), recordedAfter: StreamID($0.text(1))) }
-        .filter { $0.recordedAfter < StreamID(entry.id) }
+        .filter { $0.recordedAfter < StreamID(entry.id) }.map(\.position)
         guard !due.isEmpty else { return .alreadyStored }
-        for loss in due {
+        // What has come back of a loss was sold all along: only the rest is released.
+        for loss in try database.stored(sale, withOrders: false)?.losses ?? []
+        where due.contains(loss.positions.lowerBound) {
             try database.run(
-                "UPDATE losses SET released_at_ms = ?3 WHERE sale = ?1 AND first_position = ?2",
-                [.sale(sale), .integer(loss.position), .time(at)])
+                "UPDATE losses SET released_at_ms = ?3, units = ?4 WHERE sale = ?1 AND first_position = ?2",
+                [.sale(sale), .integer(loss.positions.lowerBound), .time(at), .integer(loss.units)])
         }
         try extendLedger(of: sale, with: .release(units: units, at: at))
         return .stored

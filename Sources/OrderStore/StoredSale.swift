@@ -42,7 +42,7 @@ package struct StoredSale: Equatable, Sendable {
     /// Positions that were confirmed to buyers and that neither store has any more.
     package struct Loss: Equatable, Sendable {
         package var positions: ClosedRange<Int>
-        /// Without those of its orders that have come back, unless it was released before.
+        /// Without those of its orders that have come back, unless that was after its release.
         package var units: Int
         package var isReleased: Bool
 

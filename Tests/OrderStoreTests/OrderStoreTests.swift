@@ -219,6 +219,21 @@ import Testing
         #expect(try store.stored(sale)?.losses == [.init(positions: 2...4, units: 3, isReleased: true)])
     }
 
+    @Test func `releases of a loss only what has not come back before`() throws {
+        let store = try OrderStore(path: path)
+        _ = try store.apply(sale, [TestEvents.create(), TestEvents.order(1)])
+        try store.record(.init(positions: 2...4, units: 3, isReleased: false), of: sale)
+        try store.record(.init(positions: 5...5, units: 1, isReleased: false), of: sale)
+        // The buyer of position 4 has bought another one meanwhile.
+        let rejected = TestEvents.order(4, buyer: "buyer-6", id: "8-0")
+        _ = try store.apply(sale, [TestEvents.order(3), TestEvents.order(5), TestEvents.order(6), rejected])
+        let released = [(2...4, 1), (5...5, 0)].map { StoredSale.Loss(positions: $0, units: $1, isReleased: true) }
+        for event in [TestEvents.release("9-0", units: 1, at: 9), TestEvents.order(2, id: "10-0")] {
+            #expect(try store.apply(sale, [event]).outcomes == [.stored])
+            #expect(try store.stored(sale)?.losses == released)
+        }
+    }
+
     @Test func `accounts for a loss of any length at once`() throws {
         let store = try OrderStore(path: path)
         _ = try store.apply(sale, [TestEvents.create(), TestEvents.order(1)])
