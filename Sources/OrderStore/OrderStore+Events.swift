@@ -166,11 +166,15 @@ extension OrderStore {
         guard let stored = try database.storedRecord(of: sale)?.record,
             !change.holds(title: stored.title, stored.settings)
         else { return .alreadyStored }
-        guard let live, change.holds(title: live.title, live.settings) else {
-            let why =
-                live == nil
-                ? "Redis does not serve the sale now" : "Redis is not as this one says: make it again, or discard it"
-            return try reject(sale, entry, Rejection(.contradiction, "a later change is stored, and \(why)"))
+        let overtaken = "a later change is stored, and Redis"
+        guard let live else {
+            // That passes, and says nothing about the entry: its dead letter stays as it is.
+            return .rejected(Rejection(.contradiction, "\(overtaken) does not serve the sale now: redrive it later"))
+        }
+        guard change.holds(title: live.title, live.settings) else {
+            return try reject(
+                sale, entry,
+                Rejection(.contradiction, "\(overtaken) is not as this one says: make it again, or discard it"))
         }
         return try write(change, of: sale, last: nil)
     }

@@ -48,7 +48,9 @@ extension OrderStore {
         switch try isolated(sale, entry, { () throws(StoreError) in try storeAgain(sale, entry, live) }) {
         case .stored: outcome = .applied
         case .alreadyStored: outcome = .alreadyThere
-        case .rejected, .alreadyRejected:
+        case .rejected(let rejection):
+            return DeadLetterResult(id: id, outcome: .failedAgain, message: rejection.message)
+        case .alreadyRejected:
             let message = try database.deadLetter(sale, id)?.message ?? ""
             return DeadLetterResult(id: id, outcome: .failedAgain, message: message)
         }

@@ -118,7 +118,8 @@ import Testing
         #expect(results.map(\.outcome) == [.failedAgain, .alreadyThere])
         #expect(results[0].message.contains("Redis does not serve the sale now"))
         #expect(try store.stored(sale)?.record.settings.closesAt == nil)
-        #expect(try shell("SELECT stream_id FROM dead_letters WHERE resolution IS NULL") == ["9-0"])
+        let open = try shell("SELECT stream_id, reason, attempts FROM dead_letters WHERE resolution IS NULL")
+        #expect(open == ["9-0|unstorable|1"], "what passes is no reason to decide about it")
     }
 
     @Test func `leaves it open if it fails again, counted and on the audit`() throws {
