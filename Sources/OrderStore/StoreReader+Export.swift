@@ -45,12 +45,17 @@ extension StoreReader {
         ) { $0.integer(0) }
         omissions.voided = try database.integer(
             "SELECT count(*) FROM voids WHERE sale = ? AND position > ? AND position <= ?", range)
+        // What of a loss has come back is an order, or one of those above.
         omissions.lost = try database.integer(
             """
-            SELECT sum(min(last_position, ?3) - max(first_position, ?2 + 1) + 1
-                - (SELECT count(*) FROM orders WHERE orders.sale = losses.sale
-                    AND position BETWEEN max(first_position, ?2 + 1) AND min(last_position, ?3))) FROM losses
-            WHERE sale = ?1 AND last_position > ?2 AND first_position <= ?3
+            WITH lost (first, last) AS (
+                SELECT max(first_position, ?2 + 1), min(last_position, ?3) FROM losses
+                WHERE sale = ?1 AND last_position > ?2 AND first_position <= ?3)
+            SELECT sum(last - first + 1 - (SELECT count(*) FROM (
+                SELECT position FROM orders WHERE sale = ?1 AND position BETWEEN first AND last
+                UNION SELECT position FROM dead_letters
+                    WHERE sale = ?1 AND position BETWEEN first AND last AND resolution IS NULL
+                UNION SELECT position FROM voids WHERE sale = ?1 AND position BETWEEN first AND last))) FROM lost
             """, range)
         return omissions
     }
