@@ -48,7 +48,14 @@ extension Command {
         // One attempt completes it, the next one lifts the fence.
         for _ in 0..<3 {
             var losses: [StoredSale.Loss] = []
-            let outcome = try lease.hold(on: redis) { try reconciler.reconcile(sale) { losses.append($0) } }
+            let outcome: Reconciler.Outcome
+            do {
+                outcome = try lease.hold(on: redis) { try reconciler.reconcile(sale) { losses.append($0) } }
+            } catch {
+                // They are recorded: the next rebuild does not find them again.
+                for (name, value) in losses.lines { Output.error("salectl: \(name): \(value)") }
+                throw error
+            }
             attempts.append((outcome, losses))
             switch outcome {
             case .served, .lifted: return ExitCode.ok

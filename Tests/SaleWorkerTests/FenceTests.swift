@@ -592,6 +592,19 @@ import Testing
         #expect(try under.stored(SaleID("demo")!)?.losses == [.init(positions: 2...2, units: 1, isReleased: false)])
     }
 
+    @Test func `names what it has recorded as lost, also if it fails after that`() throws {
+        let under = try stopped()
+        let sale = SaleID("demo")!
+        let uuid = try #require(try under.redis.uuid(of: sale))
+        try under.redis.command(["HSET", "sale:{demo}", "serving_run_id", ""])
+        try under.redis.command(["HSET", "sale:{demo}:witnesses", "p", "\(uuid) 7 3"])
+        try under.redis.command(["CONFIG", "SET", "maxmemory", "1"])
+        let failed = try under.salectl(["rebuild", "demo"])
+        #expect(failed.code == ExitCode.unavailable)
+        #expect(failed.errors.contains("salectl: lost: positions 5 to 7, 3 units withheld\n"), "\(failed.errors)")
+        #expect(try under.stored(sale)?.losses == [.init(positions: 5...7, units: 3, isReleased: false)])
+    }
+
     @Test func `records nothing as lost of a sale that stays fenced`() throws {
         let under = try stopped()
         try under.redis.command(["HSET", "sale:{demo}", "serving_run_id", ""])
