@@ -27,8 +27,10 @@ package struct SoldSecond: Equatable, Sendable {
 }
 
 extension StoreReader {
-    /// All sales, including archived ones, by name.
+    /// All sales, including archived ones, by name, at one instant.
     package func overviews() throws(StoreError) -> [SaleOverview] {
+        try database.execute("BEGIN")
+        defer { try? database.execute("COMMIT") }
         var overviews: [SaleOverview] = try database.all(
             """
             SELECT sale, title, stock_total, sold, persisted_position, epoch, last_stream_id, archived_at_ms,
