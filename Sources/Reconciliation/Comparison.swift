@@ -33,6 +33,8 @@ package struct Comparison: Sendable {
         /// The units left differ from those that the orders leave.
         case unitsLeft(redis: Int, expected: Int)
         case lastPosition(redis: Int, expected: Int)
+        /// The units that Redis would release are not those of the lost orders.
+        case withheld(redis: Int, expected: Int)
         /// The sum that SQLite keeps differs from the sum of its rows.
         case soldSum(kept: Int, counted: Int)
     }
@@ -93,6 +95,7 @@ package struct Comparison: Sendable {
         let total = sqlite.totalOnRedis(unstored: redis.unstoredUnits)
         if status.stockTotal != total { differences.append(.stockTotal(redis: status.stockTotal, sqlite: total)) }
         if units + withheld > total { differences.append(.tooMany(units: units + withheld - total)) }
+        if redis.withheld != withheld { differences.append(.withheld(redis: redis.withheld, expected: withheld)) }
         if status.title != sqlite.record.title {
             differences.append(.title(redis: status.title, sqlite: sqlite.record.title))
         }
@@ -175,6 +178,8 @@ extension Comparison.Difference: CustomStringConvertible {
         case .lastPosition(-1, let expected): "the sale's position is gone from Redis; the orders' last is \(expected)"
         case .lastPosition(let redis, let expected):
             "Redis' last position is \(redis); the orders' last is \(expected)"
+        case .withheld(let redis, let expected):
+            "Redis withholds \(redis) units of lost orders instead of \(expected)"
         case .soldSum(let kept, let counted): "SQLite counts \(kept) units sold; its orders add up to \(counted)"
         }
     }

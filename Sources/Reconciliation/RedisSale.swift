@@ -11,6 +11,8 @@ package struct RedisSale: Equatable, Sendable {
     package var unreadableBuyers: [String] = []
     /// Whether its orders stream is there.
     package var hasStream: Bool
+    /// Units of lost orders that `salectl release` would put on sale.
+    package var withheld = 0
     /// The events that are on the stream and not in SQLite yet: the worker's backlog.
     package var backlog: [OrderEvent] = []
 
@@ -39,6 +41,7 @@ package struct RedisSale: Equatable, Sendable {
         for _ in 0..<attempts {
             guard let before = try redis.status(sale, allowingGaps: true) else { return nil }
             var result = RedisSale(status: before, wins: [:], hasStream: try redis.hasStream(sale))
+            result.withheld = try redis.withheld(of: sale)
             var seen: Set<String> = []
             try redis.forEachField(of: SaleKeys(sale).buyers) { buyer, text in
                 guard seen.insert(buyer).inserted else { return }

@@ -112,7 +112,7 @@ extension Comparison.Difference {
     fileprivate var isRepairable: Bool {
         switch self {
         case .notInRedis, .noStream, .noBuyers, .title, .settings, .stockTotal, .restockNotInSQLite, .orderNotInSQLite,
-            .orderNotInRedis, .unitsLeft, .lastPosition:
+            .orderNotInRedis, .unitsLeft, .lastPosition, .withheld:
             true
         case .notInSQLite, .uuid, .content, .gap, .unreadableBuyer, .soldSum, .tooMany: false
         }

@@ -83,7 +83,7 @@ import Testing
             .release(units: 2, at: UnixMilliseconds(1)),
         ]
         let comparison = Comparison(sale, redis: redis, sqlite: sqlite)
-        #expect(comparison.differences.count == 3)
+        #expect(comparison.differences.count == 4)
         #expect(Comparison.isEqual(afterBacklogOf: redis, sqlite))
     }
 

@@ -131,6 +131,7 @@ import Testing
         let loss = StoredSale.Loss(positions: 4...5, units: 3, isReleased: false)
         let repaired = plan(witness: Witness(position: 5, remaining: 4)) { redis, sqlite in
             sqlite.losses = [loss]
+            redis.withheld = 3
             redis.status.remaining = 4
             redis.status.position = 5
         }
@@ -141,6 +142,20 @@ import Testing
             redis.status.position = 5
         }
         #expect(released == .nothing)
+    }
+
+    @Test func `has Redis withhold what its lost orders had, and no more`() throws {
+        // One of the two has come back as a dead letter, which a Redis that was put back does not know.
+        let plan = try repair { redis, sqlite in
+            sqlite.losses = [.init(positions: 4...5, units: 1, isReleased: false)]
+            sqlite.rejectedOrders = [.init(position: 4, quantity: 1)]
+            redis.withheld = 2
+            redis.status.remaining = 5
+            redis.status.position = 5
+        }
+        #expect(plan.differences == [.withheld(redis: 2, expected: 1)])
+        #expect(plan.withheld == 1)
+        #expect(plan.remaining == 5)
     }
 
     @Test func `is not made if the two contradict each other`() {

@@ -198,6 +198,7 @@ import Testing
         #expect(worker.errors.contains(#""orders_lost","sale":"demo","first_position":2,"last_position":2,"#))
         #expect(try under.stored(Self.sale)?.losses == [.init(positions: 2...2, units: 1, isReleased: false)])
         #expect(try buy(under) == "S5")
+        #expect(try under.salectl(["release", "demo"]).output == "released 1\n")
     }
 
     @Test func `was never up, and the log names the orders that an older database can't learn any more`() throws {
@@ -436,14 +437,11 @@ import Testing
     }
 
     @Test func `the units of lost orders that an older Redis brings back are withheld no longer`() throws {
-        var saved: [(key: RedisArgument, value: RedisArgument)] = []
+        var older = SavedKeys()
         let under = try restarted { redis, keys in
             // The worker has not stored the last three.
             _ = try TestSale.purchase(redis, Self.sale, (4..<7).map { .init(buyer: "buyer-\($0)", key: "key-\($0)") })
-            for key in try redis.command(["KEYS", "*"]).strings {
-                let dump = try redis.command(["DUMP", "\(key)"])
-                saved.append(("\(key)", RedisArgument(dump.value.bytes ?? [])))
-            }
+            older = try SavedKeys(of: redis)
             let uuid = try redis.status(Self.sale)?.uuid ?? ""
             try redis.command(["FLUSHALL"])
             try redis.command(["HSET", "\(keys.witnesses)", "an-api", "\(uuid) 7 3"])
@@ -455,8 +453,7 @@ import Testing
         first.wait()
 
         let redis = try under.server.connect()
-        try redis.command(["FLUSHALL"])
-        for (key, value) in saved { try redis.command(["RESTORE", key, "0", value]) }
+        try older.replaceAll(in: redis)
         let second = try under.start()
         #expect(eventually { second.errors.contains("fence_lifted") }, "\(second.errors)")
         #expect(try under.stored(Self.sale)?.orders.map(\.buyer) == (0..<7).map { "buyer-\($0)" })
@@ -466,6 +463,42 @@ import Testing
         #expect(try redis.status(Self.sale)?.remaining == 3)
         let metrics = try UnixHTTPClient(under.opsSocket).ask("GET", "/metrics").body
         #expect(metrics.contains("sale_units_withheld{sale=\"demo\"} 0\n"))
+    }
+
+    @Test func `units that a dead letter of an older Redis has taken over are not released by a newer one`() throws {
+        var older = SavedKeys()
+        let under = try restarted { redis, keys in
+            // The worker has not stored the last one, whose buyer asks again for what is lost.
+            _ = try TestSale.purchase(redis, Self.sale, [.init(buyer: "buyer-4", key: "key-4")])
+            older = try SavedKeys(of: redis)
+            let uuid = try redis.status(Self.sale)?.uuid ?? ""
+            try redis.command(["FLUSHALL"])
+            try redis.command(["HSET", "\(keys.witnesses)", "an-api", "\(uuid) 5 5"])
+        }
+        let first = try under.start()
+        #expect(eventually { first.errors.contains("fence_lifted") }, "\(first.errors)")
+        #expect(try buy(under, "buyer-4", "key-4") == "S6")
+        #expect(under.drained(Self.sale))
+        first.stop()
+        let redis = try under.server.connect()
+        let newer = try SavedKeys(of: redis)
+
+        try older.replaceAll(in: redis)
+        let second = try under.start()
+        #expect(eventually { second.errors.contains("fence_lifted") }, "\(second.errors)")
+        #expect(try under.stored(Self.sale)?.rejectedOrders.map(\.position) == [5])
+        #expect(try under.salectl(["resume", "demo"]).code == 0)
+        #expect(under.drained(Self.sale))
+        second.stop()
+
+        try newer.replaceAll(in: redis)
+        try redis.fence(Self.sale)
+        #expect(try redis.withheld(of: Self.sale) == 1)
+        let third = try under.start()
+        #expect(eventually { third.errors.contains("fence_lifted") }, "\(third.errors)")
+        #expect(try under.salectl(["release", "demo"]).output == "released 0\n")
+        #expect(try redis.status(Self.sale)?.remaining == 4)
+        #expect(try under.reconciled(Self.sale))
     }
 
     @Test func `a sale that has lost every win sells on without buyers`() throws {
@@ -579,6 +612,7 @@ import Testing
         let under = try stopped()
         try under.redis.command(["HSET", "sale:{demo}", "serving_run_id", ""])
         try under.loseOrderOfEarlierDatabase(SaleID("demo")!)
+        try under.redis.command(["HSET", "sale:{demo}", "withheld", "1"])
         let dry = try under.salectl(["rebuild", "demo", "--dry-run"])
         #expect(dry.output == "outcome  equal\norders   3\nlost     positions 2 to 2, 1 units withheld\n")
         #expect(dry.code == ExitCode.ok)
@@ -616,6 +650,25 @@ import Testing
         #expect(kept.output.contains("position 1 is not the same order"), "\(kept.output)")
         #expect((dry.code, dry.output) == (kept.code, kept.output))
         #expect(try under.stored(SaleID("demo")!)?.losses == [])
+    }
+}
+
+/// What a Redis has, to be put back later.
+private struct SavedKeys {
+    private var values: [(key: RedisArgument, value: RedisArgument)] = []
+
+    init() {}
+
+    init(of redis: BlockingRedis) throws {
+        for key in try redis.command(["KEYS", "*"]).strings {
+            let dump = try redis.command(["DUMP", "\(key)"])
+            values.append(("\(key)", RedisArgument(dump.value.bytes ?? [])))
+        }
+    }
+
+    func replaceAll(in redis: BlockingRedis) throws {
+        try redis.command(["FLUSHALL"])
+        for (key, value) in values { try redis.command(["RESTORE", key, "0", value]) }
     }
 }
 
