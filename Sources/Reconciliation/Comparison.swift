@@ -76,7 +76,7 @@ package struct Comparison: Sendable {
                     isDeadLetter: known.letter != nil))
         }
         deadLetters = sqlite.rejectedOrders.count
-        withheld = sqlite.withheld
+        withheld = union.withheld
         guard let redis else {
             // An archived sale is in SQLite alone.
             if sqlite.archivedAt == nil { differences.append(.notInRedis) }

@@ -24,6 +24,8 @@ struct OrderUnion {
         var unstored: Order? { order == nil && letter == nil ? win : nil }
     }
 
+    /// In SQLite.
+    private let losses: [StoredSale.Loss]
     private let orders: [Int: Order]
     private let wins: [Int: Order]
     private let letters: [Int: StoredSale.RejectedOrder]
@@ -31,6 +33,7 @@ struct OrderUnion {
     private let positions: [Int]
 
     init(redis: RedisSale?, sqlite: StoredSale) {
+        losses = sqlite.losses.filter { !$0.isReleased }
         orders = Dictionary(sqlite.orders.map { ($0.id.position, $0) }) { first, _ in first }
         wins = redis?.wins ?? [:]
         letters = Dictionary(sqlite.rejectedOrders.map { ($0.position, $0) }) { first, _ in first }
@@ -44,6 +47,17 @@ struct OrderUnion {
             Line(
                 position: $0, order: orders[$0], win: wins[$0], letter: letters[$0],
                 promised: orders[$0] ?? letters[$0]?.order.flatMap { taken.contains(Self.purchase($0)) ? nil : $0 })
+        }
+    }
+
+    /// Units of lost orders, neither sold nor on sale. SQLite counts those no longer that it has got back; here those
+    /// that only Redis has are not counted either.
+    var withheld: Int {
+        guard !losses.isEmpty else { return 0 }
+        let returned = lines.compactMap(\.unstored)
+        return losses.reduce(0) { sum, loss in
+            let found = returned.reduce(0) { $0 + (loss.positions.contains($1.id.position) ? $1.quantity : 0) }
+            return sum + max(0, loss.units - found)
         }
     }
 

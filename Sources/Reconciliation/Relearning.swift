@@ -21,7 +21,8 @@ package struct Relearning: Equatable, Sendable {
         let end = redis.status.persistedPosition
         var units = 0
         var known = sqlite.losses.map(\.positions)
-        for line in OrderUnion(redis: redis, sqlite: sqlite).lines {
+        let union = OrderUnion(redis: redis, sqlite: sqlite)
+        for line in union.lines {
             units += line.units
             known.append(line.position...line.position)
             if let win = line.unstored, line.position <= end { orders.append(win) }
@@ -38,7 +39,7 @@ package struct Relearning: Equatable, Sendable {
         guard !losses.isEmpty else { return }
         // Units that are neither sold nor on sale were withheld for them. If Redis has lost its stock, too, that may be
         // as many as their buyers could have.
-        let unsold = sqlite.totalOnRedis(unstored: redis.unstoredUnits) - units - sqlite.withheld
+        let unsold = sqlite.totalOnRedis(unstored: redis.unstoredUnits) - units - union.withheld
         let most = losses.reduce(0) { $0 + $1.positions.count } * sqlite.record.maxPerBuyer
         let remaining = redis.status.remaining
         losses[0].units = max(0, remaining < 0 ? min(unsold, most) : unsold - remaining)

@@ -68,7 +68,7 @@ package struct RepairPlan: Equatable, Sendable {
             if let win = line.unstored { events.append(win) }
         }
         position = max(position, sqlite.losses.map(\.positions.upperBound).max() ?? 0)
-        withheld = sqlite.withheld
+        withheld = union.withheld
         noteLoss(witness, total: stockTotal, units: units, maxPerBuyer: sqlite.record.maxPerBuyer)
         remaining = stockTotal - units - withheld
         fields = Self.fields(union)

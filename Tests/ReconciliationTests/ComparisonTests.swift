@@ -47,11 +47,13 @@ import Testing
         #expect(Comparison.isEqual(afterBacklogOf: redis, sqlite))
     }
 
-    @Test func `counts the units of a lost order once that the stream brings back`() {
+    @Test func `counts the units of a lost order once that Redis or the stream brings back`() {
         var (redis, sqlite) = stores()
         sqlite.orders.removeLast()
         sqlite.sold = 2
         sqlite.losses = [.init(positions: 3...3, units: 1, isReleased: false)]
+        let comparison = Comparison(sale, redis: redis, sqlite: sqlite)
+        #expect(comparison.differences == [.orderNotInSQLite(position: 3)])
         redis.backlog = [.order(TestStores.order(3))]
         #expect(Comparison.isEqual(afterBacklogOf: redis, sqlite))
     }

@@ -60,6 +60,15 @@ import Testing
         #expect(lost.losses == [.init(positions: 3...3, units: 1, isReleased: false)])
     }
 
+    @Test func `does not withhold the units of an earlier loss that a buyer has again`() {
+        let lost = older { redis, sqlite in
+            sqlite.losses = [.init(positions: 2...2, units: 1, isReleased: false)]
+            redis.wins[3] = nil
+        }
+        #expect(lost.orders.map(\.id.position) == [2])
+        #expect(lost.losses == [.init(positions: 3...3, units: 1, isReleased: false)])
+    }
+
     @Test func `is a loss up to the last position that was accounted for`() {
         let lost = older { redis, _ in
             redis.wins[2] = nil

@@ -144,6 +144,18 @@ import Testing
         #expect(released == .nothing)
     }
 
+    @Test func `withholds no unit for a lost order that a buyer has again, and no fewer for a further loss`() throws {
+        let plan = try repair(witness: Witness(position: 5, remaining: 4)) { redis, sqlite in
+            sqlite.orders.removeLast()
+            sqlite.sold = 2
+            sqlite.losses = [.init(positions: 3...4, units: 2, isReleased: false)]
+        }
+        #expect(plan.events.map(\.id.position) == [3])
+        #expect(plan.loss == .init(positions: 5...5, units: 2, isReleased: false))
+        #expect(plan.withheld == 3)
+        #expect(plan.remaining == 4)
+    }
+
     @Test func `has Redis withhold what its lost orders had, and no more`() throws {
         // One of the two has come back as a dead letter, which a Redis that was put back does not know.
         let plan = try repair { redis, sqlite in

@@ -465,6 +465,39 @@ import Testing
         #expect(metrics.contains("sale_units_withheld{sale=\"demo\"} 0\n"))
     }
 
+    @Test func `lost orders that only the buyers of an older Redis have are stored, and withheld no longer`() throws {
+        let under = try WorkerUnderTest()
+        try TestSale.create(under.redis, stock: 8)
+        try under.sell(Self.sale, to: 0..<4)
+        let first = try under.start()
+        #expect(under.drained(Self.sale))
+        let backup = under.server.directory.path("backup.db")
+        #expect(try under.salectl(["backup", backup]).code == 0)
+        try under.sell(Self.sale, to: 4..<7)
+        #expect(under.drained(Self.sale))
+        first.stop()
+        let uuid = try #require(try under.redis.uuid(of: Self.sale))
+        let older = try SavedKeys(of: under.redis)
+
+        #expect(try under.salectl(["restore", backup, "--force"]).code == 0)
+        try under.redis.command(["FLUSHALL"])
+        try under.redis.command(["HSET", "\(SaleKeys(Self.sale).witnesses)", "an-api", "\(uuid) 7 1"])
+        let second = try under.start()
+        #expect(eventually { second.errors.contains("fence_lifted") }, "\(second.errors)")
+        #expect(try under.stored(Self.sale)?.withheld == 3)
+        second.stop()
+
+        // The worker has acknowledged their entries, and reads them no more.
+        try older.replaceAll(in: under.redis)
+        try under.redis.fence(Self.sale)
+        let third = try under.start()
+        #expect(eventually { third.errors.contains("fence_lifted") }, "\(third.errors)")
+        #expect(try under.stored(Self.sale)?.orders.map(\.buyer) == (0..<7).map { "buyer-\($0)" })
+        #expect(try under.salectl(["release", "demo"]).output == "released 0\n")
+        #expect(try under.redis.status(Self.sale)?.remaining == 1)
+        #expect(try under.reconciled(Self.sale))
+    }
+
     @Test func `units that a dead letter of an older Redis has taken over are not released by a newer one`() throws {
         var older = SavedKeys()
         let under = try restarted { redis, keys in
