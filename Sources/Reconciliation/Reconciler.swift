@@ -111,6 +111,8 @@ package struct Reconciler {
         let relearning = Relearning(redis: live, sqlite: stored)
         try record(relearning.losses, of: sale, onLoss)
         for order in relearning.orders { try redis.append(order, to: SaleKeys(sale).orders) }
+        // It has forgotten what it withheld, or never had to: a completion tells it.
+        if !relearning.losses.isEmpty, relearning.withheld != live.withheld { try redis.fence(sale) }
         return relearning
     }
 

@@ -11,6 +11,8 @@ package struct Relearning: Equatable, Sendable {
     package private(set) var orders: [Order] = []
     /// Positions that neither store has.
     package private(set) var losses: [StoredSale.Loss] = []
+    /// Units that Redis has to withhold once they are recorded.
+    private(set) var withheld: Int
 
     /// Whether the database is an older copy.
     static func isNeeded(redis status: SaleStatus, sqlite: StoredSale) -> Bool {
@@ -22,6 +24,7 @@ package struct Relearning: Equatable, Sendable {
         var units = 0
         var known = sqlite.losses.map(\.positions)
         let union = OrderUnion(redis: redis, sqlite: sqlite)
+        withheld = union.withheld
         for line in union.lines {
             units += line.units
             known.append(line.position...line.position)
@@ -39,9 +42,10 @@ package struct Relearning: Equatable, Sendable {
         guard !losses.isEmpty else { return }
         // Units that are neither sold nor on sale were withheld for them. If Redis has lost its stock, too, that may be
         // as many as their buyers could have.
-        let unsold = sqlite.totalOnRedis(unstored: redis.unstoredUnits) - units - union.withheld
+        let unsold = sqlite.totalOnRedis(unstored: redis.unstoredUnits) - units - withheld
         let most = losses.reduce(0) { $0 + $1.positions.count } * sqlite.record.maxPerBuyer
         let remaining = redis.status.remaining
         losses[0].units = max(0, remaining < 0 ? min(unsold, most) : unsold - remaining)
+        withheld += losses[0].units
     }
 }
