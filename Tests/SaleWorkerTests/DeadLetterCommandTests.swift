@@ -111,18 +111,19 @@ import Testing
         #expect(try under.redis.status(sale)?.position == 5)
     }
 
+    /// An order for a position that Redis has not given.
+    private static let forgedOrder: [RedisArgument] = [
+        "v", "1", "kind", "order", "order", "demo-3", "position", "3", "buyer", "ghost", "quantity", "1", "key", "k",
+        "trace", "00000000000000000000000000000001", "at_ms", "1790000000000", "epoch", "1",
+    ]
+
     @Test func `redrives no order whose position Redis has not given`() throws {
         let under = try WorkerUnderTest()
         let sale = try TestSale.create(under.redis, stock: 10)
         let worker = try under.start()
         try under.sell(sale, to: 0..<2)
         #expect(under.drained(sale))
-        let forged = try under.add(
-            sale,
-            [
-                "v", "1", "kind", "order", "order", "demo-3", "position", "3", "buyer", "ghost", "quantity", "1", "key",
-                "k", "trace", "00000000000000000000000000000001", "at_ms", "1790000000000", "epoch", "1",
-            ])
+        let forged = try under.add(sale, Self.forgedOrder)
         #expect(under.drained(sale))
         worker.stop()
         let result = try under.salectl(["dlq", "redrive", "demo", forged, "--reason", "r"])
@@ -137,16 +138,10 @@ import Testing
         let worker = try under.start()
         try under.sell(sale, to: 0..<2)
         #expect(under.drained(sale))
-        let forged = try under.add(
-            sale,
-            [
-                "v", "1", "kind", "order", "order", "demo-3", "position", "3", "buyer", "ghost", "quantity", "1", "key",
-                "k", "trace", "00000000000000000000000000000001", "at_ms", "1790000000000", "epoch", "1",
-            ])
+        let forged = try under.add(sale, Self.forgedOrder)
         #expect(try eventually { try under.redis.status(sale)?.paused == true })
         #expect(under.drained(sale))
-        worker.signal()
-        worker.wait()
+        worker.stop()
         #expect(try under.redis.control(sale, .resume) == nil)
         try under.sell(sale, to: 2..<4)
         let refused = try under.salectl(["dlq", "redrive", "demo", forged, "--reason", "r"])
@@ -154,8 +149,7 @@ import Testing
         #expect(refused.errors.contains("not read to its end"), "\(refused.errors)")
         let second = try under.start()
         #expect(under.drained(sale))
-        second.signal()
-        second.wait()
+        second.stop()
         #expect(try under.salectl(["dlq", "redrive", "demo", forged, "--reason", "r"]).code == 1)
         #expect(try under.stored(sale)?.orders.map(\.buyer) == (0..<4).map { "buyer-\($0)" })
         #expect(try under.reconciled(sale))
@@ -178,8 +172,7 @@ import Testing
         for change in changes { #expect(try under.salectl(change).code == 0) }
         for action in ["pause", "resume"] { #expect(try under.salectl([action, "demo"]).code == 0) }
         #expect(under.drained(sale))
-        worker.signal()
-        worker.wait()
+        worker.stop()
         try under.acceptAgain()
         let letters = try SQLiteShell.run(under.database, "SELECT stream_id FROM dead_letters ORDER BY stream_id")
         #expect(letters.count == changes.count)

@@ -78,8 +78,7 @@ import Testing
             first.signal(SIGCONT)
             #expect(eventually { first.errors.contains("other is storing these orders in another database") })
         }
-        other.signal()
-        other.wait()
+        other.stop()
         first.signal(SIGCONT)
         try under.sell(sale, to: 10..<15)
         #expect(try eventually { try under.stored(sale)?.sold == 15 && under.reconciled(sale) })
