@@ -50,6 +50,61 @@ import Testing
         #expect(try redis.control(SaleID("ghost")!, .close) == .unknownSale)
     }
 
+    @Test func `what a sale is already is written to its stream only if SQLite may not know it`() throws {
+        let server = try RedisServer()
+        let redis = try server.connect()
+        let sale = try TestSale.create(redis)
+        let orders: RedisArgument = "\(SaleKeys(sale).orders)"
+        func entries() throws -> Int? { try redis.command(["XLEN", orders]).integer }
+        #expect(try redis.control(sale, .resume) == nil)
+        #expect(try entries() == 1)
+        for _ in 0..<2 {
+            #expect(try redis.control(sale, .pause) == nil)
+            #expect(try entries() == 2)
+        }
+        #expect(try redis.control(sale, .pause, evenIfFenced: true) == nil)
+        #expect(try entries() == 3)
+        try redis.command(["DEL", orders])
+        #expect(try redis.control(sale, .resume) == .fenced)
+        #expect(try redis.status(sale)?.paused == true)
+    }
+
+    @Test func `a change that the sale does not allow is not made, nor any of one that lacks a part`() throws {
+        let server = try RedisServer()
+        let redis = try server.connect()
+        let sale = try TestSale.create(redis, stock: 10)
+        let keys = SaleKeys(sale)
+        _ = try TestSale.purchase(redis, sale, (0..<4).map { .init(buyer: "b\($0)", key: "k") })
+        let hour = 3_600_000
+        let opensAt = UnixMilliseconds(try redis.time().value + 2 * hour)
+        #expect(try redis.set(sale, SaleChange(closesAt: UnixMilliseconds(1))) == .outOfRange)
+        // Some units are sold, and now it opens later.
+        try redis.command(["HSET", "\(keys.sale)", "opens_at", "\(opensAt.value)"])
+        for closesAt in [opensAt, UnixMilliseconds(opensAt.value - hour)] {
+            #expect(try redis.set(sale, SaleChange(closesAt: closesAt)) == .outOfRange)
+        }
+        #expect(try redis.set(sale, SaleChange(closesAt: UnixMilliseconds(opensAt.value + 1))) == nil)
+        #expect(try redis.set(sale, SaleChange(opensAt: UnixMilliseconds(opensAt.value + 1))) == .outOfRange)
+        #expect(try redis.set(sale, SaleChange(stock: 3)) == .tooFew)
+        #expect(try redis.set(sale, SaleChange(stock: 4)) == nil)
+        #expect(throws: ChangeRefusal.tooFew) { try redis.restock(sale, units: -1).get() }
+        var status = try #require(try redis.status(sale))
+        #expect(status.remaining == 0)
+        #expect(status.stockTotal == 4)
+        #expect(throws: ChangeRefusal.outOfRange) { try redis.restock(sale, units: Limits.stockMax - 3).get() }
+        for key in [keys.stock, keys.orders] {
+            try redis.command(["RENAME", "\(key)", "aside"])
+            #expect(try redis.set(sale, SaleChange(title: "Another", stock: 5)) == .fenced)
+            #expect(throws: ChangeRefusal.fenced) { try redis.restock(sale, units: 1).get() }
+            #expect(try redis.release(sale) == .failure(.fencedOrArchived))
+            try redis.command(["RENAME", "aside", "\(key)"])
+        }
+        #expect(try redis.release(SaleID("ghost")!) == .failure(.unknownSale))
+        status = try #require(try redis.status(sale))
+        #expect(status.title == "A test")
+        #expect(status.stockTotal == 4)
+    }
+
     @Test func `the fence is lifted only if the sale is still as it was when compared`() throws {
         let server = try RedisServer()
         let redis = try server.connect()
@@ -67,16 +122,11 @@ import Testing
         #expect(try redis.status(sale)?.servingRunID == redis.facts.runID)
     }
 
-    @Test func `the fence is put up even without memory, and makes no sale of a name that has none`() throws {
+    @Test func `the fence makes no sale of a name that has none`() throws {
         let server = try RedisServer()
         let redis = try server.connect()
-        let sale = try TestSale.create(redis)
-        let keys = try redis.command(["DBSIZE"]).integer
-        try redis.command(["CONFIG", "SET", "maxmemory", "1"])
-        try redis.fence(sale)
-        #expect(try redis.status(sale)?.servingRunID == "")
         try redis.fence(SaleID("ghost")!)
-        #expect(try redis.command(["DBSIZE"]).integer == keys)
+        #expect(try redis.command(["DBSIZE"]).integer == 0)
     }
 
     /// A new sale whose first entry, its create event, is pending; returns the entry's id, too.
@@ -166,5 +216,112 @@ import Testing
         #expect(try lookup("demo", "b", runID: redis.facts.runID) == ["K", ""] + ofSale)
         #expect(try lookup("demo", "a", runID: "other") == ["F", "", "", ""])
         #expect(try lookup("ghost", "a", runID: redis.facts.runID) == ["U", "", "", ""])
+    }
+
+    @Test func `archiving begins with the sale that is meant, once it has ended, on the Redis that serves it`() throws {
+        let server = try RedisServer()
+        let redis = try server.connect()
+        let sale = try TestSale.create(redis)
+        let key: RedisArgument = "\(SaleKeys(sale).sale)"
+        let uuid = try #require(try redis.uuid(of: sale))
+        #expect(try redis.beginArchive(sale, uuid: uuid) == .failure(.notEnded))
+        try redis.command(["HSET", key, "closes_at", "\(UnixMilliseconds.now.value + 3_600_000)"])
+        #expect(try redis.beginArchive(sale, uuid: uuid) == .failure(.notEnded))
+        #expect(try redis.control(sale, .close) == nil)
+        #expect(try redis.beginArchive(SaleID("ghost")!, uuid: uuid) == .failure(.unknownSale))
+        #expect(try redis.beginArchive(sale, uuid: "another") == .failure(.unknownSale))
+        try redis.command(["HSET", key, "serving_run_id", "another"])
+        #expect(try redis.beginArchive(sale, uuid: uuid) == .failure(.fenced))
+        #expect(try redis.archiveEvent(of: sale) == nil)
+    }
+
+    @Test func `nothing changes a sale from the beginning of its archiving on`() throws {
+        let server = try RedisServer()
+        let redis = try server.connect()
+        let sale = try TestSale.create(redis, admission: .init(rate: 1))
+        let keys = SaleKeys(sale)
+        try redis.command(["HSET", "\(keys.sale)", "withheld", "1"])
+        #expect(try redis.control(sale, .close) == nil)
+        _ = try redis.beginArchive(sale, uuid: try #require(try redis.uuid(of: sale))).get()
+        let entries = try redis.command(["XLEN", "\(keys.orders)"]).integer
+        #expect(try redis.control(sale, .pause) == .archived)
+        #expect(try redis.admit(sale, .pause) == .archived)
+        #expect(try redis.set(sale, SaleChange(title: "Another")) == .archived)
+        #expect(throws: ChangeRefusal.archived) { try redis.restock(sale, units: 1).get() }
+        #expect(try redis.release(sale) == .failure(.fencedOrArchived))
+        #expect(try redis.command(["XLEN", "\(keys.orders)"]).integer == entries)
+    }
+
+    @Test func `a sale is freed only if it is the one that is meant, and all of its stream is acknowledged`() throws {
+        let server = try RedisServer()
+        let redis = try server.connect()
+        let sale = try TestSale.create(redis)
+        let (key, orders) = (RedisArgument(SaleKeys(sale).sale), RedisArgument(SaleKeys(sale).orders))
+        let group = RedisArgument(SaleKeys.group)
+        let uuid = try #require(try redis.uuid(of: sale))
+        #expect(try redis.control(sale, .close) == nil)
+        let event = try redis.beginArchive(sale, uuid: uuid).get()
+        // Somebody else may read the stream, too.
+        for name in [group, "a", "z"] { try redis.command(["XGROUP", "CREATE", orders, name, "0"]) }
+        #expect(try redis.free(sale, uuid: uuid, archivedBy: event) == .pending, "nothing is read")
+        let read = try redis.command(["XREADGROUP", "GROUP", group, "w", "STREAMS", orders, ">"])
+        let entries = read.value[0][1]
+        for index in 0..<entries.count {
+            #expect(try redis.free(sale, uuid: uuid, archivedBy: event) == .pending)
+            try redis.command(["XACK", orders, group, RedisArgument(entries[index][0].string ?? "")])
+        }
+        #expect(try redis.free(SaleID("ghost")!, uuid: uuid, archivedBy: event) == .unknownSale)
+        #expect(try redis.free(sale, uuid: "another", archivedBy: event) == .unknownSale)
+        #expect(try redis.free(sale, uuid: uuid, archivedBy: "1-1") == .notEnded)
+        try redis.command(["HSET", key, "serving_run_id", "another"])
+        #expect(try redis.free(sale, uuid: uuid, archivedBy: event) == .fenced)
+        try redis.command(["HSET", key, "serving_run_id", "\(redis.facts.runID)"])
+        let archived: RedisArgument = "\(SaleKeys.archived)"
+        try redis.command(["SET", archived, "no set"])
+        #expect(throws: RedisError.self) { try redis.free(sale, uuid: uuid, archivedBy: event) }
+        #expect(try redis.status(sale) != nil)
+        try redis.command(["DEL", archived])
+        #expect(try redis.free(sale, uuid: uuid, archivedBy: event) == nil)
+        #expect(try redis.archivedSales() == [sale])
+        #expect(try redis.command(["DBSIZE"]).integer == 1)
+    }
+
+    @Test func `without memory nothing is sold, and a sale can be stopped, stored, compared and archived`() throws {
+        let server = try RedisServer()
+        let redis = try server.connect()
+        let sale = try TestSale.create(redis, admission: .init(rate: 1))
+        let keys = SaleKeys(sale)
+        let (orders, group) = (RedisArgument(keys.orders), RedisArgument(SaleKeys.group))
+        let lease = try lease(on: redis, server)
+        try redis.command(["XADD", orders, "*", "rubbish", "1"])
+        try redis.command(["XGROUP", "CREATE", orders, group, "0"])
+        let read = try redis.command(["XREADGROUP", "GROUP", group, "w", "STREAMS", orders, ">"])
+        let (created, rubbish) = (read.value[0][1][0][0].string ?? "", read.value[0][1][1][0].string ?? "")
+        try redis.command(["CONFIG", "SET", "maxmemory", "1"])
+        #expect {
+            try TestSale.purchase(redis, sale, [.init(buyer: "a", key: "k")])
+        } throws: { ($0 as? RedisError)?.effect == .nothingRan }
+        #expect(try redis.control(sale, .pause) == nil)
+        #expect(try redis.admit(sale, .pause) == nil)
+        lease.restart()
+        try lease.hold(on: redis, now: .now)
+        #expect(try redis.acknowledge([created], of: sale, persisted: 0, under: lease) == 1)
+        try redis.deadletter(rubbish, of: sale, ["dlq_reason", "malformed"], under: lease)
+        #expect(try redis.deadLetterCount(of: sale) == 1)
+        try redis.fence(sale)
+        #expect(try redis.status(sale)?.servingRunID == "")
+        #expect(try redis.stamp(try #require(try redis.status(sale))))
+        let uuid = try #require(try redis.uuid(of: sale))
+        let witness = ScriptCall.witness(
+            "p", of: sale, uuid: uuid, position: 1, remaining: 0, runID: redis.facts.runID)
+        #expect(try redis.run(witness).integer == 1)
+        #expect(try redis.control(sale, .close) == nil)
+        let event = try redis.beginArchive(sale, uuid: uuid).get()
+        let rest = try redis.command(["XREADGROUP", "GROUP", group, "w", "STREAMS", orders, ">"])
+        let entries = rest.value[0][1]
+        for index in 0..<entries.count {
+            try redis.acknowledge([entries[index][0].string ?? ""], of: sale, persisted: 0, under: lease)
+        }
+        #expect(try redis.free(sale, uuid: uuid, archivedBy: event) == nil)
     }
 }
