@@ -187,6 +187,18 @@ private struct Room {
                 }
             }
             try #require((code, details.first ?? "") == expected, "seed \(random.seed), round \(round), \(text)")
+
+            // Only who has missed the turn gets another one.
+            try room.redis.command(["HSET", "\(SaleKeys(room.sale).tickets)", "c", "\(position)"])
+            let again = try room.join(["c"])
+            let isMissed =
+                switch schedule.turn(of: position) {
+                case .unknown: false
+                case .forgotten: true
+                case .at(let turn): again.now > turn.value + 1000
+                }
+            try #require(
+                again.codes == (isMissed ? "N" : "A"), "seed \(random.seed), round \(round), \(text), \(position)")
         }
     }
 }
