@@ -58,6 +58,14 @@ import Testing
         let second = try plan(TestStores.order(2, buyer: "b3"))
         #expect(second.fields.map(\.wins) == ["k 1 1 1000 1", "k 3 1 1000 1"])
         #expect(second.remaining == 7)
+        let onlyInRedis = try repair { redis, sqlite in
+            redis.wins[2] = nil
+            redis.wins[4] = TestStores.order(4)
+            sqlite.orders.remove(at: 1)
+            sqlite.sold = 2
+            sqlite.rejectedOrders = [.init(position: 2, quantity: 1, order: TestStores.order(2, buyer: "b4"))]
+        }
+        #expect(onlyInRedis.fields.isEmpty)
     }
 
     @Test func `keeps the units of a restock that is a dead letter`() throws {
@@ -98,6 +106,19 @@ import Testing
             redis.wins[2] = nil
         }
         #expect(plan.fields == [.init(buyer: "b1", wins: "k 1 1 1000 1;k2 2 1 1000 1")])
+    }
+
+    @Test func `goes on from the time of the last win, whichever store knows it`() throws {
+        let inRedis = try repair { redis, _ in
+            redis.wins[4] = TestStores.order(4)
+            redis.wins[4]?.securedAt = UnixMilliseconds(4000)
+        }
+        #expect(inRedis.lastAt == UnixMilliseconds(4000))
+        let inSQLite = try repair { redis, sqlite in
+            redis.wins[3] = nil
+            sqlite.orders[2].securedAt = UnixMilliseconds(3000)
+        }
+        #expect(inSQLite.lastAt == UnixMilliseconds(3000))
     }
 
     @Test func `records confirmed positions that neither store has, and withholds their units`() throws {
@@ -149,11 +170,33 @@ import Testing
             sqlite.orders.removeLast()
             sqlite.sold = 2
             sqlite.losses = [.init(positions: 3...4, units: 2, isReleased: false)]
+            sqlite.record.maxPerBuyer = 5
         }
         #expect(plan.events.map(\.id.position) == [3])
         #expect(plan.loss == .init(positions: 5...5, units: 2, isReleased: false))
         #expect(plan.withheld == 3)
         #expect(plan.remaining == 4)
+        // A loss that withholds nothing, though its order is back.
+        let empty = try repair { _, sqlite in
+            sqlite.orders.removeLast()
+            sqlite.sold = 2
+            sqlite.losses = [.init(positions: 3...3, units: 0, isReleased: false)]
+        }
+        #expect(empty.withheld == 0)
+        #expect(empty.remaining == 7)
+        // What comes back is no part of the loss.
+        let another = try repair { redis, sqlite in
+            sqlite.losses = [.init(positions: 4...5, units: 2, isReleased: false)]
+            redis.wins[6] = TestStores.order(6)
+        }
+        #expect(another.withheld == 2)
+        #expect(another.remaining == 4)
+        // Of ten units three are sold and three withheld.
+        let scarce = try repair(witness: Witness(position: 30, remaining: 0)) { _, sqlite in
+            sqlite.losses = [.init(positions: 4...5, units: 3, isReleased: false)]
+        }
+        #expect(scarce.loss?.units == 4)
+        #expect(scarce.remaining == 0)
     }
 
     @Test func `has Redis withhold what its lost orders had, and no more`() throws {
@@ -184,11 +227,19 @@ import Testing
             sqlite.sold = 2
         }
         #expect(gap == .conflict([.gap(from: 2, through: 2)]))
+        #expect(plan { redis, _ in redis.unreadableBuyers = ["b"] } == .conflict([.unreadableBuyer("b")]))
+        #expect(plan { _, sqlite in sqlite.sold = 4 } == .conflict([.soldSum(kept: 4, counted: 3)]))
     }
 
     @Test func `is not made if more units would be sold than there are`() {
         let found = plan { _, sqlite in sqlite.rejectedOrders = [.init(position: 4, quantity: 99)] }
         #expect(found == .conflict([.tooMany(units: 92)]))
+        var (_, sqlite) = TestStores.equal()
+        sqlite.rejectedOrders = [.init(position: 4, quantity: 99)]
+        for witness in [nil, Witness(position: 200, remaining: 0)] {
+            #expect(
+                RepairPlan.make(redis: nil, sqlite: sqlite, witness: witness) == .conflict([.tooMany(units: 92)]))
+        }
     }
 
     @Test func `brings back title, times and pause as SQLite has them`() throws {
@@ -228,8 +279,9 @@ import Testing
             }
             #expect(plan.remaining == 50 - units, "seed \(random.seed)")
             #expect(plan.position == count, "seed \(random.seed)")
-            // After the plan, Redis has the union.
-            var after = Set(redis.wins.keys)
+            // After the plan, Redis has the union. A field is written whole.
+            let written = Set(plan.fields.map(\.buyer))
+            var after = Set(redis.wins.values.filter { !written.contains($0.buyer) }.map(\.id.position))
             for field in plan.fields { after.formUnion(try #require(Win.parse(field.wins)).map(\.position)) }
             #expect(after == Set(1...count), "seed \(random.seed)")
             #expect(Set(plan.events.map(\.id.position)).union(sqlite.orders.map(\.id.position)) == Set(1...count))
