@@ -33,6 +33,18 @@ import Testing
             redis.status.remaining = 8
         }
         #expect(released.losses == [.init(positions: 2...2, units: 0, isReleased: false)])
+        let restocked = older { redis, _ in
+            redis.wins[2] = nil
+            redis.backlog = [.restock(units: 5, at: UnixMilliseconds(1000))]
+            redis.status.remaining = 12
+        }
+        #expect(restocked.losses == [.init(positions: 2...2, units: 1, isReleased: false)])
+        // On sale are units that SQLite does not know.
+        let unknown = older { redis, _ in
+            redis.wins[2] = nil
+            redis.status.remaining = 9
+        }
+        #expect(unknown.losses == [.init(positions: 2...2, units: 0, isReleased: false)])
     }
 
     @Test func `is a loss of what its positions may have had, and no more, if Redis lacks its stock`() {
@@ -67,14 +79,20 @@ import Testing
         }
         #expect(lost.orders.map(\.id.position) == [2])
         #expect(lost.losses == [.init(positions: 3...3, units: 1, isReleased: false)])
+        let both = older { redis, sqlite in
+            sqlite.losses = [.init(positions: 2...2, units: 1, isReleased: false)]
+            redis.wins[2] = nil
+            redis.wins[3] = nil
+        }
+        #expect(both.losses == [.init(positions: 3...3, units: 1, isReleased: false)])
     }
 
     @Test func `is a loss up to the last position that was accounted for`() {
         let lost = older { redis, _ in
             redis.wins[2] = nil
             redis.wins[3] = nil
-            redis.wins[4] = TestStores.order(4)
-            redis.status.position = 4
+            redis.wins[6] = TestStores.order(6)
+            redis.status.position = 6
             redis.status.remaining = 6
         }
         #expect(lost.losses == [.init(positions: 2...3, units: 2, isReleased: false)])
@@ -104,5 +122,11 @@ import Testing
             redis.status.persistedPosition = 5
         }
         #expect(within.losses.isEmpty)
+        // An order of a loss has come back.
+        let returned = older { redis, sqlite in
+            sqlite.losses = [.init(positions: 2...5, units: 0, isReleased: false)]
+            redis.status.persistedPosition = 5
+        }
+        #expect(returned.losses.isEmpty)
     }
 }
