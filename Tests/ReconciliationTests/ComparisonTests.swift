@@ -17,11 +17,13 @@ import Testing
     }
 
     @Test func `finds nothing if both are equal`() {
-        let (redis, sqlite) = stores()
+        var (redis, sqlite) = stores()
         let comparison = Comparison(sale, redis: redis, sqlite: sqlite)
         #expect(comparison.isEqual)
         #expect(comparison.orders == 3)
         #expect(comparison.units == 3)
+        (redis.status.stockTotal, redis.status.remaining, sqlite.record.stockTotal) = (3, 0, 3)
+        #expect(Comparison(sale, redis: redis, sqlite: sqlite).isEqual, "sold out")
     }
 
     @Test func `calls what the worker has not stored yet a backlog, if it can still store it`() {
@@ -132,6 +134,12 @@ import Testing
             sqlite.rejectedOrders = [.init(position: 4, quantity: 8)]
         }
         #expect(found == [.tooMany(units: 1)])
+        let withheld = differences { redis, sqlite in
+            redis.status.position = 4
+            (redis.status.remaining, redis.withheld) = (-1, 8)
+            sqlite.losses = [.init(positions: 4...4, units: 8, isReleased: false)]
+        }
+        #expect(withheld == [.tooMany(units: 1)])
     }
 
     @Test func `expects of Redis the units of restocks that are dead letters`() {
@@ -183,6 +191,8 @@ import Testing
 
     @Test func `names orders that one of them lacks, or has with other content`() {
         #expect(differences { redis, _ in redis.wins[2] = nil } == [.orderNotInRedis(position: 2)])
+        #expect(differences { redis, _ in redis.hasStream = false } == [.noStream])
+        #expect(differences { redis, _ in redis.status.hasBuyers = false } == [.noBuyers])
         #expect(differences { redis, _ in redis.unreadableBuyers = ["b"] } == [.unreadableBuyer("b")])
         let traced = differences { _, sqlite in sqlite.orders[0].trace = String(repeating: "a", count: 32) }
         #expect(traced == [], "Redis does not keep traces")
