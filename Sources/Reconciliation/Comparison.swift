@@ -145,7 +145,7 @@ package struct Comparison: Sendable {
             if loss.positions.lowerBound > next {
                 differences.append(.gap(from: next, through: loss.positions.lowerBound - 1))
             }
-            next = max(next, loss.positions.upperBound + 1)
+            next = loss.positions.upperBound + 1
         }
         if next <= last { differences.append(.gap(from: next, through: last)) }
     }
