@@ -155,6 +155,8 @@ import Testing
         #expect(try store.stored(sale)?.rejectedOrders.map(\.order?.buyer) == ["first"])
         _ = try store.discard(sale, ["3-0"], reason: "r", given: 2, rehearsing: false)
         #expect(try store.stored(sale)?.rejectedOrders.map(\.order?.buyer) == ["second"])
+        let last = try store.discard(sale, ["88-0"], reason: "r", given: 2, rehearsing: false)
+        #expect(last.map(\.message) == ["position 2 is void"])
     }
 
     @Test func `voids a discarded order permanently, on the ledger, and it stays sold`() throws {
@@ -276,6 +278,7 @@ import Testing
         let stored = try #require(try store.stored(sale))
         #expect(stored.record.stockTotal == 11)
         #expect(stored.undecidedRestock == 2)
+        #expect(try shell("SELECT json_extract(entry, '$.units') FROM ledger WHERE entry LIKE '%restock%'") == ["1"])
         #expect(try shell("SELECT stream_id FROM dead_letters WHERE resolution = 'redriven'") == ["9-0"])
     }
 

@@ -144,7 +144,9 @@ import Testing
                 ])
         }
         _ = try store.apply(sale, [TestEvents.create(), set("20-1", closesAt: 900, paused: true)])
-        #expect(try store.apply(sale, [set("9-7", closesAt: 0, paused: false)]).outcomes == [.alreadyStored])
+        for again in [set("9-7", closesAt: 0, paused: false), set("20-1", closesAt: 900, paused: true)] {
+            #expect(try store.apply(sale, [again]).outcomes == [.alreadyStored])
+        }
         let settings = try store.stored(sale)?.record.settings
         #expect(settings == SaleSettings(opensAt: nil, closesAt: UnixMilliseconds(900), paused: true))
     }
@@ -270,11 +272,20 @@ import Testing
         #expect(try store.apply(sale, [earlier]).outcomes == [.alreadyStored])
         #expect(try store.stored(sale)?.withheld == 5)
         // A release from a Redis whose clock was behind.
+        // It comes late: meanwhile others are lost, too.
         let release = TestEvents.release("50-1", units: 5, at: 1)
+        _ = try store.apply(sale, [TestEvents.order(5, id: "60-0")])
+        try store.record(.init(positions: 6...7, units: 2, isReleased: false), of: sale)
         #expect(try store.apply(sale, [release]).outcomes == [.stored])
-        #expect(try store.stored(sale)?.withheld == 0)
-        #expect(try StoreReader(path: path).overviews().map(\.withheld) == [0])
+        #expect(try store.stored(sale)?.withheld == 2)
+        #expect(try StoreReader(path: path).overviews().map(\.withheld) == [2])
         #expect(try store.apply(sale, [release]).outcomes == [.alreadyStored])
+        // The last entry before a loss is such a release, and comes again.
+        let last = TestEvents.release("60-1", units: 2, at: 1)
+        #expect(try store.apply(sale, [last]).outcomes == [.stored])
+        try store.record(.init(positions: 8...8, units: 1, isReleased: false), of: sale)
+        #expect(try store.apply(sale, [last]).outcomes == [.alreadyStored])
+        #expect(try store.stored(sale)?.withheld == 1)
     }
 }
 
