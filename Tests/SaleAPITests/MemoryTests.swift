@@ -172,6 +172,31 @@ private final class Memory {
         #expect(memory.decide(sale, "b1", "k1", quantity: 2) == .keyReused)
     }
 
+    @Test func `answers on while Redis has just come back, and has said nothing of the sale`() throws {
+        let memory = try Memory()
+        let sale = try memory.hold()
+        memory.server.crash()
+        #expect(try memory.run { !memory.isReady })
+        try memory.skip(milliseconds: 60_000)
+        try memory.server.restart()
+        let isBack = try memory.run {
+            if !memory.isReady { try memory.skip(milliseconds: 100) }
+            return memory.isReady
+        }
+        #expect(isBack)
+        #expect(memory.decide(sale, "loser", "k") == .soldOut)
+    }
+
+    @Test func `leaves the first decision after a quiet second to Redis`() throws {
+        let memory = try Memory()
+        let sale = try memory.hold()
+        try memory.skip(milliseconds: 1000)
+        #expect(memory.decide(sale, "loser", "k") == .soldOut)
+        try memory.skip(milliseconds: 1001)
+        #expect(memory.decide(sale, "b1", "k1") == nil)
+        #expect(memory.decide(sale, "loser", "k") == .soldOut)
+    }
+
     @Test func `leaves a sale to Redis a second before it ends`() throws {
         let memory = try Memory()
         let closesAt = UnixMilliseconds(try memory.direct.time().value + 200_000)
@@ -181,8 +206,10 @@ private final class Memory {
         let now = try #require(memory.cache.status(sale)).readAt
         try memory.skip(milliseconds: closesAt.value - 1000 - now.value - 1)
         #expect(memory.decide(sale, "loser", "k") == .soldOut)
+        #expect(memory.cache.status(sale)?.readAt == UnixMilliseconds(closesAt.value - 1001))
         try memory.skip(milliseconds: 1)
         #expect(memory.decide(sale, "loser", "k") == nil)
+        #expect(memory.cache.status(sale) == nil)
     }
 
     @Test func `leaves a sale to Redis whose opening lies ahead again`() throws {
