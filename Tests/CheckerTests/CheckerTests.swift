@@ -379,6 +379,13 @@ private struct History {
         #expect(found(404, "not-found") == [.refusedWhenTrue])
         // There is none, and the load client's user thinks that there is.
         #expect(found(409, "no-waiting-room") == [])
+        let room = violated {
+            $0.stored.record.settings.waitingRoom = WaitingRoom(
+                schedule: AdmissionSchedule("0 0 50")!, turnWindowMilliseconds: 60_000)
+            $0.attempts.removeSubrange(5...6)
+            $0.attempts.append(History.join(4, at: 95, 96, 409, "no-waiting-room"))
+        }
+        #expect(room == [.refusedWhenTrue])
         // A winner who joins again is told no more than others.
         #expect(found(409, "sold-out", buyer: 1) == [])
         #expect(found(409, "sale-ended", buyer: 1, closesAt: 10) == [])
@@ -497,12 +504,22 @@ private struct History {
             }
             #expect(lost == [])
         }
-        // Buyer 6 has one key. Whatever became of its first attempt does not count against it.
-        let sameKey = violated {
-            $0.attempts.append(History.attempt(6, at: 41, nil, 0))
-            $0.attempts.append(History.attempt(6, at: 50, 55, 409, nil, "purchase-limit"))
+        let rejected = unlucky {
+            $0.stored.record.stockTotal = 4
+            $0.stored.rejectedOrders = [.init(position: 4, quantity: 1)]
         }
-        #expect(sameKey == [.refusedWhenTrue])
+        #expect(rejected == [])
+        // Buyer 6 has one key. Whatever became of its first attempt does not count against it.
+        for isLost in [false, true] {
+            let sameKey = violated {
+                $0.attempts.append(History.attempt(6, at: 41, nil, 0))
+                $0.attempts.append(History.attempt(6, at: 50, 55, 409, nil, "purchase-limit"))
+                guard isLost else { return }
+                $0.stored.record.stockTotal = 4
+                $0.stored.losses = [.init(positions: 4...4, units: 1, isReleased: false)]
+            }
+            #expect(sameKey == [.refusedWhenTrue])
+        }
     }
 
     @Test(arguments: [(404, "not-found"), (401, "unauthorized"), (409, "sale-ended"), (409, "purchase-limit")])
@@ -596,6 +613,12 @@ private struct History {
             }
             #expect(recorded == [])
         }
+        // The first two have come back.
+        let returned = violated {
+            gap(&$0, before: 4)
+            $0.stored.losses = [.init(positions: 1...3, units: 0, isReleased: false)]
+        }
+        #expect(returned == [])
         let rejected = violated {
             gap(&$0, before: 5)
             // What they ask for can't be read.
