@@ -56,6 +56,9 @@ import Testing
         #expect(try complete(stored, epoch: 2))
         try stamp()
         #expect(try !complete(stored, epoch: 3))
+        let reply = try redis.run(.lookup("a", in: TestStores.sale, runID: redis.facts.runID))
+        #expect(reply.strings.first == "K")
+        #expect(try TestSale.purchase(redis, TestStores.sale, [.init(buyer: "a", key: "k")]).details == ["4"])
     }
 
     @Test func `leaves another sale of the name as it is`() throws {
