@@ -374,7 +374,7 @@ private struct Room {
         let room = try Room(rate: 9, opensIn: 3_600_000)
         let opensAt = UnixMilliseconds(UnixMilliseconds.now.value + 7_200_000)
         let closesAt = UnixMilliseconds(opensAt.value + 1)
-        _ = try room.redis.admit(room.sale, .rate(5))
+        for _ in 0..<2 { _ = try room.redis.admit(room.sale, .rate(5)) }
         let slower = WaitingRoom(schedule: try room.schedule(), turnWindowMilliseconds: 60_000)
         _ = try room.redis.control(room.sale, .pause)
         _ = try room.redis.set(room.sale, SaleChange(title: "Another"))
@@ -414,11 +414,18 @@ private struct Room {
         try room.set("paused", "1")
         #expect(try room.redis.admit(room.sale, .rate(5)) == .changedTooOften, "no turn expires during a pause")
         try room.set("paused", "0")
+        try room.set("turns_since_ms", "\(now)")
+        #expect(try room.redis.admit(room.sale, .rate(5)) == .changedTooOften, "windows have just started again")
+        try room.set("turns_since_ms", "0")
         #expect(try room.redis.admit(room.sale, .rate(5)) == nil)
         let schedule = try room.schedule()
         #expect(schedule.segments.count == 64)
         #expect(schedule.segments[0].after == 10)
         #expect(schedule.turn(of: 10) == .forgotten)
+        let keys = SaleKeys(room.sale)
+        try room.redis.command(["HSET", "\(keys.tickets)", "late", "10"])
+        try room.redis.command(["SET", "\(keys.joined)", "10"])
+        #expect(try room.join(["late"]).codes == "N")
         #expect(schedule.last.rate == 5)
     }
 
