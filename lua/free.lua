@@ -16,8 +16,6 @@ local run_id, name, given_uuid, archive_id, group_name = unpack(ARGV)
 local uuid, serving_run_id = unpack(redis.call('HMGET', sale_key, 'uuid', 'serving_run_id'), 1, 2)
 if not uuid or uuid ~= given_uuid then return 0 end
 if serving_run_id ~= run_id or redis.call('TYPE', orders_key).ok ~= 'stream' then return -1 end
-local kind = redis.call('TYPE', archived_key).ok
-if kind ~= 'none' and kind ~= 'set' then return redis.error_reply('ERR the archived sales are not a set') end
 local last = redis.call('XREVRANGE', orders_key, '+', '-', 'COUNT', '1')[1]
 if not last or last[1] ~= archive_id then return -2 end
 
@@ -31,6 +29,7 @@ for _, words in ipairs(redis.call('XINFO', 'GROUPS', orders_key)) do
 end
 if not is_read then return -3 end
 
+-- First what may fail: if the archived sales are no set, nothing is done.
 redis.call('SADD', archived_key, name)
 redis.call('SREM', sales_key, name)
 -- UNLINK frees the memory of a million buyers in the background.
