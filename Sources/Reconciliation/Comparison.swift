@@ -39,18 +39,9 @@ package struct Comparison: Sendable {
         case soldSum(kept: Int, counted: Int)
     }
 
-    /// One position, as each side has it.
-    package struct Line: Equatable, Sendable {
-        package var position: Int
-        package var redis: Order?
-        package var sqlite: Order?
-        /// SQLite has a dead letter in place of an order.
-        package var isDeadLetter: Bool
-    }
-
     package let sale: SaleID
-    /// Every position that either side has, in order.
-    package private(set) var lines: [Line] = []
+    /// Every position that either side has; nil if SQLite has no such sale.
+    package let union: OrderUnion?
     package private(set) var differences: [Difference] = []
     package private(set) var orders = 0
     package private(set) var units = 0
@@ -62,19 +53,13 @@ package struct Comparison: Sendable {
 
     package init(_ sale: SaleID, redis: RedisSale?, sqlite: StoredSale?) {
         self.sale = sale
-        guard let sqlite else {
+        union = sqlite.map { OrderUnion(redis: redis, sqlite: $0) }
+        guard let sqlite, let union else {
             if redis != nil { differences.append(.notInSQLite) }
             return
         }
-        let union = OrderUnion(redis: redis, sqlite: sqlite)
         orders = sqlite.orders.count
-        for known in union.lines {
-            units += known.units
-            lines.append(
-                Line(
-                    position: known.position, redis: known.win, sqlite: known.order,
-                    isDeadLetter: known.letter != nil))
-        }
+        units = union.units
         deadLetters = sqlite.rejectedOrders.count
         withheld = union.withheld
         guard let redis else {
@@ -111,20 +96,19 @@ package struct Comparison: Sendable {
         if counted != sqlite.sold { differences.append(.soldSum(kept: sqlite.sold, counted: counted)) }
 
         var last = 0
-        for (known, line) in zip(union.lines, lines) {
+        for line in union.lines {
             let position = line.position
             addGap(from: last + 1, through: position - 1, sqlite.losses)
             last = position
-            switch (line.redis, line.sqlite) {
-            case (let redis?, let sqlite?):
-                if !redis.isSame(as: sqlite) {
-                    differences.append(.content(position: position, redis: redis, sqlite: sqlite))
+            switch (line.win, line.order) {
+            case (let win?, let order?):
+                if !win.isSame(as: order) {
+                    differences.append(.content(position: position, redis: win, sqlite: order))
                 }
-            case (_?, nil):
-                if !line.isDeadLetter { differences.append(.orderNotInSQLite(position: position)) }
+            case (_?, nil): if line.letter == nil { differences.append(.orderNotInSQLite(position: position)) }
             case (nil, _?): differences.append(.orderNotInRedis(position: position))
             // A dead letter, whose buyer was told that it won.
-            case (nil, nil): if known.promised != nil { differences.append(.orderNotInRedis(position: position)) }
+            case (nil, nil): if line.promised != nil { differences.append(.orderNotInRedis(position: position)) }
             }
         }
         if let lost = sqlite.losses.map(\.positions.upperBound).max(), lost > last {

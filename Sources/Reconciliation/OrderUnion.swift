@@ -1,18 +1,18 @@
-import OrderStore
-import Shared
+package import OrderStore
+package import Shared
 
 /// Every position that either store has. What is known of one counts in this order: the stored order, the win, the dead
 /// letter.
-struct OrderUnion {
+package struct OrderUnion: Sendable {
     /// What is known of one position.
-    struct Line {
-        let position: Int
+    package struct Line: Sendable {
+        package let position: Int
         /// In SQLite.
-        let order: Order?
+        package let order: Order?
         /// In Redis.
-        let win: Order?
+        package let win: Order?
         /// A dead letter; its quantity is 0 if that can't be read.
-        let letter: StoredSale.RejectedOrder?
+        package let letter: StoredSale.RejectedOrder?
 
         /// What its buyer was told, as SQLite knows it.
         let promised: Order?
@@ -42,13 +42,16 @@ struct OrderUnion {
     }
 
     /// In the order of their positions.
-    var lines: some Sequence<Line> {
+    package var lines: some Sequence<Line> {
         positions.lazy.map {
             Line(
                 position: $0, order: orders[$0], win: wins[$0], letter: letters[$0],
                 promised: orders[$0] ?? letters[$0]?.order.flatMap { taken.contains(Self.purchase($0)) ? nil : $0 })
         }
     }
+
+    /// Units that all of them take.
+    var units: Int { lines.reduce(0) { $0 + $1.units } }
 
     /// Units of lost orders, neither sold nor on sale. SQLite counts those no longer that it has got back; here those
     /// that only Redis has are not counted either.

@@ -21,12 +21,10 @@ package struct Relearning: Equatable, Sendable {
 
     package init(redis: RedisSale, sqlite: StoredSale) {
         let end = redis.status.persistedPosition
-        var units = 0
         var known = sqlite.losses.map(\.positions)
         let union = OrderUnion(redis: redis, sqlite: sqlite)
         withheld = union.withheld
         for line in union.lines {
-            units += line.units
             known.append(line.position...line.position)
             if let win = line.unstored, line.position <= end { orders.append(win) }
         }
@@ -42,7 +40,7 @@ package struct Relearning: Equatable, Sendable {
         guard !losses.isEmpty else { return }
         // Units that are neither sold nor on sale were withheld for them. If Redis has lost its stock, too, that may be
         // as many as their buyers could have.
-        let unsold = sqlite.totalOnRedis(unstored: redis.unstoredUnits) - units - withheld
+        let unsold = sqlite.totalOnRedis(unstored: redis.unstoredUnits) - union.units - withheld
         let most = losses.reduce(0) { $0 + $1.positions.count } * sqlite.record.maxPerBuyer
         let remaining = redis.status.remaining
         losses[0].units = max(0, remaining < 0 ? min(unsold, most) : unsold - remaining)

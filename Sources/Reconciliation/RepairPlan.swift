@@ -47,41 +47,37 @@ package struct RepairPlan: Equatable, Sendable {
     package static func make(redis: RedisSale?, sqlite: StoredSale, witness: Witness?) -> Verdict {
         let comparison = Comparison(sqlite.record.sale, redis: redis, sqlite: sqlite)
         let conflicts = comparison.differences.filter { !$0.isRepairable }
-        guard conflicts.isEmpty else { return .conflict(conflicts) }
-        let plan = RepairPlan(comparison.differences, redis, sqlite, witness)
+        guard conflicts.isEmpty, let union = comparison.union else { return .conflict(conflicts) }
+        let plan = RepairPlan(comparison, union, redis, sqlite, witness)
         guard plan.remaining >= 0 else { return .conflict([.tooMany(units: -plan.remaining)]) }
         return comparison.isEqual && plan.loss == nil ? .nothing : .repair(plan)
     }
 
     private init(
-        _ differences: [Comparison.Difference], _ redis: RedisSale?, _ sqlite: StoredSale, _ witness: Witness?
+        _ comparison: Comparison, _ union: OrderUnion, _ redis: RedisSale?, _ sqlite: StoredSale, _ witness: Witness?
     ) {
-        self.differences = differences
-        let union = OrderUnion(redis: redis, sqlite: sqlite)
-
+        differences = comparison.differences
+        withheld = comparison.withheld
         stockTotal = sqlite.totalOnRedis(unstored: redis?.unstoredUnits ?? 0)
-        var units = 0
         for line in union.lines {
             position = line.position
-            units += line.units
             if let known = line.order ?? line.win { lastAt = max(lastAt, known.securedAt) }
             if let win = line.unstored { events.append(win) }
         }
         position = max(position, sqlite.losses.map(\.positions.upperBound).max() ?? 0)
-        withheld = union.withheld
-        noteLoss(witness, total: stockTotal, units: units, maxPerBuyer: sqlite.record.maxPerBuyer)
-        remaining = stockTotal - units - withheld
+        noteLoss(witness, units: comparison.units, maxPerBuyer: sqlite.record.maxPerBuyer)
+        remaining = stockTotal - comparison.units - withheld
         fields = Self.fields(union)
     }
 
-    private mutating func noteLoss(_ witness: Witness?, total: Int, units: Int, maxPerBuyer: Int) {
+    private mutating func noteLoss(_ witness: Witness?, units: Int, maxPerBuyer: Int) {
         guard let witness, witness.position > position else { return }
         let positions = position + 1...witness.position
         // What had been sold by then and is unknown now. An order has at least one unit, and at most what one buyer may
         // have. The upper bound matters, because units that a restock has added since look sold, too.
-        let missing = max(positions.count, total - witness.remaining - units - withheld)
-        let most = min(positions.count, total) * maxPerBuyer
-        let lost = max(0, min(missing, most, total - units - withheld))
+        let missing = max(positions.count, stockTotal - witness.remaining - units - withheld)
+        let most = min(positions.count, stockTotal) * maxPerBuyer
+        let lost = max(0, min(missing, most, stockTotal - units - withheld))
         loss = StoredSale.Loss(positions: positions, units: lost, isReleased: false)
         position = witness.position
         withheld += lost

@@ -51,11 +51,11 @@ extension Command {
             text.appendMember("archived_at", time: archivedAt)
             comparison.figures.append(to: &text)
             text.appendMember("differences", comparison.differences.map(\.description))
-            text.appendMember("lines", objects: comparison.lines) { text, line in
+            text.appendMember("lines", objects: comparison.union.map { Array($0.lines) } ?? []) { text, line in
                 text.appendMember("position", line.position)
-                text.appendMember("redis", object: line.redis, append)
-                text.appendMember("sqlite", object: line.sqlite, append)
-                text.appendMember("dead_letter", line.isDeadLetter)
+                text.appendMember("redis", object: line.win, append)
+                text.appendMember("sqlite", object: line.order, append)
+                text.appendMember("dead_letter", line.letter != nil)
             }
         }
     }
