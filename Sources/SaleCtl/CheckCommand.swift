@@ -115,9 +115,8 @@ extension StoredSale {
     fileprivate init(nothingOf status: SaleStatus) {
         let record = SaleRecord(
             sale: status.sale, uuid: status.uuid, title: status.title, stockTotal: status.stockTotal,
-            maxPerBuyer: status.maxPerBuyer,
-            settings: SaleSettings(opensAt: status.opensAt, closesAt: status.closesAt, paused: status.paused),
-            pseudonymKey: "", epoch: status.epoch, createdAt: UnixMilliseconds(0))
+            maxPerBuyer: status.maxPerBuyer, settings: status.settings, pseudonymKey: "", epoch: status.epoch,
+            createdAt: UnixMilliseconds(0))
         self.init(record: record, sold: 0, persistedPosition: 0)
     }
 }

@@ -14,7 +14,7 @@ extension StatusReport {
         return StatusReport(
             status: status, served: try redis.serves(status),
             deadLetters: try stored?.openDeadLetters ?? redis.deadLetterCount(of: sale),
-            queue: status.waitingRoom == nil ? nil : try redis.queue(sale), archivedAt: stored?.archivedAt,
+            queue: status.settings.waitingRoom == nil ? nil : try redis.queue(sale), archivedAt: stored?.archivedAt,
             losses: stored?.losses ?? [])
     }
 
@@ -23,9 +23,8 @@ extension StatusReport {
         let status = SaleStatus(
             sale: record.sale, uuid: record.uuid, title: record.title, stockTotal: record.stockTotal,
             remaining: max(0, record.stockTotal - stored.sold - stored.withheld - stored.rejectedUnits),
-            position: stored.persistedPosition, maxPerBuyer: record.maxPerBuyer, opensAt: record.settings.opensAt,
-            closesAt: record.settings.closesAt, paused: record.settings.paused, epoch: record.epoch, servingRunID: "-",
-            persistedPosition: stored.persistedPosition, readAt: .now)
+            position: stored.persistedPosition, maxPerBuyer: record.maxPerBuyer, settings: record.settings,
+            epoch: record.epoch, servingRunID: "-", persistedPosition: stored.persistedPosition, readAt: .now)
         self.init(
             status: status, served: false, deadLetters: stored.openDeadLetters, archivedAt: stored.archivedAt,
             losses: stored.losses)

@@ -73,7 +73,7 @@ final class Fence {
         guard let status, status.isWhole, status.servingRunID == redis.facts.runID else {
             return invalidate(sale)
         }
-        if status.waitingRoom != nil, let last = try redis.restoreLastTicket(sale) {
+        if status.settings.waitingRoom != nil, let last = try redis.restoreLastTicket(sale) {
             log.write(.error, "waiting_room_restored") {
                 $0.appendMember("sale", sale)
                 $0.appendMember("position", last)

@@ -78,7 +78,7 @@ import Testing
     @Test func `calls a changed title or setting a backlog, and units that were released`() {
         var (redis, sqlite) = stores()
         redis.status.title = "x"
-        redis.status.paused = true
+        redis.status.settings.paused = true
         redis.status.position = 5
         sqlite.losses = [.init(positions: 4...5, units: 2, isReleased: false)]
         #expect(!Comparison.isEqual(afterBacklogOf: redis, sqlite))
@@ -95,7 +95,7 @@ import Testing
         var (redis, sqlite) = stores()
         sqlite.undecidedRestock = 5
         redis.status.title = "x"
-        redis.status.paused = true
+        redis.status.settings.paused = true
         redis.status.stockTotal = 12
         redis.status.remaining = 9
         var record = sqlite.record
@@ -162,16 +162,16 @@ import Testing
             differences(change).first?.description
         }
         #expect(
-            sentence { redis, _ in redis.status.paused = true }
+            sentence { redis, _ in redis.status.settings.paused = true }
                 == "the sale's settings: it is paused in Redis, not paused in SQLite")
         let opening = sentence { redis, sqlite in
-            redis.status.opensAt = UnixMilliseconds(0)
-            redis.status.closesAt = UnixMilliseconds(60_000)
+            redis.status.settings.opensAt = UnixMilliseconds(0)
+            redis.status.settings.closesAt = UnixMilliseconds(60_000)
             sqlite.record.settings.closesAt = UnixMilliseconds(60_000)
         }
         #expect(opening == "the sale's settings: it opens at 1970-01-01T00:00:00.000Z in Redis, - in SQLite")
         let room = WaitingRoom(schedule: AdmissionSchedule("0 0 50")!, turnWindowMilliseconds: 60_000)
-        let admission = sentence { redis, _ in redis.status.waitingRoom = room }
+        let admission = sentence { redis, _ in redis.status.settings.waitingRoom = room }
         #expect(
             admission == "the sale's settings: its admission is 0 0 50 in Redis, - in SQLite; "
                 + "a turn lasts 60000 ms in Redis, - in SQLite")

@@ -75,7 +75,7 @@ import Testing
         try redis.command(["HSET", "\(keys.sale)", "uuid", "u", "admission", "0 0 50", "turn_window_ms", "1000"])
         #expect(try complete(stored, epoch: 2))
         let status = try #require(try redis.status(TestStores.sale))
-        #expect(status.waitingRoom == nil)
+        #expect(status.settings.waitingRoom == nil)
         #expect(try redis.command(["HEXISTS", "\(keys.sale)", "turn_window_ms"]).integer == 0)
     }
 

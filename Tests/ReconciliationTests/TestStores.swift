@@ -13,14 +13,13 @@ enum TestStores {
     }
 
     static func equal() -> (redis: RedisSale, sqlite: StoredSale) {
+        let settings = SaleSettings(opensAt: nil, closesAt: nil, paused: false)
         let status = SaleStatus(
-            sale: sale, uuid: "u", title: "t", stockTotal: 10, remaining: 7, position: 3, maxPerBuyer: 2, opensAt: nil,
-            closesAt: nil, paused: false, epoch: 1, servingRunID: "r", persistedPosition: 3,
-            readAt: UnixMilliseconds(2000))
+            sale: sale, uuid: "u", title: "t", stockTotal: 10, remaining: 7, position: 3, maxPerBuyer: 2,
+            settings: settings, epoch: 1, servingRunID: "r", persistedPosition: 3, readAt: UnixMilliseconds(2000))
         let record = SaleRecord(
-            sale: sale, uuid: "u", title: "t", stockTotal: 10, maxPerBuyer: 2,
-            settings: SaleSettings(opensAt: nil, closesAt: nil, paused: false), pseudonymKey: "ab", epoch: 1,
-            createdAt: UnixMilliseconds(500))
+            sale: sale, uuid: "u", title: "t", stockTotal: 10, maxPerBuyer: 2, settings: settings, pseudonymKey: "ab",
+            epoch: 1, createdAt: UnixMilliseconds(500))
         var stored = StoredSale(record: record, sold: 3, persistedPosition: 3)
         stored.orders = (1...3).map { order($0) }
         return (RedisSale(status: status, wins: [1: order(1), 2: order(2), 3: order(3)]), stored)

@@ -8,8 +8,8 @@ import Testing
     private func status(position: Int, remaining: Int = 0) -> SaleStatus {
         SaleStatus(
             sale: SaleID("demo")!, uuid: "u", title: "t", stockTotal: position, remaining: remaining,
-            position: position, maxPerBuyer: 1, opensAt: nil, closesAt: nil, paused: false, epoch: 1, servingRunID: "r",
-            persistedPosition: 0, readAt: UnixMilliseconds(0))
+            position: position, maxPerBuyer: 1, settings: SaleSettings(opensAt: nil, closesAt: nil, paused: false),
+            epoch: 1, servingRunID: "r", persistedPosition: 0, readAt: UnixMilliseconds(0))
     }
 
     private func held(_ position: Int) throws -> SoldOutSale {

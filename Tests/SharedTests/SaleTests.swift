@@ -74,7 +74,9 @@ import Testing
     ) -> SaleStatus.State {
         SaleStatus(
             sale: SaleID("s")!, uuid: "u", title: "t", stockTotal: 1, remaining: remaining, position: 0, maxPerBuyer: 1,
-            opensAt: opens.map { UnixMilliseconds($0) }, closesAt: closes.map { UnixMilliseconds($0) }, paused: paused,
+            settings: SaleSettings(
+                opensAt: opens.map { UnixMilliseconds($0) }, closesAt: closes.map { UnixMilliseconds($0) },
+                paused: paused),
             epoch: 1, servingRunID: "r", persistedPosition: 0, readAt: UnixMilliseconds(1000)
         ).state
     }

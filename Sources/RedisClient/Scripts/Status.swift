@@ -60,10 +60,12 @@ extension SaleStatus {
             sale: sale, uuid: try reply.text(0), title: try reply.text(1),
             stockTotal: try reply.number(2, "stock_total"), remaining: try reply.number(3, "stock", missing),
             position: try reply.number(4, "position", missing), maxPerBuyer: try reply.number(5, "max_per_buyer"),
-            opensAt: try reply.time(6, "opens_at"), closesAt: try reply.time(7, "closes_at"),
-            paused: try reply.text(8) == "1", epoch: try reply.number(9, "epoch"), servingRunID: try reply.text(10),
+            settings: SaleSettings(
+                opensAt: try reply.time(6, "opens_at"), closesAt: try reply.time(7, "closes_at"),
+                paused: try reply.text(8) == "1", waitingRoom: try reply.waitingRoom(13, 14)),
+            epoch: try reply.number(9, "epoch"), servingRunID: try reply.text(10),
             persistedPosition: try reply.number(11, "persisted_position"),
-            readAt: UnixMilliseconds(try reply.number(12, "now_ms")), waitingRoom: try reply.waitingRoom(13, 14))
+            readAt: UnixMilliseconds(try reply.number(12, "now_ms")))
         hasBuyers = try reply.number(15, "buyers", missing) == 1
     }
 }

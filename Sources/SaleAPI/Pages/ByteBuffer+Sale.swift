@@ -15,7 +15,7 @@ extension ByteBuffer {
         appendMember("max_per_buyer", status.maxPerBuyer)
         if let serverTime { appendMember("server_time", time: serverTime) }
         appendMember("queue")
-        append(status.waitingRoom)
+        append(status.settings.waitingRoom)
         append("}")
     }
 }

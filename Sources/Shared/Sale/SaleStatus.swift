@@ -9,9 +9,7 @@ package struct SaleStatus: Equatable, Sendable {
     /// The last position given; -1 likewise.
     package var position: Int
     package var maxPerBuyer: Int
-    package var opensAt: UnixMilliseconds?
-    package var closesAt: UnixMilliseconds?
-    package var paused: Bool
+    package var settings: SaleSettings
     package var epoch: Int
     /// The run_id of the Redis that may sell; any other is fenced.
     package var servingRunID: String
@@ -19,15 +17,12 @@ package struct SaleStatus: Equatable, Sendable {
     package var persistedPosition: Int
     /// Redis' time when this was read.
     package var readAt: UnixMilliseconds
-    /// nil: first come, first served.
-    package var waitingRoom: WaitingRoom?
     /// Whether the buyers' key exists, if there must be buyers.
     package var hasBuyers = true
 
     package init(
         sale: SaleID, uuid: String, title: String, stockTotal: Int, remaining: Int, position: Int, maxPerBuyer: Int,
-        opensAt: UnixMilliseconds?, closesAt: UnixMilliseconds?, paused: Bool, epoch: Int, servingRunID: String,
-        persistedPosition: Int, readAt: UnixMilliseconds, waitingRoom: WaitingRoom? = nil
+        settings: SaleSettings, epoch: Int, servingRunID: String, persistedPosition: Int, readAt: UnixMilliseconds
     ) {
         self.sale = sale
         self.uuid = uuid
@@ -36,20 +31,16 @@ package struct SaleStatus: Equatable, Sendable {
         self.remaining = remaining
         self.position = position
         self.maxPerBuyer = maxPerBuyer
-        self.opensAt = opensAt
-        self.closesAt = closesAt
-        self.paused = paused
+        self.settings = settings
         self.epoch = epoch
         self.servingRunID = servingRunID
         self.persistedPosition = persistedPosition
         self.readAt = readAt
-        self.waitingRoom = waitingRoom
     }
 
-    /// What can be changed of it, besides title and stock.
-    package var settings: SaleSettings {
-        SaleSettings(opensAt: opensAt, closesAt: closesAt, paused: paused, waitingRoom: waitingRoom)
-    }
+    package var opensAt: UnixMilliseconds? { settings.opensAt }
+    package var closesAt: UnixMilliseconds? { settings.closesAt }
+    package var paused: Bool { settings.paused }
 
     /// Whether stock, position and buyers all exist; without one of them nothing is sold.
     package var isWhole: Bool { remaining >= 0 && position >= 0 && hasBuyers }
