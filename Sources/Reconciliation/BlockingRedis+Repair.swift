@@ -14,7 +14,7 @@ extension BlockingRedis {
         guard try servingRunID(of: sale) == facts.runID, let status = try status(sale, allowingGaps: true) else {
             return false
         }
-        return try serves(status)
+        return status.isServed(by: facts.runID)
     }
 
     /// The highest position that any API process has confirmed to a buyer in the sale with this uuid; nil if there is

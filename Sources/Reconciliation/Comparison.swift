@@ -86,7 +86,7 @@ package struct Comparison: Sendable {
         }
         let settings = sqlite.record.settings
         if status.settings != settings { differences.append(.settings(redis: status.settings, sqlite: settings)) }
-        if !redis.hasStream { differences.append(.noStream) }
+        if !status.hasStream { differences.append(.noStream) }
         if !status.hasBuyers { differences.append(.noBuyers) }
         differences += redis.unreadableBuyers.map { .unreadableBuyer($0) }
     }

@@ -9,8 +9,6 @@ package struct RedisSale: Equatable, Sendable {
     package var wins: [Int: Order]
     /// Buyers whose field can't be read, or repeats a position.
     package var unreadableBuyers: [String] = []
-    /// Whether its orders stream is there.
-    package var hasStream: Bool
     /// Units of lost orders that `salectl release` would put on sale.
     package var withheld = 0
     /// The events that are on the stream and not in SQLite yet: the worker's backlog.
@@ -21,10 +19,9 @@ package struct RedisSale: Equatable, Sendable {
         backlog.reduce(0) { if case .restock(let units, _) = $1 { $0 + units } else { $0 } }
     }
 
-    package init(status: SaleStatus, wins: [Int: Order], hasStream: Bool = true) {
+    package init(status: SaleStatus, wins: [Int: Order]) {
         self.status = status
         self.wins = wins
-        self.hasStream = hasStream
     }
 
     /// Attempts to read a sale without a change in between.
@@ -40,7 +37,7 @@ package struct RedisSale: Equatable, Sendable {
     ) throws -> RedisSale? {
         for _ in 0..<attempts {
             guard let before = try redis.status(sale, allowingGaps: true) else { return nil }
-            var result = RedisSale(status: before, wins: [:], hasStream: try redis.hasStream(sale))
+            var result = RedisSale(status: before, wins: [:])
             result.withheld = try redis.withheld(of: sale)
             var seen: Set<String> = []
             try redis.forEachField(of: SaleKeys(sale).buyers) { buyer, text in

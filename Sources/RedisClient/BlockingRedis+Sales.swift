@@ -64,13 +64,6 @@ extension BlockingRedis {
         try command(["EXISTS", "\(SaleKeys(sale).orders)"]).integer == 1
     }
 
-    /// Whether this Redis may sell a sale, and has every part of it. Without one the sale sells nothing: the scripts
-    /// take it for fenced, whatever its stamp says.
-    package func serves(_ status: SaleStatus) throws(RedisError) -> Bool {
-        guard status.servingRunID == facts.runID, status.isWhole else { return false }
-        return try hasStream(status.sale)
-    }
-
     /// Redis' clock.
     package func time() throws(RedisError) -> UnixMilliseconds {
         let words = try command(["TIME"]).strings

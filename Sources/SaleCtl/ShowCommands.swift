@@ -12,7 +12,7 @@ extension StatusReport {
             return StatusReport(archived: stored)
         }
         return StatusReport(
-            status: status, served: try redis.serves(status),
+            status: status, served: status.isServed(by: redis.facts.runID),
             deadLetters: try stored?.openDeadLetters ?? redis.deadLetterCount(of: sale),
             queue: status.settings.waitingRoom == nil ? nil : try redis.queue(sale), archivedAt: stored?.archivedAt,
             losses: stored?.losses ?? [])

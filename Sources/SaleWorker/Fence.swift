@@ -70,9 +70,7 @@ final class Fence {
     ///   - status: the sale's status; nil if it has no hash.
     ///   - confirmed: the highest position that was confirmed to a buyer, read before the status.
     func watch(_ sale: SaleID, _ status: SaleStatus?, confirmed: Int, on redis: BlockingRedis) throws {
-        guard let status, status.isWhole, status.servingRunID == redis.facts.runID else {
-            return invalidate(sale)
-        }
+        guard let status, status.isServed(by: redis.facts.runID) else { return invalidate(sale) }
         if status.settings.waitingRoom != nil, let last = try redis.restoreLastTicket(sale) {
             log.write(.error, "waiting_room_restored") {
                 $0.appendMember("sale", sale)

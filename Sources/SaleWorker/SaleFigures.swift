@@ -26,7 +26,7 @@ extension SaleFigures {
         self.init(isSetAside: isSetAside)
         if let status = try? redis.status(sale, allowingGaps: true) {
             lag = max(0, status.position - status.persistedPosition)
-            isFenced = (try? redis.serves(status)) != true
+            isFenced = !status.isServed(by: redis.facts.runID)
         }
         backlog = try? redis.unacknowledged(sale, countingAtMost: Self.countedMax)
         oldestMilliseconds = try? Self.age(sale, store, on: redis)

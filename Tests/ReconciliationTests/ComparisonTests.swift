@@ -191,7 +191,7 @@ import Testing
 
     @Test func `names orders that one of them lacks, or has with other content`() {
         #expect(differences { redis, _ in redis.wins[2] = nil } == [.orderNotInRedis(position: 2)])
-        #expect(differences { redis, _ in redis.hasStream = false } == [.noStream])
+        #expect(differences { redis, _ in redis.status.hasStream = false } == [.noStream])
         #expect(differences { redis, _ in redis.status.hasBuyers = false } == [.noBuyers])
         #expect(differences { redis, _ in redis.unreadableBuyers = ["b"] } == [.unreadableBuyer("b")])
         let traced = differences { _, sqlite in sqlite.orders[0].trace = String(repeating: "a", count: 32) }

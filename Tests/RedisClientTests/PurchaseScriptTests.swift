@@ -139,6 +139,16 @@ import Testing
         let reply = try TestSale.purchase(
             redis, sale, [Purchase(buyer: "a", key: "k"), Purchase(buyer: "b", key: "k")])
         #expect(reply.codes == "FF")
+        #expect(try redis.status(sale, allowingGaps: true)?.isWhole == false)
+    }
+
+    @Test func `a sale that has lost its stream can still be shown`() throws {
+        let server = try RedisServer()
+        let redis = try server.connect()
+        let sale = try TestSale.create(redis)
+        #expect(try redis.status(sale)?.hasStream == true)
+        try redis.command(["DEL", "\(SaleKeys(sale).orders)"])
+        #expect(try redis.status(sale)?.hasStream == false)
     }
 
     @Test func `a sale that has lost its buyers gives nobody a second win`() throws {

@@ -8,6 +8,8 @@ import Shared
 import TestSupport
 import Testing
 
+@testable import SaleWorker
+
 @Suite struct `The fence` {
     private static let sale = SaleID("demo")!
 
@@ -120,6 +122,29 @@ import Testing
         try under.redis.command(loss.map { RedisArgument($0) })
         #expect(eventually { worker.errors.contains("fence_lifted") }, "\(worker.errors)")
         #expect(try buy(under, "buyer-0", "key-0").hasPrefix("R1"), "a win stays a win")
+        #expect(try buy(under) == "S4")
+    }
+
+    @Test func `a lost stream is noticed also by whoever does not read it`() throws {
+        let under = try WorkerUnderTest()
+        try TestSale.create(under.redis, stock: 10)
+        try under.sell(Self.sale, to: 0..<3)
+        let worker = try under.start()
+        #expect(under.drained(Self.sale))
+        worker.stop()
+        let store = try OrderStore(path: under.database)
+        let fence = Fence(store: store, metrics: WorkerMetrics(), log: Log(program: "test", level: .error))
+        var now = Instant.now
+        try fence.check(Self.sale, on: under.redis, now: now)
+        try under.redis.command(["DEL", "\(SaleKeys(Self.sale).orders)"])
+        let status = try under.redis.status(Self.sale, allowingGaps: true)
+        try fence.watch(Self.sale, status, confirmed: 0, on: under.redis)
+        // It is found fenced, completed, and found equal.
+        for _ in 0..<3 {
+            try fence.check(Self.sale, on: under.redis, now: now)
+            now = now.advanced(milliseconds: Reconciler.witnessMilliseconds)
+        }
+        #expect(try under.redis.status(Self.sale)?.isServed(by: under.redis.facts.runID) == true)
         #expect(try buy(under) == "S4")
     }
 

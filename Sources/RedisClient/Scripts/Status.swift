@@ -5,15 +5,15 @@ extension ScriptCall {
     /// Reads a sale (status.lua).
     package static func status(of sale: SaleID) -> ScriptCall {
         let keys = SaleKeys(sale)
-        return ScriptCall(.status, keys: [keys.sale, keys.stock, keys.position, keys.buyers])
+        return ScriptCall(.status, keys: [keys.sale, keys.stock, keys.position, keys.buyers, keys.orders])
     }
 }
 
 extension BlockingRedis {
     /// How a sale stands; nil if Redis has no such sale.
     ///
-    /// Throws `unexpectedReply` if a part of it is missing. With `allowingGaps` that shows in `isWhole` instead, and a
-    /// missing stock or position reads as -1, which no sale has.
+    /// Throws `unexpectedReply` if a part of it is missing, except for the stream. With `allowingGaps` that shows in
+    /// `isWhole` instead, as a missing stream always does; a missing stock or position reads as -1, which no sale has.
     package func status(_ sale: SaleID, allowingGaps: Bool = false) throws(RedisError) -> SaleStatus? {
         let reply = try run(.status(of: sale))
         return try SaleStatus(sale: sale, reply.value, missing: allowingGaps ? -1 : nil)
@@ -54,7 +54,7 @@ extension SaleStatus {
     /// `missing`, if that is given.
     package init?(sale: SaleID, _ value: RedisValue, missing: Int? = nil) throws(RedisError) {
         if value.isArray, value.count == 0 { return nil }
-        guard value.count == 16 else { throw RedisError(.unexpectedReply, "status.lua", "not sixteen values") }
+        guard value.count == 17 else { throw RedisError(.unexpectedReply, "status.lua", "not seventeen values") }
         let reply = ScriptReply(value, of: "status.lua")
         self.init(
             sale: sale, uuid: try reply.text(0), title: try reply.text(1),
@@ -67,5 +67,6 @@ extension SaleStatus {
             persistedPosition: try reply.number(11, "persisted_position"),
             readAt: UnixMilliseconds(try reply.number(12, "now_ms")))
         hasBuyers = try reply.number(15, "buyers", missing) == 1
+        hasStream = try reply.number(16, "stream", 0) == 1
     }
 }

@@ -82,7 +82,7 @@ extension Doctor {
                 return add(
                     .bad, "sale \(sale)", "Redis has lost it: the worker brings it back, or logs why not (fence_kept)")
             }
-            let served = try redis.serves(status)
+            let served = status.isServed(by: redis.facts.runID)
             let report = StatusReport(status: status, served: served, deadLetters: 0)
             add(
                 served ? .ok : .bad, "sale \(sale)",

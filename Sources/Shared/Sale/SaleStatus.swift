@@ -19,6 +19,8 @@ package struct SaleStatus: Equatable, Sendable {
     package var readAt: UnixMilliseconds
     /// Whether the buyers' key exists, if there must be buyers.
     package var hasBuyers = true
+    /// Whether the orders stream exists.
+    package var hasStream = true
 
     package init(
         sale: SaleID, uuid: String, title: String, stockTotal: Int, remaining: Int, position: Int, maxPerBuyer: Int,
@@ -42,8 +44,12 @@ package struct SaleStatus: Equatable, Sendable {
     package var closesAt: UnixMilliseconds? { settings.closesAt }
     package var paused: Bool { settings.paused }
 
-    /// Whether stock, position and buyers all exist; without one of them nothing is sold.
-    package var isWhole: Bool { remaining >= 0 && position >= 0 && hasBuyers }
+    /// Whether stock, position, buyers and stream all exist.
+    package var isWhole: Bool { remaining >= 0 && position >= 0 && hasBuyers && hasStream }
+
+    /// Whether the Redis with this run_id may sell it, and has every part of it. Without one nothing is sold: the
+    /// scripts take the sale for fenced, whatever its stamp says.
+    package func isServed(by runID: String) -> Bool { servingRunID == runID && isWhole }
 
     package enum State: String, Sendable { case ended, scheduled, soldOut = "sold_out", paused, open }
 
