@@ -1,3 +1,4 @@
+import Glibc
 import Shared
 
 extension Command {
@@ -12,6 +13,15 @@ extension Command {
     ) { line, _ in
         let arguments = try Arguments(line, options: [], words: 1...1)
         let path = "\(arguments.words[0])/receipt.pem"
+        // Opened before the old keys are read: a rotation at the same moment would make its key of the same old ones,
+        // and replace this one's.
+        let file: PartialFile
+        do throws(FileError) {
+            file = try PartialFile(path)
+        } catch {
+            guard error.code == ENOENT else { throw CommandFailure(unwritable: path, error) }
+            throw CommandFailure(unreadable: path, error)
+        }
         let old: [UInt8]
         do throws(FileError) {
             old = try File.read(path, limit: ReceiptKeys.fileBytesMax)
@@ -25,7 +35,6 @@ extension Command {
             throw CommandFailure("\(path) is left as it is: \(error.message)", ExitCode.data)
         }
         do throws(FileError) {
-            let file = try PartialFile(path)
             try file.append(Array(rotated.utf8).span)
             try file.keepOwnerAndMode()
             try file.finish()
