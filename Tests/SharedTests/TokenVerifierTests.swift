@@ -26,6 +26,7 @@ import Testing
 
     @Test(arguments: [
         #"{"alg":"HS256","alg":"HS256","kid":"k1"}"#, #"{"alg":"HS256","kid":"k1","kid":"k1"}"#,
+        #"{"alg":"HS256","kid":"k1","\u006bid":"k2"}"#, #"{"alg":"HS256","kid":"k1","cr\u0069t":["exp"]}"#,
         #"{"alg":1,"kid":"k1"}"#,
         #"{"alg":"HS256","kid":"k1""#, "[]", "", #"{"alg":"HS256","kid":"k1"}x"#,
     ])
@@ -99,8 +100,11 @@ import Testing
         #"{"sub":"b","exp":2000,"aud":"other","aud":"shop","iss":"login"}"#,
         #"{"sub":"b","exp":2000,"aud":["shop"],"aud":["other"],"iss":"login"}"#,
         #"{"sub":"b","exp":2000,"aud":"shop","iss":"other","iss":"login"}"#,
+        #"{"sub":"b","exp":2000,"aud":"shop","iss":"login","s\u0075b":"a"}"#,
+        #"{"sub":"b","exp":2000,"aud":"shop","iss":"login","n\u0062f":5000}"#,
+        #"{"sub":"b","exp":2000,"aud":"shop","iss":"login","s\ud83d":"half a surrogate pair"}"#,
     ])
-    func `a claim that occurs twice refuses the token`(_ claims: String) {
+    func `a claim that occurs twice, or only once escapes are read, refuses the token`(_ claims: String) {
         let verifier = TokenVerifier(keys: Forge.keys("k1"), audience: "shop", issuer: "login")
         #expect(verdict(Forge.token(claims: claims), verifier) == .failure(.malformed))
     }

@@ -56,8 +56,8 @@ final class MACVerifier {
         do throws(JSONReader.Failure) {
             var reader = JSONReader(json)
             try reader.beginObject()
-            while let name = try reader.member() {
-                let name = json.extracting(name.range)
+            while let member = try reader.member() {
+                let name = json.extracting(member.range)
                 if name.equals("alg") {
                     guard algorithm == nil else { throw .malformed }
                     algorithm = try reader.string()
@@ -69,6 +69,7 @@ final class MACVerifier {
                     let value = try reader.string()
                     typeMatches = type.withBytes { $0.equals(json.extracting(value.range)) }
                 } else {
+                    guard !member.hides(["alg", "kid", "typ", "crit"], in: json) else { throw .malformed }
                     critical = critical || name.equals("crit")
                     try reader.skip()
                 }

@@ -38,8 +38,8 @@ package final class TokenVerifier {
         do throws(JSONReader.Failure) {
             var reader = JSONReader(json)
             try reader.beginObject()
-            while let name = try reader.member() {
-                let name = json.extracting(name.range)
+            while let member = try reader.member() {
+                let name = json.extracting(member.range)
                 if name.equals("sub") {
                     // If a claim occurred twice, it would depend on the reader which one counts (RFC 8725 section 2.4).
                     guard subject == nil else { throw .malformed }
@@ -70,6 +70,7 @@ package final class TokenVerifier {
                     let value = try reader.string()
                     issuerMatches = value.equals(issuer, in: json)
                 } else {
+                    guard !member.hides(["sub", "exp", "nbf", "aud", "iss"], in: json) else { throw .malformed }
                     try reader.skip()
                 }
             }

@@ -29,6 +29,14 @@ extension JSONReader.Text {
         other.withBytes { equals($0, in: bytes) }
     }
 
+    /// Whether escapes hide one of `names`, or no name at all. Who compares the text as written, as for the names that
+    /// are read of a token, does not see it; other readers do.
+    func hides(_ names: [String], in bytes: Span<UInt8>) -> Bool {
+        guard escaped else { return false }
+        guard let value = value(in: bytes) else { return true }
+        return names.contains(value)
+    }
+
     /// The string's value, with its escapes resolved; nil if it has half a surrogate pair, or is not UTF-8.
     ///
     /// - Parameter bytes: the JSON text that it was read from.
