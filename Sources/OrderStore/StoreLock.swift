@@ -18,8 +18,10 @@ package final class StoreLock {
     package var file: FileIdentity { FileIdentity(descriptor: descriptor) }
 
     /// The lock for the database at `path`; nil while another process has it.
+    ///
+    /// A link is not followed: root, who restores a backup in the worker's own folder, would make a file anywhere.
     package static func take(for path: String) throws(FileError) -> StoreLock? {
-        let descriptor = open("\(path).lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        let descriptor = open("\(path).lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw FileError() }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             let error = FileError()

@@ -351,6 +351,12 @@ import Testing
         #expect(try canBeLocked())
     }
 
+    @Test func `is locked by no file that a link leads to`() throws {
+        #expect(symlink("\(path).elsewhere", "\(path).lock") == 0)
+        #expect(throws: FileError.self) { try StoreLock.take(for: path) }
+        #expect(!FileManager.default.fileExists(atPath: "\(path).elsewhere"))
+    }
+
     @Test func `stays locked until it is closed, even if its lock is released before`() throws {
         var lock = try StoreLock.take(for: path)
         var store: OrderStore? = try OrderStore(path: path, lock: lock)
