@@ -304,6 +304,8 @@ package final class AsyncRedis {
                 var facts = facts
                 facts.isRewriting = false
                 if let reason = objection(to: facts, of: session.link) { return fail(reason) }
+                // While nobody buys, no call would show it.
+                if let count = facts.goodReplicas, count < replicas { shutGate(acknowledged: count) }
                 scheduleInspection(of: session)
             }
         }

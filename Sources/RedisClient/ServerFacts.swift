@@ -8,6 +8,9 @@ package struct ServerFacts: Equatable, Sendable {
     package var isLoading: Bool
     /// Settings by name, from CONFIG GET; and what the default user may do, by the names of `replayChecks`.
     package var settings: [String: String]
+    /// Replicas that it has heard from lately; nil if no setting requires any. With fewer than `replicasSetting` it
+    /// refuses every write.
+    package var goodReplicas: Int?
     /// It is rewriting its append-only file, or is about to.
     package var isRewriting = false
     /// Bytes appended to its append-only file since the last rewrite: the next start executes them, command by command.
@@ -63,6 +66,7 @@ package struct ServerFacts: Equatable, Sendable {
             runID: String(runID), version: String(version), role: String(role), isLoading: lines["loading"] == "1",
             settings: config.merging(replays) { $1 })
         func bytes(_ name: Substring) -> Int { lines[name].flatMap { Int($0) } ?? 0 }
+        goodReplicas = lines["min_slaves_good_slaves"].flatMap { Int($0) }
         isRewriting = lines["aof_rewrite_in_progress"] == "1" || lines["aof_rewrite_scheduled"] == "1"
         // A start sets the base's size to that of the base file, too (redis 7.0.15, aof.c loadAppendOnlyFiles).
         appendedBytes = bytes("aof_current_size") - bytes("aof_base_size")

@@ -93,6 +93,18 @@ private final class ConfirmingClient {
         #expect(try client.runLoop { client.redis.isReady })
     }
 
+    @Test func `is not awaited from a replica that is gone, even if no call has shown that`() throws {
+        let primary = try RedisServer(RedisServer.followed() + ["--min-replicas-to-write", "1"])
+        let replica = try primary.replica()
+        let client = try ConfirmingClient(primary)
+        #expect(try client.runLoop { client.redis.isReady })
+        replica.crash()
+        #expect(try client.runLoop { client.redis.status == .down("0 of 1 replicas acknowledge") })
+        #expect(try calls(of: "evalsha", primary) == 0)
+        try replica.restart()
+        #expect(try client.isConfirmed())
+    }
+
     @Test func `is missed if the replica is stopped; nothing is sent until it goes on`() throws {
         let (primary, replica, client) = try behind()
         var wasReady: Bool?
