@@ -76,7 +76,7 @@ import Testing
         #expect(audit.fault?.message == "the ledger has another end: this is another history")
     }
 
-    @Test func `notices a position that is given twice, and a beginning that creates no sale, though the hashes fit`() {
+    @Test func `notices what can't be, though the hashes fit`() {
         func fault(_ entries: [String]) -> String? {
             var chain = LedgerChain()
             var lines: [String] = []
@@ -87,13 +87,22 @@ import Testing
             lines.append(LedgerHeadLine.text(chain))
             return lines.joined(separator: "\n").withBytes { LedgerAudit($0) }.fault?.message
         }
-        func create(_ kind: String) -> String { #"{"seq":1,"kind":"\#(kind)","sale":"demo","uuid":"u"}"# }
-        func order(_ seq: Int) -> String {
-            #"{"seq":\#(seq),"kind":"order","position":1,"buyer":"b","quantity":1,"secured_at_ms":1,"epoch":1}"#
+        func create(_ kind: String) -> String { #"{"seq":1,"kind":"\#(kind)","sale":"demo","uuid":"u","stock":4}"# }
+        func order(_ seq: Int, _ position: Int = 1, units: Int = 1) -> String {
+            #"{"seq":\#(seq),"kind":"order","position":\#(position),"buyer":"b","quantity":\#(units),"#
+                + #""secured_at_ms":1,"epoch":1}"#
+        }
+        func restock(_ seq: Int, _ units: Int) -> String {
+            #"{"seq":\#(seq),"kind":"restock","units":\#(units),"at_ms":1}"#
         }
         #expect(fault([create("create"), order(2)]) == nil)
         #expect(fault([create("create"), order(2), order(3)]) == "position 1 was given before")
         #expect(fault([create("set"), order(2)]) == "a ledger begins with the sale's creation")
+        #expect(fault([create("create"), order(2, units: 4)]) == nil)
+        #expect(fault([create("create"), order(2, units: 4), order(3, 2)]) == "it sells 1 unit more than there were")
+        #expect(fault([create("create"), restock(2, 2), order(3, units: 6)]) == nil)
+        #expect(
+            fault([create("create"), restock(2, -2), order(3, units: 4)]) == "it sells 2 units more than there were")
     }
 
     /// The head that the ledger had after its first `seq` entries.

@@ -12,7 +12,7 @@ import Testing
         var chain = LedgerChain()
         var (lines, heads): ([String], [String]) = ([], [])
         for entry in [
-            #"{"seq":1,"kind":"create","sale":"demo","uuid":"u"}"#,
+            #"{"seq":1,"kind":"create","sale":"demo","uuid":"u","stock":5}"#,
             #"{"seq":2,"kind":"restock","units":5,"at_ms":1}"#, #"{"seq":3,"kind":"restock","units":5,"at_ms":2}"#,
         ] {
             entry.withBytes { chain.extend(by: $0) }

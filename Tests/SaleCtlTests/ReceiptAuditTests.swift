@@ -12,7 +12,7 @@ import Testing
         buyer: "00112233445566778899aabbccddeeff", securedAt: UnixMilliseconds(1_764_183_600_123))
 
     private static let ledger = ledger([
-        #"{"seq":1,"kind":"create","sale":"demo","uuid":"u"}"#,
+        #"{"seq":1,"kind":"create","sale":"demo","uuid":"u","stock":5}"#,
         #"{"seq":2,"kind":"order","position":1,"buyer":"00112233445566778899aabbccddeeff","quantity":3,"#
             + #""secured_at_ms":1764183600123,"epoch":2}"#,
     ])

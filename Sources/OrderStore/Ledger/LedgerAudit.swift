@@ -35,13 +35,15 @@ package struct LedgerAudit: Sendable {
     package private(set) var sale: String?
     package private(set) var uuid: String?
     package private(set) var orders: [Int: RecordedOrder] = [:]
+    /// Units that it has put on sale and not sold yet.
+    private var left = 0
     /// The end that the ledger has according to the text.
     private var end: LedgerChain?
     /// Heads that it has had, according to those who kept them.
     private let kept: [LedgerChain]
 
     /// The members of an entry that are read as numbers.
-    private static let numberNames: Set = ["seq", "position", "quantity", "secured_at_ms", "epoch"]
+    private static let numberNames: Set = ["seq", "stock", "position", "quantity", "secured_at_ms", "epoch"]
 
     /// - Parameters:
     ///   - text: JSON lines, as `salectl ledger export` and `GET …/ledger` write them.
@@ -87,7 +89,7 @@ package struct LedgerAudit: Sendable {
             return
         }
         guard let entry = SealedEntry(text),
-            let facts = try? JSONMembers(entry.covered.span, numbers: Self.numberNames)
+            let facts = try? JSONMembers(entry.covered.span, numbers: Self.numberNames, signed: ["units"])
         else { return fail(line, "this is not a ledger entry") }
         let expected = chain.seq + 1
         guard facts.number("seq") == expected else {
@@ -112,11 +114,16 @@ package struct LedgerAudit: Sendable {
 
     private mutating func note(_ facts: JSONMembers, _ line: Int) {
         if chain.seq == 1 {
-            guard facts.string("kind") == "create", let sale = facts.string("sale"), let uuid = facts.string("uuid")
+            guard facts.string("kind") == "create", let sale = facts.string("sale"), let uuid = facts.string("uuid"),
+                let stock = facts.number("stock")
             else {
                 return fail(line, "a ledger begins with the sale's creation", seq: 1)
             }
-            (self.sale, self.uuid) = (sale, uuid)
+            (self.sale, self.uuid, left) = (sale, uuid, stock)
+        }
+        if facts.string("kind") == "restock" {
+            guard let units = facts.number("units") else { return fail(line, "a restock lacks a part", seq: chain.seq) }
+            left += units
         }
         guard facts.string("kind") == "order" else { return }
         guard let position = facts.number("position"), let buyer = facts.string("buyer"),
@@ -126,6 +133,11 @@ package struct LedgerAudit: Sendable {
         let order = RecordedOrder(buyer: buyer, quantity: quantity, securedAtMilliseconds: at, epoch: epoch)
         guard orders.updateValue(order, forKey: position) == nil else {
             return fail(line, "position \(position) was given before", seq: chain.seq, position: position)
+        }
+        left -= quantity
+        guard left >= 0 else {
+            return fail(
+                line, "it sells \(counted(-left, "unit")) more than there were", seq: chain.seq, position: position)
         }
     }
 }

@@ -14,6 +14,7 @@ package enum LedgerHeadLine {
             let seq = line.extracting(digits..<comma).decimal, line.count == comma + 9 + 64 + 3,
             let hash = [UInt8](hex: line.extracting(comma + 9..<comma + 9 + 64).string)
         else { return nil }
-        return LedgerChain(seq: seq, hash: hash)
+        let head = LedgerChain(seq: seq, hash: hash)
+        return text(head).withBytes { line.equals($0) } ? head : nil
     }
 }

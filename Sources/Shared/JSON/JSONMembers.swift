@@ -5,9 +5,13 @@ package struct JSONMembers {
     private var strings: [String: String] = [:]
     private var numbers: [String: Int] = [:]
 
-    /// - Parameter numberNames: the members to read as numbers, which must be whole and not negative. Others may be in
-    ///   forms that we don't read.
-    package init(_ json: Span<UInt8>, numbers numberNames: Set<String> = []) throws(JSONReader.Failure) {
+    /// - Parameters:
+    ///   - numberNames: the members to read as numbers, which must be whole and not negative. Others may be in forms
+    ///     that we don't read.
+    ///   - signedNames: those that may also be negative.
+    package init(
+        _ json: Span<UInt8>, numbers numberNames: Set<String> = [], signed signedNames: Set<String> = []
+    ) throws(JSONReader.Failure) {
         var reader = JSONReader(json)
         try reader.beginObject()
         while let text = try reader.member() {
@@ -19,6 +23,7 @@ package struct JSONMembers {
                 // None of our strings needs an escape, and with escapes a string has more than one text.
                 if !value.escaped { strings[name] = json.extracting(value.range).string }
             case .number where numberNames.contains(name): numbers[name] = try reader.naturalNumber()
+            case .number where signedNames.contains(name): numbers[name] = try reader.integer()
             default: try reader.skip()
             }
         }

@@ -95,7 +95,17 @@ package struct JSONReader: ~Escapable {
         throw .malformed
     }
 
-    /// Reads an integer without fraction, exponent or sign, of at most 18 digits; anything else is malformed.
+    /// Reads an integer without fraction or exponent, of at most 18 digits; anything else is malformed.
+    @_lifetime(self: copy self)
+    package mutating func integer() throws(Failure) -> Int {
+        skipSpace()
+        guard offset < bytes.count, bytes[offset] == UInt8(ascii: "-") else { return try naturalNumber() }
+        let range = try number()
+        guard let value = bytes.extracting(range.dropFirst()).decimal else { throw .malformed }
+        return -value
+    }
+
+    /// The same without a sign.
     @_lifetime(self: copy self)
     package mutating func naturalNumber() throws(Failure) -> Int {
         let range = try number()
