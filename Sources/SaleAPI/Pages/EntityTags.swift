@@ -6,11 +6,10 @@ enum EntityTags {
 
     /// Whether an If-None-Match field lists `tag`, by weak comparison, or is `*` (RFC 9110 section 13.1.2).
     static func match(_ field: Span<UInt8>, _ tag: String) -> Bool {
-        let opaque = tag.dropFirst(2)
-        let listed = field.string.split(separator: ",").map { item in
-            let item = item.drop { $0 == " " || $0 == "\t" }
-            return item.hasPrefix("W/") ? item.dropFirst(2) : item
+        // Our tags have neither commas nor spaces, so that an item with one is none of them.
+        let items = field.string.split(separator: ",").map { item in
+            item.split { $0 == " " || $0 == "\t" }.joined(separator: " ")
         }
-        return listed.contains { $0.hasPrefix(opaque) || $0 == "*" }
+        return items == ["*"] || items.contains { $0 == tag || $0 == tag.dropFirst(2) }
     }
 }
