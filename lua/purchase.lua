@@ -155,7 +155,10 @@ for i = 1, count do
         quantity, ticket = string.match(ARGV[at + 2], '^(%d+) (.+)$')
         quantity = tonumber(quantity)
     end
-    if not quantity or quantity < 1 then return redis.error_reply('ERR purchase ' .. i .. ' has no valid quantity') end
+    -- Comparisons with NaN, which `tonumber` also reads, are false.
+    if not (quantity and quantity >= 1 and quantity % 1 == 0) then
+        return redis.error_reply('ERR purchase ' .. i .. ' has no valid quantity')
+    end
     local code, detail = decide(i, ARGV[at], ARGV[at + 1], quantity, ARGV[at + 3], ticket)
     codes[i] = code
     if detail then reply[#reply + 1] = detail end

@@ -191,7 +191,7 @@ import Testing
         #expect(try TestSale.orderEvents(redis, sale).isEmpty)
     }
 
-    @Test(arguments: ["many", "", "0", "-1"])
+    @Test(arguments: ["many", "", "0", "-1", "1.5", "nan"])
     func `a quantity that is none stops the batch before anything is written`(_ quantity: String) throws {
         let server = try RedisServer()
         let redis = try server.connect()
