@@ -16,6 +16,8 @@ import Testing
         costs.nginxLook = 30
         costs.workerOrder = 50
         costs.redisOrder = 512
+        costs.redisPlace = 100
+        costs.aofPlace = 80
         costs.nginxConnection = 1 << 14
         return costs
     }
@@ -55,6 +57,17 @@ import Testing
         #expect(short["page_looks_per_second"] == 133_334, "both every 15 s")
         #expect(short["nginx_cores_for_looks"] == 8)
         #expect(figures { $0.turnSeconds = 3600 }["page_looks_per_second"] == 44_445, "both every 45 s at most")
+    }
+
+    @Test func `has room for everybody's place in a waiting room, if there is one`() {
+        #expect(figures()["redis_memory_for_places_mib"] == nil)
+        let figures = figures {
+            $0.turnSeconds = 60
+            $0.buyers = 1 << 20
+        }
+        #expect(figures["redis_memory_for_places_mib"] == 200, "beside that of the orders")
+        #expect(figures["redis_disk_for_places_mib"] == 80)
+        #expect(figures["redis_memory_mib"] == 10)
     }
 
     @Test func `has no core, millisecond or percent more than what comes out even`() {

@@ -103,12 +103,23 @@ struct CapacityPlan {
                     "\(orders) orders at the smaller of \(Int(requestsPerSecond))/s and 1 s / \(costs.redisWin) µs"),
             mebibytes("redis_memory_mib", orders, costs.redisOrder * 2, "orders, twice for a rewrite of the file,"),
             mebibytes("redis_disk_mib", orders, costs.aofOrder, "orders"),
+        ] + figuresOfWaitingRoom + [
             mebibytes("sqlite_disk_mib", orders, costs.sqliteOrder, "orders"),
             Figure(
                 name: "stored_after_milliseconds",
                 value: ceiling(Double(orders) * costs.workerOrder / 1000),
                 arithmetic: "\(orders) orders × \(costs.workerOrder) µs, at most: it stores while they are sold"),
             mebibytes("api_memory_mib", api.value, costs.apiProcess, "processes"),
+        ]
+    }
+
+    private var figuresOfWaitingRoom: [Figure] {
+        guard demand.turnSeconds != nil else { return [] }
+        return [
+            mebibytes(
+                "redis_memory_for_places_mib", demand.buyers, costs.redisPlace * 2,
+                "places in the waiting room, twice for a rewrite of the file,"),
+            mebibytes("redis_disk_for_places_mib", demand.buyers, costs.aofPlace, "places"),
         ]
     }
 

@@ -28,6 +28,10 @@ struct MeasuredCosts: Sendable {
     var redisOrder = 230
     /// Redis' append-only file, for an order, until it is rewritten.
     var aofOrder = 400
+    /// Redis, for a buyer's place in a waiting room (`script/bench queue`).
+    var redisPlace = 64
+    /// Redis' append-only file, for a place, until it is rewritten.
+    var aofPlace = 105
     /// SQLite, for an order with its ledger entry and its indices.
     var sqliteOrder = 400
     /// nginx, for an open HTTP/2 connection on TLS: what each of 10,000 added to its workers (`script/bench ingress`,

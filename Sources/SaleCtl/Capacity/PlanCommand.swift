@@ -11,7 +11,8 @@ extension Command {
               --over DURATION     the time in which all of them press, as in 10s
               --stock N           units on sale
               --turn-window DURATION
-                                  the sale has a waiting room with turns of this length: pages are looked at more often
+                                  the sale has a waiting room with turns of this length: pages are looked at more often,
+                                  and Redis has a place for each buyer
               --presses X         presses of each buyer, retries included (default 1.2)
               --arrival DURATION  how long before the opening buyers begin to open the page (default 5m): TLS handshakes
               --headroom X        how many times what is needed to provide (default 2.5)
