@@ -65,6 +65,8 @@ enum AdmissionArgument {
         guard (turnWindowMin...WaitingRoom.turnWindowRange.upperBound).contains(milliseconds) else {
             throw Arguments.UsageError("--turn-window must be from 1m to 24h")
         }
+        // Everybody is told its seconds.
+        guard milliseconds % 1000 == 0 else { throw Arguments.UsageError("--turn-window must be whole seconds") }
         return milliseconds
     }
 }

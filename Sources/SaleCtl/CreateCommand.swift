@@ -15,7 +15,7 @@ extension Command {
               --opens-at TIME     now (default), +30s, +5m, or RFC 3339, as in 2026-11-26T20:00:00+01:00
               --closes-at TIME    in the same form; without it the sale ends when it is closed
               --admit RATE        with a waiting room that lets this many buyers in, as in 2000/s
-              --turn-window D     how long each buyer's turn lasts, at least 1m (default 2m)
+              --turn-window D     how long each buyer's turn lasts, 1m to 24h (default 2m)
               --json              print the sale as JSON
 
             Times that are not RFC 3339 count from Redis' clock, which also opens and closes the sale. An opening time

@@ -39,6 +39,10 @@ extension salectl {
         (["admit", "ghost", "5/s"], ExitCode.noInput, "no sale ghost"),
         (["create", "x", "--title", "T", "--stock", "1", "--turn-window", "1m"], ExitCode.usage, "--admit"),
         (
+            ["create", "x", "--title", "T", "--stock", "1", "--admit", "5/s", "--turn-window", "61500ms"],
+            ExitCode.usage, "--turn-window must be whole seconds"
+        ),
+        (
             ["create", "x", "--title", "T", "--stock", "1", "--admit", "5/s", "--turn-window", "59s"], ExitCode.usage,
             "from 1m"
         ),
