@@ -72,13 +72,19 @@ function showWith(holds) {
     for (const element of all('[data-with]')) element.hidden = !holds[element.dataset.with];
 }
 
+/** The quantity that the buyer had chosen, if so many can't be bought any more; otherwise 0. */
+let chosenBefore = 0;
+quantity.addEventListener('change', () => { chosenBefore = 0; });
+
 /** Offers 1 to `most` units; only `openQuantity`, if an attempt for so many may have won already. */
 function offer(most, openQuantity) {
+    if (openQuantity) chosenBefore = 0;
     const wanted = openQuantity ? [openQuantity] : Array.from({ length: most }, (_, index) => index + 1);
     if (wanted.length === quantity.options.length && String(wanted[0]) === quantity.options[0]?.value) return;
-    const chosen = Number(quantity.value);
+    const chosen = chosenBefore || Number(quantity.value);
     quantity.replaceChildren(...wanted.map((units) => new Option(number(units), units)));
     if (wanted.includes(chosen)) quantity.value = chosen;
+    chosenBefore = wanted.includes(chosen) ? 0 : chosen;
 }
 
 /** What holds of the elements that are shown only with something. */
@@ -94,6 +100,7 @@ function conditions({ name, turn }, page, most, now) {
         'failing': page.failures > 1 && (sales || sale) && mayAct,
         'logged-in': isIn, 'logged-out': !isIn, 'login-ends': isIn && login.endsAt <= (turn?.begins ?? opens),
         'login-link': root.dataset.login, 'place': turn, 'quantity': most > 1,
+        'fewer': chosenBefore > most,
         'another': sale && isIn && !refusal && mayBuyAnother(sale, orders, now),
         'turn': turn && turn.begins !== null, 'no-turn': turn && turn.begins === null,
         'too-late': turn?.begins >= Date.parse(sale?.closes_at),
@@ -140,9 +147,11 @@ export function show(view, page, now) {
     const hadFocus = main.contains(focused);
     for (const other of sections) other.hidden = other !== section;
     const most = page.sale ? mayStillBuy(page.sale, page.orders) : 0;
+    offer(most, page.openQuantity);
     showWith(conditions(view, page, most, now));
     fields(view, page, now);
-    offer(most, page.openQuantity);
+    fill('chosen', number(chosenBefore));
+    fill('most', number(most));
 
     const headline = section.querySelector('h2');
     const title = page.sale ? `${headline.innerText} – ${page.sale.title}` : headline.innerText;

@@ -168,6 +168,7 @@ extension `The buyers' page` {
             try scene.press("buy")
             #expect(try scene.shows("secured"))
             try scene.salectl("close", "demo")
+            #expect(scene.system.drained(SaleID("demo")!))
             try scene.salectl("archive", "demo")
             // A process that has not listed the sales since then still takes it for lost.
             let isGone = try eventually {
@@ -231,6 +232,14 @@ extension `The buyers' page` {
             #expect(try scene.text("remaining") == "2")
             try scene.press("dismiss")
             #expect(try scene.shows("buy"))
+            // One unit alone is no choice, so nothing else shows that it is not three.
+            #expect(try scene.buy(as: "fourth") == 201)
+            #expect(try eventually { try scene.showsAfterALook("buy") && scene.text("most") == "1" })
+            #expect(try scene.news() == "You chose 3 units. No more than 1 can be bought now.")
+            try scene.salectl("restock", "demo", "2")
+            #expect(
+                try eventually { try scene.showsAfterALook("buy") && scene.browser.value("\(select).value") == "3" })
+            #expect(try scene.news() == "On sale now")
         }
 
         @Test func `goes on after a purchase that is answered before the first look at the sale`() throws {

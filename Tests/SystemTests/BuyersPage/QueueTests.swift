@@ -25,6 +25,7 @@ extension `The buyers' page` {
             try scene.salectl("set", "demo", "--opens-at", "now")
             #expect(try scene.showsAfterALook("buy"))
             #expect(try scene.isVisible("[data-with=turn]"))
+            #expect(try scene.news() == "It is your turn, for a short time only: press Buy now.")
             #expect(try scene.text("countdown").contains(":"))
             try scene.press("buy")
             #expect(try scene.shows("secured"))
