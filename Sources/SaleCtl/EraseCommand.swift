@@ -11,8 +11,9 @@ extension Command {
             The buyer's orders keep their position, quantity and ledger entry. The buyer becomes erased:PSEUDONYM, and
             key and trace are deleted, in SQLite and in Redis, dead letters included. Redis and SQLite stay equal, and
             the ledger still verifies. Refused until the sale has ended. If it is interrupted, run it again: it may be
-            run any number of times. Logs, backups and Redis' append-only file keep what they have until they are
-            rotated or rewritten (BGREWRITEAOF).
+            run any number of times. Logs and backups keep what they have until they are rotated, and Redis keeps the
+            bytes of deleted entries, in its append-only file, too, until the sale is archived and then the file
+            rewritten (BGREWRITEAOF).
             """
     ) { line, context in
         let arguments = try Arguments(line, options: ["--reason"], flags: ["--json"], words: 2...2)
