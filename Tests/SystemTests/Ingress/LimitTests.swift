@@ -105,6 +105,18 @@ import Testing
         #expect(try eventually { try status(from: "192.0.2.1") == 200 })
     }
 
+    @Test func `count an IPv4 address, and its neighbours apart, also where a balancer writes it as IPv6`() throws {
+        let ingress = try begin("", limits: Self.strict)
+        func ask(_ count: Int, _ path: String, from address: String) throws -> [Int: Int] {
+            try statuses(ingress, count, path, headers: { _ in [("X-Forwarded-For", address)] })
+        }
+        #expect(try ask(1101, "/v1/sales", from: "::ffff:192.0.2.1") == [200: 1001, 429: 100])
+        #expect(try ask(1, "/v1/sales", from: "192.0.2.1") == [429: 1])
+        // Nor do all of them share the limits of a /48, here 401.
+        let answers = try statuses(ingress, 411, "/none") { [("X-Forwarded-For", "::ffff:192.0.2.\($0 % 250 + 2)")] }
+        #expect(answers == [404: 411])
+    }
+
     @Test func `count a token, however it is written, and its neighbours apart`() throws {
         let system = try SaleSystem(apis: 1)
         try TestSale.create(system.connect(), stock: 100)
