@@ -130,4 +130,24 @@ import Testing
         #expect(try system.complaint(sale, run, stock: Self.stock) == nil)
         #expect(try system.salectl(["reconcile", "\(sale)"]).code == 0)
     }
+
+    @Test(.enabled(if: getuid() == 0, "giving files away needs root"))
+    func `gives the worker the files in its folder, and nothing that links there lead to`() throws {
+        let operations = try String(
+            contentsOf: Ingress.repository.appendingPathComponent("docs/operations.md"), encoding: .utf8)
+        let commands = operations.matches(of: /chown .*sale\.db\*/).map { String($0.output) }
+        #expect(commands.count == 2)
+        for command in commands {
+            let folder = try TemporaryDirectory()
+            for name in ["sale.db", "another"] { try Data().write(to: folder.url.appendingPathComponent(name)) }
+            #expect(symlink(folder.path("another"), folder.path("sale.db-wal")) == 0)
+            let given = command.replacing("sale-worker:", with: "1:1").replacing("/var/lib/sale", with: folder.url.path)
+            #expect(try ChildProcess.run(URL(fileURLWithPath: "/bin/sh"), ["-c", given]).code == 0)
+            func owner(_ name: String) throws -> Int? {
+                try FileManager.default.attributesOfItem(atPath: folder.path(name))[.ownerAccountID] as? Int
+            }
+            #expect(try owner("sale.db") == 1)
+            #expect(try owner("another") == 0)
+        }
+    }
 }

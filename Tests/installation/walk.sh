@@ -248,7 +248,7 @@ sell() {
     must 'backup' salectl backup /root/nightly.db
     must 'stop' systemctl stop sale-worker
     must 'restore' salectl restore /root/nightly.db --force
-    chown sale-worker: /var/lib/sale/sale.db*
+    chown -h sale-worker: /var/lib/sale/sale.db*
     must 'start' systemctl start sale-worker
     soon 'both stores have all of it' salectl reconcile stopped
 
