@@ -177,4 +177,23 @@ import Testing
         let reply = try redis.command(["ACL", "DRYRUN", "\(user)"] + words)
         #expect(reply.string?.contains("no permissions") == true, "\(reply.string ?? "")")
     }
+
+    private static let keys = SaleKeys(SaleID("demo")!)
+    /// The commands that write in the scripts of the API, and the keys that each writes.
+    private static let written: [String: Set<String>] = [
+        "XADD k * f v": [keys.orders], "DECRBY k 1": [keys.stock], "INCRBY k 1": [keys.position],
+        "SET k 1": [keys.joined], "HSET k f v": [keys.sale, keys.buyers, keys.tickets, keys.witnesses],
+    ]
+
+    @Test(arguments: written.keys.sorted())
+    func `let the API write with each command only what its scripts do`(_ command: String) throws {
+        let server = try server()
+        let redis = try server.connect()
+        let allowed = try (Self.keys.all + [SaleKeys.sales, SaleKeys.archived, SaleKeys.workerLease]).filter { key in
+            let words = command.split(separator: " ").map { RedisArgument($0 == "k" ? key : String($0)) }
+            let reply = try redis.command(["ACL", "DRYRUN", "api"] + words)
+            return reply.string == "OK"
+        }
+        #expect(Set(allowed) == Self.written[command])
+    }
 }
