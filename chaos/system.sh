@@ -73,11 +73,11 @@ start_system() {
             printf 'min-replicas-to-write 1\nrepl-backlog-size 64mb\nrepl-diskless-sync-delay 0\n'
             if [ "$host" != 0 ]; then printf 'replicaof %s 6379\n' "$(back_address 0)"; fi
         } >"$(disk "$host")/redis.conf"
-        {
-            printf 'bind %s 127.0.0.1\nport 26379\nprotected-mode no\n' "$(back_address "$host")"
-            printf 'dir %s\nsentinel monitor sale %s 6379 2\n' "$(disk "$host")" "$(back_address 0)"
-            printf 'sentinel down-after-milliseconds sale 2000\nsentinel failover-timeout sale 6000\n'
-        } >"$(disk "$host")/sentinel.conf"
+        # The delivered Sentinel; the servers that it logs in to have no users here.
+        sed -E -e "s/^bind .*/bind $(back_address "$host") 127.0.0.1/" -e "s|^dir .*|dir $(disk "$host")|" \
+            -e "s/^(sentinel monitor sale) [^ ]*/\1 $(back_address 0)/" -e '/^sentinel auth-/d' \
+            -e 's/^(sentinel failover-timeout sale) .*/\1 6000/' deploy/redis/sentinel.conf \
+            >"$(disk "$host")/sentinel.conf"
         sentinels+=("$(back_address "$host"):26379")
         start_redis "$host"
     done

@@ -13,7 +13,7 @@ import Testing
     }
     private func system(_ server: RedisServer) throws -> SaleSystem {
         let system = try SaleSystem(apis: 0, redis: server)
-        for user in ["api", "worker", "operator"] { try system.logIn(user, password: "CHANGE-ME-\(user)") }
+        try system.logInAll()
         return system
     }
 
@@ -126,7 +126,7 @@ import Testing
                         words.removeFirst(2)
                     }
                     words.removeAll { $0 == "--askpass" }
-                    // A Sentinel has no users; prose and options are not commands.
+                    // Options are those of commands for Sentinels; prose is no command.
                     guard let first = words.first, first.allSatisfy(\.isUppercase) else { return nil }
                     return (user, words)
                 }
@@ -195,5 +195,45 @@ import Testing
             return reply.string == "OK"
         }
         #expect(Set(allowed) == Self.written[command])
+    }
+}
+
+@Suite struct `The delivered Sentinels` {
+    /// The redis-cli commands for Sentinels in the documentation.
+    private static func documentedCommands() throws -> Set<[String]> {
+        let documents = Ingress.repository.appendingPathComponent("docs")
+        let commands = try ["installation.md", "operations.md", "runbook.md"].flatMap { name in
+            try String(contentsOf: documents.appendingPathComponent(name), encoding: .utf8)
+                .matches(of: /redis-cli -p 26379 ([^`#|\n]+)/)
+                .map { $0.output.1.split(separator: " ").map(String.init) }
+        }
+        return Set(commands)
+    }
+
+    @Test func `answer everybody what the programs and operators ask, and obey nobody without their password`() throws {
+        let fleet = try RedisFleet.delivered()
+        let system = try SaleSystem(apis: 0, fleet: fleet)
+        try system.logInAll()
+        let doctor = try system.salectl(["doctor"])
+        let named = doctor.output.matches(of: /ok +sentinel .* names 127\.0\.0\.1:/)
+        #expect(named.count == 3, "\(doctor)")
+        let commands = try Self.documentedCommands()
+        #expect(commands.count > 1)
+        for words in commands { #expect(try !fleet.askSentinel(0, words).hasPrefix("NOPERM"), "\(words)") }
+
+        // What would lead every program, with its password, to a server of somebody else's.
+        let identity = String(repeating: "a", count: 40)
+        for words in [
+            ["PUBLISH", "__sentinel__:hello", "127.0.0.1,1,\(identity),9,sale,127.0.0.1,2,9"],
+            ["SENTINEL", "MONITOR", "other", "127.0.0.1", "2", "1"], ["SENTINEL", "REMOVE", "sale"],
+            ["SENTINEL", "SET", "sale", "quorum", "1"], ["SENTINEL", "RESET", "*"],
+            ["SENTINEL", "CONFIG", "GET", "sentinel-pass"], ["SENTINEL", "CONFIG", "SET", "announce-ip", "127.0.0.2"],
+            ["SENTINEL", "IS-MASTER-DOWN-BY-ADDR", "127.0.0.1", "1", "9", identity],
+            ["SENTINEL", "SIMULATE-FAILURE", "crash-after-election"], ["SENTINEL", "DEBUG"],
+            ["ACL", "SETUSER", "default", "+@all"], ["ACL", "LIST"], ["CLIENT", "KILL", "TYPE", "normal"], ["SHUTDOWN"],
+        ] {
+            let answer = try fleet.askSentinel(1, words)
+            #expect(answer.hasPrefix("NOPERM"), "\(words): \(answer)")
+        }
     }
 }

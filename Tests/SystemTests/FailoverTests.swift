@@ -8,10 +8,12 @@ import Testing
     private static let stock = 500
     private static let buyers = 6000
 
-    /// Runs a stampede of six seconds, and `fault` while units are being sold.
+    /// Runs a stampede of six seconds, and `fault` while units are being sold. Users and Sentinels are as delivered.
     private func stampede(_ fault: (RedisFleet, SaleSystem) throws -> Void) throws {
-        let fleet = try RedisFleet()
-        let system = try SaleSystem(apis: 2, fleet: fleet)
+        let fleet = try RedisFleet.delivered()
+        let system = try SaleSystem(apis: 0, fleet: fleet)
+        try system.logInAll()
+        for index in 0..<2 { try system.startAPI(index) }
         try system.startWorker()
         let sale = try TestSale.create(system.connect(), stock: Self.stock)
         let first = try #require(fleet.primary())

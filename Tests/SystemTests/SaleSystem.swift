@@ -51,8 +51,14 @@ final class SaleSystem {
         let path = directory.path("\(user).password")
         try password.write(toFile: path, atomically: true, encoding: .utf8)
         logins[user] = [
-            "SALE_REDIS_URL": "redis://\(user)@127.0.0.1:\(redis.port)/0", "SALE_REDIS_PASSWORD_FILE": path,
+            "SALE_REDIS_URL": fleet?.url(of: user) ?? "redis://\(user)@127.0.0.1:\(redis.port)/0",
+            "SALE_REDIS_PASSWORD_FILE": path,
         ]
+    }
+
+    /// Lets each program log in as the delivered users.
+    func logInAll() throws {
+        for user in ["api", "worker", "operator"] { try logIn(user, password: "CHANGE-ME-\(user)") }
     }
 
     /// The settings of a program.

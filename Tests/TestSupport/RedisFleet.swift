@@ -11,28 +11,52 @@ package final class RedisFleet: @unchecked Sendable {
 
     /// The servers; the first was the primary at the start.
     package let servers: [RedisServer]
+    /// The test's own login to the servers, if they have users.
+    private let login: String?
     private var sentinels: [ChildProcess] = []
     private let directory: TemporaryDirectory
     private var ports: [UInt16] = []
 
     /// Starts all of them. A primary counts as down after `downAfterMilliseconds`. `settings` are for the servers.
-    package init(_ settings: [String] = [], downAfterMilliseconds: Int = 1000) throws {
+    package convenience init(_ settings: [String] = [], downAfterMilliseconds: Int = 1000) throws {
+        try self.init(
+            settings, users: nil,
+            sentinel: """
+                port 26379
+                bind 127.0.0.1
+                dir /var/lib/redis
+                sentinel monitor \(Self.name) 127.0.0.1 6379 2
+                sentinel down-after-milliseconds \(Self.name) \(downAfterMilliseconds)
+                sentinel failover-timeout \(Self.name) 4000
+
+                """)
+    }
+
+    /// All of them with the users and the settings of Sentinels that are delivered.
+    package static func delivered() throws -> RedisFleet {
+        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .appendingPathComponent("../../deploy/redis")
+        return try RedisFleet(
+            ["--masteruser", "replica", "--masterauth", "CHANGE-ME-replica"],
+            users: String(contentsOf: folder.appendingPathComponent("users.acl"), encoding: .utf8),
+            sentinel: String(contentsOf: folder.appendingPathComponent("sentinel.conf"), encoding: .utf8))
+    }
+
+    private init(_ settings: [String], users: String?, sentinel: String) throws {
         let settings = ["--min-replicas-to-write", "1", "--repl-backlog-size", "64mb"] + settings
-        let primary = try RedisServer(RedisServer.followed() + settings)
-        let replicas = try (0..<2).map { _ in try primary.replica(RedisServer.followed() + settings) }
+        let primary = try RedisServer(RedisServer.followed() + settings, users: users)
+        let replicas = try (0..<2).map { _ in try primary.replica(RedisServer.followed() + settings, users: users) }
         servers = [primary] + replicas
+        login = users == nil ? nil : "test"
         directory = try TemporaryDirectory()
         for index in 0..<3 {
             let port = RedisServer.freePort()
             ports.append(port)
-            try """
-            port \(port)
-            bind 127.0.0.1
-            dir \(directory.url.path)
-            sentinel monitor \(Self.name) 127.0.0.1 \(primary.port) 2
-            sentinel down-after-milliseconds \(Self.name) \(downAfterMilliseconds)
-            sentinel failover-timeout \(Self.name) 4000
-            """.write(toFile: sentinelFile(index), atomically: true, encoding: .utf8)
+            try sentinel
+                .replacing("port 26379", with: "port \(port)")
+                .replacing("dir /var/lib/redis", with: "dir \(directory.url.path)")
+                .replacing(" 127.0.0.1 6379 2", with: " 127.0.0.1 \(primary.port) 2")
+                .write(toFile: sentinelFile(index), atomically: true, encoding: .utf8)
             try startSentinel(index)
         }
         let ready = eventually {
@@ -68,13 +92,20 @@ package final class RedisFleet: @unchecked Sendable {
     }
 
     /// The value for SALE_REDIS_URL.
-    package var url: String {
-        "redis+sentinel://\(ports.map { "127.0.0.1:\($0)" }.joined(separator: ","))/\(Self.name)"
+    package var url: String { url(of: nil) }
+
+    /// The value for SALE_REDIS_URL of a program that logs in as this user.
+    package func url(of user: String?) -> String {
+        let login = user.map { "\($0)@" } ?? ""
+        let sentinels = ports.map { "127.0.0.1:\($0)" }.joined(separator: ",")
+        return "redis+sentinel://\(login)\(sentinels)/\(Self.name)"
     }
 
     /// Connects to the current primary, patiently (`RedisServer.connect`).
     package func connect() throws -> BlockingRedis {
-        try BlockingRedis(RedisEndpoint(url: url), name: "test", timeoutMilliseconds: 10_000)
+        var endpoint = try RedisEndpoint(url: url)
+        (endpoint.user, endpoint.password) = (login, login)
+        return try BlockingRedis(endpoint, name: "test", timeoutMilliseconds: 10_000)
     }
 
     /// The current primary; nil while there is none.
@@ -116,6 +147,9 @@ package final class RedisFleet: @unchecked Sendable {
             try replica.connect().command(["ACL", "SETUSER", "default", "\(isRefused ? "-" : "+")slaveof"])
         }
     }
+
+    /// What redis-cli prints of a Sentinel's answer; it does not log in.
+    package func askSentinel(_ index: Int, _ words: [String]) throws -> String { try Self.cli(ports[index], words) }
 
     /// Makes the first Sentinel promote a replica.
     package func failOver() throws {

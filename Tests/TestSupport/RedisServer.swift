@@ -47,10 +47,10 @@ package final class RedisServer: @unchecked Sendable {
 
     /// Starts a replica of this server, whose settings must include `followed`, and waits until both servers report it
     /// and the replica has written its append-only file.
-    package func replica(_ settings: [String] = []) throws -> RedisServer {
+    package func replica(_ settings: [String] = [], users: String? = nil) throws -> RedisServer {
         let redis = try connect()
         let others = try redis.replicas().count
-        let replica = try RedisServer(["--replicaof", "127.0.0.1", port] + settings)
+        let replica = try RedisServer(["--replicaof", "127.0.0.1", port] + settings, users: users)
         let follower = try replica.connect()
         let follows = try eventually {
             try redis.replicas().count == others + 1 && isCounted(others + 1, by: redis) && isFilled(follower)
