@@ -105,6 +105,33 @@ private let narrow = """
     wait "${asked[@]}"
     """
 
+/// A machine with Redis at an address of the delivered rules, and at others. Asks it as Redis' user, and as another.
+private let stranger = """
+    set -eu
+    ip link set lo up
+    for address in 10.0.0.2/32 10.0.0.4/32 fd00::4/128; do ip addr add $address dev lo; done
+    redis-server --bind 10.0.0.2 10.0.0.4 fd00::4 --protected-mode no --save '' >/dev/null & server=$!
+    trap 'kill $server' EXIT
+    until redis-cli -h fd00::4 ping; do sleep 0.05; done >/dev/null 2>&1
+    nft --file "$1"
+    nft --file "$1"
+    ask() { setpriv --reuid "$1" --clear-groups redis-cli -h "$2" ping 2>/dev/null || echo refused; }
+    ask redis 10.0.0.2
+    ask redis 10.0.0.4
+    ask redis fd00::4
+    ask nobody 10.0.0.4
+    """
+
+@Suite(.enabled(if: getuid() == 0, "a network of one's own needs root"))
+struct `The firewall of Redis` {
+    @Test func `lets Redis and its Sentinels connect only to each other`() throws {
+        let rules = Ingress.repository.appendingPathComponent("deploy/nftables/sale-redis.nft")
+        let result = try ChildProcess.run(
+            URL(fileURLWithPath: "/usr/bin/unshare"), ["--net", "/bin/bash", "-c", stranger, "stranger", rules.path])
+        #expect(result.output == "PONG\nrefused\nrefused\nPONG\n", "\(result.errors)")
+    }
+}
+
 @Suite(.enabled(if: getuid() == 0, "a network of one's own needs root"))
 struct `Connections of buyers, and of a machine with itself` {
     private func followed(with rules: [String]) throws -> String {
