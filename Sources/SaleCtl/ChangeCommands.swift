@@ -27,12 +27,10 @@ extension Command {
             throw CommandFailure("a sale has at most \(Limits.stockMax) units", ExitCode.cantCreate)
         case .failure(let refusal): throw context.failure(refusal, sale)
         case .success((let total, let remaining)):
-            if arguments.has("--json") {
-                Output.line(try context.changed(sale, on: redis).json)
-            } else {
-                try context.confirm(redis)
-                Output.line("\(sale) has \(total) units, \(remaining) left")
-            }
+            let report = try context.changed(sale, on: redis)
+            let text = (["\(total) units", "\(remaining) left"] + report.status.pauses.map(\.label))
+                .joined(separator: ", ")
+            Output.line(arguments.has("--json") ? report.json : "\(sale) has \(text)")
             return ExitCode.ok
         }
     }

@@ -34,7 +34,7 @@ extension Command {
                 try context.change(sale) { () throws(RedisError) in try redis.control(sale, action) }
             }
             let report = try context.changed(sale, on: redis, unless: refusal)
-            Output.line(arguments.has("--json") ? report.json : "\(sale) is \(report.state)")
+            Output.line(arguments.has("--json") ? report.json : "\(sale) is \(report.standing)")
             return ExitCode.ok
         }
     }

@@ -71,7 +71,7 @@ extension Command {
             Output.print(
                 table: reports.map {
                     [
-                        "\($0.status.sale)", $0.state, "\($0.status.stockTotal)", "\($0.sold)",
+                        "\($0.status.sale)", $0.standing, "\($0.status.stockTotal)", "\($0.sold)",
                         "\($0.status.remaining)", "\($0.backlog)", "\($0.deadLetters)", $0.status.title,
                     ]
                 }, headings: ["SALE", "STATE", "STOCK", "SOLD", "REMAINING", "BACKLOG", "DEAD", "TITLE"])

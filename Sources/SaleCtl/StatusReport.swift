@@ -21,6 +21,11 @@ struct StatusReport {
     /// Its state. `archived` and `fenced` come before any other: such a sale sells nothing.
     var state: String { archivedAt != nil ? "archived" : served ? status.state.rawValue : "fenced" }
 
+    /// Its state and what is paused, as in `scheduled, paused`.
+    var standing: String {
+        ([state] + status.pauses.map(\.label).filter { $0 != state }).joined(separator: ", ")
+    }
+
     private var figures: Figures {
         [
             "sale": .text("\(status.sale)"), "title": .text(status.title), "state": .text(state),
@@ -68,6 +73,15 @@ struct StatusReport {
             json.appendMember("waiting", queue.waiting)
         }
         losses.append(to: &json)
+    }
+}
+
+extension SaleStatus.Pause {
+    var label: String {
+        switch self {
+        case .sale: "paused"
+        case .admission: "admission paused"
+        }
     }
 }
 

@@ -86,7 +86,7 @@ private struct Watch {
             rate = (report.sold - last.sold) * 1000 / (report.status.readAt.value - last.status.readAt.value)
         }
         return """
-            \(report.status.readAt.rfc3339)  \(report.state)  sold \(report.sold) of \(report.status.stockTotal)  \
+            \(report.status.readAt.rfc3339)  \(report.standing)  sold \(report.sold) of \(report.status.stockTotal)  \
             left \(report.status.remaining)  \(rate)/s  persisted \(report.status.persistedPosition)  \
             backlog \(report.backlog)  dead \(report.deadLetters)\(report.queue.map(text) ?? "")
             """
@@ -94,7 +94,6 @@ private struct Watch {
 
     private func text(of queue: QueueStatus) -> String {
         let admitted = queue.admittedThrough(at: queue.readAt)
-        let rate = queue.room.schedule.last
-        return "  admitted \(admitted)  waiting \(queue.waiting)  \(rate.isPaused ? "admission paused" : rate.label)"
+        return "  admitted \(admitted)  waiting \(queue.waiting)  \(queue.room.schedule.last.label)"
     }
 }

@@ -8,6 +8,8 @@ struct SaleFigures {
     var lag: Int?
     /// Whether this Redis does not sell it; also if its status can't be read, as of a sale that lacks a part.
     var isFenced = true
+    /// What is paused of it; nil also once it has ended.
+    var pauses: [SaleStatus.Pause]?
     /// Whether the worker can't work on it.
     var isSetAside: Bool
     /// Entries of its stream that were not read, or not acknowledged.
@@ -27,6 +29,7 @@ extension SaleFigures {
         if let status = try? redis.status(sale, allowingGaps: true) {
             lag = max(0, status.position - status.persistedPosition)
             isFenced = !status.isServed(by: redis.facts.runID)
+            pauses = status.state == .ended ? nil : status.pauses
         }
         backlog = try? redis.unacknowledged(sale, countingAtMost: Self.countedMax)
         oldestMilliseconds = try? Self.age(sale, store, on: redis)

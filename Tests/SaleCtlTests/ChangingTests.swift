@@ -21,6 +21,29 @@ extension salectl {
         #expect(try codes() == "E")
     }
 
+    @Test func `says that a sale is paused, whatever else it is`() throws {
+        let operate = try Operator()
+        let later = UnixMilliseconds(UnixMilliseconds.now.value + 3_600_000)
+        let admission = NewSale.Admission(rate: 100, turnWindowMilliseconds: 60_000)
+        try TestSale.create(operate.redis, "thu", stock: 5, opensAt: later, admission: admission)
+        let demo = try TestSale.create(operate.redis, stock: 1)
+        #expect(try TestSale.purchase(operate.redis, demo, [.init(buyer: "b", key: "k")]).codes == "S")
+        #expect(try operate.run(["pause", "thu"]).output == "thu is scheduled, paused\n")
+        #expect(try operate.run(["pause", "demo"]).output == "demo is sold_out, paused\n")
+        #expect(try operate.run(["admit", "thu", "pause"]).code == 0)
+        #expect(try operate.run(["restock", "demo", "2"]).output == "demo has 3 units, 2 left, paused\n")
+        #expect(
+            try operate.run(["restock", "thu", "-1"]).output == "thu has 4 units, 4 left, paused, admission paused\n")
+        let list = try operate.run(["ls"]).output
+        #expect(list.contains(#/thu +scheduled, paused, admission paused +4/#), "\(list)")
+        #expect(list.contains(#/demo +paused +3/#), "\(list)")
+        let watched = try operate.run(["watch", "thu", "--for", "1ms"]).output
+        #expect(watched.contains("  scheduled, paused, admission paused  sold 0"), "\(watched)")
+        #expect(try operate.json(["show", "thu"])["state"] as? String == "scheduled")
+        #expect(try operate.run(["resume", "thu"]).output == "thu is scheduled, admission paused\n")
+        #expect(try operate.run(["close", "demo"]).output == "demo is ended\n")
+    }
+
     @Test func `changes nothing with a wrong setting`() throws {
         let operate = try Operator()
         let sale = try TestSale.create(operate.redis, stock: 3)

@@ -35,6 +35,23 @@ extension salectl {
         #expect(warning?["detail"]?.contains("auto-aof-rewrite-percentage is 100") == true)
     }
 
+    @Test func `the doctor warns of whatever is paused, before it opens as well, until the sale has ended`() throws {
+        let operate = try Operator()
+        _ = try operate.run(["keys", "init", operate.server.directory.path("keys")])
+        let later = UnixMilliseconds(UnixMilliseconds.now.value + 3_600_000)
+        let sale = try TestSale.create(
+            operate.redis, opensAt: later, admission: .init(rate: 50, turnWindowMilliseconds: 60_000))
+        func warned() throws -> [String] { try operate.findings("warn").filter { $0.hasSuffix(" demo") } }
+        #expect(try warned().isEmpty)
+        #expect(try operate.redis.control(sale, .pause) == nil)
+        #expect(try warned() == ["sale demo"])
+        #expect(try operate.redis.admit(sale, .pause) == nil)
+        #expect(try warned() == ["sale demo", "waiting room demo"])
+        #expect(try operate.run(["doctor"]).code == 0)
+        #expect(try operate.redis.control(sale, .close) == nil)
+        #expect(try warned().isEmpty)
+    }
+
     @Test func `the doctor says that nobody can join a waiting room`() throws {
         let operate = try Operator()
         _ = try operate.run(["keys", "init", operate.server.directory.path("keys")])

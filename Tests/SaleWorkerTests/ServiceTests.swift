@@ -150,6 +150,24 @@ import Testing
         #expect(eventually { (try? get(under.opsSocket, "/metrics").body.contains("sale_fenced{")) == false })
     }
 
+    @Test func `show what is paused, before the opening as well, until the sale has ended`() throws {
+        let under = try working()
+        let later = UnixMilliseconds(UnixMilliseconds.now.value + 3_600_000)
+        let sale = try TestSale.create(
+            under.redis, "later", opensAt: later, admission: .init(rate: 50, turnWindowMilliseconds: 60_000))
+        func shows(_ text: String, _ isShown: Bool = true) -> Bool {
+            eventually { (try? get(under.opsSocket, "/metrics").body.contains("\nsale_\(text)")) == isShown }
+        }
+        #expect(shows("paused{sale=\"later\"} 0\n") && shows("admission_paused{sale=\"later\"} 0\n"))
+        #expect(try under.redis.control(sale, .pause) == nil)
+        #expect(shows("paused{sale=\"later\"} 1\n") && shows("admission_paused{sale=\"later\"} 0\n"))
+        #expect(try under.redis.control(sale, .resume) == nil)
+        #expect(try under.redis.admit(sale, .pause) == nil)
+        #expect(shows("paused{sale=\"later\"} 0\n") && shows("admission_paused{sale=\"later\"} 1\n"))
+        #expect(try under.redis.control(sale, .close) == nil)
+        #expect(shows("paused{sale=\"later\"}", false) && shows("admission_paused{sale=\"later\"}", false))
+    }
+
     /// Such a sale is not read, so only the list of sales leads to it; its stamp is still the right one.
     @Test func `show that a sale sells nothing which lacks a part and contradicts SQLite`() throws {
         let under = try working()

@@ -89,6 +89,15 @@ extension Doctor {
                 served
                     ? "\(report.state), backlog \(report.backlog)"
                     : "fenced: the worker lifts that once Redis and SQLite agree; see salectl reconcile \(sale)")
+            for pause in status.pauses {
+                switch pause {
+                case .sale: add(.warning, "sale \(sale)", "paused: it sells nothing until `salectl resume \(sale)`")
+                case .admission:
+                    add(
+                        .warning, "waiting room \(sale)",
+                        "admission is paused: no turn begins until `salectl admit \(sale) resume`")
+                }
+            }
             if let queue = try redis.queue(sale), queue.joined > 0, queue.lastPosition == 0 {
                 add(
                     .bad, "waiting room \(sale)",

@@ -60,4 +60,14 @@ package struct SaleStatus: Equatable, Sendable {
         if remaining == 0 { return .soldOut }
         return paused ? .paused : .open
     }
+
+    package enum Pause: Sendable { case sale, admission }
+
+    /// What is paused, unless the sale has ended. `state` does not say it of a sale that is scheduled or sold out,
+    /// though that will not sell when it opens or has units again.
+    package var pauses: [Pause] {
+        guard state != .ended else { return [] }
+        return (settings.paused ? [.sale] : [])
+            + (settings.waitingRoom?.schedule.last.isPaused == true ? [.admission] : [])
+    }
 }
