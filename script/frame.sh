@@ -19,7 +19,7 @@ at_most() { [ $# -le $(($1 + 1)) ] || fail_usage "unexpected argument ${*:$(($1 
 
 # take_value OPTION [VALUE…]: sets the variable that is named like the option.
 take_value() {
-    [ -n "${2:-}" ] || fail_usage "$1 needs a value"
+    case ${2:-} in '' | --*) fail_usage "$1 needs a value" ;; esac
     printf -v "${1#--}" %s "$2"
 }
 # take_number OPTION [VALUE…]: the same for a whole number from 1; --buyers also has an upper bound.

@@ -42,7 +42,10 @@ package struct Arguments: Sendable {
                 guard parts.count == 1 else { throw UsageError("\(name) takes no value") }
                 self.flags.insert(name)
             } else if options.contains(name) {
-                guard let value = parts.count == 2 ? String(parts[1]) : iterator.next() else {
+                // `--reason --dry-run` has forgotten the reason, and must not lose the flag as well. Whoever means such
+                // a value writes `--reason=--dry-run`.
+                let value = parts.count == 2 ? String(parts[1]) : iterator.next()
+                guard let value, parts.count == 2 || !value.hasPrefix("--") else {
                     throw UsageError("\(name) needs a value")
                 }
                 values[name, default: []].append(value)
