@@ -25,4 +25,6 @@ package enum ExitCode {
     package static let noPermission: Int32 = 77
     /// EX_CONFIG: a setting is wrong.
     package static let config: Int32 = 78
+    /// 128 and the number of SIGINT, as shells have it: somebody has interrupted the run, whichever signal was sent.
+    package static let interrupted: Int32 = 130
 }

@@ -88,9 +88,12 @@ struct Options {
         signing; attempts: presses and joins in all; lost: those whose connection was lost, or silent for 3 s;
         malformed: answers that are not HTTP, or that nobody has asked for.
 
+        On SIGINT or SIGTERM nobody presses any more; those in flight are awaited, the log is ended, and the report
+        printed, in which buyers without a final answer are errors without a latency. A second signal ends it at once.
+
         Exit codes: 0 success, 1 errors, duplicates or malformed are not 0, 64 usage, 71 no connection can be made at
         the start, too few descriptors are allowed or a system call failed, 73 the log can't be written, 74 the report
-        can't, 78 a setting is wrong.
+        can't, 78 a setting is wrong, 130 interrupted.
         """
 
     init(_ line: [String]) throws(Arguments.UsageError) {

@@ -47,8 +47,9 @@ struct Report: Equatable {
                 decided += 1
                 if latency <= Self.promisedNanoseconds { inTime += 1 }
             }
-            // A refusal takes no time, and would hide how long the others had to wait.
-            if outcome != .shed { latencies.append(latency) }
+            // A refusal takes no time, and would hide how long the others had to wait. So would buyers who were never
+            // answered, as the run was interrupted.
+            if outcome != .shed, outcome != .none { latencies.append(latency) }
         }
         duplicates = run.duplicates
         self.attempts = attempts

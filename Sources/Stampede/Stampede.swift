@@ -50,6 +50,8 @@ final class Stampede {
     private var retries = RetryQueue()
     /// Extra presses (`--retry-share`) that are not answered yet. Their buyers have an answer already.
     private var extraPresses = 0
+    /// Whether nobody begins a press any more.
+    private(set) var isInterrupted = false
     private var wake: TimerID?
     private var sweeps = 0
     private(set) var attempts = Attempts()
@@ -72,7 +74,8 @@ final class Stampede {
 
     deinit { scratch.deallocate() }
 
-    /// Runs until every buyer has a final answer or has given up. Throws if there is nobody to connect to.
+    /// Runs until every buyer has a final answer or has given up, or until `interrupt`. Throws if there is nobody to
+    /// connect to.
     func run() throws(SystemError) {
         for index in 0..<options.connections {
             let connection = ClientConnection(
@@ -82,6 +85,7 @@ final class Stampede {
             connection.connect()
         }
         try waitForConnections()
+        guard !isInterrupted else { return }
         log?.begin()
         let cpuBefore = Self.cpuMicroseconds()
         start = .now
@@ -94,6 +98,10 @@ final class Stampede {
         log?.end(options.sale)
         cpuMicroseconds = Self.cpuMicroseconds() - cpuBefore
     }
+
+    /// Lets nobody press any more. `run` returns once each press in flight has its answer, or has waited for one as
+    /// long as any other would. So the log has every press that was begun, and may say that it is whole.
+    func interrupt() { isInterrupted = true }
 
     /// Buyers have the page open before they press, so a storm of connections is not part of the measurement.
     private func waitForConnections() throws(SystemError) {
@@ -133,6 +141,10 @@ final class Stampede {
 
     /// Sends the presses that are due, as long as there are idle connections. Called at the end of each pass.
     private func press() {
+        guard !isInterrupted else {
+            if !connections.contains(where: { $0.state == .busy }) { loop.stop() }
+            return
+        }
         while let connection = idleConnections.last {
             let now = Instant.now
             // In the closed loop a first press is due when a connection is free for it.

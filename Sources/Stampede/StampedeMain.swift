@@ -32,8 +32,13 @@ enum StampedeMain {
         do throws(SystemError) {
             let loop = try EventLoop()
             let stampede = Stampede(options, buyers: buyers, log: log, loop: loop, progress: say)
+            let signals = try Signals([SIGINT, SIGTERM], on: loop) { _ in
+                // Whoever sends a second one does not want to wait.
+                if stampede.isInterrupted { exit(ExitCode.interrupted) }
+                stampede.interrupt()
+            }
             defer { endProgress() }
-            try stampede.run()
+            try withExtendedLifetime(signals) { () throws(SystemError) in try stampede.run() }
             endProgress()
             if let failure = stampede.logFailure {
                 fail("the log \(options.logPath ?? "") is incomplete: \(failure)", ExitCode.cantCreate)
@@ -41,6 +46,10 @@ enum StampedeMain {
             let report = Report(
                 buyers, start: stampede.start, attempts: stampede.attempts, cpuMicroseconds: stampede.cpuMicroseconds)
             printLine(options.json ? report.json : report.text)
+            if stampede.isInterrupted {
+                note("interrupted: \(buyers.unanswered) of \(buyers.count) buyers have no final answer")
+                exit(ExitCode.interrupted)
+            }
             exit(report.isRight ? ExitCode.ok : ExitCode.negative)
         } catch {
             fail(error.description, ExitCode.osError)
@@ -72,8 +81,14 @@ enum StampedeMain {
 
     /// Prints progress on stderr: redrawn on a terminal, otherwise a line each time.
     private static func say(_ text: String) {
-        let line = isatty(2) == 1 ? "\r\u{1B}[K\(text)" : "stampede: \(text)\n"
-        let bytes = Array(line.utf8)
+        guard isatty(2) == 1 else { return note(text) }
+        let bytes = Array("\r\u{1B}[K\(text)".utf8)
+        _ = write(2, bytes, bytes.count)
+    }
+
+    /// Prints a line on stderr.
+    private static func note(_ text: String) {
+        let bytes = Array("stampede: \(text.oneLine)\n".utf8)
         _ = write(2, bytes, bytes.count)
     }
 

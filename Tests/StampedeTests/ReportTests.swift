@@ -26,6 +26,8 @@ import Testing
         #expect(report.errors == 2)
         #expect(report.duplicates == 0)
         #expect(run.unanswered == 1)
+        // Of those who have an answer.
+        #expect(report.p50Milliseconds == 20)
     }
 
     @Test func `count a key with two orders, and an order with two keys, as duplicates`() throws {

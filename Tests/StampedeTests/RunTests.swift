@@ -106,6 +106,64 @@ import Testing
         #expect(run.end["attempts"] as? Int == 21)
     }
 
+    /// A client of a hundred buyers on one connection, whose presses from the sixth on are answered once `answer` is
+    /// called.
+    private func waiting(
+        _ directory: TemporaryDirectory, _ body: (_ client: ChildProcess, _ answer: () -> Void) throws -> Void
+    ) throws {
+        let asked = DispatchSemaphore(value: 0)
+        let gate = DispatchSemaphore(value: 0)
+        let server = try StubServer(directory.path("api.sock")) { number in
+            if number > 5 {
+                asked.signal()
+                gate.wait()
+                gate.signal()
+            }
+            return StubServer.secured(number)
+        }
+        let output = directory.url.appendingPathComponent("out")
+        _ = FileManager.default.createFile(atPath: output.path, contents: nil)
+        let client = try ChildProcess(
+            ChildProcess.product("stampede"),
+            ["--target", "unix:\(directory.path("api.sock"))", "--sale", "demo", "--buyers", "100", "--json"]
+                + ["--connections", "1", "--log", directory.path("log")], environment: settings(directory),
+            errorLog: directory.url.appendingPathComponent("err"), output: FileHandle(forWritingTo: output))
+        defer { gate.signal() }
+        #expect(asked.wait(timeout: .now() + .seconds(60 * patience)) == .success)
+        try withExtendedLifetime(server) { try body(client) { gate.signal() } }
+    }
+
+    @Test(arguments: [SIGINT, SIGTERM])
+    func `ends its log and reports if it is interrupted, once the press in flight is answered`(_ signal: Int32) throws {
+        let directory = try TemporaryDirectory()
+        var errors = ""
+        try waiting(directory) { client, answer in
+            client.signal(signal)
+            answer()
+            #expect(client.wait() == 130)
+            errors = client.errors
+        }
+        let output = try Data(contentsOf: directory.url.appendingPathComponent("out"))
+        let report = try JSONDecoder().decode([String: Double].self, from: output).mapValues { Int($0) }
+        // Six, or five if the machine has stood still, and the press was given up.
+        let secured = try #require(report["secured"])
+        #expect([5, 6].contains(secured) && report["errors"] == 100 - secured)
+        #expect(errors.hasSuffix("stampede: interrupted: \(100 - secured) of 100 buyers have no final answer\n"))
+        let log = try String(contentsOfFile: directory.path("log"), encoding: .utf8).split(separator: "\n")
+        let attempts = log.count - 1
+        #expect(report["attempts"] == attempts && log.last == #"{"kind":"end","sale":"demo","attempts":\#(attempts)}"#)
+    }
+
+    @Test func `waits for nothing if it is interrupted twice`() throws {
+        let directory = try TemporaryDirectory()
+        try waiting(directory) { client, _ in
+            client.signal(SIGINT)
+            client.signal(SIGTERM)
+            #expect(client.wait() == 130)
+        }
+        #expect(try String(contentsOfFile: directory.path("out"), encoding: .utf8).isEmpty)
+    }
+
     @Test func `presses again for a buyer who hears nothing for three seconds`() throws {
         let run = try run(["--buyers", "2", "--connections", "2"]) { number in
             if number == 1 { Thread.sleep(forTimeInterval: 60) }
