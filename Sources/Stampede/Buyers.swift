@@ -34,6 +34,8 @@ final class Buyers {
     private(set) var unanswered: Int
     /// Keys seen with two orders, or orders with two keys.
     private(set) var duplicates = 0
+    /// Buyers who heard that they have won, and that everything is sold.
+    private(set) var contradictions = 0
     private(set) var lastAnswer: UInt64 = 0
 
     /// - Parameter progress: is called now and then with the number of tokens so far.
@@ -126,7 +128,9 @@ final class Buyers {
         switch outcomes[buyer] {
         case .none, .shed: outcomes[buyer] = outcome
         // A buyer who has heard two different final answers can't trust either.
-        case let before where outcome != before && outcome != .shed: outcomes[buyer] = .failed
+        case let before where outcome != before && outcome != .shed:
+            if before != .failed, outcome != .failed { contradictions += 1 }
+            outcomes[buyer] = .failed
         default: break
         }
     }

@@ -80,13 +80,14 @@ struct Options {
         press, tokens are signed with SALE_JWT_JWKS_FILE and connections are opened.
 
         Report: buyers; secured: distinct orders; sold_out; errors: buyers with neither as their final answer,
-        or with both (nothing is wrong then if a restock came in between); duplicates: keys with two orders, or
-        orders with two keys; p50_ms p99_ms p999_ms max_ms: from a buyer's first press to its final answer;
-        decisions_per_second: buyers with a final answer / (last answer - first press); shed: refused with 503
-        under --once, counted neither as errors nor in the latencies; goodput_per_second: secured and sold_out
-        within 3 s of the press / the same time; client_us: CPU microseconds of this client per buyer, without
-        signing; attempts: presses and joins in all; lost: those whose connection was lost, or silent for 3 s;
-        malformed: answers that are not HTTP, or that nobody has asked for.
+        or with both (nothing is wrong then if a restock came in between), by kind on stderr; duplicates: keys with
+        two orders, or orders with two keys; p50_ms p99_ms p999_ms max_ms: from a buyer's first press to its first
+        final answer, waits to come back included, of all buyers but those shed: an error counts from the press to
+        the refusal, or to when the buyer gave up; decisions_per_second: buyers who are secured or sold out / (last
+        first final answer - first press); shed: refused with 503 under --once, counted neither as errors nor in the
+        latencies; goodput_per_second: secured and sold out within 3 s of the press / the same time; client_us: CPU
+        microseconds of this client per buyer, without signing; attempts: presses and joins in all; lost: those whose
+        connection was lost, or silent for 3 s; malformed: answers that are not HTTP, or that nobody has asked for.
 
         On SIGINT or SIGTERM nobody presses any more; those in flight are awaited, the log is ended, and the report
         printed, in which buyers without a final answer are errors without a latency. A second signal ends it at once.

@@ -55,6 +55,7 @@ final class Stampede {
     private var wake: TimerID?
     private var sweeps = 0
     private(set) var attempts = Attempts()
+    private(set) var failures = Failures()
     /// CPU time of the run, without the signing of tokens: user and system time of this process.
     private(set) var cpuMicroseconds = 0
 
@@ -239,7 +240,9 @@ final class Stampede {
         case .secured(let position): buyers.secured(buyer, position: position, at: now)
         case .soldOut: buyers.soldOut(buyer, at: now)
         case .shed: buyers.shed(buyer, at: now)
-        case .failed: buyers.failed(buyer, at: now)
+        case .failed:
+            failures.add(status: answer.status, problem: problem)
+            buyers.failed(buyer, at: now)
         }
         if isFirst { pressAgain(buyer, now) } else { extraPresses -= 1 }
     }
@@ -264,7 +267,7 @@ final class Stampede {
     /// The buyer has a ticket, and presses when its turn comes. Its patience begins then.
     private func joined(_ buyer: Int, _ body: Span<UInt8>, _ now: Instant) {
         guard let answer = JoinAnswer(body), tickets?.keep(body.extracting(answer.ticket), of: buyer) == true else {
-            return giveUp(buyer, now)
+            return giveUp(buyer, now, "ticket that can't be read")
         }
         let wait = answer.turnInMilliseconds ?? Self.pausedMilliseconds
         let due = now.advanced(milliseconds: wait + Buyers.jitter(buyer, below: Self.turnSpreadMilliseconds))
@@ -292,7 +295,8 @@ final class Stampede {
         giveUp(buyer, now)
     }
 
-    private func giveUp(_ buyer: Int, _ now: Instant) {
+    private func giveUp(_ buyer: Int, _ now: Instant, _ reason: StaticString = "no final answer in time") {
+        failures.add(reason)
         if buyers.isAnswered(buyer) { extraPresses -= 1 }
         buyers.failed(buyer, at: now)
     }
@@ -327,7 +331,7 @@ final class Stampede {
         }
         while next < buyers.count, due(next).advanced(milliseconds: Self.patienceMilliseconds) <= now {
             buyers.pressed(next, due: due(next))
-            buyers.failed(next, at: now)
+            giveUp(next, now)
             next += 1
         }
     }

@@ -46,6 +46,10 @@ enum StampedeMain {
             let report = Report(
                 buyers, start: stampede.start, attempts: stampede.attempts, cpuMicroseconds: stampede.cpuMicroseconds)
             printLine(options.json ? report.json : report.text)
+            if report.errors > 0 {
+                for failure in stampede.failures.lines { note(failure) }
+                if buyers.contradictions > 0 { note("\(buyers.contradictions) × secured and sold out") }
+            }
             if stampede.isInterrupted {
                 note("interrupted: \(buyers.unanswered) of \(buyers.count) buyers have no final answer")
                 exit(ExitCode.interrupted)

@@ -56,6 +56,7 @@ import Testing
         run.secured(3, position: 4, at: at(2))
         let report = Report(run, start: at(0))
         #expect(report.errors == 3)
+        #expect(run.contradictions == 2)
         #expect(report.soldOut == 0)
         // The orders exist, whatever else their buyers heard.
         #expect(report.secured == 4)
@@ -102,6 +103,16 @@ import Testing
         // How long the others waited.
         #expect(report.p50Milliseconds == 3001)
         #expect(report.clientMicroseconds == 5)
+    }
+
+    @Test func `count errors by kind, the most frequent first`() {
+        var failures = Failures()
+        failures.add("no final answer in time")
+        for _ in 0..<2 { "unauthorized".withBytes { failures.add(status: 401, problem: $0) } }
+        // A server that makes up a type for each answer does not fill the memory.
+        for number in 1...100 { "p\(number)".withBytes { failures.add(status: 500, problem: $0) } }
+        #expect(failures.lines.prefix(2) == ["2 × 401 unauthorized", "1 × no final answer in time"])
+        #expect(failures.lines.count == 17 && failures.lines.last == "86 × anything else")
     }
 
     @Test func `are printed by name, in the documented order`() throws {

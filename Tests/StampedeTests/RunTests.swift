@@ -10,6 +10,8 @@ import Testing
         var log: [[String: Any]]
         /// The last line of the log.
         var end: [String: Any]
+        /// What it has printed on stderr.
+        var errors: String
 
         func nanoseconds(_ name: String) -> [Int] { log.map { $0[name] as? Int ?? -1 } }
     }
@@ -35,7 +37,7 @@ import Testing
             var log = try String(contentsOfFile: directory.path("log"), encoding: .utf8).split(separator: "\n")
                 .map { try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any] ?? [:] }
             let end = log.removeLast()
-            return Run(code: result.code, report: report, log: log, end: end)
+            return Run(code: result.code, report: report, log: log, end: end, errors: result.errors)
         }
     }
 
@@ -162,6 +164,20 @@ import Testing
             #expect(client.wait() == 130)
         }
         #expect(try String(contentsOfFile: directory.path("out"), encoding: .utf8).isEmpty)
+    }
+
+    @Test func `says what the errors were`() throws {
+        let unauthorized = #"{"type":"/problems/unauthorized","title":"Unauthorized"}"#
+        let run = try run(["--buyers", "20", "--connections", "4"]) { number in
+            switch number {
+            case 1: "HTTP/1.1 418 I'm a teapot\r\ncontent-length: 0\r\n\r\n"
+            case 2...4:
+                "HTTP/1.1 401 Unauthorized\r\ncontent-length: \(unauthorized.utf8.count)\r\n\r\n\(unauthorized)"
+            default: StubServer.secured(number)
+            }
+        }
+        #expect(run.report["errors"] == 4 && run.code == 1)
+        #expect(run.errors.hasSuffix("stampede: 3 × 401 unauthorized\nstampede: 1 × 418\n"), "\(run.errors)")
     }
 
     @Test func `presses again for a buyer who hears nothing for three seconds`() throws {
