@@ -61,7 +61,7 @@ struct CommandFailure: Error {
         case .archived: self.init("\(sale) is archived", ExitCode.cantCreate)
         case .opened:
             self.init("\(sale) has opened: its opening time stays, and its stock can only grow", ExitCode.cantCreate)
-        case .tooFew: self.init("more units of \(sale) are sold than it would have", ExitCode.cantCreate)
+        case .tooFew: self.init("\(sale) has fewer units left than that would take away", ExitCode.cantCreate)
         case .noWaitingRoom: self.init("\(sale) has no waiting room", ExitCode.cantCreate)
         case .changedTooOften:
             self.init(

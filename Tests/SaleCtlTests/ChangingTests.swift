@@ -44,6 +44,20 @@ extension salectl {
         #expect(try operate.run(["close", "demo"]).output == "demo is ended\n")
     }
 
+    @Test func `says why units can't be taken away, whatever became of them`() throws {
+        let operate = try Operator()
+        let later = UnixMilliseconds(UnixMilliseconds.now.value + 3_600_000)
+        let sale = try TestSale.create(operate.redis, stock: 5, opensAt: later)
+        // As if they were withheld: none is sold.
+        try operate.redis.command(["SET", "\(SaleKeys(sale).stock)", "2"])
+        for line in [["restock", "demo", "-3"], ["set", "demo", "--stock", "2"]] {
+            let result = try operate.run(line)
+            #expect(result.code == ExitCode.cantCreate)
+            #expect(
+                result.errors == "salectl: \(line[0]): demo has fewer units left than that would take away\n")
+        }
+    }
+
     @Test func `changes nothing with a wrong setting`() throws {
         let operate = try Operator()
         let sale = try TestSale.create(operate.redis, stock: 3)

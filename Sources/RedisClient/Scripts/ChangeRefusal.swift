@@ -8,7 +8,7 @@ package enum ChangeRefusal: Int, Error, Sendable {
     case archived = -3
     /// The sale has opened, and what should change can change only before that.
     case opened = -4
-    /// More units are sold than it would have.
+    /// Fewer units are left than the change would take away.
     case tooFew = -5
     /// restock.lua: more units than a sale may have. set.lua: it would close before it opens, or in the past.
     case outOfRange = -6
