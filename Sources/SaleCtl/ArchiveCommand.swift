@@ -163,7 +163,7 @@ private struct Archiver {
         Output.json { text in
             text.appendMember("can_be_archived", reasons.isEmpty)
             text.appendMember("reasons", reasons)
-            if let bytes { text.appendMember("bytes", bytes) }
+            if let bytes { text.appendMember("bytes_freed", bytes) }
         }
     }
 

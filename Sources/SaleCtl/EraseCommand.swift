@@ -26,14 +26,17 @@ extension Command {
         let redis = try context.redis()
         let result = try Performer(context).perform(operation)
         try context.confirm(redis)
-        guard !arguments.has("--json") else {
-            Output.line(result)
-            return ExitCode.ok
-        }
         guard let erasure = result.withBytes({ ErasureResult(parsing: $0) }) else {
             throw CommandFailure("the worker's answer can't be read: \(result)", ExitCode.unavailable)
         }
-        Output.print([("sale", "\(sale)")] + erasure.figures.lines)
+        if arguments.has("--json") {
+            Output.json { text in
+                text.appendMember("sale", sale)
+                erasure.figures.append(to: &text)
+            }
+        } else {
+            Output.print([("sale", "\(sale)")] + erasure.figures.lines)
+        }
         return ExitCode.ok
     }
 }

@@ -24,7 +24,7 @@ extension StatusReport {
             sale: record.sale, uuid: record.uuid, title: record.title, stockTotal: record.stockTotal,
             remaining: max(0, record.stockTotal - stored.sold - stored.withheld - stored.rejectedUnits),
             position: stored.persistedPosition, maxPerBuyer: record.maxPerBuyer, settings: record.settings,
-            epoch: record.epoch, servingRunID: "-", persistedPosition: stored.persistedPosition, readAt: .now)
+            epoch: record.epoch, servingRunID: "", persistedPosition: stored.persistedPosition, readAt: .now)
         self.init(
             status: status, served: false, deadLetters: stored.openDeadLetters, archivedAt: stored.archivedAt,
             losses: stored.losses)

@@ -34,7 +34,8 @@ struct StatusReport {
             "backlog": .number(backlog), "dead_letters": .number(deadLetters),
             "max_per_buyer": .number(status.maxPerBuyer), "opens_at": .time(status.opensAt),
             "closes_at": .time(status.closesAt), "paused": .flag(status.paused), "epoch": .number(status.epoch),
-            "uuid": .text(status.uuid), "serving_run_id": .text(status.servingRunID),
+            "uuid": .text(status.uuid),
+            "serving_run_id": .text(status.servingRunID.isEmpty ? nil : status.servingRunID),
             "redis_time": .time(status.readAt), "archived_at": .time(archivedAt),
         ]
     }

@@ -47,7 +47,7 @@ extension Command {
             }
         } else {
             Output.print(
-                table: findings.map { [$0.place, $0.sale, $0.at, $0.detail] },
+                table: findings.map { [$0.place, $0.sale ?? "", $0.at ?? "", $0.detail] },
                 headings: ["WHERE", "SALE", "AT", "WHAT"])
         }
         return findings.isEmpty ? ExitCode.negative : ExitCode.ok
@@ -57,8 +57,9 @@ extension Command {
 /// One place that has a trace of a request.
 private struct TraceFinding {
     var place: String
-    var sale: String
-    var at: String
+    /// Which sale, and when; nil of a line of a log, which says so itself.
+    var sale: String?
+    var at: String?
     var detail: String
 
     init(_ record: TraceRecord) {
@@ -66,7 +67,7 @@ private struct TraceFinding {
             place: "sqlite \(record.place.rawValue)", sale: record.sale, at: record.at.rfc3339, detail: record.detail)
     }
 
-    private init(place: String, sale: String, at: String, detail: String) {
+    private init(place: String, sale: String? = nil, at: String? = nil, detail: String) {
         self.place = place
         self.sale = sale
         self.at = at
@@ -118,7 +119,7 @@ private struct TraceFinding {
         while getline(&line, &room, file) >= 0, let line {
             guard strstr(line, trace) != nil else { continue }
             let text = EscapedText.of(Array(String(cString: line).utf8.filter { $0 != 0x0A }))
-            findings.append(TraceFinding(place: "log \(path)", sale: "", at: "", detail: text))
+            findings.append(TraceFinding(place: "log \(path)", detail: text))
         }
         guard ferror(file) == 0 else { throw CommandFailure(unreadable: path, FileError()) }
         return findings

@@ -100,6 +100,15 @@ extension salectl {
         #expect(try operate.run(trace, ["SALE_REDIS_URL": "http://x"]).code == ExitCode.config)
     }
 
+    @Test func `says neither sale nor time of a line of a log, which says so itself`() throws {
+        let operate = try Operator()
+        let (trace, log) = (String(repeating: "a", count: 32), operate.server.directory.path("api.log"))
+        try #"{"trace":"\#(trace)"}"#.write(toFile: log, atomically: true, encoding: .utf8)
+        let found = try operate.json(["trace", trace, "--log", log])["found"] as? [[String: Any]]
+        #expect(found?.count == 1 && found?[0]["sale"] is NSNull && found?[0]["at"] is NSNull)
+        #expect(try operate.run(["trace", trace, "--log", log]).output.contains("log \(log)"))
+    }
+
     @Test func `does not take a log that it can't read for one without the trace`() throws {
         let result = try Operator().run(["trace", String(repeating: "a", count: 32), "--log", "/"])
         #expect(result.code == ExitCode.noInput)

@@ -40,7 +40,7 @@ import Testing
         }
         let dry = try under.salectl(["archive", "demo", "--dry-run", "--json"])
         #expect(
-            dry.output.wholeMatch(of: #/{"can_be_archived":true,"reasons":\[\],"bytes":[0-9]+}\n/#) != nil,
+            dry.output.wholeMatch(of: #/{"can_be_archived":true,"reasons":\[\],"bytes_freed":[0-9]+}\n/#) != nil,
             "\(dry.output)")
     }
 
@@ -83,6 +83,14 @@ import Testing
         #expect(try under.salectl(["show", "demo"]).output.contains("archived"))
         #expect(try under.salectl(["ls"]).output.contains("demo   archived  10     4"))
         #expect(try under.salectl(["export", "demo", "--format", "jsonl"]).output.split(separator: "\n").count == 4)
+    }
+
+    @Test func `leaves no Redis that serves it`() throws {
+        let under = try ended()
+        #expect(try under.salectl(["archive", "demo"]).code == 0)
+        #expect(try under.salectl(["show", "demo"]).output.contains(#/serving_run_id +-\n/#))
+        #expect(try under.salectl(["show", "demo", "--json"]).output.contains(#""serving_run_id":null"#))
+        #expect(try under.salectl(["ls", "--json"]).output.contains(#""serving_run_id":null"#))
     }
 
     @Test func `leaves the same units, however many dead letters claim one position`() throws {

@@ -91,7 +91,7 @@ import Testing
         // A second request finds nothing left to erase.
         #expect(
             try erase(under, ["--json"]).output
-                == "{\"erased\":\"\(orders[2].buyer)\",\"orders\":0,\"dead_letters\":0}\n")
+                == "{\"sale\":\"demo\",\"erased\":\"\(orders[2].buyer)\",\"orders\":0,\"dead_letters\":0}\n")
         try under.start()
         #expect(under.drained(sale))
         #expect(try under.stored(sale)?.orders == orders)

@@ -72,6 +72,11 @@ extension ByteBuffer {
         append(json: value)
     }
 
+    package mutating func appendMember(_ name: StaticString, _ value: String?) {
+        appendMember(name)
+        if let value { append(json: value) } else { append("null") }
+    }
+
     package mutating func appendMember(_ name: StaticString, _ value: Bool) {
         appendMember(name)
         append(value ? "true" : "false")

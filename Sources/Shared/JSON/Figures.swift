@@ -2,7 +2,7 @@
 package struct Figures: ExpressibleByDictionaryLiteral, Sendable {
     /// One member's value.
     package enum Value: Sendable {
-        case text(String)
+        case text(String?)
         case number(Int?)
         case flag(Bool)
         case time(UnixMilliseconds?)
@@ -18,7 +18,7 @@ package struct Figures: ExpressibleByDictionaryLiteral, Sendable {
     package var lines: [(name: String, value: String)] {
         members.map { name, value in
             switch value {
-            case .text(let text): ("\(name)", text)
+            case .text(let text): ("\(name)", text ?? "-")
             case .number(let number): ("\(name)", number.map { "\($0)" } ?? "-")
             case .flag(let flag): ("\(name)", flag ? "yes" : "no")
             case .time(let time): ("\(name)", time?.rfc3339 ?? "-")
