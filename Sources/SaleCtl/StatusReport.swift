@@ -8,7 +8,7 @@ struct StatusReport {
     let served: Bool
     /// Those that nobody has decided about; if SQLite was not asked, all entries of its dlq stream.
     let deadLetters: Int
-    /// Its waiting room, if it has one.
+    /// Its waiting room, if it has one and Redis knows who is in it.
     var queue: QueueStatus?
     /// What SQLite adds, if it was asked: when the sale was archived, and what is lost.
     var archivedAt: UnixMilliseconds?
@@ -49,13 +49,18 @@ struct StatusReport {
     var lines: [(name: String, value: String)] { figures.lines + waitingRoom + losses.lines }
 
     private var waitingRoom: [(name: String, value: String)] {
-        guard let queue else { return [("waiting_room", "none")] }
-        return [
-            ("waiting_room", queue.room.schedule.last.label),
-            ("turn_window", "\(queue.room.turnWindowMilliseconds / 1000)s"), ("joined", "\(queue.joined)"),
-            ("admitted_through", "\(queue.admittedThrough(at: queue.readAt))"), ("waiting", "\(queue.waiting)"),
+        guard let room else { return [("waiting_room", "none")] }
+        let settings = [
+            ("waiting_room", room.schedule.last.label), ("turn_window", "\(room.turnWindowMilliseconds / 1000)s"),
+        ]
+        guard let queue else { return settings }
+        return settings + [
+            ("joined", "\(queue.joined)"), ("admitted_through", "\(queue.admittedThrough(at: queue.readAt))"),
+            ("waiting", "\(queue.waiting)"),
         ]
     }
+
+    private var room: WaitingRoom? { queue?.room ?? status.settings.waitingRoom }
 
     // MARK: For programs
 
@@ -64,14 +69,14 @@ struct StatusReport {
     /// Appends all members, without braces.
     func append(to json: inout ByteBuffer) {
         figures.append(to: &json)
-        json.appendMember("queue", object: queue) { json, queue in
-            json.appendMember("rate", queue.room.schedule.last.rate)
-            json.appendMember("paused", queue.room.schedule.last.isPaused)
-            json.appendMember("turn_window_ms", queue.room.turnWindowMilliseconds)
-            json.appendMember("schedule", queue.room.schedule.text)
-            json.appendMember("joined", queue.joined)
-            json.appendMember("admitted_through", queue.admittedThrough(at: queue.readAt))
-            json.appendMember("waiting", queue.waiting)
+        json.appendMember("queue", object: room) { json, room in
+            json.appendMember("rate", room.schedule.last.rate)
+            json.appendMember("paused", room.schedule.last.isPaused)
+            json.appendMember("turn_window_ms", room.turnWindowMilliseconds)
+            json.appendMember("schedule", room.schedule.text)
+            json.appendMember("joined", queue?.joined)
+            json.appendMember("admitted_through", queue.map { $0.admittedThrough(at: $0.readAt) })
+            json.appendMember("waiting", queue?.waiting)
         }
         losses.append(to: &json)
     }

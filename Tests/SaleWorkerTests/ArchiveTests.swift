@@ -93,6 +93,23 @@ import Testing
         #expect(try under.salectl(["ls", "--json"]).output.contains(#""serving_run_id":null"#))
     }
 
+    @Test func `leaves the settings of its waiting room to be shown`() throws {
+        let under = try WorkerUnderTest()
+        let admission = NewSale.Admission(rate: 50, turnWindowMilliseconds: 90_000)
+        try TestSale.create(under.redis, stock: 10, admission: admission)
+        try under.start()
+        #expect(try under.redis.control(Self.sale, .close) == nil)
+        #expect(under.drained(Self.sale))
+        #expect(try under.salectl(["archive", "demo"]).code == 0)
+        let shown = try under.salectl(["show", "demo"]).output
+        #expect(shown.contains(#/waiting_room +50/s\nturn_window +90s\n/#) && !shown.contains("joined"), "\(shown)")
+        for line in [["show", "demo", "--json"], ["ls", "--json"]] {
+            let json = try under.salectl(line).output
+            #expect(json.contains(#""queue":{"rate":50,"paused":false,"turn_window_ms":90000,"#), "\(json)")
+            #expect(json.contains(#""joined":null,"admitted_through":null,"waiting":null}"#))
+        }
+    }
+
     @Test func `leaves the same units, however many dead letters claim one position`() throws {
         let under = try ended()
         #expect(try under.salectl(["archive", "demo"]).code == 0)
