@@ -17,6 +17,7 @@ package struct Comparison: Sendable {
         /// Restocks that are on the stream and not stored yet: the worker's backlog.
         case restockNotInSQLite(units: Int)
         case title(redis: String, sqlite: String)
+        case maxPerBuyer(redis: Int, sqlite: Int)
         /// Opening time, closing time, pause or admission.
         case settings(redis: SaleSettings, sqlite: SaleSettings)
         /// A win that is not stored: the worker's backlog or, if its event is gone from the stream, a loss.
@@ -84,6 +85,8 @@ package struct Comparison: Sendable {
         if status.title != sqlite.record.title {
             differences.append(.title(redis: status.title, sqlite: sqlite.record.title))
         }
+        let most = sqlite.record.maxPerBuyer
+        if status.maxPerBuyer != most { differences.append(.maxPerBuyer(redis: status.maxPerBuyer, sqlite: most)) }
         let settings = sqlite.record.settings
         if status.settings != settings { differences.append(.settings(redis: status.settings, sqlite: settings)) }
         if !status.hasStream { differences.append(.noStream) }
@@ -148,6 +151,7 @@ extension Comparison.Difference: CustomStringConvertible {
         case .restockNotInSQLite(let units): "a restock of \(units) units is on the stream and not in SQLite"
         case .stockTotal(let redis, let sqlite): "stock_total is \(redis) in Redis, \(sqlite) in SQLite"
         case .title(let redis, let sqlite): "the title is \"\(redis)\" in Redis, \"\(sqlite)\" in SQLite"
+        case .maxPerBuyer(let redis, let sqlite): "max_per_buyer is \(redis) in Redis, \(sqlite) in SQLite"
         case .settings(let redis, let sqlite): Self.differences(redis, sqlite)
         case .orderNotInSQLite(let position): "position \(position) is in Redis and not in SQLite"
         case .orderNotInRedis(let position): "position \(position) is in SQLite and not in Redis"

@@ -107,8 +107,8 @@ extension Comparison.Difference {
     /// Whether the union of both stores resolves it.
     fileprivate var isRepairable: Bool {
         switch self {
-        case .notInRedis, .noStream, .noBuyers, .title, .settings, .stockTotal, .restockNotInSQLite, .orderNotInSQLite,
-            .orderNotInRedis, .unitsLeft, .lastPosition, .withheld:
+        case .notInRedis, .noStream, .noBuyers, .title, .maxPerBuyer, .settings, .stockTotal, .restockNotInSQLite,
+            .orderNotInSQLite, .orderNotInRedis, .unitsLeft, .lastPosition, .withheld:
             true
         case .notInSQLite, .uuid, .content, .gap, .unreadableBuyer, .soldSum, .tooMany: false
         }

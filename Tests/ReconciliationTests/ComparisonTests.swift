@@ -154,6 +154,7 @@ import Testing
     @Test func `names what differs between two sales of one name`() {
         #expect(differences { redis, _ in redis.status.uuid = "x" } == [.uuid(redis: "x", sqlite: "u")])
         #expect(differences { redis, _ in redis.status.title = "x" } == [.title(redis: "x", sqlite: "t")])
+        #expect(differences { redis, _ in redis.status.maxPerBuyer = 5 } == [.maxPerBuyer(redis: 5, sqlite: 2)])
         #expect(differences { _, sqlite in sqlite.record.stockTotal = 11 } == [.stockTotal(redis: 10, sqlite: 11)])
     }
 
