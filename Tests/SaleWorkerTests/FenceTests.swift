@@ -238,8 +238,9 @@ import Testing
         #expect(eventually { second.errors.contains("database_older") }, "\(second.errors)")
         #expect(second.errors.contains(#""orders_lost","sale":"demo","first_position":2,"last_position":2,"#))
         #expect(try under.stored(Self.sale)?.losses == [.init(positions: 2...2, units: 1, isReleased: false)])
-        // Redis has never withheld it.
-        #expect(try eventually { try under.reconciled(Self.sale) })
+        // Redis has never withheld it, and is completed.
+        #expect(eventually { second.errors.contains("fence_lifted") }, "\(second.errors)")
+        #expect(try under.reconciled(Self.sale))
         #expect(try under.salectl(["release", "demo"]).output == "released 1\n")
     }
 
