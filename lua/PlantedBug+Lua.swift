@@ -3,9 +3,9 @@
 
     /// The planted bugs of purchase.lua: its text is changed when it is loaded, so that lua/ has none of them.
     extension PlantedBug {
-        /// A script's text, with the bug that is planted in it, if any.
-        static func planted(in name: String, _ source: [UInt8]) -> [UInt8] {
-            guard name == "purchase", let bug = allCases.first(where: \.isActive) else { return source }
+        /// The text of purchase.lua, with the bug that is planted in it, if any.
+        static func planted(in source: [UInt8]) -> [UInt8] {
+            guard let bug = allCases.first(where: \.isActive) else { return source }
             var text = String(decoding: source, as: UTF8.self)
             for change in bug.changes {
                 guard let place = text.firstRange(of: change.right) else {

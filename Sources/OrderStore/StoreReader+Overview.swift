@@ -9,7 +9,6 @@ package struct SaleOverview: Equatable, Sendable {
     package var sold: Int
     package var persistedPosition: Int
     package var epoch: Int
-    package var lastStreamID: StreamID
     /// Dead letters that nobody has decided about.
     package var openDeadLetters: Int
     package var ledgerSeq: Int
@@ -33,7 +32,7 @@ extension StoreReader {
         defer { try? database.execute("COMMIT") }
         var overviews: [SaleOverview] = try database.all(
             """
-            SELECT sale, title, stock_total, sold, persisted_position, epoch, last_stream_id, archived_at_ms,
+            SELECT sale, title, stock_total, sold, persisted_position, epoch, archived_at_ms,
                 (SELECT count(*) FROM dead_letters WHERE dead_letters.sale = sales.sale AND resolution IS NULL),
                 (SELECT max(seq) FROM ledger WHERE ledger.sale = sales.sale),
                 EXISTS (SELECT 1 FROM losses WHERE losses.sale = sales.sale AND released_at_ms IS NULL)
@@ -43,9 +42,8 @@ extension StoreReader {
             guard let sale = row.sale(0) else { return nil }
             return SaleOverview(
                 sale: sale, title: row.text(1), stockTotal: row.integer(2), sold: row.integer(3),
-                persistedPosition: row.integer(4), epoch: row.integer(5), lastStreamID: StreamID(row.text(6)),
-                openDeadLetters: row.integer(8), ledgerSeq: row.integer(9), withheld: row.integer(10),
-                isArchived: !row.isNull(7))
+                persistedPosition: row.integer(4), epoch: row.integer(5), openDeadLetters: row.integer(7),
+                ledgerSeq: row.integer(8), withheld: row.integer(9), isArchived: !row.isNull(6))
         }
         // Where something is lost, what of it is withheld depends on what has come back.
         for index in overviews.indices where overviews[index].withheld > 0 {
