@@ -1,7 +1,7 @@
 import Glibc
 
 /// What this process has used, as the kernel counts it. A figure that can't be read is 0.
-enum ProcessFigures {
+package enum ProcessFigures {
     /// When the process was started, in microseconds since 1970. Computed once: if the clock is set, a process has not
     /// been started again.
     static let startMicroseconds: Int = {
@@ -13,7 +13,8 @@ enum ProcessFigures {
         return microseconds(CLOCK_REALTIME) - ageMicroseconds
     }()
 
-    static var cpuMicroseconds: Int { microseconds(CLOCK_PROCESS_CPUTIME_ID) }
+    /// CPU time, user and system.
+    package static var cpuMicroseconds: Int { microseconds(CLOCK_PROCESS_CPUTIME_ID) }
 
     static var residentBytes: Int {
         guard let pages = read("/proc/self/statm")?.split(separator: " ").dropFirst().first.flatMap({ Int($0) }) else {

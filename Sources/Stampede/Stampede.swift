@@ -1,5 +1,4 @@
 import EventLoop
-import Glibc
 import Shared
 
 /// One run: who presses when, on which connection, and who comes back.
@@ -88,7 +87,7 @@ final class Stampede {
         try waitForConnections()
         guard !isInterrupted else { return }
         log?.begin()
-        let cpuBefore = Self.cpuMicroseconds()
+        let cpuBefore = ProcessFigures.cpuMicroseconds
         start = .now
         sweep()
         showProgress()
@@ -97,7 +96,7 @@ final class Stampede {
         press()
         try loop.run()
         log?.end(options.sale)
-        cpuMicroseconds = Self.cpuMicroseconds() - cpuBefore
+        cpuMicroseconds = ProcessFigures.cpuMicroseconds - cpuBefore
     }
 
     /// Lets nobody press any more. `run` returns once each press in flight has its answer, or has waited for one as
@@ -112,12 +111,6 @@ final class Stampede {
         }
         // Later the server may be gone for a while. At the start, the caller has probably mistyped it.
         if idleConnections.isEmpty, let connectFailure { throw connectFailure }
-    }
-
-    private static func cpuMicroseconds() -> Int {
-        var time = timespec()
-        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
-        return time.tv_sec * 1_000_000 + time.tv_nsec / 1000
     }
 
     /// Why the log is not complete, if it isn't.
