@@ -21,13 +21,7 @@ enum SaleAPIMain {
         """
 
     static func main() {
-        Program.holdStandardDescriptors()
-        switch CommandLine.arguments.dropFirst().first {
-        case nil: break
-        case "--help", "-h": return Program.print("sale-api", line: help)
-        case "--version": return Program.print("sale-api", line: "sale-api \(Release.version)")
-        case let other?: fail("unknown argument \(other); see sale-api --help", ExitCode.usage)
-        }
+        guard Program.begins("sale-api", help: help) else { return }
         let variables = Program.environment()
         let environment = Environment(variables)
         let configuration: APIConfiguration

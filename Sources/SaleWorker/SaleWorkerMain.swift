@@ -26,13 +26,7 @@ enum SaleWorkerMain {
     private static let standbyMilliseconds: Int32 = 200
 
     static func main() {
-        Program.holdStandardDescriptors()
-        switch CommandLine.arguments.dropFirst().first {
-        case nil: break
-        case "--help", "-h": return Program.print("sale-worker", line: help)
-        case "--version": return Program.print("sale-worker", line: "sale-worker \(Release.version)")
-        case let other?: fail("unknown argument \(other); see sale-worker --help", ExitCode.usage)
-        }
+        guard Program.begins("sale-worker", help: help) else { return }
         let variables = Program.environment()
         do throws(ConfigurationError) {
             let environment = Environment(variables)

@@ -24,6 +24,19 @@ package enum Program {
         if descriptor > 2 { close(descriptor) }
     }
 
+    /// Begins a server, whose command line has no arguments: holds the standard descriptors, and prints the help or the
+    /// version if that is asked for. False if that was all. Ends the program if there is any other argument.
+    package static func begins(_ program: String, help: String) -> Bool {
+        holdStandardDescriptors()
+        switch CommandLine.arguments.dropFirst().first {
+        case nil: return true
+        case "--help", "-h": print(program, line: help)
+        case "--version": print(program, line: "\(program) \(Release.version)")
+        case let other?: fail(program, "unknown argument \(other); see \(program) --help", ExitCode.usage)
+        }
+        return false
+    }
+
     /// Prints text on stdout. False if its reader has gone, as in `salectl watch ID | head`: nobody misses the rest,
     /// but the command still has to be finished, and its exit code is still read. Ends the program if the text can't be
     /// written for another reason.
