@@ -54,26 +54,21 @@ package struct ServerFacts: Equatable, Sendable {
     /// Reads the text of INFO, the settings of CONFIG GET and the answers to `replayChecks` that were not refused; nil
     /// if INFO lacks what every Redis has.
     package init?(info: String, config: [String: String], replays: [String: String]) {
-        var lines: [Substring: Substring] = [:]
-        for line in info.split(whereSeparator: \.isNewline) {
-            guard let colon = line.firstIndex(of: ":") else { continue }
-            lines[line[..<colon]] = line[line.index(after: colon)...]
-        }
-        guard let runID = lines["run_id"], let version = lines["redis_version"], let role = lines["role"] else {
+        let info = InfoText(info)
+        guard let runID = info["run_id"], let version = info["redis_version"], let role = info["role"] else {
             return nil
         }
         self.init(
-            runID: String(runID), version: String(version), role: String(role), isLoading: lines["loading"] == "1",
+            runID: String(runID), version: String(version), role: String(role), isLoading: info["loading"] == "1",
             settings: config.merging(replays) { $1 })
-        func bytes(_ name: Substring) -> Int { lines[name].flatMap { Int($0) } ?? 0 }
-        goodReplicas = lines["min_slaves_good_slaves"].flatMap { Int($0) }
-        isRewriting = lines["aof_rewrite_in_progress"] == "1" || lines["aof_rewrite_scheduled"] == "1"
+        goodReplicas = info["min_slaves_good_slaves"].flatMap { Int($0) }
+        isRewriting = info["aof_rewrite_in_progress"] == "1" || info["aof_rewrite_scheduled"] == "1"
         // A start sets the base's size to that of the base file, too (redis 7.0.15, aof.c loadAppendOnlyFiles).
-        appendedBytes = bytes("aof_current_size") - bytes("aof_base_size")
+        appendedBytes = info.integer("aof_current_size") - info.integer("aof_base_size")
         // As Redis itself counts: without the buffers of replicas and of the append-only file (redis 7.0.15, evict.c
         // getMaxmemoryState).
-        countedBytes = bytes("used_memory") - bytes("mem_not_counted_for_evict")
-        countedBytesMax = bytes("maxmemory")
+        countedBytes = info.integer("used_memory") - info.integer("mem_not_counted_for_evict")
+        countedBytesMax = info.integer("maxmemory")
     }
 
     /// The setting that makes a primary refuse writes (NOREPLICAS) if it has seen too few replicas for a while.

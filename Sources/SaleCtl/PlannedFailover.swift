@@ -36,7 +36,7 @@ struct PlannedFailover {
         let known = try BlockingRedis.replicas(of: name, accordingTo: sentinels)
         // The same ones, and not only as many: in place of one that has gone, another may follow that the Sentinels
         // have not heard of.
-        guard !known.isEmpty, try Set(replication(old).replicas.keys) == known else {
+        guard !known.isEmpty, try Set(old.replication().replicas.keys) == known else {
             throw CommandFailure(
                 "\(old.address) is not followed by just the \(known.count) replicas that the Sentinels know: one that "
                     + "lacks something could be promoted",
@@ -55,7 +55,7 @@ struct PlannedFailover {
             try old.command(["CLIENT", "PAUSE", "\(Self.pauseMilliseconds)", "WRITE"])
             // All of them, because the Sentinels choose which one to promote.
             try wait(Self.catchUpMilliseconds, for: "its replicas to catch up") {
-                try replication(old).isLevel(known)
+                try old.replication().isLevel(known)
             }
             progress("asking a Sentinel for a failover")
             try promote()
@@ -143,7 +143,7 @@ struct PlannedFailover {
 
     private func isInTilt(_ sentinel: SocketAddress) throws(RedisError) -> Bool {
         try BlockingRedis.askSentinels([sentinel], ["INFO", "sentinel"]) {
-            $0.string?.contains("sentinel_tilt:1") ?? false
+            InfoText($0.string ?? "")["sentinel_tilt"] == "1"
         }
     }
 
@@ -166,51 +166,10 @@ struct PlannedFailover {
         }
     }
 
-    /// What a server says about its replication.
-    private struct Replication {
-        var isReplica: Bool
-        var offset: Int
-        /// The offset of each replica that is online.
-        var replicas: [SocketAddress: Int]
-        /// How many replicas are connected, whatever their state.
-        var connected: Int
-
-        var isLeft: Bool { isReplica || connected == 0 }
-        /// Whether these replicas follow, and all that do have everything. One that lost its connection while it caught
-        /// up may be promoted, too: Sentinels go by offsets that are up to ten seconds old.
-        func isLevel(_ known: Set<SocketAddress>) -> Bool {
-            known.isSubset(of: replicas.keys) && replicas.values.allSatisfy { $0 >= offset }
-        }
-    }
-
     /// nil if no answer comes: the Sentinels close every connection of a server whose role they change, and may do so
     /// between our question and its answer.
     private func replicationIfAnswered(_ address: SocketAddress) -> Replication? {
         guard let redis = try? connect(address) else { return nil }
-        return try? replication(redis)
-    }
-
-    private func replication(_ redis: BlockingRedis) throws(RedisError) -> Replication {
-        let lines = (try redis.command(["INFO", "replication"]).string ?? "").split(whereSeparator: \.isNewline)
-        func value(_ name: String) -> Substring? {
-            lines.first { $0.hasPrefix("\(name):") }?.dropFirst(name.count + 1)
-        }
-        var replicas: [SocketAddress: Int] = [:]
-        // slave0:ip=10.0.0.2,port=6379,state=online,offset=1234,lag=1
-        for line in lines where line.hasPrefix("slave") && line.contains("state=online") {
-            let facts = line.drop { $0 != ":" }.dropFirst().split(separator: ",")
-            func fact(_ name: String) -> String? {
-                facts.first { $0.hasPrefix("\(name)=") }.map { String($0.dropFirst(name.count + 1)) }
-            }
-            guard let host = fact("ip"), let port = fact("port").flatMap({ UInt16($0) }),
-                let offset = fact("offset").flatMap({ Int($0) })
-            else { continue }
-            let address = SocketAddress.tcp(host: host, port: port)
-            // A lost connection of the same replica may still be listed.
-            replicas[address] = min(offset, replicas[address] ?? offset)
-        }
-        return Replication(
-            isReplica: value("role") == "slave", offset: value("master_repl_offset").flatMap { Int($0) } ?? 0,
-            replicas: replicas, connected: value("connected_slaves").flatMap { Int($0) } ?? 0)
+        return try? redis.replication()
     }
 }
