@@ -3,16 +3,15 @@ import HTTPEdge
 import RedisClient
 import Shared
 
-/// Shows the public pages of sales, from a snapshot that is at most `freshMilliseconds` old.
+/// Shows the public pages of sales.
 ///
-/// Redis is asked only when a client asks, and once for all clients: pages reloaded by a million people cost ten reads
-/// a second.
+/// Redis is asked only when a client asks, and once for all clients (`SharedRead`): pages reloaded by a million people
+/// cost ten reads a second.
 final class SalePages {
-    private static let freshMilliseconds = 100
-    /// Requests and look-ups that may wait for one refresh: what a process takes in a tenth of a second.
+    /// Requests and look-ups that may wait for one read: what a process takes in a tenth of a second.
     private static let waitingMax = 8192
 
-    private struct Waiting {
+    private struct Question {
         let exchange: Exchange
         /// nil: the list of all sales.
         let sale: SaleID?
@@ -20,15 +19,8 @@ final class SalePages {
         let conditions: [UInt8]?
     }
 
-    private struct Snapshot {
-        let sales: [SaleStatus]
-        let takenAt: Instant
-
-        func has(_ sale: SaleID) -> Bool { sales.contains { $0.sale == sale } }
-    }
-
-    /// The statuses of one refresh, as they come in.
-    private final class Refresh {
+    /// The statuses of one read, as they come in.
+    private final class Arrivals {
         let expected: Int
         var arrived = 0
         var failed = false
@@ -37,27 +29,24 @@ final class SalePages {
         init(expected: Int) { self.expected = expected }
     }
 
-    private let loop: EventLoop
     private let redis: AsyncRedis
     private let seenSales: SeenSales
     private let cache: EdgeCache
     private let server: HTTPServer
-    private var snapshot: Snapshot?
-    private var waiting: [Waiting] = []
-    private var lookUps: [(sale: SaleID, body: (Bool?) -> Void)] = []
-    private var refreshing = false
+    /// All sales, by name.
+    private let statuses: SharedRead<[SaleStatus]>
 
     init(_ context: APIContext, cache: EdgeCache, server: HTTPServer) {
-        loop = context.loop
         redis = context.redis
         seenSales = context.seenSales
         self.cache = cache
         self.server = server
+        statuses = SharedRead(loop: context.loop)
     }
 
     /// Answers with one sale, or with all of them.
     func answer(_ sale: SaleID?, _ request: borrowing Request, _ exchange: Exchange) {
-        let question = Waiting(exchange: exchange, sale: sale, conditions: request.conditions)
+        let question = Question(exchange: exchange, sale: sale, conditions: request.conditions)
         guard redis.isReady else {
             if let sale, let status = cache.status(sale) { return respond(question, [status]) }
             return server.respond(exchange, .unavailable, retryAfterSeconds: 1)
@@ -65,84 +54,60 @@ final class SalePages {
         guard mayWait else {
             return server.respond(exchange, .overloaded, retryAfterSeconds: 1)
         }
-        if let freshSnapshot { return respond(question, from: freshSnapshot) }
-        waiting.append(question)
-        if !refreshing { refresh() }
+        if let fresh = statuses.fresh { return respond(question, from: fresh.value) }
+        statuses.ask({ [weak self] in self?.respond(question, from: $0?.value) }, read: read)
     }
 
     /// Calls `body` with whether Redis has the sale; nil if that can't be said now. However many names are made up,
     /// Redis is asked ten times a second.
     func lookUp(_ sale: SaleID, _ body: @escaping (Bool?) -> Void) {
         guard redis.isReady, mayWait else { return body(nil) }
-        if let freshSnapshot { return body(freshSnapshot.has(sale)) }
-        lookUps.append((sale, body))
-        if !refreshing { refresh() }
+        if statuses.fresh != nil { return body(seenSales.contains(sale)) }
+        statuses.ask({ [seenSales] in body($0 == nil ? nil : seenSales.contains(sale)) }, read: read)
     }
 
-    private var mayWait: Bool { waiting.count + lookUps.count < Self.waitingMax }
-
-    private var freshSnapshot: Snapshot? {
-        guard let snapshot, loop.now < snapshot.takenAt.advanced(milliseconds: Self.freshMilliseconds) else {
-            return nil
-        }
-        return snapshot
-    }
+    private var mayWait: Bool { statuses.count < Self.waitingMax }
 
     /// Redis is gone: clients that wait for it are refused.
-    func redisBecameUnavailable() { fail() }
+    func redisBecameUnavailable() { statuses.end(nil) }
 
     // MARK: Reading
 
-    private func refresh() {
-        refreshing = true
+    private func read(_ end: @escaping ([SaleStatus]?) -> Void) {
         redis.send(["SMEMBERS", "\(SaleKeys.sales)"], "SMEMBERS") { [weak self] answer in
-            guard let self else { return }
             switch answer {
-            case .failure: fail()
-            case .reply(let value): read(value.strings.compactMap { SaleID($0) })
+            case .failure: end(nil)
+            case .reply(let value): self?.read(value.strings.compactMap { SaleID($0) }, end)
             }
         }
     }
 
-    private func read(_ sales: [SaleID]) {
-        guard redis.isReady else { return fail() }
-        let refresh = Refresh(expected: sales.count)
-        if sales.isEmpty { return finish(refresh) }
+    private func read(_ sales: [SaleID], _ end: @escaping ([SaleStatus]?) -> Void) {
+        guard redis.isReady else { return end(nil) }
+        let arrivals = Arrivals(expected: sales.count)
+        if sales.isEmpty { return finish(arrivals, end) }
         for sale in sales {
             redis.status(of: sale) { [weak self] finding in
                 guard let self else { return }
-                refresh.arrived += 1
+                arrivals.arrived += 1
                 switch finding {
-                case .confirmed(let status): refresh.sales.append(status)
+                case .confirmed(let status): arrivals.sales.append(status)
                 case .noSuchSale: break
                 // It can't be shown, but the other sales can.
                 case .incomplete: seenSales.insert(sale)
-                case .nothing: refresh.failed = true
+                case .nothing: arrivals.failed = true
                 }
-                guard refresh.arrived == refresh.expected else { return }
-                if refresh.failed { fail() } else { finish(refresh) }
+                guard arrivals.arrived == arrivals.expected else { return }
+                if arrivals.failed { end(nil) } else { finish(arrivals, end) }
             }
         }
     }
 
-    private func finish(_ refresh: Refresh) {
-        guard refreshing else { return }
-        refreshing = false
-        let sales = refresh.sales.sorted { $0.sale < $1.sale }
-        let snapshot = Snapshot(sales: sales, takenAt: loop.now)
-        self.snapshot = snapshot
+    private func finish(_ arrivals: Arrivals, _ end: ([SaleStatus]?) -> Void) {
+        let sales = arrivals.sales.sorted { $0.sale < $1.sale }
         for status in sales { seenSales.insert(status.sale) }
         forgetArchived(shown: sales.map(\.sale))
-        let questions = waiting
-        waiting = []
-        for question in questions { respond(question, from: snapshot) }
-        endLookUps { seenSales.contains($0) || snapshot.has($0) }
-    }
-
-    private func endLookUps(_ finding: (SaleID) -> Bool?) {
-        let ended = lookUps
-        lookUps = []
-        for (sale, body) in ended { body(finding(sale)) }
+        end(sales)
     }
 
     /// A seen sale that Redis does not show was lost, and is unavailable; or it was archived, and is unknown from now
@@ -156,21 +121,13 @@ final class SalePages {
         }
     }
 
-    private func fail() {
-        refreshing = false
-        let questions = waiting
-        waiting = []
-        for question in questions {
-            server.respond(question.exchange, .unavailable, retryAfterSeconds: 1)
-        }
-        endLookUps { _ in nil }
-    }
-
     // MARK: Answering
 
-    private func respond(_ question: Waiting, from snapshot: Snapshot) {
-        guard let sale = question.sale else { return respond(question, snapshot.sales) }
-        guard let status = snapshot.sales.first(where: { $0.sale == sale }) else {
+    /// `sales` are nil if Redis could not say.
+    private func respond(_ question: Question, from sales: [SaleStatus]?) {
+        guard let sales else { return server.respond(question.exchange, .unavailable, retryAfterSeconds: 1) }
+        guard let sale = question.sale else { return respond(question, sales) }
+        guard let status = sales.first(where: { $0.sale == sale }) else {
             if seenSales.contains(sale) {
                 return server.respond(question.exchange, .unavailable, retryAfterSeconds: 1)
             }
@@ -179,7 +136,7 @@ final class SalePages {
         respond(question, [status])
     }
 
-    private func respond(_ question: Waiting, _ sales: [SaleStatus]) {
+    private func respond(_ question: Question, _ sales: [SaleStatus]) {
         // The tag leaves out the time of day, which would make each answer a new one.
         var essence = ByteBuffer(capacity: 512)
         for status in sales { essence.append(status, serverTime: nil) }

@@ -5,11 +5,10 @@ import Shared
 
 /// Shows waiting rooms: to anyone how far admission has come, and to the holder of a ticket its place.
 ///
-/// What Redis said is at most `freshMilliseconds` old, so everybody who waits learns within that time that the last
+/// What Redis said is at most 100 ms old (`SharedRead`), so everybody who waits learns within that time that the last
 /// unit is gone. Redis is asked only when a client asks, and once for all clients. A turn is a function of the position
 /// and of shared state, so tickets are answered without asking Redis, however many there are.
 final class QueuePage {
-    private static let freshMilliseconds = 100
     /// Requests that may wait, for Redis or for a signature. Each holds a few hundred bytes.
     private static let waitingMax = 8192
     private static let retrySeconds = 1
@@ -26,18 +25,6 @@ final class QueuePage {
         case room(QueueStatus)
     }
 
-    private struct Snapshot {
-        let finding: Finding
-        let takenAt: Instant
-    }
-
-    private final class Room {
-        /// What Redis last said; nil if it did not.
-        var snapshot: Snapshot?
-        var questions: [(question: Question, exchange: Exchange)] = []
-        var refreshing = false
-    }
-
     private let loop: EventLoop
     private let redis: AsyncRedis
     private let seenSales: SeenSales
@@ -46,7 +33,7 @@ final class QueuePage {
     private let pages: SalePages
     private let signing: ReceiptSigning
     /// Of sales that Redis has shown; names that are made up leave nothing behind.
-    private var rooms: [SaleID: Room] = [:]
+    private var rooms: [SaleID: SharedRead<Finding>] = [:]
     private var waiting = 0
 
     init(
@@ -73,7 +60,7 @@ final class QueuePage {
 
     /// Redis is gone: clients that wait for it are refused.
     func redisBecameUnavailable() {
-        for (sale, room) in rooms { answerWaiting(sale, room, nil) }
+        for room in rooms.values { room.end(nil) }
     }
 
     // MARK: Reading
@@ -96,24 +83,19 @@ final class QueuePage {
     /// Asks for a sale that Redis has, or had.
     private func askRoom(_ sale: SaleID, _ question: Question, _ exchange: Exchange) {
         guard redis.isReady, let runID = redis.runID else { return refuse(question, .unavailable, exchange) }
-        let room = rooms[sale] ?? Room()
-        if let snapshot = room.snapshot,
-            loop.now < snapshot.takenAt.advanced(milliseconds: Self.freshMilliseconds)
-        {
-            return respond(sale, question, snapshot, exchange)
-        }
+        let room = rooms[sale] ?? SharedRead(loop: loop)
+        if let fresh = room.fresh { return respond(sale, question, fresh, exchange) }
         guard waiting < Self.waitingMax else { return refuse(question, .overloaded, exchange) }
         rooms[sale] = room
         waiting += 1
-        room.questions.append((question, exchange))
-        if !room.refreshing { refresh(sale, room, runID) }
-    }
-
-    private func refresh(_ sale: SaleID, _ room: Room, _ runID: String) {
-        room.refreshing = true
-        // "Sold out" must not be taken back.
-        redis.read(.queue(of: sale, runID: runID), { Self.finding(sale, $0) }) { [weak self] finding in
-            self?.answerWaiting(sale, room, finding)
+        room.ask { [weak self] snapshot in
+            guard let self else { return }
+            waiting -= 1
+            guard let snapshot else { return refuse(question, .unavailable, exchange) }
+            respond(sale, question, snapshot, exchange)
+        } read: { end in
+            // "Sold out" must not be taken back, so the replicas have it.
+            redis.read(.queue(of: sale, runID: runID), { Self.finding(sale, $0) }, end)
         }
     }
 
@@ -127,26 +109,6 @@ final class QueuePage {
         }
     }
 
-    /// Answers the waiting clients; `finding` is nil if Redis could not say.
-    private func answerWaiting(_ sale: SaleID, _ room: Room, _ finding: Finding?) {
-        room.refreshing = false
-        room.snapshot = finding.map { Snapshot(finding: $0, takenAt: loop.now) }
-        switch finding {
-        case .noWaitingRoom?, .room?: seenSales.insert(sale)
-        case .unknownSale?, nil: if !seenSales.contains(sale) { rooms[sale] = nil }
-        }
-        let questions = room.questions
-        room.questions = []
-        waiting -= questions.count
-        for (question, exchange) in questions {
-            if let snapshot = room.snapshot {
-                respond(sale, question, snapshot, exchange)
-            } else {
-                refuse(question, .unavailable, exchange)
-            }
-        }
-    }
-
     // MARK: Answering
 
     /// Asks the client to ask again later. A buyer who does so with its ticket is not charged for it.
@@ -156,8 +118,10 @@ final class QueuePage {
         limiter.expectReturn(charge, afterSeconds: Self.retrySeconds, now: loop.now)
     }
 
-    private func respond(_ sale: SaleID, _ question: Question, _ snapshot: Snapshot, _ exchange: Exchange) {
-        switch snapshot.finding {
+    private func respond(
+        _ sale: SaleID, _ question: Question, _ snapshot: SharedRead<Finding>.Snapshot, _ exchange: Exchange
+    ) {
+        switch snapshot.value {
         case .unknownSale where seenSales.contains(sale): refuse(question, .unavailable, exchange)
         case .unknownSale: server.respond(exchange, .notFound)
         case .noWaitingRoom: server.respond(exchange, .noWaitingRoom)
