@@ -14,7 +14,7 @@ final class APIUnderTest {
     private var others: [ChildProcess] = []
     private let descriptors: Int?
     private var mint: TokenMint
-    private static let secret = Crypto.randomBytes(32)
+    static let secret = Crypto.randomBytes(32)
 
     /// Starts both. `settings` override the API's environment; "" unsets one. When this returns, the API is ready or,
     /// with `ready: false`, answers but can't sell. With `throughProxy`, replies of Redis can be lost. `descriptors`
@@ -26,7 +26,7 @@ final class APIUnderTest {
         self.descriptors = descriptors
         redis = try RedisServer(redisSettings)
         proxy = throughProxy ? try LossyProxy(redis.directory.path("proxy.sock"), to: redis.socket) : nil
-        let keys = Self.keySet([("k1", Self.secret)])
+        let keys = KeySet.json([("k1", Self.secret)])
         try keys.write(toFile: redis.directory.path("jwks.json"), atomically: true, encoding: .utf8)
         try Ed25519PrivateKey().pem.write(
             toFile: redis.directory.path("receipt.pem"), atomically: true, encoding: .utf8)
@@ -57,7 +57,7 @@ final class APIUnderTest {
     }
 
     /// The keys of its buyers' tokens.
-    func keys() throws -> KeySet { try Self.keySet([("k1", Self.secret)]).withBytes { try KeySet(json: $0) } }
+    func keys() throws -> KeySet { try KeySet.json([("k1", Self.secret)]).withBytes { try KeySet(json: $0) } }
 
     var socket: String { redis.directory.path("api.sock") }
     var keyFile: String { redis.directory.path("jwks.json") }
@@ -164,23 +164,6 @@ final class APIUnderTest {
     /// The value of a metric's sample, such as `sale_redis_ready`. Read through `client` if a new connection would be
     /// refused.
     func metric(_ sample: String, _ client: UnixHTTPClient? = nil) throws -> Int? {
-        let text = try (client ?? connect()).ask("GET", "/metrics").body
-        let line = text.split(separator: "\n").first { $0.hasPrefix("\(sample) ") }
-        return line.flatMap { Int($0.dropFirst(sample.count + 1)) }
+        try (client ?? connect()).ask("GET", "/metrics").sample(sample).flatMap { Int(exactly: $0) }
     }
-
-    // MARK: Keys
-
-    /// A JSON Web Key Set of these keys.
-    static func keySet(_ keys: [(id: String, secret: [UInt8])]) -> String {
-        let entries = keys.map { id, secret in
-            var text = ByteBuffer()
-            Base64URL.encode(secret.span, into: &text)
-            return #"{"kty":"oct","kid":"\#(id)","alg":"HS256","k":"\#(text.string)"}"#
-        }
-        return #"{"keys":[\#(entries.joined(separator: ","))]}"#
-    }
-
-    /// The key set that the API was started with, plus more keys.
-    static func keySet(with more: [(id: String, secret: [UInt8])]) -> String { keySet([("k1", secret)] + more) }
 }

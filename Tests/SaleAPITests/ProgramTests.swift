@@ -11,9 +11,7 @@ import Testing
         let before = Double(UnixMilliseconds.now.value) / 1000
         let api = try APIUnderTest()
         func figure(_ name: String) throws -> Double {
-            let lines = try api.ask("GET", "/metrics").body.split(separator: "\n")
-            guard let line = lines.first(where: { $0.hasPrefix("\(name) ") }) else { return -1 }
-            return Double(line.dropFirst(name.count + 1)) ?? -1
+            try #require(try api.ask("GET", "/metrics").sample(name))
         }
         let start = try figure("process_start_time_seconds")
         // The kernel counts in hundredths of a second.
@@ -67,7 +65,7 @@ import Testing
         try TestSale.create(try api.redis.connect(), maxPerBuyer: 99)
         let newKey = (id: "k2", secret: Crypto.randomBytes(32))
         var newMint = TokenMint(
-            keys: try APIUnderTest.keySet([newKey]).withBytes { try KeySet(json: $0) })
+            keys: try KeySet.json([newKey]).withBytes { try KeySet(json: $0) })
         let now = UnixMilliseconds.now.value / 1000
         let newToken = newMint.token(subject: "b1", issuedAt: now, expiresAt: now + 3600)
         var reloads = 0
@@ -91,14 +89,14 @@ import Testing
         }
 
         #expect(try statuses() == [200, 401])
-        let both = APIUnderTest.keySet(with: [newKey])
+        let both = KeySet.json([("k1", APIUnderTest.secret), newKey])
         try reload(both, "keys_reloaded")
         #expect(try statuses() == [200, 200])
         try reload(String(both.prefix(both.utf8.count / 2)), "keys_kept")
         #expect(try statuses() == [200, 200])
         try reload("", "keys_kept")
         #expect(try statuses() == [200, 200])
-        try reload(APIUnderTest.keySet([newKey]), "keys_reloaded")
+        try reload(KeySet.json([newKey]), "keys_reloaded")
         #expect(try statuses() == [401, 200])
     }
 
@@ -110,7 +108,7 @@ import Testing
         let buying = try api.pausingRedis { try api.startBuying("demo", "b1", "k1") }
         #expect(try eventually { try api.metric("sale_batches_total") == 1 })
         // The buyer's key is gone before the answer is sent.
-        try APIUnderTest.keySet([("k2", Crypto.randomBytes(32))])
+        try KeySet.json([("k2", Crypto.randomBytes(32))])
             .write(toFile: api.keyFile, atomically: true, encoding: .utf8)
         api.process.signal(SIGHUP)
         #expect(eventually { api.process.errors.contains("\"keys_reloaded\"") })
@@ -184,7 +182,7 @@ import Testing
     func `exits with 78 and one sentence that names a wrong setting`(_ name: String, _ value: String) throws {
         let directory = try TemporaryDirectory()
         let keys = directory.path("jwks.json")
-        try APIUnderTest.keySet([("k1", Crypto.randomBytes(32))]).write(toFile: keys, atomically: true, encoding: .utf8)
+        try KeySet.json([("k1", Crypto.randomBytes(32))]).write(toFile: keys, atomically: true, encoding: .utf8)
         let environment = ["SALE_JWT_JWKS_FILE": keys, "SALE_LISTEN": "unix:\(directory.path("api.sock"))"]
         let result = try ChildProcess.run(program, [], environment: environment.merging([name: value]) { $1 })
         #expect(result.code == 78)
@@ -196,7 +194,7 @@ import Testing
     @Test func `exits with 73 and the address if it can't listen`() throws {
         let directory = try TemporaryDirectory()
         let keys = directory.path("jwks.json")
-        try APIUnderTest.keySet([("k1", Crypto.randomBytes(32))]).write(toFile: keys, atomically: true, encoding: .utf8)
+        try KeySet.json([("k1", Crypto.randomBytes(32))]).write(toFile: keys, atomically: true, encoding: .utf8)
         let result = try ChildProcess.run(
             program, [], environment: ["SALE_JWT_JWKS_FILE": keys, "SALE_LISTEN": "unix:/nowhere/api.sock"])
         #expect(result.code == 73)

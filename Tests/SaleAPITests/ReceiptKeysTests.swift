@@ -77,7 +77,7 @@ import Testing
     func `from an unusable file keep the server from starting`(_ content: String) throws {
         let directory = try TemporaryDirectory()
         let (keys, receiptKeys) = (directory.path("jwks.json"), directory.path("receipt.pem"))
-        try APIUnderTest.keySet([("k1", Crypto.randomBytes(32))]).write(toFile: keys, atomically: true, encoding: .utf8)
+        try KeySet.json([("k1", Crypto.randomBytes(32))]).write(toFile: keys, atomically: true, encoding: .utf8)
         try content.write(toFile: receiptKeys, atomically: true, encoding: .utf8)
         let result = try ChildProcess.run(
             ChildProcess.product("sale-api"), [],

@@ -235,7 +235,7 @@ private struct RoomScene {
         let scene = try RoomScene(opensIn: 60_000)
         let before = try scene.ticket("a")
         #expect(try scene.place(before).status == 200)
-        let set = APIUnderTest.keySet([("k2", Crypto.randomBytes(32))])
+        let set = KeySet.json([("k2", Crypto.randomBytes(32))])
         try set.write(toFile: scene.api.keyFile, atomically: true, encoding: .utf8)
         scene.api.process.signal(SIGHUP)
         #expect(eventually { scene.api.process.errors.contains("\"keys_reloaded\"") })

@@ -30,10 +30,7 @@ final class SaleSystem {
         let redis = try given ?? (fleet == nil && pair == nil ? RedisServer() : nil)
         self.redis = redis
         directory = try redis?.directory ?? TemporaryDirectory()
-        let secret = Data(Crypto.randomBytes(32)).base64EncodedString()
-            .replacingOccurrences(of: "+", with: "-").replacingOccurrences(of: "/", with: "_")
-            .replacingOccurrences(of: "=", with: "")
-        try #"{"keys":[{"kty":"oct","kid":"test","alg":"HS256","k":"\#(secret)"}]}"#
+        try KeySet.json([("test", Crypto.randomBytes(32))])
             .write(toFile: directory.path("jwks.json"), atomically: true, encoding: .utf8)
         environment = [
             "SALE_REDIS_URL": fleet?.url ?? pair?.url ?? redis?.url ?? "",
@@ -115,9 +112,8 @@ final class SaleSystem {
 
     /// The value of a metric of an API process; 0 if it can't be read.
     func metric(_ name: String, ofAPI index: Int = 0) -> Int {
-        let answer = try? UnixHTTPClient(apiSocket(index)).ask("GET", "/metrics")
-        let line = answer?.body.split(separator: "\n").first { $0.hasPrefix("\(name) ") }
-        return line.flatMap { Int($0.dropFirst(name.count + 1)) } ?? 0
+        let value = try? ask("GET", "/metrics", ofAPI: index).sample(name)
+        return value.flatMap { Int(exactly: $0) } ?? 0
     }
 
     /// Sends a request to an API process.
@@ -200,11 +196,7 @@ final class SaleSystem {
     var database: String { directory.path("sale.db") }
 
     /// Rows of a query, read from SQLite.
-    func query(_ sql: String) throws -> [String] {
-        let result = try ChildProcess.run(
-            URL(fileURLWithPath: "/usr/bin/sqlite3"), ["-readonly", database, sql])
-        return result.output.split(separator: "\n").map(String.init)
-    }
+    func query(_ sql: String) throws -> [String] { try SQLiteShell.run(database, sql, readOnly: true) }
 
     /// Runs salectl against this system.
     func salectl(_ arguments: [String]) throws -> (code: Int32, output: String, errors: String) {

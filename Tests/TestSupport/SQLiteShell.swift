@@ -13,8 +13,9 @@ package enum SQLiteShell {
     }
 
     /// Runs SQL and returns the lines of its output.
-    package static func run(_ path: String, _ sql: String) throws -> [String] {
-        let result = try ChildProcess.run(URL(fileURLWithPath: "/usr/bin/sqlite3"), [path, sql])
+    package static func run(_ path: String, _ sql: String, readOnly: Bool = false) throws -> [String] {
+        let result = try ChildProcess.run(
+            URL(fileURLWithPath: "/usr/bin/sqlite3"), (readOnly ? ["-readonly"] : []) + [path, sql])
         guard result.code == 0 else { throw Failed(message: result.errors) }
         return result.output.split(separator: "\n").map(String.init)
     }

@@ -24,6 +24,12 @@ package struct HTTPAnswer: Sendable {
         guard let type = json["type"] as? String, type.hasPrefix("/problems/") else { return nil }
         return String(type.dropFirst("/problems/".count))
     }
+
+    /// The value of a sample such as `sale_redis_ready`, of the answer to /metrics; nil if it has none.
+    package func sample(_ name: String) -> Double? {
+        let line = body.split(separator: "\n").first { $0.hasPrefix("\(name) ") }
+        return line.flatMap { Double($0.dropFirst(name.count + 1)) }
+    }
 }
 
 /// One connection to a server on a Unix socket. It sends bytes as given and parses answers strictly, so that a test
