@@ -4,8 +4,6 @@
 set -euo pipefail
 # shellcheck source=script/common.sh
 source script/common.sh
-# shellcheck source=chaos/system.sh
-source chaos/system.sh
 
 # dir, bin: folders of the data and of the programs.
 : "${dir:?}" "${bin:?}" "${rounds:?}" "${buyers:?}"
@@ -18,6 +16,10 @@ floor_ms=5
 # Memory that may stay after a flood: the tables of connections and of descriptors keep their greatest size, and a page
 # is returned only when all of it is free.
 slack_kib=3072
+
+# A flood starves what we wait for.
+wait_seconds=60
+give_up() { fail 1 "$1; logs are in $dir"; }
 
 address=127.0.0.1:8101
 ulimit -n "$(ulimit -Hn)"

@@ -36,12 +36,10 @@ thaw() { kill -CONT "${id_of[$1]}"; }
 # Sets the wall clock of a process forward by that many seconds, or back.
 set_clock() { printf '%+020d' "$2" | dd of="$dir/clock/$1" conv=notrunc status=none; }
 
-# wait_for WHAT COMMAND…: until the command succeeds, at most 60 s.
-wait_for() {
-    local what=$1
-    shift
-    succeeds_within 60 "$@" || fail 1 "$what did not happen within 60 s; logs are in $dir"
-}
+# A failover alone takes ten.
+# shellcheck disable=SC2034  # wait_for reads it
+wait_seconds=60
+give_up() { fail 1 "$1; logs are in $dir"; }
 
 # Sleeps for a random number of milliseconds from $1 to $2.
 sleep_between() {

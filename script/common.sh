@@ -43,11 +43,12 @@ succeeds_within() {
     done
 }
 
-# wait_for WHAT COMMAND…: until the command succeeds, at most 20 s; give_up is the script's own.
+# wait_for WHAT COMMAND…: until the command succeeds, at most $wait_seconds; give_up is the script's own.
+wait_seconds=20
 wait_for() {
     local what=$1
     shift
-    succeeds_within 20 "$@" || give_up "$what did not come up"
+    succeeds_within "$wait_seconds" "$@" || give_up "not within $wait_seconds s: $what"
 }
 
 now_ms() { date +%s%3N; }

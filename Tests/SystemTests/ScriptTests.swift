@@ -135,6 +135,6 @@ import Testing
             wait_for 'a failover' true
             """, environment: ["self": "script/validate", "dir": "/nowhere"])
         #expect(failed.code == 1)
-        #expect(failed.errors == "script/validate: a failover did not happen within 60 s; logs are in /nowhere\n")
+        #expect(failed.errors == "script/validate: not within 60 s: a failover; logs are in /nowhere\n")
     }
 }
