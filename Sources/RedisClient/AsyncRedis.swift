@@ -41,11 +41,15 @@ package final class AsyncRedis {
         let link: RedisLink
         let facts: ServerFacts
         let confirmations: ReplicaConfirmations
+        /// How many replicas Redis had heard from when it was last looked at. With too few it refuses every write, even
+        /// if all acknowledge, as one does that has just come back.
+        var goodReplicas: Int?
 
         init(_ link: RedisLink, _ facts: ServerFacts, _ confirmations: ReplicaConfirmations) {
             self.link = link
             self.facts = facts
             self.confirmations = confirmations
+            goodReplicas = facts.goodReplicas
         }
     }
 
@@ -304,6 +308,7 @@ package final class AsyncRedis {
                 var facts = facts
                 facts.isRewriting = false
                 if let reason = objection(to: facts, of: session.link) { return fail(reason) }
+                session.goodReplicas = facts.goodReplicas
                 // While nobody buys, no call would show it.
                 if let count = facts.goodReplicas, count < replicas { shutGate(acknowledged: count) }
                 scheduleInspection(of: session)
@@ -329,8 +334,9 @@ package final class AsyncRedis {
     private func probe(_ session: Session) {
         // The server may have been given up since the last question, also by a callback that heard of the shut gate.
         guard case .probing(let current, let since) = stage, current === session else { return }
-        session.confirmations.probe { [weak self] count in
+        session.confirmations.probe { [weak self] acknowledging in
             guard let self else { return }
+            let count = min(acknowledging, session.goodReplicas ?? acknowledging)
             if count >= replicas { return becomeReady(session) }
             let reason = complaint(acknowledged: count)
             // By now there may be another primary that this one has not heard of.

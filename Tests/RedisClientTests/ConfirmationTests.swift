@@ -22,10 +22,10 @@ private final class ConfirmingClient {
         redis.connect()
     }
 
-    func runLoop(until condition: () -> Bool) throws -> Bool {
+    func runLoop(until condition: () throws -> Bool) throws -> Bool {
         try eventually {
             try loop.pass(waitMilliseconds: 10)
-            return condition()
+            return try condition()
         }
     }
 
@@ -102,6 +102,26 @@ private final class ConfirmingClient {
         #expect(try client.runLoop { client.redis.status == .down("0 of 1 replicas acknowledge") })
         #expect(try calls(of: "evalsha", primary) == 0)
         try replica.restart()
+        #expect(try client.isConfirmed())
+    }
+
+    @Test func `is not awaited, though the replica has everything, while Redis has not heard from it`() throws {
+        // A second of silence is too much here, and as nothing is written, WAIT counts the replica all the same.
+        let primary = try RedisServer(
+            RedisServer.followed() + ["--min-replicas-to-write", "1", "--min-replicas-max-lag", "1"])
+        let replica = try primary.replica()
+        let client = try ConfirmingClient(primary)
+        #expect(try client.runLoop { client.redis.isReady })
+        replica.pause()
+        #expect(try client.runLoop { !client.redis.isReady })
+        let inspections = try calls(of: "config|get", primary)
+        var wasReady = false
+        let wasInspected = try client.runLoop {
+            wasReady = wasReady || client.redis.isReady
+            return try calls(of: "config|get", primary) >= inspections + 3
+        }
+        #expect(wasInspected && !wasReady)
+        replica.resume()
         #expect(try client.isConfirmed())
     }
 
