@@ -40,7 +40,8 @@ extension Command {
                                the file's last entry, the file needs no last line that says where the ledger ends
               --json           as JSON
 
-            Exit code 0: it is; 1: it is not, and the first wrong entry is named.
+            No position may be given twice, and no more units be sold than there are. Exit code 0: it is; 1: it is not,
+            and the first wrong entry is named.
             """
     ) { line, _ in
         let arguments = try Arguments(

@@ -103,6 +103,12 @@ import Testing
         #expect(fault([create("create"), restock(2, 2), order(3, units: 6)]) == nil)
         #expect(
             fault([create("create"), restock(2, -2), order(3, units: 4)]) == "it sells 2 units more than there were")
+        #expect(
+            fault([create("create"), order(2, units: 3), restock(3, -2)])
+                == "it takes away 1 unit that had been sold")
+        #expect(
+            fault([create("create"), restock(2, 999_999_999_999_999_999)])
+                == "a restock lacks its units, or has more than any sale")
     }
 
     /// The head that the ledger had after its first `seq` entries.

@@ -115,15 +115,21 @@ package struct LedgerAudit: Sendable {
     private mutating func note(_ facts: JSONMembers, _ line: Int) {
         if chain.seq == 1 {
             guard facts.string("kind") == "create", let sale = facts.string("sale"), let uuid = facts.string("uuid"),
-                let stock = facts.number("stock")
+                let stock = facts.number("stock"), stock <= Limits.stockMax
             else {
                 return fail(line, "a ledger begins with the sale's creation", seq: 1)
             }
             (self.sale, self.uuid, left) = (sale, uuid, stock)
         }
         if facts.string("kind") == "restock" {
-            guard let units = facts.number("units") else { return fail(line, "a restock lacks a part", seq: chain.seq) }
+            // No sale has more, and their sum can't overflow.
+            guard let units = facts.number("units"), units.magnitude <= Limits.stockMax else {
+                return fail(line, "a restock lacks its units, or has more than any sale", seq: chain.seq)
+            }
             left += units
+            guard left >= 0 else {
+                return fail(line, "it takes away \(counted(-left, "unit")) that had been sold", seq: chain.seq)
+            }
         }
         guard facts.string("kind") == "order" else { return }
         guard let position = facts.number("position"), let buyer = facts.string("buyer"),

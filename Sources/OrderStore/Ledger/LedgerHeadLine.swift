@@ -15,6 +15,7 @@ package enum LedgerHeadLine {
             let hash = [UInt8](hex: line.extracting(comma + 9..<comma + 9 + 64).string)
         else { return nil }
         let head = LedgerChain(seq: seq, hash: hash)
+        // What stands between the two is compared here.
         return text(head).withBytes { line.equals($0) } ? head : nil
     }
 }
