@@ -121,12 +121,6 @@ import Testing
         }
     }
 
-    @Test func `keeps few of the lines that anybody can have nginx write to the journal`() throws {
-        let unit = try String(
-            contentsOf: Ingress.repository.appendingPathComponent("deploy/systemd/ingress@.service"), encoding: .utf8)
-        #expect(unit.contains("\nLogRateLimitIntervalSec=30s\nLogRateLimitBurst=200\n"))
-    }
-
     @Test func `lets Redis load its file for as long as that takes`() throws {
         let unit = try String(
             contentsOf: Ingress.repository.appendingPathComponent("deploy/systemd/redis-server.service.d/sale.conf"),

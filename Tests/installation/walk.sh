@@ -119,6 +119,7 @@ install_it() {
     for unit in sale-api@1 sale-worker ingress@sale redis-server; do
         must "$unit is not root" test "$(stat -c %u "/proc/$(main_pid $unit)")" != 0
     done
+    equal 'lines of nginx in 30 s' 200 "$(systemctl show --property LogRateLimitBurst --value ingress@sale)"
     # The tool is another, the filter is the unit's.
     must 'a port can be bound' python3 -c 'import socket; socket.socket().bind(("127.0.0.1", 0))'
     if systemd-run --quiet --pipe --wait -p 'SystemCallFilter=~bind' -p SystemCallErrorNumber=EPERM \
