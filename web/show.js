@@ -76,12 +76,15 @@ function showWith(holds) {
 let chosenBefore = 0;
 quantity.addEventListener('change', () => { chosenBefore = 0; });
 
-/** Offers 1 to `most` units; only `openQuantity`, if an attempt for so many may have won already. */
-function offer(most, openQuantity) {
-    if (openQuantity) chosenBefore = 0;
+/**
+ * Offers 1 to `most` units; only `openQuantity`, if an attempt for so many may have won already. After a win the choice
+ * begins anew.
+ */
+function offer(most, openQuantity, hasWon) {
+    if (openQuantity || hasWon) chosenBefore = 0;
     const wanted = openQuantity ? [openQuantity] : Array.from({ length: most }, (_, index) => index + 1);
     if (wanted.length === quantity.options.length && String(wanted[0]) === quantity.options[0]?.value) return;
-    const chosen = chosenBefore || Number(quantity.value);
+    const chosen = hasWon ? 1 : chosenBefore || Number(quantity.value);
     quantity.replaceChildren(...wanted.map((units) => new Option(number(units), units)));
     if (wanted.includes(chosen)) quantity.value = chosen;
     chosenBefore = wanted.includes(chosen) ? 0 : chosen;
@@ -147,7 +150,7 @@ export function show(view, page, now) {
     const hadFocus = main.contains(focused);
     for (const other of sections) other.hidden = other !== section;
     const most = page.sale ? mayStillBuy(page.sale, page.orders) : 0;
-    offer(most, page.openQuantity);
+    offer(most, page.openQuantity, view.name === 'secured');
     showWith(conditions(view, page, most, now));
     fields(view, page, now);
     fill('chosen', number(chosenBefore));

@@ -101,6 +101,7 @@ extension `The buyers' page` {
             #expect(try scene.shows("secured"))
             try scene.press("another")
             #expect(try scene.shows("buy"))
+            #expect(try scene.news() == "On sale now")
             try scene.press("buy")
             #expect(try eventually { try scene.text("orders").contains("Order demo-2") })
             #expect(try scene.isVisible("[data-with=another]") == false)
