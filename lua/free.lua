@@ -29,7 +29,7 @@ for _, words in ipairs(redis.call('XINFO', 'GROUPS', orders_key)) do
 end
 if not is_read then return -3 end
 
--- First what may fail: if the archived sales are no set, nothing is done.
+-- If the archived sales are no set, this fails, and nothing is done.
 redis.call('SADD', archived_key, name)
 redis.call('SREM', sales_key, name)
 -- UNLINK frees the memory of a million buyers in the background.
