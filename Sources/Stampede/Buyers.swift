@@ -116,8 +116,12 @@ final class Buyers {
 
     func shed(_ buyer: Int, at now: Instant) { recordOutcome(buyer, .shed, now) }
 
-    /// The buyer was refused for another reason, or has given up.
-    func failed(_ buyer: Int, at now: Instant) { recordOutcome(buyer, .failed, now) }
+    /// The buyer was refused for another reason, or has given up. Returns whether it is an error only from now on.
+    func failed(_ buyer: Int, at now: Instant) -> Bool {
+        let before = outcomes[buyer]
+        recordOutcome(buyer, .failed, now)
+        return before != .failed
+    }
 
     private func recordOutcome(_ buyer: Int, _ outcome: Outcome, _ now: Instant) {
         if outcomes[buyer] == .none {

@@ -1,6 +1,6 @@
 import Shared
 
-/// Final answers that are neither secured nor sold out, by what they say, and buyers who heard none.
+/// Buyers who are errors, by the answer that made them one: the last one, if they gave up.
 struct Failures {
     private struct Kind {
         /// 0 if there was no answer.
@@ -15,9 +15,11 @@ struct Failures {
     private var kinds: [Kind] = []
     private var others = 0
 
-    /// Counts an answer. It allocates only for the first of its kind.
+    /// Counts a buyer. It allocates only for the first of its kind.
     ///
-    /// - Parameter problem: the last segment of the answer's problem type; empty if it is no problem.
+    /// - Parameters:
+    ///   - status: 0 if there was no answer.
+    ///   - problem: the last segment of the answer's problem type; empty if it is no problem.
     mutating func add(status: Int, problem: Span<UInt8>) {
         for index in kinds.indices where kinds[index].status == status {
             guard problem.equals(kinds[index].problem.utf8Span.span) else { continue }
@@ -29,11 +31,6 @@ struct Failures {
             return
         }
         kinds.append(Kind(status: status, problem: problem.string, count: 1))
-    }
-
-    /// Counts a buyer who gave up.
-    mutating func add(_ reason: StaticString) {
-        reason.withUTF8Buffer { add(status: 0, problem: $0.span) }
     }
 
     /// The most frequent kind first, as in `20 × 401 unauthorized`.

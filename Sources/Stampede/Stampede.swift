@@ -106,7 +106,7 @@ final class Stampede {
     /// Buyers have the page open before they press, so a storm of connections is not part of the measurement.
     private func waitForConnections() throws(SystemError) {
         let deadline = Instant.now.advanced(milliseconds: Self.connectingMilliseconds)
-        while idleConnections.count < connections.count, .now < deadline {
+        while idleConnections.count < connections.count, .now < deadline, !isInterrupted {
             try loop.pass(waitMilliseconds: Int32(Self.lostMilliseconds))
         }
         // Later the server may be gone for a while. At the start, the caller has probably mistyped it.
@@ -228,14 +228,13 @@ final class Stampede {
         case .joined: return joined(buyer, bytes.extracting(answer.body), now)
         case .rejoin:
             tickets?.forget(buyer)
-            return comeBack(buyer, milliseconds: 1, now)
-        case .comeBack(let milliseconds): return comeBack(buyer, milliseconds: milliseconds, now)
+            return comeBack(buyer, milliseconds: 1, now, after: answer.status, problem)
+        case .comeBack(let milliseconds):
+            return comeBack(buyer, milliseconds: milliseconds, now, after: answer.status, problem)
         case .secured(let position): buyers.secured(buyer, position: position, at: now)
         case .soldOut: buyers.soldOut(buyer, at: now)
         case .shed: buyers.shed(buyer, at: now)
-        case .failed:
-            failures.add(status: answer.status, problem: problem)
-            buyers.failed(buyer, at: now)
+        case .failed: fail(buyer, now, answer.status, problem)
         }
         if isFirst { pressAgain(buyer, now) } else { extraPresses -= 1 }
     }
@@ -260,7 +259,7 @@ final class Stampede {
     /// The buyer has a ticket, and presses when its turn comes. Its patience begins then.
     private func joined(_ buyer: Int, _ body: Span<UInt8>, _ now: Instant) {
         guard let answer = JoinAnswer(body), tickets?.keep(body.extracting(answer.ticket), of: buyer) == true else {
-            return giveUp(buyer, now, "ticket that can't be read")
+            return giveUp(buyer, now, because: "ticket that can't be read")
         }
         let wait = answer.turnInMilliseconds ?? Self.pausedMilliseconds
         let due = now.advanced(milliseconds: wait + Buyers.jitter(buyer, below: Self.turnSpreadMilliseconds))
@@ -277,21 +276,36 @@ final class Stampede {
         log?.add(
             connection.buyer, isJoin: connection.isJoin, due: connection.due, invoked: connection.invoked,
             responded: nil, Answer(), problem: Span())
-        comeBack(connection.buyer, milliseconds: Self.lostMilliseconds, .now)
+        Self.silence.withUTF8Buffer {
+            comeBack(connection.buyer, milliseconds: Self.lostMilliseconds, .now, after: 0, $0.span)
+        }
     }
 
-    private func comeBack(_ buyer: Int, milliseconds: Int, _ now: Instant) {
+    /// What is said of a buyer who gave up without being told anything.
+    private static let silence: StaticString = "no final answer in time"
+
+    /// The buyer comes back after an answer of this status, 0 if there was none, or gives up because of it.
+    private func comeBack(
+        _ buyer: Int, milliseconds: Int, _ now: Instant, after status: Int, _ problem: Span<UInt8>
+    ) {
         let due = now.advanced(milliseconds: milliseconds)
         if due < buyers.firstPress(buyer).advanced(milliseconds: Self.patienceMilliseconds) {
             return retries.insert(buyer, due: due)
         }
-        giveUp(buyer, now)
+        giveUp(buyer, now, status, problem)
     }
 
-    private func giveUp(_ buyer: Int, _ now: Instant, _ reason: StaticString = "no final answer in time") {
-        failures.add(reason)
+    private func giveUp(_ buyer: Int, _ now: Instant, because reason: StaticString = silence) {
+        reason.withUTF8Buffer { giveUp(buyer, now, 0, $0.span) }
+    }
+
+    private func giveUp(_ buyer: Int, _ now: Instant, _ status: Int, _ problem: Span<UInt8>) {
         if buyers.isAnswered(buyer) { extraPresses -= 1 }
-        buyers.failed(buyer, at: now)
+        fail(buyer, now, status, problem)
+    }
+
+    private func fail(_ buyer: Int, _ now: Instant, _ status: Int, _ problem: Span<UInt8>) {
+        if buyers.failed(buyer, at: now) { failures.add(status: status, problem: problem) }
     }
 
     // MARK: Time

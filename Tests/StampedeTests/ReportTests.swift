@@ -19,7 +19,7 @@ import Testing
         for buyer in 0..<4 { run.pressed(buyer, due: at(0)) }
         run.secured(0, position: 1, at: at(10))
         run.soldOut(1, at: at(20))
-        run.failed(2, at: at(30))
+        _ = run.failed(2, at: at(30))
         let report = Report(run, start: at(0))
         #expect(report.secured == 1)
         #expect(report.soldOut == 1)
@@ -50,7 +50,7 @@ import Testing
         run.soldOut(0, at: at(2))
         run.soldOut(1, at: at(1))
         run.secured(1, position: 2, at: at(2))
-        run.failed(2, at: at(1))
+        _ = run.failed(2, at: at(1))
         run.secured(2, position: 3, at: at(2))
         run.secured(3, position: 4, at: at(1))
         run.secured(3, position: 4, at: at(2))
@@ -107,7 +107,7 @@ import Testing
 
     @Test func `count errors by kind, the most frequent first`() {
         var failures = Failures()
-        failures.add("no final answer in time")
+        "no final answer in time".withBytes { failures.add(status: 0, problem: $0) }
         for _ in 0..<2 { "unauthorized".withBytes { failures.add(status: 401, problem: $0) } }
         // A server that makes up a type for each answer does not fill the memory.
         for number in 1...100 { "p\(number)".withBytes { failures.add(status: 500, problem: $0) } }

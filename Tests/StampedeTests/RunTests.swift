@@ -173,11 +173,20 @@ import Testing
             case 1: "HTTP/1.1 418 I'm a teapot\r\ncontent-length: 0\r\n\r\n"
             case 2...4:
                 "HTTP/1.1 401 Unauthorized\r\ncontent-length: \(unauthorized.utf8.count)\r\n\r\n\(unauthorized)"
+            // Longer than anybody waits.
+            case 5: "HTTP/1.1 503 Service Unavailable\r\nretry-after: 60\r\ncontent-length: 0\r\n\r\n"
             default: StubServer.secured(number)
             }
         }
-        #expect(run.report["errors"] == 4 && run.code == 1)
-        #expect(run.errors.hasSuffix("stampede: 3 × 401 unauthorized\nstampede: 1 × 418\n"), "\(run.errors)")
+        #expect(run.report["errors"] == 5 && run.code == 1)
+        for kind in ["3 × 401 unauthorized", "1 × 418", "1 × 503"] {
+            #expect(run.errors.contains("stampede: \(kind)\n"), "\(run.errors)")
+        }
+        let twice = try self.run(["--buyers", "20", "--connections", "4", "--retry-share", "1"]) { _ in
+            "HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n"
+        }
+        #expect(twice.report["attempts"] == 40 && twice.report["errors"] == 20)
+        #expect(twice.errors.hasSuffix("stampede: 20 × 401\n"), "\(twice.errors)")
     }
 
     @Test func `presses again for a buyer who hears nothing for three seconds`() throws {
