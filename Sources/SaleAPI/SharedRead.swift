@@ -40,8 +40,10 @@ final class SharedRead<Value> {
         }
     }
 
-    /// Ends the read, if one is under way; with nil, also because Redis is gone.
-    func end(_ value: Value?) {
+    /// Redis is gone: whoever waits is told so.
+    func redisBecameUnavailable() { end(nil) }
+
+    private func end(_ value: Value?) {
         ended += 1
         latest = value.map { Snapshot(value: $0, takenAt: loop.now) }
         let bodies = waiting

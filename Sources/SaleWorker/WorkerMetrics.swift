@@ -54,10 +54,10 @@ final class WorkerMetrics {
             "sale_fenced", "1 if Redis does not sell it: it has not been found equal to SQLite, or lacks a part.",
             label: "sale", lines { $0.isFenced ? 1 : 0 })
         text.gauges(
-            "sale_paused", "1 if an operator has paused it, also before it opens; absent once it has ended.",
+            "sale_paused", "1 if it is paused, also before it opens; absent once it has ended.",
             label: "sale", lines { $0.pauses.map { $0.contains(.sale) ? 1 : 0 } })
         text.gauges(
-            "sale_admission_paused", "1 if an operator has paused its waiting room; absent once it has ended.",
+            "sale_admission_paused", "1 if its admission is paused; absent once it has ended.",
             label: "sale", lines { $0.pauses.map { $0.contains(.admission) ? 1 : 0 } })
         text.gauges(
             "sale_set_aside", "1 if the worker can't work on it, and tries again every second.", label: "sale",

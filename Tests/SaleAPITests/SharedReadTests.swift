@@ -24,7 +24,7 @@ import Testing
         var answers: [Int?] = []
         func ask() { shared.ask({ answers.append($0?.value) }, read: { ends.append($0) }) }
         ask()
-        shared.end(nil)
+        shared.redisBecameUnavailable()
         #expect(answers == [nil])
         ends[0](1)
         #expect(shared.fresh == nil)

@@ -69,7 +69,7 @@ final class SalePages {
     private var mayWait: Bool { statuses.count < Self.waitingMax }
 
     /// Redis is gone: clients that wait for it are refused.
-    func redisBecameUnavailable() { statuses.end(nil) }
+    func redisBecameUnavailable() { statuses.redisBecameUnavailable() }
 
     // MARK: Reading
 

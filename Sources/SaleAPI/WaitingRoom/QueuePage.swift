@@ -60,7 +60,7 @@ final class QueuePage {
 
     /// Redis is gone: clients that wait for it are refused.
     func redisBecameUnavailable() {
-        for room in rooms.values { room.end(nil) }
+        for room in rooms.values { room.redisBecameUnavailable() }
     }
 
     // MARK: Reading

@@ -91,7 +91,10 @@ extension Doctor {
                     : "fenced: the worker lifts that once Redis and SQLite agree; see salectl reconcile \(sale)")
             for pause in status.pauses {
                 switch pause {
-                case .sale: add(.warning, "sale \(sale)", "paused: it sells nothing until `salectl resume \(sale)`")
+                case .sale:
+                    add(
+                        .warning, "sale \(sale)",
+                        "paused: it sells nothing until `salectl resume \(sale)`; first see `salectl dlq ls \(sale)`")
                 case .admission:
                     add(
                         .warning, "waiting room \(sale)",
