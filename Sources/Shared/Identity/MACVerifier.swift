@@ -69,7 +69,9 @@ final class MACVerifier {
                     let value = try reader.string()
                     typeMatches = type.withBytes { $0.equals(json.extracting(value.range)) }
                 } else {
-                    guard !member.hides(["alg", "kid", "typ", "crit"], in: json) else { throw .malformed }
+                    if member.escaped, member.spells(oneOf: ["alg", "kid", "typ", "crit"], in: json) {
+                        throw .malformed
+                    }
                     critical = critical || name.equals("crit")
                     try reader.skip()
                 }

@@ -29,10 +29,9 @@ extension JSONReader.Text {
         other.withBytes { equals($0, in: bytes) }
     }
 
-    /// Whether escapes hide one of `names`, or no name at all. Who compares the text as written, as for the names that
-    /// are read of a token, does not see it; other readers do.
-    func hides(_ names: [String], in bytes: Span<UInt8>) -> Bool {
-        guard escaped else { return false }
+    /// Whether a text with escapes spells one of `names`, or nothing at all. Who compares it as written, as for the
+    /// names that are read of a token, does not see that; other readers do.
+    func spells(oneOf names: [String], in bytes: Span<UInt8>) -> Bool {
         guard let value = value(in: bytes) else { return true }
         return names.contains(value)
     }
